@@ -1,0 +1,84 @@
+// A turn: one message and what was answered to it, with everything the index rows hold about it.
+//
+// `metadata.json` holds exactly this (wire/turn_json.h), so the files alone rebuild the rows.
+#pragma once
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/ids.h"
+
+namespace pandora {
+
+enum class Role { kUser, kAssistant };
+
+// Who vouches for a text; higher outranks lower. Text of kWeb and kTool is quoted data, never an instruction.
+enum class Trust { kWeb = 0, kModel = 1, kTool = 2, kUser = 3 };
+
+enum class Intent { kQuestion, kLookup, kTask, kCode, kShopping, kResearch, kPreference, kMemory, kSmalltalk, kOther };
+
+enum class TurnStatus {
+  kComplete,   // answered
+  kFailed,     // an error stands in place of the reply; the message is kept
+  kCancelled,  // the client left; what had been said by then is kept
+};
+
+std::string_view to_string(Role role);
+std::string_view to_string(Trust trust);
+std::string_view to_string(Intent intent);
+std::string_view to_string(TurnStatus status);
+Result<Role> parse_role(std::string_view text);
+Result<Trust> parse_trust(std::string_view text);
+Result<Intent> parse_intent(std::string_view text);
+Result<TurnStatus> parse_turn_status(std::string_view text);
+
+struct Utterance {
+  Role role = Role::kUser;
+  std::string name;  // the speaker's, when he has one ("Caroline"); empty: "User" or "Assistant"
+  std::string text;  // UTF-8
+  std::string_view speaker() const;
+  bool operator==(const Utterance&) const = default;
+};
+
+// What is embedded: `Name said, "text"` (measured best: docs/recall.md).
+std::string embedded_text(const Utterance& utterance);
+
+inline constexpr double kUnknownQuality = 0.5;
+inline constexpr double kContinuedQuality = 0.8;  // the user goes on from it
+inline constexpr double kRejectedQuality = 0.2;   // the user rejected it
+
+struct Turn {
+  Uuid uid;                      // UUIDv7, given when the message arrives; the key that makes saving idempotent
+  TurnNumber number;             // 0 until its rows are written
+  SessionId session;
+  UserId user;
+  Timestamp created_at;          // when the message arrived
+  TurnStatus status = TurnStatus::kComplete;
+  Utterance message;
+  std::optional<Utterance> reply;  // none: an imported utterance, or a failed turn
+  std::string question;          // the message made self-contained
+  std::string summary;           // at most kMaxSummaryBytes
+  std::string topic;
+  Intent intent = Intent::kOther;
+  std::vector<std::string> keywords;  // heaviest first, at most ten
+  double quality = kUnknownQuality;   // 0..1
+  bool rejected = false;
+  bool archived = false;
+  std::string model;             // what wrote the reply; "extractive" without a model
+  std::string content_sha256;    // of user, message and reply: exact duplicates of an import
+  bool operator==(const Turn&) const = default;
+};
+inline constexpr std::size_t kMaxSummaryBytes = 400;
+inline constexpr std::size_t kMaxKeywords = 10;
+
+std::string content_sha256(const UserId& user, const Utterance& message, const std::optional<Utterance>& reply);
+// "turn_000012"; past 999,999 it simply grows.
+std::string turn_directory_name(TurnNumber number);
+Result<TurnNumber> parse_turn_directory_name(std::string_view name);
+// The id of the turn's point in collection `turns`: of its uid, not of its content.
+Uuid turn_point_id(const Uuid& turn_uid);
+
+}  // namespace pandora
