@@ -1,0 +1,40 @@
+// Rows of observations, for statistics; and small facts about the installation. Threads and durability as turn_store.h.
+#pragma once
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "domain/observation.h"
+#include "domain/principal.h"
+
+namespace pandora {
+
+struct ObservationQuery {
+  std::optional<ObservationKind> kind;
+  std::optional<Uuid> turn;
+  std::optional<Timestamp> since, until;  // `at` in [since, until)
+  std::int64_t after_row = 0;             // rows above: the next page
+  std::size_t limit = 1000;
+};
+struct ObservationRow {
+  std::int64_t row = 0;
+  Observation observation;
+};
+
+class ObservationStore {
+ public:
+  virtual ~ObservationStore() = default;
+  virtual Status add(const std::vector<Observation>& observations, const Deadline& deadline) = 0;
+  virtual Result<std::vector<ObservationRow>> list(const ObservationQuery& query, const Principal& who,
+                                                   const Deadline& deadline) = 0;  // ascending rows
+};
+
+// What stands beside the data: instance id, embedder identity, analyser version, schema. Names: [a-z_.]{1,64}.
+class InstanceStore {
+ public:
+  virtual ~InstanceStore() = default;
+  virtual Result<std::optional<std::string>> get(const std::string& name, const Deadline& deadline) = 0;
+  virtual Status put(const std::string& name, const std::string& value, const Deadline& deadline) = 0;
+};
+
+}  // namespace pandora

@@ -1,0 +1,61 @@
+#include <array>
+
+#include <fmt/format.h>
+
+#include "domain/analyzer.h"
+#include "ports/document_store.h"
+#include "ports/outbox.h"
+#include "ports/stores.h"
+
+namespace pandora {
+namespace {
+struct KindName {
+  OutboxKind kind;
+  std::string_view name;
+};
+constexpr std::array kKinds = {
+    KindName{OutboxKind::kTurnDirectory, "turn_directory"}, KindName{OutboxKind::kTurnPoint, "turn_point"},
+    KindName{OutboxKind::kMemoryFile, "memory_file"},       KindName{OutboxKind::kMemoryPoint, "memory_point"},
+    KindName{OutboxKind::kResearchFile, "research_file"},   KindName{OutboxKind::kResearchPoint, "research_point"},
+    KindName{OutboxKind::kSourceFile, "source_file"},
+};
+}  // namespace
+
+std::string_view to_string(OutboxKind kind) { return kKinds[static_cast<std::size_t>(kind)].name; }
+
+Result<OutboxKind> parse_outbox_kind(std::string_view text) {
+  for (const auto& [kind, name] : kKinds)
+    if (name == text) return kind;
+  return fail(ErrorCode::kInvalidArgument, fmt::format("no outbox kind \"{}\"", text));
+}
+
+std::string turn_folder(TurnNumber number) { return "turns/" + turn_directory_name(number); }
+std::string archived_turn_folder(TurnNumber number) { return "archive/" + turn_directory_name(number); }
+std::string memory_path(const Uuid& id) { return "memories/" + id.to_string() + ".json"; }
+std::string research_path(const Uuid& id) { return "research/" + id.to_string() + ".json"; }
+std::string site_knowledge_path(const std::string& domain) { return "site_knowledge/" + domain + ".json"; }
+std::string tombstone_path(const Uuid& uid) { return "forgotten/" + uid.to_string() + ".json"; }
+
+std::vector<CollectionSpec> collection_specs(const EmbedderIdentity& embedder) {
+  const auto spec = [&](std::string_view name, std::map<std::string, PayloadType> indexes) {
+    indexes.emplace("user_id", PayloadType::kKeyword);
+    return CollectionSpec{std::string(name), embedder.dimension, {std::string(kLexicalVector)}, std::move(indexes),
+                          embedder.model + "@" + embedder.revision, kAnalyzerVersion};
+  };
+  using enum PayloadType;
+  return {
+      spec(kTurnsCollection,
+           {{"turn_number", kInteger}, {"session_id", kKeyword}, {"topic", kText}, {"intent", kKeyword},
+            {"timestamp", kDatetime}, {"quality", kFloat}, {"rejected", kBool}, {"turn_uid", kUuid}}),
+      spec(kResearchCollection,
+           {{"research_id", kUuid}, {"turn_number", kInteger}, {"primary_topic", kText}, {"scope", kKeyword},
+            {"quality", kFloat}, {"confidence", kFloat}, {"created_at", kDatetime}, {"expires_at", kDatetime},
+            {"domains", kKeyword}}),
+      spec(kMemoriesCollection,
+           {{"memory_id", kUuid}, {"session_id", kKeyword}, {"kind", kKeyword}, {"topic", kText}, {"trust", kKeyword},
+            {"confidence", kFloat}, {"source_turn", kUuid}, {"created_at", kDatetime}, {"expires_at", kDatetime},
+            {"superseded", kBool}, {"scope", kKeyword}}),
+  };
+}
+
+}  // namespace pandora
