@@ -1,0 +1,62 @@
+# Everything a person types. Each target installs what it needs (scripts/bootstrap is quick when nothing is missing).
+.DEFAULT_GOAL := help
+.PHONY: help run build test sanitize check bench fuzz crash format install clean
+PREFIX ?= $(HOME)/.local
+KILLS ?= 2000
+SECONDS_EACH ?= 600
+NINJA := ninja $(if $(JOBS),-j$(JOBS))
+
+help:  ## this list
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/\1\t\2/' | expand -t 12
+
+run: build  ## install what is missing, build, and open a conversation (or answer the lines of a pipe)
+	@build/pandora chat
+
+build:  ## build/pandora
+	@scripts/bootstrap --build </dev/null 1>&2
+	@cmake --preset release -DPANDORA_TESTS=OFF </dev/null >build.log 2>&1 || { cat build.log >&2; exit 1; }
+	@$(NINJA) -C build pandora </dev/null 1>&2
+
+test:  ## build and run every test
+	@scripts/bootstrap --tests </dev/null
+	@cmake --preset release -DPANDORA_TESTS=ON >build.log 2>&1 || { cat build.log >&2; exit 1; }
+	@$(NINJA) -C build
+	@ctest --test-dir build -j2 --output-on-failure $(if $(LABEL),-L $(LABEL))
+
+sanitize:  ## the suite under address+undefined sanitizers (SANITIZER=tsan: data races)
+	@scripts/bootstrap --tests </dev/null
+	@cmake --preset $(or $(SANITIZER),asan) >/dev/null
+	@$(NINJA) -C build-$(or $(SANITIZER),asan)
+	@ctest --test-dir build-$(or $(SANITIZER),asan) -j2 --output-on-failure -LE "crash|cli"
+
+check:  ## the quick half, before a commit: format, layers, unit tests
+	@scripts/check_format
+	@cmake --preset release -DPANDORA_TESTS=ON >/dev/null
+	@$(NINJA) -C build
+	@ctest --test-dir build -j2 --output-on-failure -L unit
+
+bench:  ## every benchmark; docs/benchmarks.md explains the figures
+	@scripts/bootstrap --tests </dev/null
+	@cmake --preset bench -DPANDORA_TESTS=OFF >/dev/null
+	@$(NINJA) -C build
+	@for bench in build/*_bench; do echo "== $$bench"; $$bench || exit 1; done
+
+fuzz:  ## every fuzz target for SECONDS_EACH (600) seconds
+	@scripts/bootstrap --tests </dev/null
+	@cmake --preset fuzz >/dev/null
+	@scripts/fuzz build-fuzz $(SECONDS_EACH)
+
+crash:  ## kill it KILLS (2000) times at random points and compare with what was acknowledged
+	@scripts/bootstrap --tests </dev/null
+	@cmake --preset release -DPANDORA_TESTS=ON >/dev/null
+	@$(NINJA) -C build pandora crash_driver
+	@build/crash_driver --pandora build/pandora --kills $(KILLS)
+
+format:  ## clang-format over every source
+	@git ls-files '*.h' '*.cpp' | xargs clang-format-19 -i
+
+install: build  ## copy the program to PREFIX/bin (default ~/.local)
+	install -D -m 0755 build/pandora $(PREFIX)/bin/pandora
+
+clean:  ## remove every build folder; the caches stay
+	rm -rf build build-asan build-tsan build-fuzz build.log
