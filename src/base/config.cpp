@@ -1,0 +1,188 @@
+#include "base/config.h"
+
+#include <algorithm>
+#include <cassert>
+#include <charconv>
+#include <cstdlib>
+
+#include <fmt/format.h>
+#define TOML_EXCEPTIONS 0
+#include <toml++/toml.h>
+
+#include "base/text.h"
+
+namespace pandora {
+namespace {
+
+constexpr std::size_t kMaxConfigBytes = 1024 * 1024;
+constexpr std::size_t kMaxSecretFileBytes = 64 * 1024;
+
+const Setting* find_setting(std::string_view key) {
+  const auto table = settings();
+  const auto found = std::ranges::find(table, key, &Setting::key);
+  return found == table.end() ? nullptr : &*found;
+}
+
+std::size_t edit_distance(std::string_view a, std::string_view b) {
+  std::vector<std::size_t> row(b.size() + 1);
+  for (std::size_t j = 0; j <= b.size(); ++j) row[j] = j;
+  for (std::size_t i = 1; i <= a.size(); ++i) {
+    std::size_t diagonal = row[0];
+    row[0] = i;
+    for (std::size_t j = 1; j <= b.size(); ++j) {
+      const std::size_t above = row[j];
+      row[j] = std::min({row[j] + 1, row[j - 1] + 1, diagonal + (a[i - 1] == b[j - 1] ? 0 : 1)});
+      diagonal = above;
+    }
+  }
+  return row[b.size()];
+}
+
+tl::unexpected<Error> unknown_key(std::string_view key, std::string_view place) {
+  const auto table = settings();
+  const auto nearest = std::ranges::min_element(table, {}, [&](const Setting& s) { return edit_distance(key, s.key); });
+  return fail(ErrorCode::kInvalidArgument, fmt::format("{}: no setting \"{}\"", place, one_line(ellipsize(key, 100))),
+              fmt::format("did you mean \"{}\"? `pandora config` lists all", nearest->key));
+}
+
+template <class T>
+std::optional<T> parse_number(std::string_view text) {
+  T value{};
+  const auto parsed = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (parsed.ec != std::errc() || parsed.ptr != text.data() + text.size()) return std::nullopt;
+  return value;
+}
+
+std::optional<bool> parse_bool(std::string_view text) {
+  if (text == "true" || text == "1" || text == "yes" || text == "on") return true;
+  if (text == "false" || text == "0" || text == "no" || text == "off") return false;
+  return std::nullopt;
+}
+
+Status check_value(const Setting& setting, const std::string& value, std::string_view place) {
+  const auto wrong = [&](std::string_view expected) {
+    const std::string shown = setting.secret ? "***" : one_line(ellipsize(value, 100));
+    return fail(ErrorCode::kInvalidArgument, fmt::format("{}: {} is \"{}\"", place, setting.key, shown),
+                fmt::format("it must be {}", expected));
+  };
+  std::optional<double> number;
+  switch (setting.kind) {
+    case SettingKind::kInteger:
+      if (const auto integer = parse_number<std::int64_t>(value)) number = static_cast<double>(*integer);
+      break;
+    case SettingKind::kNumber:
+      number = parse_number<double>(value);
+      break;
+    case SettingKind::kBool:
+      return parse_bool(value) ? Status() : Status(wrong("true or false"));
+    case SettingKind::kUrl:
+      return value.empty() || value.find("://") != std::string::npos ? Status() : Status(wrong("a URL such as http://127.0.0.1:8000"));
+    case SettingKind::kString:
+    case SettingKind::kPath:
+      return value.find('\0') == std::string::npos ? Status() : Status(wrong("without a NUL byte"));
+  }
+  const bool bounded = setting.min != 0 || setting.max != 0;
+  if (!number) return wrong(setting.kind == SettingKind::kInteger ? "a whole number" : "a number");
+  if (bounded && (*number < setting.min || *number > setting.max))
+    return wrong(fmt::format("between {} and {}", setting.min, setting.max));
+  return {};
+}
+
+struct FileValue {
+  std::string value;
+  std::string origin;
+};
+
+Result<std::string> toml_text(const toml::node& node, std::string_view key, std::string_view place) {
+  if (const auto* text = node.as_string()) return text->get();
+  if (const auto* integer = node.as_integer()) return fmt::format("{}", integer->get());
+  if (const auto* number = node.as_floating_point()) return fmt::format("{}", number->get());
+  if (const auto* flag = node.as_boolean()) return std::string(flag->get() ? "true" : "false");
+  return fail(ErrorCode::kInvalidArgument, fmt::format("{}: {} must be a string, a number or true/false", place, key));
+}
+
+Result<std::map<std::string, FileValue>> read_toml(const ConfigInputs& inputs, FileSystem& files) {
+  std::map<std::string, FileValue> values;
+  if (inputs.file.empty()) return values;
+  auto text = files.read_file(inputs.file, kMaxConfigBytes);
+  if (!text && text.error().code == ErrorCode::kNotFound && !inputs.file_required) return values;
+  if (!text) return fail(std::move(text).error());
+  const toml::parse_result parsed = toml::parse(std::string_view(*text), std::string_view(inputs.file));
+  if (!parsed)
+    return fail(ErrorCode::kInvalidArgument,
+                fmt::format("{}:{}: {}", inputs.file, parsed.error().source().begin.line, parsed.error().description()));
+  for (const auto& [section, node] : parsed.table()) {
+    const auto place = [&](const toml::node& at) { return fmt::format("{}:{}", inputs.file, at.source().begin.line); };
+    const auto* table = node.as_table();
+    if (!table) return unknown_key(section.str(), place(node));
+    for (const auto& [name, value] : *table) {
+      const std::string key = fmt::format("{}.{}", section.str(), name.str());
+      if (!find_setting(key)) return unknown_key(key, place(value));
+      PANDORA_TRY(as_text, toml_text(value, key, place(value)));
+      values[key] = {as_text, place(value)};
+    }
+  }
+  return values;
+}
+
+Result<EffectiveValue> resolve(const Setting& setting, const ConfigInputs& inputs,
+                               const std::map<std::string, FileValue>& from_file, FileSystem& files) {
+  const std::string key(setting.key), name(setting.environment), name_file = name + "_FILE";
+  const auto environment = [&](const std::string& variable) {
+    return inputs.environment ? inputs.environment(variable) : std::nullopt;
+  };
+  const auto direct = environment(name), by_file = environment(name_file);
+  if (direct && by_file)
+    return fail(ErrorCode::kInvalidArgument, fmt::format("both {} and {} are set", name, name_file), "unset one of them");
+  if (const auto flag = inputs.flags.find(key); flag != inputs.flags.end())
+    return EffectiveValue{&setting, flag->second, SettingSource::kFlag, "flag"};
+  if (direct) return EffectiveValue{&setting, *direct, SettingSource::kEnvironment, name};
+  if (by_file) {
+    auto content = files.read_file(*by_file, kMaxSecretFileBytes);
+    if (!content) return fail(std::move(content.error()).with_context(name_file));
+    while (content->ends_with('\n') || content->ends_with('\r')) content->pop_back();
+    return EffectiveValue{&setting, *content, SettingSource::kEnvironmentFile, fmt::format("{}={}", name_file, *by_file)};
+  }
+  if (const auto found = from_file.find(key); found != from_file.end())
+    return EffectiveValue{&setting, found->second.value, SettingSource::kFile, found->second.origin};
+  return EffectiveValue{&setting, std::string(setting.default_value), SettingSource::kDefault, ""};
+}
+
+}  // namespace
+
+std::string_view to_string(SettingSource source) {
+  switch (source) {
+    case SettingSource::kFlag: return "flag";
+    case SettingSource::kEnvironment: return "environment";
+    case SettingSource::kEnvironmentFile: return "environment file";
+    case SettingSource::kFile: return "file";
+    case SettingSource::kDefault: return "default";
+  }
+  return "";
+}
+
+Result<Config> Config::load(const ConfigInputs& inputs, FileSystem& files) {
+  for (const auto& [key, value] : inputs.flags)
+    if (!find_setting(key)) return unknown_key(key, "flag");
+  PANDORA_TRY(from_file, read_toml(inputs, files));
+  Config config;
+  for (const Setting& setting : settings()) {
+    PANDORA_TRY(value, resolve(setting, inputs, from_file, files));
+    PANDORA_CHECK(check_value(setting, value.value, value.origin.empty() ? "default" : value.origin));
+    config.values_.push_back(std::move(value));
+  }
+  return config;
+}
+
+const EffectiveValue& Config::at(std::string_view key) const {
+  const auto found = std::ranges::find_if(values_, [&](const EffectiveValue& value) { return value.setting->key == key; });
+  if (found == values_.end()) std::abort();  // the table lacks a key that the program asks for
+  return *found;
+}
+
+const std::string& Config::string(std::string_view key) const { return at(key).value; }
+std::int64_t Config::integer(std::string_view key) const { return parse_number<std::int64_t>(at(key).value).value(); }
+double Config::number(std::string_view key) const { return parse_number<double>(at(key).value).value(); }
+bool Config::boolean(std::string_view key) const { return parse_bool(at(key).value).value(); }
+
+}  // namespace pandora

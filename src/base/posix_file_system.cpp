@@ -1,0 +1,279 @@
+#include <dirent.h>
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "base/file_system.h"
+
+namespace pandora {
+namespace {
+
+constexpr mode_t kFileMode = 0600;
+constexpr mode_t kDirectoryMode = 0700;
+
+// One place where errno becomes an error with a remedy.
+tl::unexpected<Error> posix_error(std::string_view doing, const std::string& path, int code = errno) {
+  const std::string message = fmt::format("cannot {} {}: {}", doing, path, std::strerror(code));
+  switch (code) {
+    case ENOENT:
+    case ENOTDIR:
+      return fail(ErrorCode::kNotFound, message);
+    case EACCES:
+    case EPERM:
+      return fail(ErrorCode::kPermissionDenied, message, "give this user read and write access to it");
+    case EROFS:
+      return fail(ErrorCode::kPermissionDenied, message, "the file system is read-only: mount it writable");
+    case ENOSPC:
+    case EDQUOT:
+      return fail(ErrorCode::kStorageFull, message, "free some space on that file system; nothing acknowledged is lost");
+    case EEXIST:
+    case ENOTEMPTY:
+      return fail(ErrorCode::kConflict, message);
+    case EFBIG:
+    case ENAMETOOLONG:
+      return fail(ErrorCode::kTooLarge, message);
+    default:
+      return fail(ErrorCode::kUnavailable, message);
+  }
+}
+
+template <class Call>
+auto retry_interrupted(Call call) {
+  for (;;) {
+    const auto result = call();
+    if (result >= 0 || errno != EINTR) return result;
+  }
+}
+
+class Descriptor {
+ public:
+  explicit Descriptor(int fd) : fd_(fd) {}
+  ~Descriptor() {
+    if (fd_ >= 0) ::close(fd_);
+  }
+  Descriptor(Descriptor&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
+  Descriptor& operator=(Descriptor&&) = delete;
+  int get() const { return fd_; }
+  bool valid() const { return fd_ >= 0; }
+
+ private:
+  int fd_;
+};
+
+class PosixFile final : public File {
+ public:
+  PosixFile(Descriptor descriptor, std::string path) : descriptor_(std::move(descriptor)), path_(std::move(path)) {}
+
+  Status append(std::string_view bytes) override {
+    while (!bytes.empty()) {
+      const auto written = retry_interrupted([&] { return ::write(descriptor_.get(), bytes.data(), bytes.size()); });
+      if (written < 0) return posix_error("write", path_);
+      bytes.remove_prefix(static_cast<std::size_t>(written));
+    }
+    return {};
+  }
+
+  Result<std::string> read_at(std::uint64_t offset, std::size_t length) override {
+    std::string bytes(length, '\0');
+    std::size_t got = 0;
+    while (got < length) {
+      const auto n = retry_interrupted(
+          [&] { return ::pread(descriptor_.get(), bytes.data() + got, length - got, static_cast<off_t>(offset + got)); });
+      if (n < 0) return posix_error("read", path_);
+      if (n == 0) break;
+      got += static_cast<std::size_t>(n);
+    }
+    bytes.resize(got);
+    return bytes;
+  }
+
+  Result<std::uint64_t> size() override {
+    struct stat info {};
+    if (::fstat(descriptor_.get(), &info) != 0) return posix_error("look at", path_);
+    return static_cast<std::uint64_t>(info.st_size);
+  }
+
+  Status truncate(std::uint64_t size) override {
+    if (retry_interrupted([&] { return ::ftruncate(descriptor_.get(), static_cast<off_t>(size)); }) != 0)
+      return posix_error("truncate", path_);
+    return {};
+  }
+
+  Status sync() override {
+    if (retry_interrupted([&] { return ::fdatasync(descriptor_.get()); }) != 0) return posix_error("sync", path_);
+    return {};
+  }
+
+ private:
+  Descriptor descriptor_;
+  std::string path_;
+};
+
+class PosixLock final : public FileLock {
+ public:
+  explicit PosixLock(Descriptor descriptor) : descriptor_(std::move(descriptor)) {}
+
+ private:
+  Descriptor descriptor_;  // closing it lets the lock go
+};
+
+class PosixFileSystem final : public FileSystem {
+ public:
+  Result<std::unique_ptr<File>> open(const std::string& path, OpenMode mode) override {
+    const int flags = mode == OpenMode::kRead     ? O_RDONLY
+                      : mode == OpenMode::kAppend ? O_RDWR | O_APPEND | O_CREAT
+                                                  : O_RDWR | O_APPEND | O_CREAT | O_EXCL;
+    Descriptor descriptor = open_descriptor(path, flags);
+    if (!descriptor.valid()) return posix_error("open", path);
+    return std::make_unique<PosixFile>(std::move(descriptor), path);
+  }
+
+  Result<std::string> read_file(const std::string& path, std::size_t max_bytes) override {
+    PANDORA_TRY(file, open(path, OpenMode::kRead));
+    PANDORA_TRY(size, file->size());
+    if (size > max_bytes)
+      return fail(ErrorCode::kTooLarge, fmt::format("{} holds {} bytes, at most {} are read", path, size, max_bytes));
+    PANDORA_TRY(bytes, file->read_at(0, max_bytes + 1 > size + 1 ? size + 1 : max_bytes));
+    if (bytes.size() > max_bytes) return fail(ErrorCode::kTooLarge, fmt::format("{} grew past {} bytes", path, max_bytes));
+    return bytes;
+  }
+
+  Status write_atomic(const std::string& path, std::string_view bytes, Durability durability) override {
+    const std::string temporary = fmt::format("{}.tmp-{}-{}", path, ::getpid(), counter_++);
+    const Status written = write_temporary(temporary, bytes, durability);
+    if (!written || ::rename(temporary.c_str(), path.c_str()) != 0) {
+      const int code = errno;
+      ::unlink(temporary.c_str());
+      return written ? Status(posix_error("replace", path, code)) : written;
+    }
+    return durability == Durability::kNow ? sync_directory(parent_of(path)) : Status();
+  }
+
+  Status rename(const std::string& from, const std::string& to) override {
+    if (::rename(from.c_str(), to.c_str()) != 0) return posix_error(fmt::format("rename {} to", from), to);
+    return {};
+  }
+
+  Status remove_file(const std::string& path) override {
+    if (::unlink(path.c_str()) != 0) return posix_error("remove", path);
+    return {};
+  }
+
+  Status remove_tree(const std::string& path) override {
+    std::error_code code;
+    std::filesystem::remove_all(path, code);
+    if (code) return posix_error("remove", path, code.value());
+    return {};
+  }
+
+  Status create_directories(const std::string& path) override {
+    if (::mkdir(path.c_str(), kDirectoryMode) == 0) return {};
+    if (errno == EEXIST) {
+      const auto existing = info(path);
+      if (existing && existing->is_directory) return {};
+      return fail(ErrorCode::kConflict, path + " exists and is no directory");
+    }
+    const std::string parent = parent_of(path);
+    if (errno != ENOENT || parent == path) return posix_error("create", path);
+    PANDORA_CHECK(create_directories(parent));
+    if (::mkdir(path.c_str(), kDirectoryMode) != 0 && errno != EEXIST) return posix_error("create", path);
+    return {};
+  }
+
+  Result<std::vector<FileInfo>> list(const std::string& path) override {
+    std::vector<FileInfo> entries;
+    std::error_code code;
+    std::filesystem::directory_iterator it(path, code);
+    if (code) return posix_error("list", path, code.value());
+    for (; it != std::filesystem::directory_iterator(); it.increment(code)) {
+      if (code) return posix_error("list", path, code.value());
+      auto entry = info(it->path().string());
+      if (entry) entries.push_back(*std::move(entry));  // one that vanished meanwhile is not there
+    }
+    std::ranges::sort(entries, {}, &FileInfo::name);
+    return entries;
+  }
+
+  Result<FileInfo> info(const std::string& path) override {
+    struct stat found {};
+    if (::stat(path.c_str(), &found) != 0) return posix_error("look at", path);
+    return FileInfo{path.substr(path.rfind('/') + 1), S_ISDIR(found.st_mode), static_cast<std::uint64_t>(found.st_size)};
+  }
+
+  Status sync_file(const std::string& path) override {
+    Descriptor descriptor = open_descriptor(path, O_RDONLY);
+    if (!descriptor.valid()) return posix_error("open", path);
+    if (retry_interrupted([&] { return ::fdatasync(descriptor.get()); }) != 0) return posix_error("sync", path);
+    return {};
+  }
+
+  Status sync_directory(const std::string& path) override {
+    Descriptor descriptor = open_descriptor(path, O_RDONLY | O_DIRECTORY);
+    if (!descriptor.valid()) return posix_error("open", path);
+    if (retry_interrupted([&] { return ::fsync(descriptor.get()); }) != 0) return posix_error("sync", path);
+    return {};
+  }
+
+  Result<std::unique_ptr<FileLock>> lock(const std::string& path, std::string_view holder) override {
+    Descriptor descriptor = open_descriptor(path, O_RDWR | O_CREAT);
+    if (!descriptor.valid()) return posix_error("open", path);
+    if (::flock(descriptor.get(), LOCK_EX | LOCK_NB) != 0) {
+      if (errno != EWOULDBLOCK) return posix_error("lock", path);
+      const auto who = read_file(path, 4096);
+      return fail(ErrorCode::kConflict, fmt::format("{} is held by {}", path, who && !who->empty() ? *who : "another process"));
+    }
+    if (::ftruncate(descriptor.get(), 0) != 0 ||
+        ::pwrite(descriptor.get(), holder.data(), holder.size(), 0) != static_cast<ssize_t>(holder.size()))
+      return posix_error("write", path);
+    return std::make_unique<PosixLock>(std::move(descriptor));
+  }
+
+  Result<std::uint64_t> free_bytes(const std::string& path) override {
+    struct statvfs space {};
+    if (::statvfs(path.c_str(), &space) != 0) return posix_error("look at", path);
+    return static_cast<std::uint64_t>(space.f_bavail) * space.f_frsize;
+  }
+
+ private:
+  static Descriptor open_descriptor(const std::string& path, int flags) {
+    return Descriptor(retry_interrupted([&] { return ::open(path.c_str(), flags | O_CLOEXEC, kFileMode); }));
+  }
+
+  static std::string parent_of(const std::string& path) {
+    const auto slash = path.find_last_of('/');
+    if (slash == std::string::npos) return ".";
+    return slash == 0 ? "/" : path.substr(0, slash);
+  }
+
+  static Status write_temporary(const std::string& path, std::string_view bytes, Durability durability) {
+    Descriptor descriptor = open_descriptor(path, O_WRONLY | O_CREAT | O_EXCL);
+    if (!descriptor.valid()) return posix_error("create", path);
+    PosixFile file(std::move(descriptor), path);
+    PANDORA_CHECK(file.append(bytes));
+    return durability == Durability::kNow ? file.sync() : Status();
+  }
+
+  std::atomic<std::uint64_t> counter_{0};  // two threads that replace the same file use two temporaries
+};
+
+}  // namespace
+
+std::unique_ptr<FileSystem> make_posix_file_system() { return std::make_unique<PosixFileSystem>(); }
+
+std::string join_path(std::string_view directory, std::string_view name) {
+  if (directory.empty()) return std::string(name);
+  return fmt::format("{}{}{}", directory, directory.ends_with('/') ? "" : "/", name);
+}
+
+}  // namespace pandora
