@@ -105,6 +105,19 @@ inline constexpr std::size_t kMaxContextDocumentBytes = 64 * 1024 * 1024;
 std::string render(const ContextDocument& document);
 Result<ContextDocument> parse_context_document(std::string_view markdown);
 
+std::string_view to_string(Reflection value);
+std::string_view to_string(GatheredKind value);
+std::string_view to_string(RecallMode value);
+std::string_view to_string(Route value);
+std::string_view to_string(ToolStatus value);
+std::string_view to_string(Verdict value);
+Result<Reflection> parse_reflection(std::string_view text);
+Result<GatheredKind> parse_gathered_kind(std::string_view text);
+Result<RecallMode> parse_recall_mode(std::string_view text);
+Result<Route> parse_route(std::string_view text);
+Result<ToolStatus> parse_tool_status(std::string_view text);
+Result<Verdict> parse_verdict(std::string_view text);
+
 // APPROVE ≥ 0.80, REVISE 0.50–0.79, RETRY 0.30–0.49, FAIL below.
 Verdict verdict_for(double confidence);
 

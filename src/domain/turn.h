@@ -74,6 +74,14 @@ struct Turn {
 inline constexpr std::size_t kMaxSummaryBytes = 400;
 inline constexpr std::size_t kMaxKeywords = 10;
 
+// Writes the reply when no language model is configured. Such a reply only quotes other turns, so it is never embedded,
+// recalled or learnt from: that would be a loop.
+inline constexpr std::string_view kExtractiveModel = "extractive";
+// The reply as something new that was said: none for an extractive one.
+inline const Utterance* own_reply(const Turn& turn) {
+  return turn.reply && turn.model != kExtractiveModel ? &*turn.reply : nullptr;
+}
+
 std::string content_sha256(const UserId& user, const Utterance& message, const std::optional<Utterance>& reply);
 // "turn_000012"; past 999,999 it simply grows.
 std::string turn_directory_name(TurnNumber number);

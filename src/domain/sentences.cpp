@@ -1,0 +1,64 @@
+#include "domain/sentences.h"
+
+#include <array>
+
+#include "base/text.h"
+
+namespace pandora {
+namespace {
+
+constexpr std::array<std::string_view, 14> kAbbreviations = {"e.g.", "i.e.", "Dr.", "Mr.", "Mrs.", "Ms.", "St.",
+                                                             "vs.",  "etc.", "No.", "Prof.", "Jr.", "a.m.", "p.m."};
+
+bool is_space(char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r'; }
+
+// Length of an end mark at `at`, 0 for none.
+std::size_t end_mark(std::string_view text, std::size_t at) {
+  if (text[at] == '.' || text[at] == '!' || text[at] == '?') return 1;
+  for (const std::string_view mark : {"…", "。", "！", "？"})
+    if (text.substr(at).starts_with(mark)) return mark.size();
+  return 0;
+}
+
+bool abbreviates(std::string_view before_with_dot) {
+  for (const std::string_view abbreviation : kAbbreviations) {
+    if (!before_with_dot.ends_with(abbreviation)) continue;
+    const std::size_t rest = before_with_dot.size() - abbreviation.size();
+    if (rest == 0 || is_space(before_with_dot[rest - 1])) return true;
+  }
+  const std::size_t size = before_with_dot.size();  // "J. Smith"
+  return size >= 2 && before_with_dot[size - 2] >= 'A' && before_with_dot[size - 2] <= 'Z' &&
+         (size == 2 || is_space(before_with_dot[size - 3]));
+}
+
+}  // namespace
+
+std::vector<std::string_view> sentences(std::string_view text) {
+  std::vector<std::string_view> result;
+  std::size_t begin = 0;
+  const auto close = [&](std::size_t end) {
+    const std::string_view sentence = trim(text.substr(begin, end - begin));
+    if (!sentence.empty()) result.push_back(sentence);
+    begin = end;
+  };
+  for (std::size_t at = 0; at < text.size();) {
+    if (text[at] == '\n') {
+      close(++at);
+      continue;
+    }
+    const std::size_t mark = end_mark(text, at);
+    if (mark == 0) {
+      ++at;
+      continue;
+    }
+    at += mark;
+    const bool full_width = mark > 1;
+    while (at < text.size() && (text[at] == '"' || text[at] == '\'' || text[at] == ')')) ++at;
+    const bool ends = at == text.size() || is_space(text[at]) || full_width;
+    if (ends && !(mark == 1 && abbreviates(text.substr(begin, at - begin)))) close(at);
+  }
+  close(text.size());
+  return result;
+}
+
+}  // namespace pandora
