@@ -98,9 +98,8 @@ class Gathering {
 
   static std::string turn_text(const Turn& turn) {
     std::string text = fmt::format("{}: {}", turn.message.speaker(), ellipsize(turn.message.text, kMaxItemBytes));
-    // An extractive reply only quotes other turns: those stand for themselves.
-    if (turn.reply && turn.model != "extractive")
-      text += fmt::format("\n{}: {}", turn.reply->speaker(), ellipsize(turn.reply->text, kMaxItemBytes));
+    if (const Utterance* reply = own_reply(turn))
+      text += fmt::format("\n{}: {}", reply->speaker(), ellipsize(reply->text, kMaxItemBytes));
     return text;
   }
 
@@ -222,7 +221,7 @@ class Gathering {
   }
 
   static bool only_asked(const Turn& turn) {
-    return turn.model == "extractive" && (turn.intent == Intent::kQuestion || turn.intent == Intent::kLookup);
+    return turn.model == kExtractiveModel && (turn.intent == Intent::kQuestion || turn.intent == Intent::kLookup);
   }
 
   void add_recent_turns(const Deadline& deadline) {
