@@ -1,0 +1,87 @@
+// A SQLite file with one writer thread and a few readers.
+//
+// Writes are jobs. The writer takes what waits, runs each in a savepoint of its own inside one transaction, and commits
+// once: one sync for all of them (docs/adr/0003). A job that fails is rolled back alone. `write` returns after the commit:
+// what succeeded is on disk. Reads run on the caller's thread on a snapshot. Thread-safe.
+#pragma once
+#include <condition_variable>
+#include <deque>
+#include <functional>
+#include <future>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <type_traits>
+#include <vector>
+
+#include "sql/migrations.h"
+#include "store_embedded/sqlite_connection.h"
+
+namespace pandora {
+
+inline constexpr std::size_t kMaxQueuedWrites = 4'096;
+inline constexpr std::size_t kMaxBatchedWrites = 256;
+inline constexpr std::size_t kMaxReaders = 8;  // idle ones that are kept
+
+class SqliteDatabase {
+ public:
+  // Opens or creates, checks, migrates to what schemas/<schema>/ has. kDataCorrupt, kIncompatible (newer schema, edited
+  // migration), kPermissionDenied, kStorageFull: each with its remedy.
+  static Result<std::unique_ptr<SqliteDatabase>> open(const std::string& path, const std::string& schema,
+                                                      const std::string& vfs, const Clock& clock);
+  ~SqliteDatabase();  // waits for the jobs that were accepted
+
+  using Job = std::function<Status(Connection&)>;
+  // kResourceExhausted when too many wait; kDeadlineExceeded when its turn comes too late (it then did not run).
+  Status write(const Job& job, const Deadline& deadline);
+  // The same for a job that gives a value.
+  template <class Function>
+  auto write_for(Function&& function, const Deadline& deadline) -> std::invoke_result_t<Function, Connection&> {
+    std::invoke_result_t<Function, Connection&> result = fail(ErrorCode::kInternal, "the job did not run");
+    PANDORA_CHECK(write(
+        [&](Connection& connection) -> Status {
+          result = function(connection);
+          if (!result) return fail(result.error());
+          return {};
+        },
+        deadline));
+    return result;
+  }
+  template <class Function>
+  auto read(Function&& function, const Deadline& deadline) -> std::invoke_result_t<Function, Connection&> {
+    PANDORA_CHECK(deadline.check("reading " + path_));
+    PANDORA_TRY(connection, take_reader());
+    connection->set_deadline(deadline);
+    auto result = function(*connection);
+    give_reader(std::move(connection));
+    return result;
+  }
+  // Empties the write-ahead log into the file, so that overwritten bytes are gone from both.
+  Status checkpoint(const Deadline& deadline);
+  const std::string& path() const { return path_; }
+
+ private:
+  SqliteDatabase(std::string path, std::string vfs, std::unique_ptr<Connection> writer);
+  struct Pending {
+    const Job* job;
+    const Deadline* deadline;
+    std::promise<Status> done;
+  };
+  void write_loop();
+  void run_batch(std::vector<std::unique_ptr<Pending>> batch);
+  Result<std::unique_ptr<Connection>> take_reader();
+  void give_reader(std::unique_ptr<Connection> connection);
+
+  const std::string path_, vfs_;
+  std::unique_ptr<Connection> writer_;
+  std::mutex mutex_;
+  std::condition_variable wake_;
+  std::deque<std::unique_ptr<Pending>> queue_;
+  bool stopping_ = false;
+  std::mutex readers_mutex_;
+  std::vector<std::unique_ptr<Connection>> readers_;
+  std::thread thread_;
+};
+
+}  // namespace pandora

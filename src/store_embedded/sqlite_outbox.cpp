@@ -1,0 +1,67 @@
+#include "store_embedded/sqlite_outbox.h"
+
+#include <algorithm>
+
+#include "store_embedded/sqlite_rows.h"
+
+namespace pandora {
+
+Status SqliteOutbox::enqueue(std::span<const OutboxItem> items, const Deadline& deadline) {
+  return database_.write(
+      [&](Connection& connection) -> Status {
+        for (const auto& item : items) PANDORA_CHECK(sqlite_rows::enqueue(connection, item.kind, item.key, clock_.now()));
+        return {};
+      },
+      deadline);
+}
+
+Result<std::vector<OutboxEntry>> SqliteOutbox::claim(std::string_view owner, Duration lease, std::size_t n, const Deadline& deadline) {
+  return database_.write_for(
+      [&](Connection& connection) -> Result<std::vector<OutboxEntry>> {
+        const Timestamp now = clock_.now();
+        std::vector<OutboxEntry> entries;
+        PANDORA_TRY(rows, connection.query("UPDATE outbox SET leased_until = ?2, owner = ?3, attempts = attempts + 1 WHERE id IN"
+                                           " (SELECT id FROM outbox WHERE due_at <= ?1 AND leased_until <= ?1 ORDER BY id LIMIT ?4)"
+                                           " RETURNING id, kind, key, version, attempts, last_error",
+                                           now, now + lease, owner, std::min(n, kMaxClaim)));
+        for (;;) {
+          PANDORA_TRY(more, rows.next());
+          if (!more) break;
+          PANDORA_TRY(kind, parse_outbox_kind(rows.text(1)));
+          entries.push_back({rows.integer(0), {kind, std::string(rows.text(2))}, rows.integer(3), static_cast<int>(rows.integer(4)), std::string(rows.text(5))});
+        }
+        std::ranges::sort(entries, {}, &OutboxEntry::id);
+        return entries;
+      },
+      deadline);
+}
+
+Result<bool> SqliteOutbox::ack(std::int64_t id, std::int64_t version, const Deadline& deadline) {
+  return database_.write_for(
+      [&](Connection& connection) -> Result<bool> {
+        PANDORA_CHECK(connection.run("DELETE FROM outbox WHERE id = ? AND version = ?", id, version));
+        return connection.changes() == 1;
+      },
+      deadline);
+}
+
+Status SqliteOutbox::retry(std::int64_t id, Duration delay, std::string_view error, const Deadline& deadline) {
+  return database_.write(
+      [&](Connection& connection) {
+        return connection.run("UPDATE outbox SET due_at = ?2, leased_until = 0, owner = '', last_error = ?3 WHERE id = ?1", id,
+                              clock_.now() + delay, error);
+      },
+      deadline);
+}
+
+Result<std::int64_t> SqliteOutbox::size(const Deadline& deadline) {
+  return database_.read(
+      [&](Connection& connection) -> Result<std::int64_t> {
+        PANDORA_TRY(row, connection.query("SELECT count(*) FROM outbox"));
+        PANDORA_CHECK(row.next());
+        return row.integer(0);
+      },
+      deadline);
+}
+
+}  // namespace pandora

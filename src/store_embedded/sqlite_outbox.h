@@ -1,0 +1,22 @@
+// Outbox over SQLite. See ports/outbox.h.
+#pragma once
+#include "ports/outbox.h"
+#include "store_embedded/sqlite_database.h"
+
+namespace pandora {
+
+class SqliteOutbox final : public Outbox {
+ public:
+  SqliteOutbox(SqliteDatabase& database, const Clock& clock) : database_(database), clock_(clock) {}
+  Status enqueue(std::span<const OutboxItem> items, const Deadline& deadline) override;
+  Result<std::vector<OutboxEntry>> claim(std::string_view owner, Duration lease, std::size_t n, const Deadline& deadline) override;
+  Result<bool> ack(std::int64_t id, std::int64_t version, const Deadline& deadline) override;
+  Status retry(std::int64_t id, Duration delay, std::string_view error, const Deadline& deadline) override;
+  Result<std::int64_t> size(const Deadline& deadline) override;
+
+ private:
+  SqliteDatabase& database_;
+  const Clock& clock_;
+};
+
+}  // namespace pandora

@@ -1,0 +1,24 @@
+// Writing rows that several stores share, inside a job of the writer. Internal to store_embedded.
+#pragma once
+#include "ports/knowledge_stores.h"
+#include "ports/outbox.h"
+#include "store_embedded/sqlite_connection.h"
+
+namespace pandora::sqlite_rows {
+
+Status enqueue(Connection& connection, OutboxKind kind, std::string_view key, Timestamp now);
+Status put_memory(Connection& connection, const Memory& memory, Timestamp now);
+Status put_research(Connection& connection, const Research& research, Timestamp now);
+Status record_fetch(Connection& connection, const FetchAttempt& attempt, Timestamp now);
+Status add_observation(Connection& connection, const Observation& observation, const UserId& user);
+Status remove_memory(Connection& connection, const Uuid& id, Timestamp now);
+Status remove_research(Connection& connection, const Uuid& id, Timestamp now);
+
+// " AND user_id = ?" cannot be bound away: with Access::kSystem every row counts. The condition takes two values.
+inline constexpr std::string_view kVisible = " (? = 1 OR user_id = ?) ";
+inline bool sees_all(const Principal& who) { return who.access == Access::kSystem; }
+
+// The topic by which research is found again: space collapsed, lower case.
+std::string topic_key(std::string_view topic);
+
+}  // namespace pandora::sqlite_rows

@@ -1,0 +1,365 @@
+#include "store_embedded/sqlite_turn_store.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include <fmt/format.h>
+
+#include "domain/sparse_weights.h"
+#include "store_embedded/sqlite_rows.h"
+#include "wire/turn_json.h"
+
+namespace pandora {
+namespace {
+
+using sqlite_rows::enqueue;
+using sqlite_rows::sees_all;
+
+Result<Turn> read_turn(const Statement& row, int column) {
+  PANDORA_TRY(json, parse_json(row.text(column), kMaxRecordBytes, "a row of turns"));
+  return turn_from_json(json, "turns.document");
+}
+
+Result<std::vector<Turn>> read_turns(Statement& rows) {
+  std::vector<Turn> turns;
+  for (;;) {
+    PANDORA_TRY(more, rows.next());
+    if (!more) return turns;
+    PANDORA_TRY(turn, read_turn(rows, 0));
+    turns.push_back(std::move(turn));
+  }
+}
+
+tl::unexpected<Error> no_turn(TurnNumber number) {
+  return fail(ErrorCode::kNotFound, fmt::format("there is no turn {}", number.value), "`pandora turns list` shows those that are there");
+}
+
+Result<Turn> find_visible(Connection& connection, TurnNumber number, const Principal& who) {
+  PANDORA_TRY(row, connection.query("SELECT document FROM turns WHERE turn_number = ?", number.value));
+  PANDORA_TRY(found, row.next());
+  if (!found) return no_turn(number);
+  PANDORA_TRY(turn, read_turn(row, 0));
+  if (!who.may_see(turn.user)) return no_turn(number);
+  return turn;
+}
+
+Result<TurnNumber> next_number(Connection& connection) {
+  PANDORA_TRY(row, connection.query("UPDATE turn_numbers SET last = last + 1 RETURNING last"));
+  PANDORA_CHECK(row.next());
+  const TurnNumber number{row.integer(0)};
+  PANDORA_CHECK(row.run());
+  return number;
+}
+
+// Up to `radius` turns either side of a place in a session, nearer first, older before newer.
+Result<std::vector<std::pair<int, Turn>>> around(Connection& connection, const Turn& turn, int radius) {
+  std::vector<std::pair<int, Turn>> found;
+  for (const bool older : {true, false}) {
+    PANDORA_TRY(rows, connection.query(
+                          older ? "SELECT document FROM turns WHERE user_id = ? AND session_id = ? AND turn_number < ? ORDER BY turn_number DESC LIMIT ?"
+                                : "SELECT document FROM turns WHERE user_id = ? AND session_id = ? AND turn_number > ? ORDER BY turn_number LIMIT ?",
+                          turn.user.str(), turn.session.str(), turn.number.value, radius));
+    PANDORA_TRY(turns, read_turns(rows));
+    int distance = 0;
+    for (auto& other : turns) found.emplace_back(++distance, std::move(other));
+  }
+  std::ranges::stable_sort(found, {}, [](const auto& entry) { return entry.first; });
+  return found;
+}
+
+Result<std::vector<Uuid>> enqueue_neighbours(Connection& connection, const Turn& turn, Timestamp now) {
+  PANDORA_TRY(others, around(connection, turn, kWindow));
+  std::vector<Uuid> uids;
+  for (const auto& [distance, other] : others) {
+    PANDORA_CHECK(enqueue(connection, OutboxKind::kTurnPoint, other.uid.to_string(), now));
+    uids.push_back(other.uid);
+  }
+  return uids;
+}
+
+Status write_document(Connection& connection, const Turn& turn) {
+  PANDORA_CHECK(connection.run("UPDATE turns SET document = ?2 WHERE turn_number = ?1", turn.number.value, dump_json(to_json(turn))));
+  return {};
+}
+
+Status insert_turn(Connection& connection, const Turn& turn) {
+  PANDORA_CHECK(connection.run("INSERT INTO turns (turn_number, turn_uid, document) VALUES (?, ?, ?)", turn.number.value,
+                               turn.uid, dump_json(to_json(turn))));
+  for (const auto& keyword : turn.keywords)
+    PANDORA_CHECK(connection.run("INSERT INTO turn_keywords VALUES (?, ?, ?) ON CONFLICT DO NOTHING", turn.user.str(), keyword, turn.number.value));
+  return {};
+}
+
+// The turn's own outbox entries and those of what came with it.
+Status enqueue_record(Connection& connection, const TurnRecord& record, const Turn& turn, Timestamp now) {
+  const std::string key = turn.uid.to_string();
+  PANDORA_CHECK(enqueue(connection, OutboxKind::kTurnDirectory, key, now));
+  PANDORA_CHECK(enqueue(connection, OutboxKind::kTurnPoint, key, now));
+  for (const auto& memory : record.memories) {
+    PANDORA_CHECK(enqueue(connection, OutboxKind::kMemoryFile, memory.id.to_string(), now));
+    PANDORA_CHECK(enqueue(connection, OutboxKind::kMemoryPoint, memory.id.to_string(), now));
+  }
+  for (const auto& research : record.research) {
+    PANDORA_CHECK(enqueue(connection, OutboxKind::kResearchFile, research.id.to_string(), now));
+    PANDORA_CHECK(enqueue(connection, OutboxKind::kResearchPoint, research.id.to_string(), now));
+  }
+  for (const auto& fetch : record.fetches) PANDORA_CHECK(enqueue(connection, OutboxKind::kSourceFile, fetch.domain, now));
+  return {};
+}
+
+Result<TurnNumber> commit(Connection& connection, const TurnRecord& record, Timestamp now) {
+  Turn turn = record.turn;
+  {
+    PANDORA_TRY(known, connection.query("SELECT turn_number FROM turns WHERE turn_uid = ?", turn.uid));
+    PANDORA_TRY(there, known.next());
+    if (there) {
+      turn.number = {known.integer(0)};
+      PANDORA_CHECK(enqueue_record(connection, record, turn, now));
+      PANDORA_TRY(neighbours, enqueue_neighbours(connection, turn, now));
+      return turn.number;
+    }
+  }
+  if (turn.number.value == 0) {
+    PANDORA_TRY(number, next_number(connection));
+    turn.number = number;
+  } else {
+    PANDORA_TRY(taken, connection.query("SELECT 1 FROM turns WHERE turn_number = ?", turn.number.value));
+    PANDORA_TRY(is_taken, taken.next());
+    if (is_taken) return fail(ErrorCode::kConflict, fmt::format("turn {} is another one", turn.number.value));
+    PANDORA_CHECK(connection.run("UPDATE turn_numbers SET last = max(last, ?)", turn.number.value));
+  }
+  PANDORA_CHECK(insert_turn(connection, turn));
+  for (const auto& memory : record.memories) PANDORA_CHECK(sqlite_rows::put_memory(connection, memory, now));
+  for (const auto& research : record.research) PANDORA_CHECK(sqlite_rows::put_research(connection, research, now));
+  for (const auto& fetch : record.fetches) PANDORA_CHECK(sqlite_rows::record_fetch(connection, fetch, now));
+  for (const auto& observation : record.observations)
+    PANDORA_CHECK(sqlite_rows::add_observation(connection, observation, turn.user));
+  PANDORA_CHECK(enqueue_record(connection, record, turn, now));
+  PANDORA_TRY(neighbours, enqueue_neighbours(connection, turn, now));
+  return turn.number;
+}
+
+Result<std::vector<Uuid>> ids_of_turn(Connection& connection, std::string_view sql, const Uuid& turn) {
+  std::vector<Uuid> ids;
+  PANDORA_TRY(rows, connection.query(sql, turn.to_string()));
+  for (;;) {
+    PANDORA_TRY(more, rows.next());
+    if (!more) return ids;
+    PANDORA_TRY(id, rows.uuid(0));
+    ids.push_back(id);
+  }
+}
+
+std::string embedder_key(const EmbedderIdentity& embedder) { return embedder.model + "@" + embedder.revision; }
+
+}  // namespace
+
+Result<TurnNumber> SqliteTurnStore::reserve_number(const Principal&, const Deadline& deadline) {
+  return database_.write_for(next_number, deadline);
+}
+
+Result<TurnNumber> SqliteTurnStore::commit_turn(const TurnRecord& record, const Principal& who, const Deadline& deadline) {
+  if (!who.may_see(record.turn.user))
+    return fail(ErrorCode::kPermissionDenied, fmt::format("this turn belongs to {}", record.turn.user.str()));
+  return database_.write_for([&](Connection& connection) { return commit(connection, record, clock_.now()); }, deadline);
+}
+
+Result<Turn> SqliteTurnStore::find(TurnNumber number, const Principal& who, const Deadline& deadline) {
+  return database_.read([&](Connection& connection) { return find_visible(connection, number, who); }, deadline);
+}
+
+Result<std::vector<Turn>> SqliteTurnStore::find_all(std::span<const Uuid> uids, const Principal& who, const Deadline& deadline) {
+  return database_.read(
+      [&](Connection& connection) -> Result<std::vector<Turn>> {
+        std::vector<Turn> turns;
+        for (const Uuid& uid : uids) {
+          PANDORA_TRY(row, connection.query("SELECT document FROM turns WHERE turn_uid = ?", uid));
+          PANDORA_TRY(found, row.next());
+          if (!found) continue;
+          PANDORA_TRY(turn, read_turn(row, 0));
+          if (who.may_see(turn.user)) turns.push_back(std::move(turn));
+        }
+        return turns;
+      },
+      deadline);
+}
+
+Result<std::vector<Turn>> SqliteTurnStore::list(const TurnQuery& query, const Principal& who, const Deadline& deadline) {
+  // A literal for each shape of the question, so that each is prepared once and uses its index.
+  std::string sql = "SELECT document FROM turns WHERE ";
+  if (sees_all(who)) sql += query.session ? "session_id = ?1" : "?1 IS NOT NULL";
+  else sql += query.session ? "user_id = ?2 AND session_id = ?1" : "user_id = ?2 AND ?1 IS NOT NULL";
+  sql += " AND turn_number < ?3 AND timestamp >= ?4 AND timestamp < ?5 AND rejected <= ?6 AND archived <= ?7 AND ?2 IS NOT NULL"
+         " ORDER BY turn_number DESC LIMIT ?8";
+  const auto text = [](const std::optional<Timestamp>& time, const char* fallback) { return time ? to_iso8601(*time) : std::string(fallback); };
+  return database_.read(
+      [&](Connection& connection) -> Result<std::vector<Turn>> {
+        PANDORA_TRY(rows, connection.query(sql, query.session ? query.session->str() : std::string(), who.user.str(),
+                                           query.before ? query.before->value : INT64_MAX, text(query.since, ""), text(query.until, "~"),
+                                           query.include_rejected, query.include_archived, std::min(query.limit, kMaxPage)));
+        return read_turns(rows);
+      },
+      deadline);
+}
+
+Result<std::vector<Turn>> SqliteTurnStore::scan(TurnNumber after, std::size_t limit, const Principal& who, const Deadline& deadline) {
+  return database_.read(
+      [&](Connection& connection) -> Result<std::vector<Turn>> {
+        PANDORA_TRY(rows, sees_all(who) ? connection.query("SELECT document FROM turns WHERE turn_number > ? ORDER BY turn_number LIMIT ?",
+                                                           after.value, std::min(limit, kMaxPage))
+                                        : connection.query("SELECT document FROM turns WHERE turn_number > ? AND user_id = ? ORDER BY turn_number LIMIT ?",
+                                                           after.value, who.user.str(), std::min(limit, kMaxPage)));
+        return read_turns(rows);
+      },
+      deadline);
+}
+
+Result<std::vector<std::pair<int, Turn>>> SqliteTurnStore::neighbours(const Uuid& uid, int radius, const Principal& who, const Deadline& deadline) {
+  return database_.read(
+      [&](Connection& connection) -> Result<std::vector<std::pair<int, Turn>>> {
+        PANDORA_TRY(row, connection.query("SELECT document FROM turns WHERE turn_uid = ?", uid));
+        PANDORA_TRY(found, row.next());
+        if (!found) return fail(ErrorCode::kNotFound, fmt::format("there is no turn {}", uid.to_string()));
+        PANDORA_TRY(turn, read_turn(row, 0));
+        if (!who.may_see(turn.user)) return fail(ErrorCode::kNotFound, fmt::format("there is no turn {}", uid.to_string()));
+        PANDORA_TRY(others, around(connection, turn, radius));
+        others.insert(others.begin(), {0, std::move(turn)});
+        return others;
+      },
+      deadline);
+}
+
+Result<std::optional<TurnNumber>> SqliteTurnStore::find_content(const std::string& content, const SessionId& session,
+                                                                const Principal& who, const Deadline& deadline) {
+  return database_.read(
+      [&](Connection& connection) -> Result<std::optional<TurnNumber>> {
+        PANDORA_TRY(row, connection.query("SELECT turn_number FROM turns WHERE user_id = ? AND session_id = ? AND content_sha256 = ?",
+                                          who.user.str(), session.str(), content));
+        PANDORA_TRY(found, row.next());
+        if (!found) return std::nullopt;
+        return TurnNumber{row.integer(0)};
+      },
+      deadline);
+}
+
+Result<std::vector<SessionSummary>> SqliteTurnStore::sessions(const Principal& who, const Deadline& deadline) {
+  return database_.read(
+      [&](Connection& connection) -> Result<std::vector<SessionSummary>> {
+        std::vector<SessionSummary> sessions;
+        // SQLite gives the bare columns of the row that holds the maximum.
+        PANDORA_TRY(rows, connection.query("SELECT session_id, user_id, count(*), min(timestamp), timestamp, topic, max(turn_number) FROM turns"
+                                           " WHERE (?1 = 1 OR user_id = ?2) GROUP BY user_id, session_id ORDER BY max(turn_number) DESC",
+                                           sees_all(who), who.user.str()));
+        for (;;) {
+          PANDORA_TRY(more, rows.next());
+          if (!more) return sessions;
+          PANDORA_TRY(session, SessionId::parse(rows.text(0)));
+          PANDORA_TRY(user, UserId::parse(rows.text(1)));
+          PANDORA_TRY(first, parse_iso8601(rows.text(3)));
+          PANDORA_TRY(last, parse_iso8601(rows.text(4)));
+          sessions.push_back({session, user, rows.integer(2), first, last, std::string(rows.text(5))});
+        }
+      },
+      deadline);
+}
+
+Result<std::int64_t> SqliteTurnStore::count(const Principal& who, const Deadline& deadline) {
+  return database_.read(
+      [&](Connection& connection) -> Result<std::int64_t> {
+        PANDORA_TRY(row, sees_all(who) ? connection.query("SELECT count(*) FROM turns")
+                                       : connection.query("SELECT count(*) FROM turns WHERE user_id = ?", who.user.str()));
+        PANDORA_CHECK(row.next());
+        return row.integer(0);
+      },
+      deadline);
+}
+
+Result<std::vector<std::int64_t>> SqliteTurnStore::keyword_counts(std::span<const std::string> terms, const Principal& who, const Deadline& deadline) {
+  return database_.read(
+      [&](Connection& connection) -> Result<std::vector<std::int64_t>> {
+        std::vector<std::int64_t> counts;
+        for (const auto& term : terms) {
+          PANDORA_TRY(row, connection.query("SELECT count(*) FROM turn_keywords WHERE user_id = ? AND keyword = ?", who.user.str(), term));
+          PANDORA_CHECK(row.next());
+          counts.push_back(row.integer(0));
+        }
+        return counts;
+      },
+      deadline);
+}
+
+Result<Turn> SqliteTurnStore::change(TurnNumber number, const TurnChange& change, const Principal& who, const Deadline& deadline) {
+  return database_.write_for(
+      [&](Connection& connection) -> Result<Turn> {
+        PANDORA_TRY(turn, find_visible(connection, number, who));
+        if (change.rejected) turn.rejected = *change.rejected;
+        if (change.quality) turn.quality = *change.quality;
+        if (change.archived) turn.archived = *change.archived;
+        PANDORA_CHECK(write_document(connection, turn));
+        PANDORA_CHECK(enqueue(connection, OutboxKind::kTurnDirectory, turn.uid.to_string(), clock_.now()));
+        PANDORA_CHECK(enqueue(connection, OutboxKind::kTurnPoint, turn.uid.to_string(), clock_.now()));
+        // A rejected turn's words leave its neighbours' windows, and come back with it.
+        if (change.rejected) PANDORA_CHECK(enqueue_neighbours(connection, turn, clock_.now()).map([](auto&&) {}));
+        return turn;
+      },
+      deadline);
+}
+
+Result<RemovedTurn> SqliteTurnStore::remove(TurnNumber number, const Principal& who, const Deadline& deadline) {
+  return database_.write_for(
+      [&](Connection& connection) -> Result<RemovedTurn> {
+        const Timestamp now = clock_.now();
+        RemovedTurn removed;
+        PANDORA_TRY(turn, find_visible(connection, number, who));
+        removed.turn = std::move(turn);
+        const Uuid& uid = removed.turn.uid;
+        PANDORA_TRY(memories, ids_of_turn(connection, "SELECT memory_id FROM memories WHERE source_turn = ?", uid));
+        PANDORA_TRY(research, ids_of_turn(connection, "SELECT research_id FROM research WHERE source_turn = ?", uid));
+        for (const Uuid& id : memories) PANDORA_CHECK(sqlite_rows::remove_memory(connection, id, now));
+        for (const Uuid& id : research) PANDORA_CHECK(sqlite_rows::remove_research(connection, id, now));
+        PANDORA_CHECK(connection.run("DELETE FROM observability WHERE turn_uid = ?", uid));
+        removed.observations = connection.changes();
+        PANDORA_TRY(neighbours, enqueue_neighbours(connection, removed.turn, now));
+        PANDORA_CHECK(connection.run("DELETE FROM turns WHERE turn_number = ?", number.value));
+        PANDORA_CHECK(enqueue(connection, OutboxKind::kTurnDirectory, uid.to_string(), now));
+        PANDORA_CHECK(enqueue(connection, OutboxKind::kTurnPoint, uid.to_string(), now));
+        removed.memories = std::move(memories);
+        removed.research = std::move(research);
+        removed.neighbours = std::move(neighbours);
+        return removed;
+      },
+      deadline);
+}
+
+Status SqliteTurnStore::put_vector(const Uuid& uid, const EmbedderIdentity& embedder, std::span<const float> vector, const Deadline& deadline) {
+  const std::string_view bytes(reinterpret_cast<const char*>(vector.data()), vector.size_bytes());
+  return database_.write(
+      [&](Connection& connection) -> Status {
+        PANDORA_CHECK(connection.run("UPDATE turns SET embedding_id = ?2 WHERE turn_uid = ?1", uid, turn_point_id(uid)));
+        if (connection.changes() == 0) return fail(ErrorCode::kNotFound, fmt::format("there is no turn {}", uid.to_string()));
+        PANDORA_TRY(statement, connection.prepare("INSERT INTO turn_vectors VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET vector = excluded.vector"));
+        return statement.bind(uid, embedder_key(embedder), Statement::as_blob(bytes)).run();
+      },
+      deadline);
+}
+
+Result<std::vector<TurnVector>> SqliteTurnStore::vectors_around(const Uuid& uid, int radius, const EmbedderIdentity& embedder, const Deadline& deadline) {
+  PANDORA_TRY(turns, neighbours(uid, radius, Principal::system(), deadline));
+  return database_.read(
+      [&](Connection& connection) -> Result<std::vector<TurnVector>> {
+        std::vector<TurnVector> vectors;
+        for (const auto& [distance, turn] : turns) {
+          PANDORA_TRY(row, connection.query("SELECT vector FROM turn_vectors WHERE turn_uid = ? AND embedder = ?", turn.uid, embedder_key(embedder)));
+          PANDORA_TRY(found, row.next());
+          if (!found) continue;
+          const std::string_view bytes = row.blob(0);
+          TurnVector vector{turn.uid, distance, std::vector<float>(bytes.size() / sizeof(float))};
+          std::memcpy(vector.vector.data(), bytes.data(), vector.vector.size() * sizeof(float));
+          vectors.push_back(std::move(vector));
+        }
+        return vectors;
+      },
+      deadline);
+}
+
+}  // namespace pandora

@@ -1,0 +1,38 @@
+// TurnStore over SQLite (schemas/sqlite). See ports/turn_store.h for everything that it promises.
+#pragma once
+#include "ports/turn_store.h"
+#include "store_embedded/sqlite_database.h"
+
+namespace pandora {
+
+class SqliteTurnStore final : public TurnStore {
+ public:
+  SqliteTurnStore(SqliteDatabase& database, const Clock& clock) : database_(database), clock_(clock) {}
+
+  Result<TurnNumber> reserve_number(const Principal& who, const Deadline& deadline) override;
+  Result<TurnNumber> commit_turn(const TurnRecord& record, const Principal& who, const Deadline& deadline) override;
+  Result<Turn> find(TurnNumber number, const Principal& who, const Deadline& deadline) override;
+  Result<std::vector<Turn>> find_all(std::span<const Uuid> uids, const Principal& who, const Deadline& deadline) override;
+  Result<std::vector<Turn>> list(const TurnQuery& query, const Principal& who, const Deadline& deadline) override;
+  Result<std::vector<Turn>> scan(TurnNumber after, std::size_t limit, const Principal& who, const Deadline& deadline) override;
+  Result<std::vector<std::pair<int, Turn>>> neighbours(const Uuid& uid, int radius, const Principal& who,
+                                                       const Deadline& deadline) override;
+  Result<std::optional<TurnNumber>> find_content(const std::string& content_sha256, const SessionId& session,
+                                                 const Principal& who, const Deadline& deadline) override;
+  Result<std::vector<SessionSummary>> sessions(const Principal& who, const Deadline& deadline) override;
+  Result<std::int64_t> count(const Principal& who, const Deadline& deadline) override;
+  Result<std::vector<std::int64_t>> keyword_counts(std::span<const std::string> terms, const Principal& who,
+                                                   const Deadline& deadline) override;
+  Result<Turn> change(TurnNumber number, const TurnChange& change, const Principal& who, const Deadline& deadline) override;
+  Result<RemovedTurn> remove(TurnNumber number, const Principal& who, const Deadline& deadline) override;
+  Status put_vector(const Uuid& uid, const EmbedderIdentity& embedder, std::span<const float> vector,
+                    const Deadline& deadline) override;
+  Result<std::vector<TurnVector>> vectors_around(const Uuid& uid, int radius, const EmbedderIdentity& embedder,
+                                                 const Deadline& deadline) override;
+
+ private:
+  SqliteDatabase& database_;
+  const Clock& clock_;
+};
+
+}  // namespace pandora
