@@ -11,17 +11,17 @@ namespace pandora {
 namespace {
 
 // The words of English that carry no subject of their own; with the pieces that an apostrophe leaves.
-constexpr std::array kStopWords = std::to_array<std::string_view>({
-    "a",     "about", "after",  "again", "all",   "also",   "am",    "an",    "and",   "any",    "are",   "as",    "at",
-    "be",    "been",  "before", "being", "but",   "by",     "can",   "could", "d",     "did",    "do",    "does",  "doing", "don",
-    "for",   "from",  "had",    "has",   "have",  "having", "he",    "her",   "here",  "hers",   "him",   "his",   "how",
-    "i",     "if",    "in",     "into",  "is",    "it",     "its",   "just",  "ll",    "m",     "me",     "more",  "most",  "my",
-    "no",    "nor",   "not",    "of",    "on",    "or",     "our",   "ours",  "out",   "over",   "re",    "s",     "said",
-    "she",   "should", "so",    "some",  "such",  "t",      "than",  "that",  "the",   "their",  "them",  "then",  "there",
-    "these", "they",  "this",   "those", "to",    "too",    "us",    "ve",    "very",  "was",    "we",    "were",  "what",
-    "when",  "where", "which",  "while", "who",   "whom",   "whose", "why",   "will",  "with",   "would", "you",   "your",
-    "yours",
-});
+constexpr std::array kStopWords = std::to_array<std::string_view>(
+    {"a",    "about", "after", "again",  "all",    "also",    "am",    "an",     "and",   "any",   "are",    "aren",
+     "as",   "at",    "be",    "been",   "before", "being",   "but",   "by",     "can",   "could", "couldn", "d",
+     "did",  "didn",  "do",    "does",   "doesn",  "doing",   "don",   "for",    "from",  "had",   "hadn",   "has",
+     "hasn", "have",  "haven", "having", "he",     "her",     "here",  "hers",   "him",   "his",   "how",    "i",
+     "if",   "in",    "into",  "is",     "isn",    "it",      "its",   "just",   "ll",    "m",     "me",     "more",
+     "most", "my",    "no",    "nor",    "not",    "of",      "on",    "or",     "our",   "ours",  "out",    "over",
+     "re",   "s",     "said",  "she",    "should", "shouldn", "so",    "some",   "such",  "t",     "than",   "that",
+     "the",  "their", "them",  "then",   "there",  "these",   "they",  "this",   "those", "to",    "too",    "us",
+     "ve",   "very",  "was",   "wasn",   "we",     "were",    "weren", "what",   "when",  "where", "which",  "while",
+     "who",  "whom",  "whose", "why",    "will",   "with",    "would", "wouldn", "you",   "your",  "yours"});
 static_assert(std::ranges::is_sorted(kStopWords));
 
 bool is_cjk(utf8proc_int32_t c) {
@@ -33,11 +33,21 @@ enum class Kind { kOther, kLetter, kDigit, kMark, kCjk };
 Kind kind_of(utf8proc_int32_t c) {
   if (is_cjk(c)) return Kind::kCjk;
   switch (utf8proc_category(c)) {
-    case UTF8PROC_CATEGORY_LU: case UTF8PROC_CATEGORY_LL: case UTF8PROC_CATEGORY_LT: case UTF8PROC_CATEGORY_LM:
-    case UTF8PROC_CATEGORY_LO: return Kind::kLetter;
-    case UTF8PROC_CATEGORY_ND: case UTF8PROC_CATEGORY_NL: case UTF8PROC_CATEGORY_NO: return Kind::kDigit;
-    case UTF8PROC_CATEGORY_MN: case UTF8PROC_CATEGORY_MC: return Kind::kMark;
-    default: return Kind::kOther;
+    case UTF8PROC_CATEGORY_LU:
+    case UTF8PROC_CATEGORY_LL:
+    case UTF8PROC_CATEGORY_LT:
+    case UTF8PROC_CATEGORY_LM:
+    case UTF8PROC_CATEGORY_LO:
+      return Kind::kLetter;
+    case UTF8PROC_CATEGORY_ND:
+    case UTF8PROC_CATEGORY_NL:
+    case UTF8PROC_CATEGORY_NO:
+      return Kind::kDigit;
+    case UTF8PROC_CATEGORY_MN:
+    case UTF8PROC_CATEGORY_MC:
+      return Kind::kMark;
+    default:
+      return Kind::kOther;
   }
 }
 
@@ -57,8 +67,10 @@ std::string normalise(std::string_view word) {
     bytes += used, left -= used;
     std::array<utf8proc_int32_t, 8> parts{};
     int boundary = 0;
-    const auto count = utf8proc_decompose_char(c, parts.data(), parts.size(),
-        static_cast<utf8proc_option_t>(UTF8PROC_DECOMPOSE | UTF8PROC_COMPAT | UTF8PROC_CASEFOLD | UTF8PROC_STRIPMARK), &boundary);
+    const auto count = utf8proc_decompose_char(
+        c, parts.data(), parts.size(),
+        static_cast<utf8proc_option_t>(UTF8PROC_DECOMPOSE | UTF8PROC_COMPAT | UTF8PROC_CASEFOLD | UTF8PROC_STRIPMARK),
+        &boundary);
     for (utf8proc_ssize_t i = 0; i < std::min<utf8proc_ssize_t>(count, parts.size()); ++i) {
       std::array<utf8proc_uint8_t, 4> encoded{};
       const auto size = utf8proc_encode_char(parts[static_cast<std::size_t>(i)], encoded.data());
@@ -73,7 +85,8 @@ class Stemmer {
  public:
   Stemmer() : stemmer_(sb_stemmer_new("english", nullptr)) {}
   std::string operator()(const std::string& word) {
-    const auto* stem = sb_stemmer_stem(stemmer_.get(), reinterpret_cast<const sb_symbol*>(word.data()), static_cast<int>(word.size()));
+    const auto* stem =
+        sb_stemmer_stem(stemmer_.get(), reinterpret_cast<const sb_symbol*>(word.data()), static_cast<int>(word.size()));
     return {reinterpret_cast<const char*>(stem), static_cast<std::size_t>(sb_stemmer_length(stemmer_.get()))};
   }
 
@@ -97,7 +110,7 @@ Stemmer& stemmer() {
 // Walks over the text once, gathering runs.
 class Tokeniser {
  public:
-  explicit Tokeniser(std::string_view text) : text_(text) {}
+  Tokeniser(std::string_view text, StopWords stop_words) : text_(text), stop_words_(stop_words) {}
 
   std::vector<Term> run() {
     while (at_ < text_.size()) {
@@ -133,6 +146,7 @@ class Tokeniser {
 
   void word(std::string_view written) {
     std::string term = normalise(written);
+    if (stop_words_ == StopWords::kKept) return add(std::move(term), written);
     if (is_stop_word(term)) return;
     if (ascii_letters(term)) term = stem_(term);
     add(std::move(term), written);
@@ -142,26 +156,52 @@ class Tokeniser {
   // '.', '-', ':' and '/' join between digits.
   void word_run() {
     const std::size_t begin = at_;
-    bool joined = false, has_digit = false, has_letter = false;
+    bool has_digit = false, has_letter = false;
     while (at_ < text_.size()) {
       const auto [c, size] = decode(at_);
       const Kind kind = kind_of(c);
       const bool digits_around = has_digit && !has_letter && joins_digits(c) && kind_at(at_ + size) == Kind::kDigit;
       if (kind != Kind::kLetter && kind != Kind::kDigit && kind != Kind::kMark && c != '_' && !digits_around) break;
-      joined |= c == '_';
       has_digit |= kind == Kind::kDigit;
       has_letter |= kind == Kind::kLetter;
       at_ += size;
     }
+    if (at_ - begin == 1 && has_letter) language_suffix();
     const std::string_view run = text_.substr(begin, at_ - begin);
     if (at_ < text_.size() && is_apostrophe(decode(at_).c)) at_ += decode(at_).size;
-    if (!joined) return word(run);
-    add(normalise(run), run);  // the identifier whole, then its parts
-    for (std::size_t part = 0; part <= run.size();) {
-      const std::size_t end = std::min(run.find('_', part), run.size());
-      if (end > part && end - part < run.size()) word(run.substr(part, end - part));
-      part = end + 1;
+    if (const auto parts = identifier_parts(run); parts.size() > 1) {
+      add(normalise(run), run);  // the identifier whole, then its parts
+      for (const std::string_view part : parts) word(part);
+    } else if (!parts.empty()) {
+      word(parts.front());
     }
+  }
+
+  // "C++", "C#": the sign belongs to the letter before it.
+  void language_suffix() {
+    const std::string_view rest = text_.substr(at_);
+    const std::size_t size = rest.starts_with("++") ? 2 : rest.starts_with("#") ? 1 : 0;
+    if (size > 0 && kind_at(at_ + size) == Kind::kOther) at_ += size;
+  }
+
+  // read_file → read, file; readFile → read, File. Any other word is its only part.
+  static std::vector<std::string_view> identifier_parts(std::string_view run) {
+    std::vector<std::string_view> parts;
+    std::size_t begin = 0;
+    const auto close = [&](std::size_t end) {
+      if (end > begin) parts.push_back(run.substr(begin, end - begin));
+      begin = end;
+    };
+    for (std::size_t at = 0; at < run.size(); ++at) {
+      const auto is_upper = [](char c) { return c >= 'A' && c <= 'Z'; };
+      const auto is_lower = [](char c) { return c >= 'a' && c <= 'z'; };
+      if (run[at] == '_')
+        close(at), begin = at + 1;
+      else if (at > 0 && is_lower(run[at - 1]) && is_upper(run[at]))
+        close(at);
+    }
+    close(run.size());
+    return parts;
   }
 
   // 日本語 → 日本, 本語; a single character stands alone.
@@ -184,6 +224,7 @@ class Tokeniser {
   }
 
   std::string_view text_;
+  StopWords stop_words_;
   std::size_t at_ = 0;
   std::vector<Term> terms_;
   Stemmer& stem_ = stemmer();
@@ -193,7 +234,7 @@ class Tokeniser {
 
 bool is_stop_word(std::string_view lower_case_word) { return std::ranges::binary_search(kStopWords, lower_case_word); }
 
-std::vector<Term> analyze(std::string_view text) { return Tokeniser(text).run(); }
+std::vector<Term> analyze(std::string_view text, StopWords stop_words) { return Tokeniser(text, stop_words).run(); }
 
 std::uint32_t term_id(std::string_view term) {
   std::uint32_t hash = 2'166'136'261u;

@@ -12,7 +12,8 @@ namespace {
 
 namespace format = context_format;
 
-// Reads line by line. After the first thing that does not fit every further read gives nothing, and `error()` says where.
+// Reads line by line. After the first thing that does not fit every further read gives nothing, and `error()` says
+// where.
 class Reader {
  public:
   explicit Reader(std::string_view text) : rest_(text) { advance(); }
@@ -25,7 +26,9 @@ class Reader {
   void wrong(std::string_view expected) {
     if (error_) return;
     const std::string found = ended_ ? "its end" : fmt::format("\"{}\"", one_line(ellipsize(line_, 60)));
-    error_ = Error{ErrorCode::kDataCorrupt, fmt::format("context document, line {}: expected {}, found {}", number_, expected, found), {}};
+    error_ = Error{ErrorCode::kDataCorrupt,
+                   fmt::format("context document, line {}: expected {}, found {}", number_, expected, found),
+                   {}};
   }
 
   void expect(std::string_view text) {
@@ -58,6 +61,7 @@ class Reader {
     if (ok()) advance();
     return value;
   }
+  std::string optional_fact(std::string_view name) { return at_fact(name) ? fact(name) : std::string(); }
   std::vector<std::string> facts(std::string_view name) {
     std::vector<std::string> values;
     while (at_fact(name)) values.push_back(fact(name));
@@ -67,7 +71,8 @@ class Reader {
   T number(std::string_view text) {
     T value{};
     const auto parsed = std::from_chars(text.data(), text.data() + text.size(), value);
-    if (parsed.ec != std::errc() || parsed.ptr != text.data() + text.size()) wrong(fmt::format("a number, not \"{}\"", one_line(ellipsize(text, 40))));
+    if (parsed.ec != std::errc() || parsed.ptr != text.data() + text.size())
+      wrong(fmt::format("a number, not \"{}\"", one_line(ellipsize(text, 40))));
     return value;
   }
   template <class T>
@@ -141,16 +146,37 @@ class Reader {
   std::optional<Error> error_;
 };
 
+// The next of the facts that stand on an item's first line, after its label.
+std::string_view next_fact(Reader& in, std::string_view& rest, std::string_view label) {
+  const auto end = rest.find(format::kBetween);
+  std::string_view fact = rest.substr(0, end);
+  rest.remove_prefix(end == std::string_view::npos ? rest.size() : end + format::kBetween.size());
+  if (!fact.starts_with(label)) {
+    in.wrong(fmt::format("\"{}\"", label));
+    return {};
+  }
+  fact.remove_prefix(label.size());
+  return fact;
+}
+
+void read_item_line(Reader& in, GatheredItem& item) {
+  const std::string line = in.heading_after("- ");
+  if (!in.ok()) return;
+  std::string_view rest = line;
+  item.kind = in.value(parse_gathered_kind(next_fact(in, rest, "")));
+  item.at = in.value(parse_iso8601(next_fact(in, rest, "")));
+  item.trust = in.value(parse_trust(next_fact(in, rest, format::kTrust)));
+  item.confidence = in.number<double>(next_fact(in, rest, format::kConfidence));
+  item.score = in.number<double>(next_fact(in, rest, format::kScore));
+  if (!rest.empty()) in.wrong("a score at the end of the line before");
+}
+
 GatheredItem read_item(Reader& in) {
   GatheredItem item;
   item.source = in.unescape(in.heading_after(format::kItem));
-  item.kind = in.value(parse_gathered_kind(in.fact("kind")));
-  item.at = in.value(parse_iso8601(in.fact("at")));
-  item.session = in.fact("session");
-  item.trust = in.value(parse_trust(in.fact("trust")));
-  item.confidence = in.number_fact<double>("confidence");
-  item.score = in.number_fact<double>("score");
-  item.id = in.fact("id");
+  read_item_line(in, item);
+  item.session = in.optional_fact("session");
+  item.id = in.optional_fact("id");
   item.text = in.quote();
   return item;
 }
@@ -209,9 +235,10 @@ Status check_version(std::string_view markdown) {
   if (parsed.ec != std::errc() || parsed.ptr != text.data() + text.size() || version < 1)
     return fail(ErrorCode::kDataCorrupt, "context document, line 1: its version is no number");
   if (version > kContextDocumentVersion)
-    return fail(ErrorCode::kIncompatible,
-                fmt::format("context document of version {}, this program knows up to {}", version, kContextDocumentVersion),
-                "use the newer pandora that wrote it");
+    return fail(
+        ErrorCode::kIncompatible,
+        fmt::format("context document of version {}, this program knows up to {}", version, kContextDocumentVersion),
+        "use the newer pandora that wrote it");
   return {};
 }
 
@@ -219,24 +246,33 @@ Status check_version(std::string_view markdown) {
 
 Result<ContextDocument> parse_context_document(std::string_view markdown) {
   if (markdown.size() > kMaxContextDocumentBytes)
-    return fail(ErrorCode::kTooLarge, fmt::format("a context document of {} bytes, at most {} are read", markdown.size(), kMaxContextDocumentBytes));
+    return fail(ErrorCode::kTooLarge, fmt::format("a context document of {} bytes, at most {} are read",
+                                                  markdown.size(), kMaxContextDocumentBytes));
   PANDORA_CHECK(check_version(markdown));
   ContextDocument document;
   Reader in(markdown);
-  const std::string_view first = markdown.substr(format::kTitle.size(), markdown.find(format::kVersion) - format::kTitle.size());
+  const std::string_view first =
+      markdown.substr(format::kTitle.size(), markdown.find(format::kVersion) - format::kTitle.size());
   document.turn_uid = in.value(Uuid::parse(first));
   in.expect(markdown.substr(0, markdown.find('\n')));
 
   in.heading(format::kQuery);
   document.query.message = in.quote();
-  in.heading(format::kSelfContained);
-  document.query.question = in.quote();
+  if (in.at_heading(format::kStandsAlone)) {
+    in.heading(format::kStandsAlone);
+    document.query.question = document.query.message;
+  } else {
+    in.heading(format::kSelfContained);
+    document.query.question = in.quote();
+  }
 
   in.heading(format::kReflection);
   document.reflection.decision = in.value(parse_reflection(in.fact("decision")));
-  document.reflection.reason = in.fact("reason");
-  in.heading(format::kAskedBack);
-  document.reflection.question = in.quote();
+  document.reflection.reason = in.optional_fact("reason");
+  if (in.at_heading(format::kAskedBack)) {
+    in.heading(format::kAskedBack);
+    document.reflection.question = in.quote();
+  }
 
   in.heading(format::kGathered);
   document.gathered.mode = in.value(parse_recall_mode(in.fact("mode")));
@@ -252,6 +288,7 @@ Result<ContextDocument> parse_context_document(std::string_view markdown) {
   while (in.at_heading(format::kAttempt)) document.replies.push_back(read_reply(in));
   in.heading(format::kValidation);
   while (in.at_heading(format::kAttempt)) document.validations.push_back(read_validation(in));
+  in.heading(format::kEnd);
   if (in.at_heading("")) in.wrong("the end");
   if (!in.ok()) return fail(*in.error());
   return document;

@@ -15,44 +15,44 @@
 
 namespace pandora {
 
-struct QuerySection {        // §0, phase 0
-  std::string message;       // as the user wrote it
-  std::string question;      // made self-contained
+struct QuerySection {    // §0, phase 0
+  std::string message;   // as the user wrote it
+  std::string question;  // made self-contained
   bool operator==(const QuerySection&) const = default;
 };
 
 enum class Reflection { kProceed, kClarify };
-struct ReflectionSection {   // §1, phase 1
+struct ReflectionSection {  // §1, phase 1
   Reflection decision = Reflection::kProceed;
   std::string reason;
-  std::string question;      // what to ask back; only for kClarify
+  std::string question;  // what to ask back; only for kClarify
   bool operator==(const ReflectionSection&) const = default;
 };
 
 enum class GatheredKind { kPreference, kPreviousTurn, kTurn, kResearch, kMemory, kSource };
 struct GatheredItem {
   GatheredKind kind = GatheredKind::kTurn;
-  std::string source;        // "turn 12", "memory 0190…", "research …", a domain: how the reply names it
-  std::string id;            // uid of what it is
-  std::string session;       // where it was said; empty: nowhere
+  std::string source;   // "turn 12", "memory 0190…", "research …", a domain: how the reply names it
+  std::string id;       // uid of what it is
+  std::string session;  // where it was said; empty: nowhere
   Timestamp at;
   Trust trust = Trust::kUser;
-  double confidence = 1;     // after decay
-  double score = 0;          // of the ranking that put it here
-  std::string text;          // quoted, as injected
+  double confidence = 1;  // after decay
+  double score = 0;       // of the ranking that put it here
+  std::string text;       // quoted, as injected
   bool operator==(const GatheredItem&) const = default;
 };
 enum class RecallMode { kHybrid, kLexical, kRecent, kNone };  // how far the search got; worse ones are said
-struct GatherSection {       // §2, phase 2
+struct GatherSection {                                        // §2, phase 2
   RecallMode mode = RecallMode::kNone;
-  std::vector<GatheredItem> items;  // in the order injected
+  std::vector<GatheredItem> items;   // in the order injected
   std::vector<std::string> missing;  // what could not be found or searched, and why
-  std::int64_t tokens = 0;   // of all items' text
+  std::int64_t tokens = 0;           // of all items' text
   bool operator==(const GatherSection&) const = default;
 };
 
 enum class Route { kSynthesis, kTools };
-struct PlanSection {         // §3, phase 3
+struct PlanSection {  // §3, phase 3
   int attempt = 1;
   std::vector<std::string> goals;
   Route route = Route::kSynthesis;
@@ -60,18 +60,18 @@ struct PlanSection {         // §3, phase 3
 };
 
 enum class ToolStatus { kOk, kFailed, kTimedOut, kRefused, kCancelled };
-struct ToolBlock {           // one block of §4, phase 4
+struct ToolBlock {  // one block of §4, phase 4
   int attempt = 1;
   int pass = 1;
   std::string tool;
-  std::string arguments;     // JSON text, as the model gave it
+  std::string arguments;  // JSON text, as the model gave it
   ToolStatus status = ToolStatus::kOk;
-  std::string result;        // quoted data
+  std::string result;  // quoted data
   std::vector<std::string> claims;
   bool operator==(const ToolBlock&) const = default;
 };
 
-struct SynthesisAttempt {    // §5, phase 5
+struct SynthesisAttempt {  // §5, phase 5
   int attempt = 1;
   std::string model;
   std::string text;
@@ -79,7 +79,7 @@ struct SynthesisAttempt {    // §5, phase 5
 };
 
 enum class Verdict { kApprove, kRevise, kRetry, kFail };
-struct ValidationAttempt {   // §6, phase 6
+struct ValidationAttempt {  // §6, phase 6
   int attempt = 1;
   Verdict verdict = Verdict::kApprove;
   double confidence = 0;

@@ -22,10 +22,14 @@ std::string shortest(double value) {
 std::string escape(std::string_view text) {
   std::string escaped;
   for (const char c : text) {
-    if (c == '\\') escaped += "\\\\";
-    else if (c == '\n') escaped += "\\n";
-    else if (c == '\r') escaped += "\\r";
-    else escaped += c;
+    if (c == '\\')
+      escaped += "\\\\";
+    else if (c == '\n')
+      escaped += "\\n";
+    else if (c == '\r')
+      escaped += "\\r";
+    else
+      escaped += c;
   }
   return escaped;
 }
@@ -37,9 +41,7 @@ class Writer {
     separate();
     line(text), out_ += '\n';
   }
-  void fact(std::string_view name, std::string_view value) {
-    line(fmt::format("- {}: {}", name, escape(value)));
-  }
+  void fact(std::string_view name, std::string_view value) { line(fmt::format("- {}: {}", name, escape(value))); }
   void fact(std::string_view name, double value) { fact(name, std::string_view(shortest(value))); }
   void fact(std::string_view name, std::int64_t value) { fact(name, std::string_view(fmt::format("{}", value))); }
   void facts(std::string_view name, const std::vector<std::string>& values) {
@@ -55,6 +57,10 @@ class Writer {
       text.remove_prefix(end + 1);
     }
   }
+  void end() {
+    separate();
+    line(format::kEnd);
+  }
   std::string take() { return std::move(out_); }
 
  private:
@@ -64,15 +70,18 @@ class Writer {
   std::string out_;
 };
 
+// "- turn · 2026-01-05T10:00:00.000000Z · trust user · confidence 0.9 · score 1.234"
+std::string item_line(const GatheredItem& item) {
+  return fmt::format("- {1}{0}{2}{0}{3}{4}{0}{5}{6}{0}{7}{8}", format::kBetween, to_string(item.kind),
+                     to_iso8601(item.at), format::kTrust, to_string(item.trust), format::kConfidence,
+                     shortest(item.confidence), format::kScore, shortest(item.score));
+}
+
 void write_item(Writer& out, const GatheredItem& item) {
   out.heading(fmt::format("{}{}", format::kItem, escape(item.source)));
-  out.fact("kind", to_string(item.kind));
-  out.fact("at", to_iso8601(item.at));
-  out.fact("session", item.session);
-  out.fact("trust", to_string(item.trust));
-  out.fact("confidence", item.confidence);
-  out.fact("score", item.score);
-  out.fact("id", item.id);
+  out.line(item_line(item));
+  if (!item.session.empty()) out.fact("session", item.session);
+  if (!item.id.empty()) out.fact("id", item.id);
   out.quote(item.text);
 }
 
@@ -80,18 +89,25 @@ void write_item(Writer& out, const GatheredItem& item) {
 
 std::string render(const ContextDocument& document) {
   Writer out;
-  out.line(fmt::format("{}{}{}{}", format::kTitle, document.turn_uid.to_string(), format::kVersion, kContextDocumentVersion));
+  out.line(fmt::format("{}{}{}{}", format::kTitle, document.turn_uid.to_string(), format::kVersion,
+                       kContextDocumentVersion));
 
   out.heading(format::kQuery);
   out.quote(document.query.message);
-  out.heading(format::kSelfContained);
-  out.quote(document.query.question);
+  if (document.query.question == document.query.message) {
+    out.heading(format::kStandsAlone);
+  } else {
+    out.heading(format::kSelfContained);
+    out.quote(document.query.question);
+  }
 
   out.heading(format::kReflection);
   out.fact("decision", to_string(document.reflection.decision));
-  out.fact("reason", std::string_view(document.reflection.reason));
-  out.heading(format::kAskedBack);
-  out.quote(document.reflection.question);
+  if (!document.reflection.reason.empty()) out.fact("reason", std::string_view(document.reflection.reason));
+  if (!document.reflection.question.empty()) {
+    out.heading(format::kAskedBack);
+    out.quote(document.reflection.question);
+  }
 
   out.heading(format::kGathered);
   out.fact("mode", to_string(document.gathered.mode));
@@ -130,6 +146,7 @@ std::string render(const ContextDocument& document) {
     out.fact("confidence", validation.confidence);
     out.facts("issue", validation.issues);
   }
+  out.end();
   return out.take();
 }
 

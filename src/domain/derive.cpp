@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <cctype>
 #include <cmath>
 #include <map>
 
@@ -10,6 +9,7 @@
 
 #include "base/text.h"
 #include "domain/analyzer.h"
+#include "domain/phrases.h"
 #include "domain/sentences.h"
 
 namespace pandora {
@@ -18,25 +18,35 @@ namespace {
 constexpr std::size_t kTopicTerms = 3;
 constexpr std::size_t kMaxAnalysedBytes = 64 * 1024;  // of a message: the rest of a pasted book names no topic
 
-std::string lower(std::string_view text) {
-  std::string low(text);
-  std::ranges::transform(low, low.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  return low;
+// Words of asking and doing: they say how, not what about.
+constexpr auto kGeneric = std::to_array<std::string_view>(
+    {"tell",   "explain",   "show",    "give",    "get",      "got",    "know",    "think",    "mean",
+     "make",   "want",      "need",    "like",    "thank",    "thanks", "please",  "help",     "find",
+     "go",     "come",      "say",     "see",     "use",      "work",   "cost",    "buy",      "one",
+     "ones",   "thing",     "things",  "much",    "many",     "long",   "old",     "good",     "best",
+     "well",   "ok",        "okay",    "yes",     "hi",       "hello",  "hey",     "let",      "try",
+     "really", "example",   "detail",  "details", "else",     "other",  "another", "remember", "now",
+     "first",  "second",    "last",    "happen",  "happened", "big",    "open",    "start",    "end",
+     "done",   "recommend", "suggest", "list",    "write",    "call",   "look",    "take",     "put"});
+bool generic(std::string_view written) {
+  const std::string low = plain_lower(written);
+  return std::ranges::find(kGeneric, low) != kGeneric.end();
 }
 
 struct WeighedTerm {
-  std::string term, written;
+  std::string term;
+  std::string_view written;  // where it stands first
   double weight = 0;
-  std::size_t first = 0;  // position of its first occurrence
+  std::size_t first = 0;
 };
 
 // By tf·idf, heaviest first; equal weights in the order of the text.
 std::vector<WeighedTerm> heaviest_terms(std::string_view text, const TermStatistics& statistics) {
   const auto terms = analyze(text.substr(0, std::min(text.size(), kMaxAnalysedBytes)));
-  std::map<std::string, WeighedTerm> found;
+  std::map<std::string_view, WeighedTerm> found;
   for (std::size_t i = 0; i < terms.size(); ++i) {
     auto& entry = found[terms[i].text];
-    if (entry.weight == 0) entry = {terms[i].text, std::string(terms[i].written), 0, i};
+    if (entry.weight == 0) entry = {terms[i].text, terms[i].written, 0, i};
     entry.weight += 1;
   }
   std::vector<WeighedTerm> weighed;
@@ -45,117 +55,172 @@ std::vector<WeighedTerm> heaviest_terms(std::string_view text, const TermStatist
     entry.weight *= std::log(1 + (statistics.turns + 1) / (with + 0.5));
     weighed.push_back(std::move(entry));
   }
-  std::ranges::sort(weighed, [](const auto& a, const auto& b) { return a.weight != b.weight ? a.weight > b.weight : a.first < b.first; });
+  std::ranges::sort(weighed, [](const auto& a, const auto& b) {
+    return a.weight != b.weight ? a.weight > b.weight : a.first < b.first;
+  });
   return weighed;
 }
 
-bool contains_word(std::string_view low, std::string_view word) {
-  const auto is_letter = [](char c) { return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '\''; };
-  for (auto at = low.find(word); at != std::string_view::npos; at = low.find(word, at + 1)) {
-    const bool left = at == 0 || !is_letter(low[at - 1]);
-    const bool right = at + word.size() == low.size() || !is_letter(low[at + word.size()]);
-    if (left && right) return true;
+bool overlap(std::string_view a, std::string_view b) {
+  return a.data() < b.data() + b.size() && b.data() < a.data() + a.size();
+}
+
+// --- references to what was said before -----------------------------------------------------------------------------
+
+constexpr auto kPersons = std::to_array<std::string_view>(
+    {"they", "them", "their", "theirs", "he", "him", "his", "she", "her", "hers", "its"});
+constexpr auto kReferences = std::to_array<std::string_view>(
+    {"the first one", "the second one", "the third one", "the last one", "the other one", "the other", "the same one",
+     "the same thing", "the former", "the latter", "the previous one", "the one you", "which one", "which ones"});
+constexpr auto kElliptic = std::to_array<std::string_view>(
+    {"what about", "how about",   "tell me more",  "more details",    "more detail", "go on",
+     "continue",   "what else",   "anything else", "another example", "another one", "and in",
+     "and for",    "and what",    "and how",       "and when",        "and where",   "and why",
+     "and who",    "why",         "how so",        "how come",        "how much",    "how many",
+     "since when", "for example", "such as",       "any others",      "more"});
+// "it's raining", "what time is it": an "it" that stands for nothing.
+constexpr auto kExpletive = std::to_array<std::string_view>({"it rain",
+                                                             "it snow",
+                                                             "is it possible",
+                                                             "is it true",
+                                                             "is it ok",
+                                                             "is it okay",
+                                                             "is it raining",
+                                                             "is it snowing",
+                                                             "is it cold",
+                                                             "is it hot",
+                                                             "is it safe to",
+                                                             "time is it",
+                                                             "it possible",
+                                                             "day is it",
+                                                             "it take to",
+                                                             "it cost to",
+                                                             "is it going to rain",
+                                                             "it is possible",
+                                                             "it's possible",
+                                                             "it is raining",
+                                                             "it's raining",
+                                                             "it like to",
+                                                             "it mean to",
+                                                             "does it take",
+                                                             "it will rain",
+                                                             "it going to"});
+constexpr auto kConjunctionBefore = std::to_array<std::string_view>(
+    {"think", "know", "say",  "said", "so",      "hope",   "guess",    "remember", "believe",
+     "sure",  "told", "tell", "mean", "note",    "heard",  "such",     "now",      "see",
+     "feel",  "fact", "you",  "me",   "imagine", "assume", "thinking", "wish"});
+constexpr auto kTimeAfter =
+    std::to_array<std::string_view>({"week", "weekend", "month", "year", "morning", "afternoon", "evening", "night",
+                                     "time", "day", "summer", "winter", "spring", "autumn", "century"});
+
+bool is_one_of(std::string_view word, Phrases words) { return std::ranges::find(words, word) != words.end(); }
+
+// A subject named in an earlier clause of the same message is what the pronoun stands for.
+bool has_own_subject(std::string_view low, std::string_view pronoun) {
+  const auto at = static_cast<std::size_t>(pronoun.data() - low.data());
+  std::size_t clause = 0;
+  for (const std::string_view joint : {", ", ". ", "; ", "? ", "! ", ": ", " and ", " but ", " so ", " then ",
+                                       " because ", " before ", " after ", " if ", " when ", " to "})
+    for (auto found = low.find(joint); found != std::string_view::npos && found < at;
+         found = low.find(joint, found + 1))
+      clause = std::max(clause, found);
+  const auto terms = analyze(low.substr(0, clause));
+  return std::ranges::any_of(terms, [](const Term& term) { return !generic(term.written); });
+}
+
+bool is_reference(std::string_view low, const std::vector<std::string_view>& words, std::size_t i) {
+  const std::string_view word = words[i].substr(0, words[i].find('\''));
+  const std::string_view next = i + 1 < words.size() ? words[i + 1] : std::string_view();
+  if (word == "it") return !contains_any(low, kExpletive);
+  if (is_one_of(word, kPersons)) return true;
+  if (word == "there") return i + 1 == words.size() && i > 0;
+  const bool demonstrative = word == "that" || word == "this" || word == "these" || word == "those";
+  if (!demonstrative || is_one_of(next, kTimeAfter)) return false;
+  return word != "that" || i == 0 || !is_one_of(words[i - 1], kConjunctionBefore);
+}
+
+bool refers_back(std::string_view message) {
+  const std::string all = plain_lower(message);
+  const std::string_view low = after_openers(all);
+  const auto words = words_of(low);
+  constexpr std::size_t kFewWords = 5;  // "why is that", "how much does it cost"; more bring their own subject
+  if (contains_any(low, kReferences)) return true;
+  if (words.size() <= kFewWords && (begins_with_any(all, kElliptic) || begins_with_any(low, kElliptic))) {
+    // "what about Rome": the subject is new, the question is the old one. "why do cats purr": both are there.
+    const bool asks_of_old = begins_with_any(all, std::span(kElliptic).first(18));
+    const auto terms = analyze(low);
+    if (asks_of_old || std::ranges::all_of(terms, [](const Term& term) { return generic(term.written); })) return true;
   }
+  for (std::size_t i = 0; i < words.size(); ++i)
+    if (is_reference(low, words, i) && !has_own_subject(low, words[i])) return true;
   return false;
 }
-template <std::size_t N>
-bool contains_any(std::string_view low, const std::array<std::string_view, N>& words) {
-  return std::ranges::any_of(words, [&](std::string_view word) { return contains_word(low, word); });
-}
-template <std::size_t N>
-bool begins_with_any(std::string_view low, const std::array<std::string_view, N>& words) {
-  return std::ranges::any_of(words, [&](std::string_view word) {
-    return low.starts_with(word) && (low.size() == word.size() || std::isalnum(static_cast<unsigned char>(low[word.size()])) == 0);
-  });
-}
 
-constexpr auto kPronouns = std::to_array<std::string_view>({"it", "that", "this", "they", "them", "those", "these", "he", "she", "him", "her", "there"});
-constexpr auto kReferences = std::to_array<std::string_view>({"that one", "the first one", "the second one", "the last one", "the other one",
-                                                              "the same", "the former", "the latter", "more about it", "and then"});
-constexpr auto kQuestionWords = std::to_array<std::string_view>({"what", "when", "where", "who", "whom", "whose", "which", "why", "how", "is", "are", "was",
-                                                                 "were", "do", "does", "did", "can", "could", "will", "would", "should", "has", "have", "am", "shall"});
-constexpr auto kLookupWords = std::to_array<std::string_view>({"did i", "have i", "do i", "am i", "was i", "what's my", "what is my", "what was my", "what are my",
-                                                               "who is my", "who's my", "where is my", "where do i", "when is my", "when did i", "what did we", "did we",
-                                                               "what did i", "which of my", "how old is my", "turn", "earlier", "last time"});
-constexpr auto kShopping = std::to_array<std::string_view>({"buy", "price", "cheapest", "cheap", "order", "deal", "discount", "in stock", "purchase", "for sale"});
-constexpr auto kResearch = std::to_array<std::string_view>({"research", "compare", "find out", "look up", "investigate", "sources", "latest news", "pros and cons"});
-constexpr auto kCode = std::to_array<std::string_view>({"function", "compile", "compiler", "python", "javascript", "c++", "rust", "sql", "regex", "bug", "stack trace",
-                                                        "segfault", "git", "script", "exception", "api", "unit test"});
-constexpr auto kMemoryWords = std::to_array<std::string_view>({"remember", "don't forget", "note that", "keep in mind", "forget that", "for the record"});
-constexpr auto kPreference = std::to_array<std::string_view>({"i prefer", "i like", "i love", "i hate", "i dislike", "i don't like", "my favourite", "my favorite", "i'd rather", "call me"});
-constexpr auto kSmalltalk = std::to_array<std::string_view>({"hi", "hello", "hey", "good morning", "good evening", "good night", "thanks", "thank you", "bye", "goodbye",
-                                                             "how are you", "nice", "cool", "great", "ok", "okay", "lol", "haha"});
-constexpr auto kTaskVerbs = std::to_array<std::string_view>({"write", "make", "create", "draft", "translate", "summarise", "summarize", "plan", "list", "explain", "show",
-                                                             "give", "tell", "help", "calculate", "convert", "set", "send", "schedule", "book", "open", "find", "please", "generate", "rewrite"});
-constexpr auto kRejecting = std::to_array<std::string_view>({"no, that is wrong", "no, that's wrong", "that is wrong", "that's wrong", "that is not right", "that's not right",
-                                                             "that is incorrect", "that's incorrect", "wrong", "no, not that", "not what i asked", "that is not what i",
-                                                             "that's not what i", "you are wrong", "you're wrong", "incorrect", "that is not true", "that's not true"});
-constexpr auto kContinuing = std::to_array<std::string_view>({"thanks", "thank you", "great", "perfect", "good", "nice", "ok, and", "okay, and", "and what", "and how",
-                                                              "and when", "and where", "and who", "what about", "how about", "tell me more", "go on", "continue", "exactly",
-                                                              "yes, and", "that helps", "that's right", "that is right", "correct"});
-
-constexpr std::size_t kSmalltalkBytes = 40;  // longer than this says something
+// The longest beginning that ends at a word's end and leaves room for the mark.
+std::string cut_at_word(std::string_view text, std::size_t max_bytes) {
+  constexpr std::string_view kMark = "…";
+  if (text.size() <= max_bytes) return std::string(text);
+  std::string cut = ellipsize(text, max_bytes);
+  const auto space = cut.find_last_of(' ');
+  if (space == std::string::npos || space < max_bytes / 2) return cut;
+  return cut.substr(0, space) + std::string(kMark);
+}
 
 }  // namespace
 
 std::string self_contained_question(std::string_view message, const std::vector<Turn>& last_turns) {
-  constexpr std::size_t kShort = 80;  // a long message carries its own subject
-  const std::string low = lower(message);
-  const auto topic = std::ranges::find_if(last_turns, [](const Turn& turn) { return !turn.topic.empty(); });
-  if (message.size() > kShort || topic == last_turns.end()) return std::string(message);
-  const bool refers = contains_any(low, kReferences) || contains_any(low, kPronouns) || begins_with_any(low, kContinuing);
-  if (!refers || derive_intent(message) == Intent::kSmalltalk) return std::string(message);
-  return fmt::format("{} [{}]", message, topic->topic);
+  constexpr std::size_t kMaxReferring = 200;  // a longer message carries its own subject
+  if (message.size() > kMaxReferring) return std::string(message);
+  const auto turn = std::ranges::find_if(
+      last_turns, [](const Turn& t) { return !t.topic.empty() && t.intent != Intent::kSmalltalk; });
+  if (turn == last_turns.end() || derive_intent(message) == Intent::kSmalltalk || !refers_back(message))
+    return std::string(message);
+  return fmt::format("{} [{}]", message, turn->topic);
 }
 
 std::string derive_summary(std::string_view question, std::string_view reply) {
-  std::string summary = collapse_space(ellipsize(question, kMaxSummaryBytes));
-  for (const std::string_view sentence : sentences(reply.substr(0, 4 * kMaxSummaryBytes))) {
-    const std::string one = collapse_space(sentence);
-    if (summary.size() + 1 + one.size() > kMaxSummaryBytes) break;
-    summary += (summary.empty() ? "" : " ") + one;
+  constexpr std::size_t kMaxQuestion = 240;  // beside a reply: it must have room as well
+  constexpr std::size_t kMaxSentences = 3;
+  constexpr std::size_t kMinPiece = 40;  // less of a sentence says nothing
+  const std::string replied = collapse_space(ellipsize(reply, 4 * kMaxSummaryBytes));
+  std::string summary = cut_at_word(collapse_space(ellipsize(question, 4 * kMaxSummaryBytes)),
+                                    replied.empty() ? kMaxSummaryBytes : kMaxQuestion);
+  std::size_t taken = 0;
+  for (const std::string_view sentence : sentences(replied)) {
+    if (taken == kMaxSentences || summary.size() + 1 >= kMaxSummaryBytes) break;
+    const std::string_view between = summary.empty() ? "" : " ";
+    const std::size_t room = kMaxSummaryBytes - summary.size() - between.size();
+    if (sentence.size() > room && (taken > 0 || room < kMinPiece)) break;
+    summary += std::string(between) + cut_at_word(sentence, room);
+    ++taken;
   }
-  return ellipsize(summary, kMaxSummaryBytes);
+  return summary;
 }
 
 std::string derive_topic(std::string_view question, const TermStatistics& statistics) {
   auto terms = heaviest_terms(question, statistics);
-  if (terms.size() > kTopicTerms) terms.resize(kTopicTerms);
-  std::ranges::sort(terms, {}, &WeighedTerm::first);
+  const bool only_generic = std::ranges::all_of(terms, [](const auto& term) { return generic(term.written); });
+  std::vector<WeighedTerm> chosen;
+  for (const auto& term : terms) {
+    // An identifier and its parts are one.
+    const bool again =
+        std::ranges::any_of(chosen, [&](const auto& other) { return overlap(term.written, other.written); });
+    if (chosen.size() < kTopicTerms && !again && (only_generic || !generic(term.written))) chosen.push_back(term);
+  }
+  std::ranges::sort(chosen, {}, &WeighedTerm::first);
   std::string topic;
-  for (const auto& term : terms) topic += (topic.empty() ? "" : " ") + term.written;
+  for (const auto& term : chosen) topic += fmt::format("{}{}", topic.empty() ? "" : " ", term.written);
   return topic;
 }
 
-std::vector<std::string> derive_keywords(std::string_view question, std::string_view reply, const TermStatistics& statistics) {
-  auto terms = heaviest_terms(fmt::format("{}\n{}", question, reply), statistics);
+std::vector<std::string> derive_keywords(std::string_view question, std::string_view reply,
+                                         const TermStatistics& statistics) {
+  const std::string both = fmt::format("{}\n{}", question, reply);
+  auto terms = heaviest_terms(both, statistics);
   if (terms.size() > kMaxKeywords) terms.resize(kMaxKeywords);
   std::vector<std::string> keywords;
   for (auto& term : terms) keywords.push_back(std::move(term.term));
   return keywords;
-}
-
-Intent derive_intent(std::string_view message) {
-  const std::string low = lower(trim(message));
-  if (low.empty()) return Intent::kOther;
-  const bool asks = low.ends_with('?') || begins_with_any(low, kQuestionWords);
-  if (low.find("```") != std::string::npos || contains_any(low, kCode)) return Intent::kCode;
-  if (!asks && contains_any(low, kMemoryWords)) return Intent::kMemory;
-  if (!asks && contains_any(low, kPreference)) return Intent::kPreference;
-  if (low.size() <= kSmalltalkBytes && begins_with_any(low, kSmalltalk)) return Intent::kSmalltalk;
-  if (contains_any(low, kShopping)) return Intent::kShopping;
-  if (contains_any(low, kResearch)) return Intent::kResearch;
-  if (asks && contains_any(low, kLookupWords)) return Intent::kLookup;
-  if (asks) return Intent::kQuestion;
-  if (begins_with_any(low, kTaskVerbs)) return Intent::kTask;
-  return Intent::kOther;
-}
-
-Feedback derive_feedback(std::string_view message) {
-  const std::string low = lower(trim(message));
-  if (begins_with_any(low, kRejecting)) return Feedback::kRejects;
-  if (low.size() <= 2 * kSmalltalkBytes && begins_with_any(low, kContinuing)) return Feedback::kContinues;
-  return Feedback::kNone;
 }
 
 void derive_fields(Turn& turn, const std::vector<Turn>& last_turns, const TermStatistics& statistics) {

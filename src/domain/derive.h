@@ -16,10 +16,11 @@ struct TermStatistics {
   double turns = 0;
 };
 
-// The question with "it", "that laptop", "the second one" … resolved from the last turns, newest first; unchanged when it
-// stands alone. By rules: a pronoun or demonstrative without a noun of its own gains the last topic in brackets.
+// The question with "it", "that laptop", "the second one" … resolved from the last turns, newest first; unchanged when
+// it stands alone. By rules: a pronoun or demonstrative without a noun of its own gains the last topic in brackets.
 std::string self_contained_question(std::string_view message, const std::vector<Turn>& last_turns);
-// The self-contained question and the first sentences of the reply, at most kMaxSummaryBytes, cut at a sentence or word.
+// The self-contained question and the first sentences of the reply, at most kMaxSummaryBytes, cut at a sentence or
+// word.
 std::string derive_summary(std::string_view question, std::string_view reply);
 // The two or three heaviest terms of the question by tf·idf, in their written form and order.
 std::string derive_topic(std::string_view question, const TermStatistics& statistics);

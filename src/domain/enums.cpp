@@ -40,11 +40,12 @@ constexpr Names<Intent, 10> kIntents{
 constexpr Names<TurnStatus, 3> kTurnStatuses{"turn status", {"complete", "failed", "cancelled"}};
 constexpr Names<MemoryKind, 3> kMemoryKinds{"kind of memory", {"preference", "fact", "note"}};
 constexpr Names<ResearchKind, 2> kResearchKinds{"kind of research", {"transactional", "informational"}};
-constexpr Names<ContentType, 9> kContentTypes{
-    "content type",
-    {"availability", "price", "product_spec", "vendor", "strategy", "site_pattern", "preference", "general_fact", "other"}};
+constexpr Names<ContentType, 9> kContentTypes{"content type",
+                                              {"availability", "price", "product_spec", "vendor", "strategy",
+                                               "site_pattern", "preference", "general_fact", "other"}};
 constexpr Names<SourceOverride, 3> kOverrides{"override", {"none", "allow", "block"}};
-constexpr Names<ObservationKind, 5> kObservationKinds{"kind of observation", {"turn", "phase", "tool", "model", "source"}};
+constexpr Names<ObservationKind, 5> kObservationKinds{"kind of observation",
+                                                      {"turn", "phase", "tool", "model", "source"}};
 constexpr Names<Reflection, 2> kReflections{"decision", {"PROCEED", "CLARIFY"}};
 constexpr Names<GatheredKind, 6> kGatheredKinds{
     "kind of item", {"preference", "previous turn", "turn", "research", "memory", "source"}};

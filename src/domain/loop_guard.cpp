@@ -7,6 +7,7 @@
 
 #include "base/text.h"
 #include "domain/analyzer.h"
+#include "domain/memory.h"
 
 namespace pandora {
 namespace {
@@ -15,9 +16,14 @@ constexpr std::size_t kShingle = 5;
 constexpr double kContained = 0.8;
 constexpr double kSimilar = 0.85;
 
-// Sorted, distinct hashes of every run of five terms; of the whole when there are fewer.
+// Every word, also the little ones: "I like tea" and "I do not like tea" are not the same.
+std::vector<Term> words(std::string_view text) {
+  return analyze(text.substr(0, std::min(text.size(), kMaxGuardBytes)), StopWords::kKept);
+}
+
+// Sorted, distinct hashes of every run of five words; of the whole when there are fewer.
 std::vector<std::uint64_t> shingles(std::string_view text) {
-  const auto terms = analyze(text.substr(0, std::min(text.size(), kMaxGuardBytes)));
+  const auto terms = words(text);
   std::vector<std::uint64_t> result;
   const std::size_t runs = terms.size() < kShingle ? (terms.empty() ? 0 : 1) : terms.size() - kShingle + 1;
   for (std::size_t at = 0; at < runs; ++at) {
@@ -34,16 +40,19 @@ std::vector<std::uint64_t> shingles(std::string_view text) {
 std::size_t common(const std::vector<std::uint64_t>& a, const std::vector<std::uint64_t>& b) {
   std::size_t count = 0;
   for (std::size_t i = 0, j = 0; i < a.size() && j < b.size();) {
-    if (a[i] == b[j]) ++count, ++i, ++j;
-    else if (a[i] < b[j]) ++i;
-    else ++j;
+    if (a[i] == b[j])
+      ++count, ++i, ++j;
+    else if (a[i] < b[j])
+      ++i;
+    else
+      ++j;
   }
   return count;
 }
 
 // A text of fewer than five words has one shingle, itself: it is contained only where it stands as a whole.
 bool short_text_within(std::string_view candidate, std::string_view text) {
-  const auto needle = analyze(candidate), hay = analyze(text);
+  const auto needle = words(candidate), hay = words(text);
   if (needle.empty() || needle.size() >= kShingle) return false;
   const auto same = [](const Term& a, const Term& b) { return a.text == b.text; };
   return std::search(hay.begin(), hay.end(), needle.begin(), needle.end(), same) != hay.end();
@@ -59,12 +68,18 @@ bool repeats(std::string_view candidate, std::span<const std::string_view> texts
 
 std::string_view to_string(Admission admission) {
   switch (admission) {
-    case Admission::kAdmit: return "admitted";
-    case Admission::kEmpty: return "empty";
-    case Admission::kRecalledText: return "recalled text";
-    case Admission::kSystemPrompt: return "system prompt";
-    case Admission::kExactDuplicate: return "exact duplicate";
-    case Admission::kNearDuplicate: return "near duplicate";
+    case Admission::kAdmit:
+      return "admitted";
+    case Admission::kEmpty:
+      return "empty";
+    case Admission::kRecalledText:
+      return "recalled text";
+    case Admission::kSystemPrompt:
+      return "system prompt";
+    case Admission::kExactDuplicate:
+      return "exact duplicate";
+    case Admission::kNearDuplicate:
+      return "near duplicate";
   }
   return "";
 }
@@ -82,11 +97,12 @@ double similarity(std::string_view a, std::string_view b) {
 
 Admission admit(std::string_view candidate, const AdmissionContext& context) {
   const std::string normal = collapse_space(candidate);
-  if (normal.empty()) return Admission::kEmpty;
+  if (words(candidate).empty()) return Admission::kEmpty;
   for (const std::string_view existing : context.existing)
     if (collapse_space(existing) == normal) return Admission::kExactDuplicate;
   for (const std::string_view existing : context.existing)
-    if (similarity(candidate, existing) >= kSimilar) return Admission::kNearDuplicate;
+    if (similarity(candidate, existing) >= kSimilar && !contradicts(candidate, existing))
+      return Admission::kNearDuplicate;
   if (repeats(candidate, context.system_prompts)) return Admission::kSystemPrompt;
   if (repeats(candidate, context.recalled)) return Admission::kRecalledText;
   return Admission::kAdmit;

@@ -1,8 +1,9 @@
 // Loop-proof writes: what the assistant was shown must not come back as something it was told.
 //
-// Shingles of five words after normalisation. A candidate is refused when ≥ 0.8 of its shingles stand in a text that was
-// injected (recalled text, system prompt), when it equals or nearly equals (Jaccard ≥ 0.85) a memory that exists. Texts of
-// fewer than five words are compared as a whole. Pure; bounded by kMaxGuardBytes a text (the rest is not looked at).
+// Shingles of five words after normalisation. A candidate is refused when ≥ 0.8 of its shingles stand in a text that
+// was injected (recalled text, system prompt), when it equals or nearly equals (Jaccard ≥ 0.85) a memory that exists
+// and does not contradict it (memory.h: a correction is new). Texts of fewer than five words are compared as a whole.
+// Pure; bounded by kMaxGuardBytes a text (the rest is not looked at).
 #pragma once
 #include <span>
 #include <string>
@@ -16,9 +17,9 @@ enum class Admission { kAdmit, kEmpty, kRecalledText, kSystemPrompt, kExactDupli
 std::string_view to_string(Admission admission);  // for the log: why
 
 struct AdmissionContext {
-  std::span<const std::string_view> recalled;        // what §2 injected in this session's turn
+  std::span<const std::string_view> recalled;  // what §2 injected in this session's turn
   std::span<const std::string_view> system_prompts;
-  std::span<const std::string_view> existing;        // memories of this user
+  std::span<const std::string_view> existing;  // memories of this user
 };
 Admission admit(std::string_view candidate, const AdmissionContext& context);
 

@@ -24,7 +24,7 @@ struct Memory {
   std::string topic;
   std::vector<std::string> keywords;
   Trust trust = Trust::kUser;
-  double confidence = 0.9;  // C0 at `created_at`; decays as preference or general fact (confidence.h)
+  double confidence = 0.9;          // C0 at `created_at`; decays as preference or general fact (confidence.h)
   std::optional<Uuid> source_turn;  // uid of the turn that it came from
   Timestamp created_at;
   std::optional<Timestamp> expires_at;

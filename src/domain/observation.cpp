@@ -13,7 +13,7 @@ double expected_calibration_error(const std::vector<CalibrationPair>& pairs) {
   };
   std::array<Bin, kBins> bins{};
   for (const auto& pair : pairs) {
-    const double clamped = std::clamp(pair.confidence, 0.0, 1.0);
+    const double clamped = std::isnan(pair.confidence) ? 0 : std::clamp(pair.confidence, 0.0, 1.0);
     Bin& bin = bins[std::min(kBins - 1, static_cast<std::size_t>(clamped * kBins))];
     bin.confidence += clamped;
     bin.right += pair.right ? 1 : 0;

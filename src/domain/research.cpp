@@ -19,9 +19,7 @@ std::string normal_claim(std::string_view claim) {
 }
 
 // Of the same subject, yet saying something else: `contradicts` of memory.h judges by form.
-bool conflicting(const Finding& a, const Finding& b) {
-  return a.type == b.type && contradicts(a.claim, b.claim);
-}
+bool conflicting(const Finding& a, const Finding& b) { return a.type == b.type && contradicts(a.claim, b.claim); }
 
 }  // namespace
 
@@ -31,18 +29,26 @@ double research_quality(std::size_t findings, double source_quality, double extr
   return 0.40 * research_completeness(findings) + 0.35 * source_quality + 0.25 * extraction;
 }
 
-Duration research_lifetime(ResearchKind kind) { return std::chrono::hours(kind == ResearchKind::kTransactional ? 6 : 24); }
+Duration research_lifetime(ResearchKind kind) {
+  return std::chrono::hours(kind == ResearchKind::kTransactional ? 6 : 24);
+}
 
 Duration fact_lifetime(ContentType type) {
   switch (type) {
-    case ContentType::kAvailability: return std::chrono::hours(2);
-    case ContentType::kPrice: return std::chrono::hours(6);
-    case ContentType::kVendor: return std::chrono::hours(168);
-    default: return std::chrono::hours(720);
+    case ContentType::kAvailability:
+      return std::chrono::hours(2);
+    case ContentType::kPrice:
+      return std::chrono::hours(6);
+    case ContentType::kVendor:
+      return std::chrono::hours(168);
+    default:
+      return std::chrono::hours(720);
   }
 }
 
-double agreeing_confidence(double a, double b) { return std::max(std::max(a, b), std::min(0.99, std::max(a, b) + 0.05)); }
+double agreeing_confidence(double a, double b) {
+  return std::max(std::max(a, b), std::min(0.99, std::max(a, b) + 0.05));
+}
 
 MergedFindings merge_findings(std::vector<Finding> known, const std::vector<Finding>& incoming) {
   MergedFindings merged{std::move(known), {}};
@@ -51,7 +57,9 @@ MergedFindings merge_findings(std::vector<Finding> known, const std::vector<Find
       return normal_claim(other.claim) == normal_claim(finding.claim);
     });
     if (same != merged.findings.end()) {
-      const auto is_new = [&](const std::string& domain) { return std::ranges::find(same->domains, domain) == same->domains.end(); };
+      const auto is_new = [&](const std::string& domain) {
+        return std::ranges::find(same->domains, domain) == same->domains.end();
+      };
       const bool another_source = std::ranges::any_of(finding.domains, is_new);
       same->confidence = another_source ? agreeing_confidence(same->confidence, finding.confidence)
                                         : std::max(same->confidence, finding.confidence);

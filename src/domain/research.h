@@ -15,7 +15,15 @@ enum class ResearchKind { kTransactional, kInformational };  // expires after 6 
 
 // What a statement is about decides how fast it ages.
 enum class ContentType {
-  kAvailability, kPrice, kProductSpec, kVendor, kStrategy, kSitePattern, kPreference, kGeneralFact, kOther,
+  kAvailability,
+  kPrice,
+  kProductSpec,
+  kVendor,
+  kStrategy,
+  kSitePattern,
+  kPreference,
+  kGeneralFact,
+  kOther,
 };
 std::string_view to_string(ResearchKind kind);
 std::string_view to_string(ContentType type);
@@ -37,9 +45,9 @@ struct Research {
   std::optional<Uuid> source_turn;
   std::string primary_topic;
   ResearchKind kind = ResearchKind::kInformational;
-  Scope scope = Scope::kSession;      // promoted and demoted: scope_promotion.h
+  Scope scope = Scope::kSession;  // promoted and demoted: scope_promotion.h
   std::vector<Finding> findings;
-  std::vector<std::string> conflicts;  // where sources disagreed, in words
+  std::vector<std::string> conflicts;                           // where sources disagreed, in words
   double completeness = 0, source_quality = 0, extraction = 0;  // parts of the quality, each 0..1
   double quality = 0;
   double confidence = 0;  // C0 at created_at
@@ -63,7 +71,8 @@ struct MergedFindings {
   std::vector<Finding> findings;
   std::vector<std::string> conflicts;
 };
-// Merges `incoming` into `known`; equal claims (after collapsing space and case) agree. `same_subject` decides conflict.
+// Merges `incoming` into `known`; equal claims (after collapsing space and case) agree. `same_subject` decides
+// conflict.
 MergedFindings merge_findings(std::vector<Finding> known, const std::vector<Finding>& incoming);
 
 }  // namespace pandora

@@ -18,11 +18,13 @@ constexpr Requirement kForGlobal{10, 0.80, std::chrono::hours(24)};
 
 Scope next_scope(Scope current, int uses, double trust, Duration age) {
   switch (current) {
-    case Scope::kSession: return kForUser.met(uses, trust, age) ? Scope::kUser : Scope::kSession;
+    case Scope::kSession:
+      return kForUser.met(uses, trust, age) ? Scope::kUser : Scope::kSession;
     case Scope::kUser:
       if (trust < kForUser.trust) return Scope::kSession;
       return kForGlobal.met(uses, trust, age) ? Scope::kGlobal : Scope::kUser;
-    case Scope::kGlobal: return trust < kForGlobal.trust ? Scope::kUser : Scope::kGlobal;
+    case Scope::kGlobal:
+      return trust < kForGlobal.trust ? Scope::kUser : Scope::kGlobal;
   }
   return current;
 }

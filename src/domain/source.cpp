@@ -35,14 +35,17 @@ Result<std::string> normalise_domain(std::string_view url_or_domain) {
 
   std::size_t label = 0;
   bool good = !domain.empty() && domain.size() <= kMaxDomain;
+  char before = '.';
   for (const char c : domain) {
     const bool letter = (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
-    good = good && (letter || (label > 0 && (c == '-' || c == '.')));
+    good = good && (letter || (c == '-' && before != '.') || (c == '.' && before != '.' && before != '-'));
     label = c == '.' ? 0 : label + 1;
     good = good && label <= kMaxLabel;
+    before = c;
   }
-  if (good && domain.back() != '-') return domain;
-  return fail(ErrorCode::kInvalidArgument, fmt::format("\"{}\" names no domain", one_line(ellipsize(url_or_domain, 100))),
+  if (good && before != '-') return domain;
+  return fail(ErrorCode::kInvalidArgument,
+              fmt::format("\"{}\" names no domain", one_line(ellipsize(url_or_domain, 100))),
               "write it as example.com");
 }
 

@@ -1,5 +1,6 @@
 #include "domain/sparse_weights.h"
 
+#include <cassert>
 #include <cmath>
 #include <map>
 
@@ -14,6 +15,7 @@ SparseVector document_weights(std::span<const WindowText> window) {
   std::map<std::uint32_t, float> counts;
   float length = 0;
   for (const auto& [distance, text] : window) {
+    assert(distance >= 0 && distance <= kWindow);
     const float weight = kLexicalWindow[distance];
     for (const Term& term : analyze(text)) {
       counts[term_id(term.text)] += weight;
@@ -43,6 +45,7 @@ std::vector<float> windowed_vector(std::span<const WindowVector> window) {
   std::vector<float> sum;
   for (const auto& [distance, vector] : window) {
     if (vector.empty()) continue;
+    assert(distance >= 0 && distance <= kWindow && (sum.empty() || sum.size() == vector.size()));
     sum.resize(vector.size());
     for (std::size_t i = 0; i < vector.size(); ++i) sum[i] += kDenseWindow[distance] * vector[i];
   }

@@ -19,8 +19,8 @@ struct SparseVector {
   bool operator==(const SparseVector&) const = default;
 };
 
-inline constexpr int kWindow = 2;  // turns either side whose words a turn's vectors hold
-inline constexpr float kLexicalWindow[kWindow + 1] = {5, 2, 1};       // by distance
+inline constexpr int kWindow = 2;                                // turns either side whose words a turn's vectors hold
+inline constexpr float kLexicalWindow[kWindow + 1] = {5, 2, 1};  // by distance
 inline constexpr float kDenseWindow[kWindow + 1] = {1, 0.5F, 0.25F};
 
 struct WindowText {

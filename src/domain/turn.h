@@ -51,24 +51,24 @@ inline constexpr double kContinuedQuality = 0.8;  // the user goes on from it
 inline constexpr double kRejectedQuality = 0.2;   // the user rejected it
 
 struct Turn {
-  Uuid uid;                      // UUIDv7, given when the message arrives; the key that makes saving idempotent
-  TurnNumber number;             // 0 until its rows are written
+  Uuid uid;           // UUIDv7, given when the message arrives; the key that makes saving idempotent
+  TurnNumber number;  // 0 until its rows are written
   SessionId session;
   UserId user;
-  Timestamp created_at;          // when the message arrived
+  Timestamp created_at;  // when the message arrived
   TurnStatus status = TurnStatus::kComplete;
   Utterance message;
   std::optional<Utterance> reply;  // none: an imported utterance, or a failed turn
-  std::string question;          // the message made self-contained
-  std::string summary;           // at most kMaxSummaryBytes
+  std::string question;            // the message made self-contained
+  std::string summary;             // at most kMaxSummaryBytes
   std::string topic;
   Intent intent = Intent::kOther;
   std::vector<std::string> keywords;  // heaviest first, at most ten
   double quality = kUnknownQuality;   // 0..1
   bool rejected = false;
   bool archived = false;
-  std::string model;             // what wrote the reply; "extractive" without a model
-  std::string content_sha256;    // of user, message and reply: exact duplicates of an import
+  std::string model;           // what wrote the reply; "extractive" without a model
+  std::string content_sha256;  // of user, message and reply: exact duplicates of an import
   bool operator==(const Turn&) const = default;
 };
 inline constexpr std::size_t kMaxSummaryBytes = 400;

@@ -1,4 +1,5 @@
-// Everything that one turn leaves behind: what the journal holds of it, and what its rows and its directory are made of.
+// Everything that one turn leaves behind: what the journal holds of it, and what its rows and its directory are made
+// of.
 #pragma once
 #include <string>
 #include <vector>
@@ -22,7 +23,7 @@ struct FetchAttempt {  // one try to use a source, for its score
 struct TurnRecord {
   Turn turn;
   ContextDocument context;
-  std::vector<Memory> memories;       // approved and admitted
+  std::vector<Memory> memories;  // approved and admitted
   std::vector<Research> research;
   std::vector<FetchAttempt> fetches;
   std::vector<Observation> observations;
