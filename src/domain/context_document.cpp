@@ -31,6 +31,12 @@ class Reader {
                    {}};
   }
 
+  // What is wrong with the line read last.
+  void invalid(std::string_view why) {
+    if (!error_)
+      error_ = Error{ErrorCode::kDataCorrupt, fmt::format("context document, line {}: {}", number_ - 1, why), {}};
+  }
+
   void expect(std::string_view text) {
     if (!at_line(text)) return wrong(fmt::format("\"{}\"", text));
     advance();
@@ -72,7 +78,7 @@ class Reader {
     T value{};
     const auto parsed = std::from_chars(text.data(), text.data() + text.size(), value);
     if (parsed.ec != std::errc() || parsed.ptr != text.data() + text.size())
-      wrong(fmt::format("a number, not \"{}\"", one_line(ellipsize(text, 40))));
+      invalid(fmt::format("\"{}\" is no number", one_line(ellipsize(text, 40))));
     return value;
   }
   template <class T>
@@ -83,7 +89,7 @@ class Reader {
   template <class T>
   T value(Result<T> result) {
     if (!ok()) return T{};
-    if (!result) return wrong(result.error().message), T{};
+    if (!result) return invalid(result.error().message), T{};
     return *std::move(result);
   }
 
@@ -152,7 +158,7 @@ std::string_view next_fact(Reader& in, std::string_view& rest, std::string_view 
   std::string_view fact = rest.substr(0, end);
   rest.remove_prefix(end == std::string_view::npos ? rest.size() : end + format::kBetween.size());
   if (!fact.starts_with(label)) {
-    in.wrong(fmt::format("\"{}\"", label));
+    in.invalid(fmt::format("\"{}\" is missing", label));
     return {};
   }
   fact.remove_prefix(label.size());
@@ -168,7 +174,7 @@ void read_item_line(Reader& in, GatheredItem& item) {
   item.trust = in.value(parse_trust(next_fact(in, rest, format::kTrust)));
   item.confidence = in.number<double>(next_fact(in, rest, format::kConfidence));
   item.score = in.number<double>(next_fact(in, rest, format::kScore));
-  if (!rest.empty()) in.wrong("a score at the end of the line before");
+  if (!rest.empty()) in.invalid("nothing stands behind the score");
 }
 
 GatheredItem read_item(Reader& in) {
@@ -194,7 +200,7 @@ ToolBlock read_tool(Reader& in) {
   const std::string heading = in.heading_after(format::kAttempt);
   const auto comma = heading.find(format::kPass);
   if (comma == std::string::npos) {
-    in.wrong("an attempt and a pass");
+    in.invalid("an attempt has a pass");
     return block;
   }
   block.attempt = in.number<int>(std::string_view(heading).substr(0, comma));
