@@ -76,14 +76,16 @@ Status check_value(const Setting& setting, const std::string& value, std::string
     case SettingKind::kBool:
       return parse_bool(value) ? Status() : Status(wrong("true or false"));
     case SettingKind::kUrl:
-      return value.empty() || value.find("://") != std::string::npos ? Status() : Status(wrong("a URL such as http://127.0.0.1:8000"));
+      return value.empty() || value.find("://") != std::string::npos
+                 ? Status()
+                 : Status(wrong("a URL such as http://127.0.0.1:8000"));
     case SettingKind::kString:
     case SettingKind::kPath:
       return value.find('\0') == std::string::npos ? Status() : Status(wrong("without a NUL byte"));
   }
   const bool bounded = setting.min != 0 || setting.max != 0;
   if (!number) return wrong(setting.kind == SettingKind::kInteger ? "a whole number" : "a number");
-  if (bounded && (*number < setting.min || *number > setting.max))
+  if (bounded && !(*number >= setting.min && *number <= setting.max))  // NaN is out of bounds too
     return wrong(fmt::format("between {} and {}", setting.min, setting.max));
   return {};
 }
@@ -109,8 +111,8 @@ Result<std::map<std::string, FileValue>> read_toml(const ConfigInputs& inputs, F
   if (!text) return fail(std::move(text).error());
   const toml::parse_result parsed = toml::parse(std::string_view(*text), std::string_view(inputs.file));
   if (!parsed)
-    return fail(ErrorCode::kInvalidArgument,
-                fmt::format("{}:{}: {}", inputs.file, parsed.error().source().begin.line, parsed.error().description()));
+    return fail(ErrorCode::kInvalidArgument, fmt::format("{}:{}: {}", inputs.file, parsed.error().source().begin.line,
+                                                         parsed.error().description()));
   for (const auto& [section, node] : parsed.table()) {
     const auto place = [&](const toml::node& at) { return fmt::format("{}:{}", inputs.file, at.source().begin.line); };
     const auto* table = node.as_table();
@@ -133,7 +135,8 @@ Result<EffectiveValue> resolve(const Setting& setting, const ConfigInputs& input
   };
   const auto direct = environment(name), by_file = environment(name_file);
   if (direct && by_file)
-    return fail(ErrorCode::kInvalidArgument, fmt::format("both {} and {} are set", name, name_file), "unset one of them");
+    return fail(ErrorCode::kInvalidArgument, fmt::format("both {} and {} are set", name, name_file),
+                "unset one of them");
   if (const auto flag = inputs.flags.find(key); flag != inputs.flags.end())
     return EffectiveValue{&setting, flag->second, SettingSource::kFlag, "flag"};
   if (direct) return EffectiveValue{&setting, *direct, SettingSource::kEnvironment, name};
@@ -141,7 +144,8 @@ Result<EffectiveValue> resolve(const Setting& setting, const ConfigInputs& input
     auto content = files.read_file(*by_file, kMaxSecretFileBytes);
     if (!content) return fail(std::move(content.error()).with_context(name_file));
     while (content->ends_with('\n') || content->ends_with('\r')) content->pop_back();
-    return EffectiveValue{&setting, *content, SettingSource::kEnvironmentFile, fmt::format("{}={}", name_file, *by_file)};
+    return EffectiveValue{&setting, *content, SettingSource::kEnvironmentFile,
+                          fmt::format("{}={}", name_file, *by_file)};
   }
   if (const auto found = from_file.find(key); found != from_file.end())
     return EffectiveValue{&setting, found->second.value, SettingSource::kFile, found->second.origin};
@@ -152,11 +156,16 @@ Result<EffectiveValue> resolve(const Setting& setting, const ConfigInputs& input
 
 std::string_view to_string(SettingSource source) {
   switch (source) {
-    case SettingSource::kFlag: return "flag";
-    case SettingSource::kEnvironment: return "environment";
-    case SettingSource::kEnvironmentFile: return "environment file";
-    case SettingSource::kFile: return "file";
-    case SettingSource::kDefault: return "default";
+    case SettingSource::kFlag:
+      return "flag";
+    case SettingSource::kEnvironment:
+      return "environment";
+    case SettingSource::kEnvironmentFile:
+      return "environment file";
+    case SettingSource::kFile:
+      return "file";
+    case SettingSource::kDefault:
+      return "default";
   }
   return "";
 }
@@ -175,7 +184,8 @@ Result<Config> Config::load(const ConfigInputs& inputs, FileSystem& files) {
 }
 
 const EffectiveValue& Config::at(std::string_view key) const {
-  const auto found = std::ranges::find_if(values_, [&](const EffectiveValue& value) { return value.setting->key == key; });
+  const auto found =
+      std::ranges::find_if(values_, [&](const EffectiveValue& value) { return value.setting->key == key; });
   if (found == values_.end()) std::abort();  // the table lacks a key that the program asks for
   return *found;
 }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cctype>
+#include <cmath>
 
 #include <fmt/format.h>
 #include <spdlog/sinks/stdout_sinks.h>
@@ -49,14 +50,16 @@ std::string quoted(std::string_view text) {
 std::string value_text(const LogField& field, LogFormat format) {
   if (const auto* text = std::get_if<std::string>(&field.value)) {
     const std::string shown = is_secret_name(field.name) ? std::string(kMask) : mask_secrets(*text);
-    const bool plain = format == LogFormat::kText && !shown.empty() &&
-                       std::ranges::all_of(shown, [](unsigned char c) { return c > 0x20 && c != '"' && c != '=' && c != 0x7F; });
+    const bool plain = format == LogFormat::kText && !shown.empty() && std::ranges::all_of(shown, [](unsigned char c) {
+                         return c > 0x20 && c != '"' && c != '=' && c != 0x7F;
+                       });
     return plain ? shown : quoted(shown);
   }
   if (is_secret_name(field.name)) return quoted(kMask);
   if (const auto* flag = std::get_if<bool>(&field.value)) return *flag ? "true" : "false";
   if (const auto* integer = std::get_if<std::int64_t>(&field.value)) return fmt::format("{}", *integer);
-  return fmt::format("{}", std::get<double>(field.value));
+  const double number = std::get<double>(field.value);
+  return std::isfinite(number) ? fmt::format("{}", number) : quoted(fmt::format("{}", number));  // JSON has no NaN
 }
 
 char lower(char c) { return static_cast<char>(std::tolower(static_cast<unsigned char>(c))); }
@@ -68,7 +71,8 @@ std::size_t find_ignoring_case(std::string_view text, std::string_view what, std
 }
 
 bool ends_secret(char c) {
-  return std::isspace(static_cast<unsigned char>(c)) != 0 || c == '"' || c == '\'' || c == '&' || c == ',' || c == ';' || c == '}';
+  return std::isspace(static_cast<unsigned char>(c)) != 0 || c == '"' || c == '\'' || c == '&' || c == ',' ||
+         c == ';' || c == '}';
 }
 
 // "scheme://user:secret@host" → "scheme://user:***@host"
@@ -101,13 +105,18 @@ std::string mask_assignments(std::string text) {
   for (std::size_t at = 0; at < text.size(); ++at) {
     if (text[at] != '=' && text[at] != ':') continue;
     std::size_t begin = at;
-    while (begin > 0 && (std::isalnum(static_cast<unsigned char>(text[begin - 1])) != 0 || text[begin - 1] == '_' || text[begin - 1] == '-'))
+    while (begin > 0 && (std::isalnum(static_cast<unsigned char>(text[begin - 1])) != 0 || text[begin - 1] == '_' ||
+                         text[begin - 1] == '-'))
       --begin;
     if (begin == at || !is_secret_name(std::string_view(text).substr(begin, at - begin))) continue;
     std::size_t value = at + 1;
     while (value < text.size() && (text[value] == ' ' || text[value] == '"' || text[value] == '\'')) ++value;
     std::size_t end = value;
-    while (end < text.size() && !ends_secret(text[end])) ++end;
+    // "Authorization: Basic xyz" has a scheme before the secret: all of the line goes.
+    const bool header = find_ignoring_case(std::string_view(text).substr(begin, at - begin), "authorization", 0) !=
+                        std::string_view::npos;
+    const auto ends = [&](char c) { return header ? c == '\n' || c == '"' || c == '\'' : ends_secret(c); };
+    while (end < text.size() && !ends(text[end])) ++end;
     if (end > value) text.replace(value, end - value, kMask);
   }
   return text;
@@ -118,20 +127,21 @@ std::string mask_assignments(std::string text) {
 bool is_secret_name(std::string_view name) {
   std::string low(name);
   std::ranges::transform(low, low.begin(), lower);
-  constexpr std::array<std::string_view, 10> kWords = {"password", "passwd", "secret",     "token", "api_key",
+  constexpr std::array<std::string_view, 10> kWords = {"password", "passwd",  "secret",        "token",  "api_key",
                                                        "apikey",   "api-key", "authorization", "cookie", "dsn"};
-  const bool counts = low.starts_with("tokens") || low.ends_with("tokens") || low.find("token_budget") != std::string::npos;
-  return !counts && std::ranges::any_of(kWords, [&](std::string_view word) { return low.find(word) != std::string::npos; });
+  const bool counts =
+      low.starts_with("tokens") || low.ends_with("tokens") || low.find("token_budget") != std::string::npos;
+  return !counts &&
+         std::ranges::any_of(kWords, [&](std::string_view word) { return low.find(word) != std::string::npos; });
 }
 
-std::string mask_secrets(std::string_view text) {
-  return mask_assignments(mask_bearer(mask_urls(std::string(text))));
-}
+std::string mask_secrets(std::string_view text) { return mask_assignments(mask_bearer(mask_urls(std::string(text)))); }
 
 Result<LogLevel> parse_log_level(std::string_view text) {
   for (std::size_t i = 0; i < kLevelNames.size(); ++i)
     if (kLevelNames[i] == text) return static_cast<LogLevel>(i);
-  return fail(ErrorCode::kInvalidArgument, fmt::format("\"{}\" is no log level", text), "use debug, info, warn or error");
+  return fail(ErrorCode::kInvalidArgument, fmt::format("\"{}\" is no log level", text),
+              "use debug, info, warn or error");
 }
 
 void set_log(LogLevel level, LogFormat format) {

@@ -1,10 +1,3 @@
-#include <dirent.h>
-#include <fcntl.h>
-#include <sys/file.h>
-#include <sys/stat.h>
-#include <sys/statvfs.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <atomic>
 #include <cerrno>
@@ -12,7 +5,13 @@
 #include <filesystem>
 #include <utility>
 
+#include <dirent.h>
+#include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
 
 #include "base/file_system.h"
 
@@ -21,6 +20,8 @@ namespace {
 
 constexpr mode_t kFileMode = 0600;
 constexpr mode_t kDirectoryMode = 0700;
+constexpr std::size_t kReadBytes = 4096;
+constexpr int kMaxTemporaryNames = 100;  // left by crashes of a process with the same id (always 1 in a container)
 
 // One place where errno becomes an error with a remedy.
 tl::unexpected<Error> posix_error(std::string_view doing, const std::string& path, int code = errno) {
@@ -36,7 +37,8 @@ tl::unexpected<Error> posix_error(std::string_view doing, const std::string& pat
       return fail(ErrorCode::kPermissionDenied, message, "the file system is read-only: mount it writable");
     case ENOSPC:
     case EDQUOT:
-      return fail(ErrorCode::kStorageFull, message, "free some space on that file system; nothing acknowledged is lost");
+      return fail(ErrorCode::kStorageFull, message,
+                  "free some space on that file system; nothing acknowledged is lost");
     case EEXIST:
     case ENOTEMPTY:
       return fail(ErrorCode::kConflict, message);
@@ -88,8 +90,9 @@ class PosixFile final : public File {
     std::string bytes(length, '\0');
     std::size_t got = 0;
     while (got < length) {
-      const auto n = retry_interrupted(
-          [&] { return ::pread(descriptor_.get(), bytes.data() + got, length - got, static_cast<off_t>(offset + got)); });
+      const auto n = retry_interrupted([&] {
+        return ::pread(descriptor_.get(), bytes.data() + got, length - got, static_cast<off_t>(offset + got));
+      });
       if (n < 0) return posix_error("read", path_);
       if (n == 0) break;
       got += static_cast<std::size_t>(n);
@@ -99,7 +102,7 @@ class PosixFile final : public File {
   }
 
   Result<std::uint64_t> size() override {
-    struct stat info {};
+    struct stat info{};
     if (::fstat(descriptor_.get(), &info) != 0) return posix_error("look at", path_);
     return static_cast<std::uint64_t>(info.st_size);
   }
@@ -144,17 +147,26 @@ class PosixFileSystem final : public FileSystem {
     PANDORA_TRY(size, file->size());
     if (size > max_bytes)
       return fail(ErrorCode::kTooLarge, fmt::format("{} holds {} bytes, at most {} are read", path, size, max_bytes));
-    PANDORA_TRY(bytes, file->read_at(0, max_bytes + 1 > size + 1 ? size + 1 : max_bytes));
-    if (bytes.size() > max_bytes) return fail(ErrorCode::kTooLarge, fmt::format("{} grew past {} bytes", path, max_bytes));
+    // To the end, not to `size`: files of /proc say 0, and a file may grow meanwhile.
+    std::string bytes;
+    for (;;) {
+      PANDORA_TRY(part, file->read_at(bytes.size(), std::max<std::size_t>(size + 1, kReadBytes)));
+      if (part.empty()) break;
+      bytes += part;
+      if (bytes.size() > max_bytes)
+        return fail(ErrorCode::kTooLarge, fmt::format("{} holds over {} bytes", path, max_bytes));
+    }
     return bytes;
   }
 
   Status write_atomic(const std::string& path, std::string_view bytes, Durability durability) override {
-    const std::string temporary = fmt::format("{}.tmp-{}-{}", path, ::getpid(), counter_++);
+    const auto next_name = [&] { return fmt::format("{}.tmp-{}-{}", path, ::getpid(), counter_++); };
+    std::string temporary = next_name();
+    for (int i = 1; i < kMaxTemporaryNames && ::access(temporary.c_str(), F_OK) == 0; ++i) temporary = next_name();
     const Status written = write_temporary(temporary, bytes, durability);
     if (!written || ::rename(temporary.c_str(), path.c_str()) != 0) {
       const int code = errno;
-      ::unlink(temporary.c_str());
+      if (written || written.error().code != ErrorCode::kConflict) ::unlink(temporary.c_str());  // not another's
       return written ? Status(posix_error("replace", path, code)) : written;
     }
     return durability == Durability::kNow ? sync_directory(parent_of(path)) : Status();
@@ -206,9 +218,10 @@ class PosixFileSystem final : public FileSystem {
   }
 
   Result<FileInfo> info(const std::string& path) override {
-    struct stat found {};
+    struct stat found{};
     if (::stat(path.c_str(), &found) != 0) return posix_error("look at", path);
-    return FileInfo{path.substr(path.rfind('/') + 1), S_ISDIR(found.st_mode), static_cast<std::uint64_t>(found.st_size)};
+    return FileInfo{path.substr(path.rfind('/') + 1), S_ISDIR(found.st_mode),
+                    static_cast<std::uint64_t>(found.st_size)};
   }
 
   Status sync_file(const std::string& path) override {
@@ -231,7 +244,8 @@ class PosixFileSystem final : public FileSystem {
     if (::flock(descriptor.get(), LOCK_EX | LOCK_NB) != 0) {
       if (errno != EWOULDBLOCK) return posix_error("lock", path);
       const auto who = read_file(path, 4096);
-      return fail(ErrorCode::kConflict, fmt::format("{} is held by {}", path, who && !who->empty() ? *who : "another process"));
+      return fail(ErrorCode::kConflict,
+                  fmt::format("{} is held by {}", path, who && !who->empty() ? *who : "another process"));
     }
     if (::ftruncate(descriptor.get(), 0) != 0 ||
         ::pwrite(descriptor.get(), holder.data(), holder.size(), 0) != static_cast<ssize_t>(holder.size()))
@@ -240,7 +254,7 @@ class PosixFileSystem final : public FileSystem {
   }
 
   Result<std::uint64_t> free_bytes(const std::string& path) override {
-    struct statvfs space {};
+    struct statvfs space{};
     if (::statvfs(path.c_str(), &space) != 0) return posix_error("look at", path);
     return static_cast<std::uint64_t>(space.f_bavail) * space.f_frsize;
   }
