@@ -80,6 +80,8 @@ constexpr auto kElliptic = std::to_array<std::string_view>(
      "since when", "for example", "such as",       "any others",      "more"});
 // "it's raining", "what time is it": an "it" that stands for nothing.
 constexpr auto kExpletive = std::to_array<std::string_view>({"it rain",
+                                                             "far is it",
+                                                             "is it from",
                                                              "it snow",
                                                              "is it possible",
                                                              "is it true",
@@ -139,10 +141,19 @@ bool is_reference(std::string_view low, const std::vector<std::string_view>& wor
   return word != "that" || i == 0 || !is_one_of(words[i - 1], kConjunctionBefore);
 }
 
+// A question, a request or a few words; a longer statement tells its own story.
+bool asks_or_is_short(std::string_view low, std::size_t words) {
+  constexpr std::size_t kFew = 8;
+  const Intent intent = derive_intent(low);
+  const bool tells = intent == Intent::kOther || intent == Intent::kMemory || intent == Intent::kPreference;
+  return words <= kFew || !tells || low.find('?') != std::string_view::npos;
+}
+
 bool refers_back(std::string_view message) {
   const std::string all = plain_lower(message);
   const std::string_view low = after_openers(all);
   const auto words = words_of(low);
+  if (!asks_or_is_short(all, words.size())) return false;
   constexpr std::size_t kFewWords = 5;  // "why is that", "how much does it cost"; more bring their own subject
   if (contains_any(low, kReferences)) return true;
   if (words.size() <= kFewWords && (begins_with_any(all, kElliptic) || begins_with_any(low, kElliptic))) {

@@ -23,12 +23,11 @@ constexpr auto kPolite = std::to_array<std::string_view>(
     {"can you", "could you", "would you", "will you", "can you please", "could you please", "would you please",
      "i want you to", "i need you to", "i'd like you to", "help me", "let's", "i need", "i want"});
 constexpr auto kTasks = std::to_array<std::string_view>(
-    {"write",    "make",      "create",   "draft",     "translate",  "summarise", "summarize", "plan",
-     "list",     "explain",   "show",     "give",      "tell",       "help",      "calculate", "convert",
-     "set",      "send",      "schedule", "book",      "open",       "find",      "generate",  "rewrite",
-     "rephrase", "proofread", "suggest",  "recommend", "describe",   "remind",    "add",       "remove",
-     "delete",   "change",    "compose",  "outline",   "brainstorm", "read",      "sort",      "format",
-     "turn on",  "turn off",  "play",     "call",      "design",     "correct"});
+    {"write",      "make",     "create", "draft",  "translate", "summarise", "summarize", "plan",      "list",
+     "explain",    "show",     "give",   "tell",   "help",      "calculate", "convert",   "set",       "send",
+     "schedule",   "book",     "open",   "find",   "generate",  "rewrite",   "rephrase",  "proofread", "suggest",
+     "recommend",  "describe", "remind", "add",    "remove",    "delete",    "change",    "compose",   "outline",
+     "brainstorm", "read",     "sort",   "format", "turn",      "play",      "call",      "design",    "correct"});
 // Asking for what was said or is known of the speaker.
 constexpr auto kLookup = std::to_array<std::string_view>({"did i",
                                                           "have i",
@@ -69,6 +68,9 @@ constexpr auto kLookup = std::to_array<std::string_view>({"did i",
                                                           "are my",
                                                           "does my",
                                                           "did my"});
+// Asking for a way, not for what is known of the speaker.
+constexpr auto kHowTo = std::to_array<std::string_view>(
+    {"how do i", "what do i do", "what do i need", "where do i find", "where do i get", "which do i"});
 constexpr auto kShopping = std::to_array<std::string_view>(
     {"buy", "buying", "cheapest", "price of", "prices", "best price", "how much does", "how much is", "how much do",
      "in stock", "purchase", "for sale", "discount", "shop for", "best deal", "on sale", "order me", "cost of"});
@@ -174,12 +176,19 @@ bool tells_taste(std::string_view message) {
                              [](const MemoryProposal& proposal) { return proposal.kind == MemoryKind::kPreference; });
 }
 
+constexpr auto kPoliteQuestions =
+    std::to_array<std::string_view>({"how are you", "how's it going", "what's up", "how do you do"});
+constexpr auto kShortWords =
+    std::to_array<std::string_view>({"yes", "no", "sure", "ok", "okay", "great", "nice", "cool", "perfect", "wow"});
+
 // Nothing but pleasantries: every sentence of it opens with one and stays short.
 bool only_smalltalk(std::string_view low) {
   if (low.size() > kSmalltalkBytes) return false;
-  constexpr std::size_t kMaxWords = 6;
+  constexpr std::size_t kMaxWords = 6, kMaxAfterShortWord = 3;
   return std::ranges::all_of(sentences(low), [](std::string_view sentence) {
-    return begins_with_any(sentence, kSmalltalk) && words_of(sentence).size() <= kMaxWords;
+    const std::size_t limit = begins_with_any(sentence, kShortWords) ? kMaxAfterShortWord : kMaxWords;
+    if (words_of(sentence).size() > limit || !begins_with_any(sentence, kSmalltalk)) return false;
+    return !sentence.ends_with('?') || contains_any(sentence, kPoliteQuestions);
   });
 }
 
@@ -253,13 +262,14 @@ Intent derive_intent(std::string_view message) {
   const bool marks =
       std::ranges::any_of(kCodeMarks, [&](std::string_view mark) { return all.find(mark) != std::string::npos; });
   if (marks || contains_any(all, kCode)) return Intent::kCode;
-  const bool asks = all.ends_with('?') || begins_with_any(low, kQuestionWords);
+  const bool forbids = begins_with_phrase(low, "do not");  // "do not use …" asks nothing
+  const bool asks = all.ends_with('?') || (begins_with_any(low, kQuestionWords) && !forbids);
   if (begins_with_any(low, kAsksToKeep) && !begins_with_phrase(low, "remember when")) return Intent::kMemory;
   if (only_smalltalk(all)) return Intent::kSmalltalk;
   if (!asks && tells_taste(message)) return Intent::kPreference;
   if (contains_any(all, kShopping)) return Intent::kShopping;
   if (begins_with_any(low, kResearch) || contains_any(all, std::span(kResearch).first(9))) return Intent::kResearch;
-  if (asks && contains_any(all, kLookup)) return Intent::kLookup;
+  if (asks && contains_any(all, kLookup) && !begins_with_any(low, kHowTo)) return Intent::kLookup;
   std::string_view task = low;
   if (const auto polite = beginning_of(low, kPolite); !polite.empty())
     task = after_openers(trim(low.substr(polite.size())));
@@ -279,9 +289,13 @@ Feedback derive_feedback(std::string_view message) {
   while (!bare.empty() && (bare.back() == '.' || bare.back() == '!')) bare.remove_suffix(1);
   if (std::ranges::find(kWrongAlone, bare) != kWrongAlone.end()) return Feedback::kRejects;
   bool after_no = false;
-  for (const std::string_view opener : {"thanks, but", "thank you, but", "great, but", "sorry, but", "sorry,", "hmm,",
-                                        "no, no,", "no,", "nope,", "but", "wait,", "actually,"})
-    if (first.starts_with(opener)) after_no |= opener.starts_with("no"), first = trim(first.substr(opener.size()));
+  for (const std::string_view opener : {"thanks, but", "thank you, but", "great, but", "sorry, but", "sorry", "hmm",
+                                        "no", "no", "nope", "but", "wait", "actually"}) {
+    if (!begins_with_phrase(first, opener) || first.size() == opener.size()) continue;
+    after_no |= opener.starts_with("no");
+    first.remove_prefix(opener.size());
+    while (!first.empty() && (first[0] == ',' || first[0] == ' ')) first.remove_prefix(1);
+  }
   if ((bare == "no" || bare == "nope") && parts.size() > 1) after_no = true, first = parts[1];
   const std::string_view wrong = beginning_of(first, kWrong);
   const bool needs_no = std::ranges::find(kOnlyAfterNo, wrong) != kOnlyAfterNo.end();

@@ -61,10 +61,10 @@ constexpr auto kTastes = std::to_array<std::string_view>(
      "i never eat",   "i never drink", "i avoid",       "i favour",       "i favor"});
 // Of what is before us, not lasting: "I like that", "I love your idea", "I prefer the second one".
 constexpr auto kPointing = std::to_array<std::string_view>(
-    {"that",      "this",       "it",        "these",    "those",     "them",       "him",
-     "her",       "you",        "your",      "how",      "what",      "the way",    "the idea",
-     "the first", "the second", "the third", "the last", "the other", "the former", "the latter",
-     "the new",   "the sound",  "where",     "both",     "either",    "none"});
+    {"that",     "this",      "it",         "these",     "those",    "them",      "him",        "her",
+     "you",      "your",      "his",        "their",     "its",      "how",       "what",       "the way",
+     "the idea", "the first", "the second", "the third", "the last", "the other", "the former", "the latter",
+     "the new",  "the sound", "where",      "both",      "either",   "none"});
 constexpr auto kNaming =
     std::to_array<std::string_view>({"call me", "you can call me", "you may call me", "everyone calls me",
                                      "people call me", "my friends call me", "i go by", "i am called", "i'm called"});
@@ -76,16 +76,47 @@ constexpr auto kOrders = std::to_array<std::string_view>(
      "tell",    "ask",   "include", "add",     "show",      "format", "keep",    "explain", "suggest", "recommend",
      "mention", "say",   "send",    "put",     "translate", "cite",   "check",   "start",   "end",     "assume",
      "quote",   "make",  "remind",  "convert", "avoid",     "round",  "sign",    "greet",   "begin",   "offer"});
-constexpr auto kPossessions =
-    std::to_array<std::string_view>({"i live in",     "i live at",         "i live near",       "i live on",
-                                     "i live with",   "i moved to",        "i've moved to",     "i have moved to",
-                                     "i come from",   "i'm from",          "i am from",         "i was born",
-                                     "i grew up",     "i work at",         "i work as",         "i work for",
-                                     "i work in",     "i work with",       "i speak",           "i own",
-                                     "i drive a",     "i drive an",        "i study",           "i'm studying",
-                                     "i am studying", "i graduated",       "i'm married",       "i am married",
-                                     "i'm divorced",  "i am divorced",     "i play the",        "i was diagnosed with",
-                                     "i suffer from", "i have an allergy", "i'm intolerant to", "i am intolerant to"});
+constexpr auto kPossessions = std::to_array<std::string_view>({"i live in",
+                                                               "we live in",
+                                                               "i've been vegan",
+                                                               "i've been vegetarian",
+                                                               "i have been vegan",
+                                                               "i have been vegetarian",
+                                                               "i live at",
+                                                               "i live near",
+                                                               "i live on",
+                                                               "i live with",
+                                                               "i moved to",
+                                                               "i've moved to",
+                                                               "i have moved to",
+                                                               "i come from",
+                                                               "i'm from",
+                                                               "i am from",
+                                                               "i was born",
+                                                               "i grew up",
+                                                               "i work at",
+                                                               "i work as",
+                                                               "i work for",
+                                                               "i work in",
+                                                               "i work with",
+                                                               "i speak",
+                                                               "i own",
+                                                               "i drive a",
+                                                               "i drive an",
+                                                               "i study",
+                                                               "i'm studying",
+                                                               "i am studying",
+                                                               "i graduated",
+                                                               "i'm married",
+                                                               "i am married",
+                                                               "i'm divorced",
+                                                               "i am divorced",
+                                                               "i play the",
+                                                               "i was diagnosed with",
+                                                               "i suffer from",
+                                                               "i have an allergy",
+                                                               "i'm intolerant to",
+                                                               "i am intolerant to"});
 constexpr auto kBeing = std::to_array<std::string_view>(
     {"allergic to", "severely allergic to", "highly allergic to", "very allergic to", "vegetarian", "vegan",
      "pescatarian", "diabetic", "coeliac", "celiac", "left-handed", "colour-blind", "color-blind", "colourblind",
@@ -103,16 +134,16 @@ constexpr auto kCopulas =
                                      " loves ", " hates ", " prefers ", "'s name is ", " name's ", " has "});
 // "My question is …", "my guess is …": nothing of the speaker's own.
 constexpr auto kPassingThings = std::to_array<std::string_view>(
-    {"question", "questions", "point", "problem", "guess",         "idea",     "plan",      "code",   "program",
-     "computer", "internet",  "wifi",  "screen",  "function",      "query",    "script",    "test",   "tests",
-     "build",    "server",    "app",   "opinion", "understanding", "concern",  "issue",     "error",  "bad",
-     "mistake",  "goal",      "hope",  "fear",    "thought",       "thoughts", "turn",      "answer", "next",
-     "head",     "back",      "input", "output",  "data",          "file",     "apologies", "advice", "first"});
+    {"question", "questions", "point",   "problem",       "guess",    "idea",      "plan",   "code",  "program",
+     "computer", "internet",  "screen",  "function",      "query",    "script",    "test",   "tests", "build",
+     "server",   "app",       "opinion", "understanding", "concern",  "issue",     "error",  "bad",   "mistake",
+     "goal",     "hope",      "fear",    "thought",       "thoughts", "turn",      "answer", "next",  "head",
+     "back",     "input",     "output",  "data",          "file",     "apologies", "advice", "first"});
 constexpr auto kStates = std::to_array<std::string_view>(
-    {"broken", "slow", "not",     "too",   "so",    "very",  "really", "late", "here", "there",
-     "ready",  "done", "gone",    "full",  "empty", "stuck", "tired",  "sick", "sore", "ok",
-     "okay",   "good", "bad",     "great", "about", "still", "just",   "out",  "away", "what",
-     "that",   "if",   "whether", "wrong", "right", "mad",   "angry"});
+    {"broken", "slow",    "not",     "too",  "so",   "very",  "really",  "late",  "down",  "open",  "closed",
+     "always", "awesome", "amazing", "like", "here", "there", "ready",   "done",  "gone",  "full",  "empty",
+     "stuck",  "tired",   "sick",    "sore", "ok",   "okay",  "good",    "bad",   "great", "about", "still",
+     "just",   "out",     "away",    "what", "that", "if",    "whether", "wrong", "right", "mad",   "angry"});
 constexpr auto kForNow = std::to_array<std::string_view>(
     {"right now", "today", "at the moment", "tonight", "tomorrow", "this week", "this morning", "yesterday"});
 constexpr auto kSupposing = std::to_array<std::string_view>(
@@ -160,11 +191,23 @@ std::string without_adverbs(std::string_view low) {
   return "i " + std::string(rest);
 }
 
-bool taste(const std::string& low) {
+// "the" of what is before us ("I love the colour"), unless it begins a name ("I love the Beatles").
+bool points(std::string_view object, std::string_view form, std::string_view written) {
+  if (begins_with_any(object, kPointing)) return true;
+  if (!object.starts_with("the ") || form == "i prefer") return false;
+  constexpr std::string_view kArticle = " the ";
+  const auto at = written.find(kArticle);
+  if (at == std::string_view::npos || at + kArticle.size() >= written.size()) return true;
+  const char initial = written[at + kArticle.size()];
+  return initial < 'A' || initial > 'Z';
+}
+
+bool taste(std::string_view low, std::string_view written) {
   const std::string_view form = beginning_of(low, kTastes);
   if (form.empty()) return false;
-  const std::string_view object = trim(std::string_view(low).substr(form.size()));
-  return object.size() > 1 && !begins_with_any(object, kPointing);
+  const std::string_view object = trim(low.substr(form.size()));
+  const auto words = words_of(object);
+  return !words.empty() && !(words.size() == 1 && words[0] == "to") && !points(object, form, written);
 }
 
 bool named(std::string_view low) {
@@ -174,8 +217,14 @@ bool named(std::string_view low) {
 
 // "always answer in French", "from now on, …": how the assistant is to behave.
 bool standing_order(std::string_view low) {
-  for (const std::string_view lasting :
-       {"always", "never", "don't ever", "do not ever", "you should always", "you should never"})
+  for (const std::string_view wish : {"i want you to", "i'd like you to", "i need you to", "you should", "you must"})
+    if (begins_with_phrase(low, wish)) low = trim(low.substr(wish.size()));
+  if (contains_phrase(low, "give up")) return false;
+  if (begins_with_any(low, kOrders) && contains_phrase(low, "from now on")) return true;
+  for (const std::string_view stop : {"stop using", "stop calling", "stop saying", "stop adding"})
+    if (begins_with_phrase(low, stop)) return true;
+
+  for (const std::string_view lasting : {"always", "never", "don't ever", "do not ever"})
     if (begins_with_phrase(low, lasting) && first_word_in(low.substr(lasting.size()), kOrders)) return true;
   for (const std::string_view lasting : {"from now on", "in future", "in the future", "going forward"}) {
     if (!begins_with_phrase(low, lasting)) continue;
@@ -217,7 +266,7 @@ bool of_himself(const std::string& low) {
     if (words.size() >= 2 && words.size() <= kTrade && (words[0] == "a" || words[0] == "an"))
       return std::ranges::find(kNotTrades, words[1]) == kNotTrades.end();
   }
-  for (const std::string_view begin : {"i have ", "i've got "}) {
+  for (const std::string_view begin : {"i have ", "i've got ", "we have ", "we've got "}) {
     if (!low.starts_with(begin)) continue;
     const auto words = words_of(std::string_view(low).substr(begin.size()));
     constexpr std::size_t kNear = 4;
@@ -251,7 +300,7 @@ std::optional<MemoryKind> told_of_himself(std::string_view sentence, std::string
   if (begins_with_phrase(low, "my favourite") || begins_with_phrase(low, "my favorite") ||
       begins_with_phrase(low, "my preferred") || begins_with_phrase(low, "my preference"))
     return possession_is(low, sentence) ? std::optional(MemoryKind::kPreference) : std::nullopt;
-  if (taste(low) || named(low) || standing_order(opened)) return MemoryKind::kPreference;
+  if (taste(low, sentence) || named(low) || standing_order(opened)) return MemoryKind::kPreference;
   if (contains_any(low, kForNow)) return std::nullopt;
   if (of_himself(low) || introduces(sentence, low) || possession_is(low, sentence)) return MemoryKind::kFact;
   return std::nullopt;

@@ -39,7 +39,8 @@ TEST(SelfContainedQuestion, AQuestionThatStandsAloneIsUnchanged) {
        {"What is the capital of Portugal?", "Is it raining in Paris?", "What time is it?",
         "I think that cats are clever.", "What is on this week?", "My laptop is broken, how do I fix it?",
         "Write a poem about the sea and make it short", "Thanks!", "Hi", "Why do cats purr?",
-        "How many planets are there in the solar system?", "Did you know that Rome is old?"})
+        "How many planets are there in the solar system?", "Did you know that Rome is old?",
+        "How far is it from Rome to Naples?", "It was a long and tiring day at the office with everybody"})
     EXPECT_EQ(self_contained_question(message, kLast), message);
 }
 

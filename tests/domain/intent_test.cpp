@@ -65,6 +65,11 @@ constexpr IntentExample kIntents[] = {
     {"🙂", Intent::kOther},
     {"The train was late again", Intent::kOther},
     {"Hmm.", Intent::kOther},
+    {"Do not use bullet points.", Intent::kOther},
+    {"How do I reset it?", Intent::kQuestion},
+    {"Great idea, how do we start?", Intent::kQuestion},
+    {"no that's not right", Intent::kOther},
+    {"Turn the lights off", Intent::kTask},
 };
 
 TEST(DeriveIntent, FollowsTheWordsAndFormOfTheMessage) {
@@ -86,6 +91,7 @@ constexpr std::string_view kRejections[] = {
     "No. That is not true.",
     "No, I meant the other Paris.",
     "No, I said Tuesday.",
+    "no that's not right",
 };
 constexpr std::string_view kGoingOn[] = {
     "Thanks!",  "Thank you, that helps.",         "Perfect.",         "And what about Sunday?", "Tell me more", "Go on",
@@ -99,6 +105,7 @@ constexpr std::string_view kNeither[] = {
     "Is that wrong?",
     "No",
     "No thanks",
+    "No I live in Rome",
     "No, I live in Rome.",
     "I said hello to him yesterday.",
     "I meant to call her.",

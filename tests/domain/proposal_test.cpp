@@ -64,6 +64,14 @@ constexpr Example kTold[] = {
     {"I speak Portuguese and German.", kFact},
     {"I am 34 years old.", kFact},
     {"- I live in Ghent", kFact},
+    {"my wifi password is hunter2", kFact},
+    {"We have three kids.", kFact},
+    {"I've been vegan since 2019.", kFact},
+    {"I want you to always reply in German.", kPreference},
+    {"Please answer briefly from now on.", kPreference},
+    {"Stop using emojis.", kPreference},
+    {"I love the Beatles.", kPreference},
+    {"I prefer the window seat.", kPreference},
 };
 
 // Nothing lasting of the speaker's own.
@@ -119,6 +127,12 @@ constexpr std::string_view kNotTold[] = {
     "The function returns null.",
     "He asked whether I live in Rome, and I live in Rome if it rains.",
     "I think so.",
+    "Never give up!",
+    "I love the colour and the texture.",
+    "I love to.",
+    "I love his sarcastic humour.",
+    "My shop is open!",
+    "My wifi is down.",
 };
 
 TEST(ProposeMemories, WhatTheUserTellsIsProposedInHisWords) {
