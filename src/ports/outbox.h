@@ -50,6 +50,15 @@ class Outbox {
                                                  const Deadline& deadline) = 0;
   // true: removed; false: it was asked for again meanwhile (now due again), or the lease was lost.
   virtual Result<bool> ack(std::int64_t id, std::int64_t version, const Deadline& deadline) = 0;
+  // Acks each; how many were removed. A store does it in one transaction.
+  virtual Result<std::size_t> ack_all(std::span<const OutboxEntry> entries, const Deadline& deadline) {
+    std::size_t removed = 0;
+    for (const auto& entry : entries) {
+      PANDORA_TRY(gone, ack(entry.id, entry.version, deadline));
+      removed += gone ? 1 : 0;
+    }
+    return removed;
+  }
   // Ends the lease; due again after `delay`.
   virtual Status retry(std::int64_t id, Duration delay, std::string_view error, const Deadline& deadline) = 0;
   virtual Result<std::int64_t> size(const Deadline& deadline) = 0;  // due, leased and delayed

@@ -96,6 +96,9 @@ class TurnStore {
   // The row and outbox entries for its directory and point, in one transaction.
   virtual Result<Turn> change(TurnNumber number, const TurnChange& change, const Principal& who,
                               const Deadline& deadline) = 0;
+  // Replaces what the row says of turn.uid (number, session and user must be the same: kConflict), with outbox entries for its
+  // directory and point: a redaction, or a row made equal to its file. kNotFound when there is none.
+  virtual Status rewrite(const Turn& turn, const Principal& who, const Deadline& deadline) = 0;
   // Removes the row and all that hangs on it, overwriting the bytes it took; neighbours' points go to the outbox.
   virtual Result<RemovedTurn> remove(TurnNumber number, const Principal& who, const Deadline& deadline) = 0;
 

@@ -45,6 +45,19 @@ Result<bool> SqliteOutbox::ack(std::int64_t id, std::int64_t version, const Dead
       deadline);
 }
 
+Result<std::size_t> SqliteOutbox::ack_all(std::span<const OutboxEntry> entries, const Deadline& deadline) {
+  return database_.write_for(
+      [&](Connection& connection) -> Result<std::size_t> {
+        std::size_t removed = 0;
+        for (const auto& entry : entries) {
+          PANDORA_CHECK(connection.run("DELETE FROM outbox WHERE id = ? AND version = ?", entry.id, entry.version));
+          removed += static_cast<std::size_t>(connection.changes());
+        }
+        return removed;
+      },
+      deadline);
+}
+
 Status SqliteOutbox::retry(std::int64_t id, Duration delay, std::string_view error, const Deadline& deadline) {
   return database_.write(
       [&](Connection& connection) {

@@ -82,12 +82,16 @@ Status write_document(Connection& connection, const Turn& turn) {
   return {};
 }
 
-Status insert_turn(Connection& connection, const Turn& turn) {
-  PANDORA_CHECK(connection.run("INSERT INTO turns (turn_number, turn_uid, document) VALUES (?, ?, ?)", turn.number.value,
-                               turn.uid, dump_json(to_json(turn))));
+Status write_keywords(Connection& connection, const Turn& turn) {
   for (const auto& keyword : turn.keywords)
     PANDORA_CHECK(connection.run("INSERT INTO turn_keywords VALUES (?, ?, ?) ON CONFLICT DO NOTHING", turn.user.str(), keyword, turn.number.value));
   return {};
+}
+
+Status insert_turn(Connection& connection, const Turn& turn) {
+  PANDORA_CHECK(connection.run("INSERT INTO turns (turn_number, turn_uid, document) VALUES (?, ?, ?)", turn.number.value,
+                               turn.uid, dump_json(to_json(turn))));
+  return write_keywords(connection, turn);
 }
 
 // The turn's own outbox entries and those of what came with it.
@@ -301,6 +305,23 @@ Result<Turn> SqliteTurnStore::change(TurnNumber number, const TurnChange& change
         // A rejected turn's words leave its neighbours' windows, and come back with it.
         if (change.rejected) PANDORA_CHECK(enqueue_neighbours(connection, turn, clock_.now()).map([](auto&&) {}));
         return turn;
+      },
+      deadline);
+}
+
+Status SqliteTurnStore::rewrite(const Turn& turn, const Principal& who, const Deadline& deadline) {
+  return database_.write(
+      [&](Connection& connection) -> Status {
+        PANDORA_TRY(old, find_visible(connection, turn.number, who));
+        if (old.uid != turn.uid || old.session != turn.session || old.user != turn.user)
+          return fail(ErrorCode::kConflict, fmt::format("turn {} is another one", turn.number.value));
+        PANDORA_CHECK(write_document(connection, turn));
+        PANDORA_CHECK(connection.run("DELETE FROM turn_keywords WHERE turn_number = ?", turn.number.value));
+        PANDORA_CHECK(connection.run("DELETE FROM turn_vectors WHERE turn_uid = ?", turn.uid));
+        PANDORA_CHECK(write_keywords(connection, turn));
+        PANDORA_CHECK(enqueue(connection, OutboxKind::kTurnDirectory, turn.uid.to_string(), clock_.now()));
+        PANDORA_CHECK(enqueue(connection, OutboxKind::kTurnPoint, turn.uid.to_string(), clock_.now()));
+        return enqueue_neighbours(connection, turn, clock_.now()).map([](auto&&) {});
       },
       deadline);
 }

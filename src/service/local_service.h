@@ -1,0 +1,35 @@
+// The service in the process that owns the data directory.
+#pragma once
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "pipeline/turn_runtime.h"
+#include "ports/stores.h"
+#include "recall/recall.h"
+#include "service/service.h"
+#include "turns/turn_saver.h"
+
+namespace pandora {
+
+// What the operations work with, wired by the composition root; all of it outlives the service.
+struct ServiceParts {
+  Stores stores;
+  Embedder& embedder;
+  TurnSaver& saver;
+  TurnRuntime& runtime;
+  Recall& recall;
+  FileSystem& files;
+  const Clock& clock;
+  UuidV7Generator& ids;
+  std::string journal_directory;
+  std::int64_t message_bytes;        // limits.message_bytes
+  std::int64_t archive_after_days;   // turns.archive_after_days
+  std::size_t recall_candidates;
+  Duration recall_deadline;
+  std::function<Status(const Deadline&)> overwrite_deleted;  // empties the databases' logs: after it no deleted byte is left
+};
+
+std::unique_ptr<Service> make_local_service(ServiceParts parts);
+
+}  // namespace pandora

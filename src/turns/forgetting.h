@@ -1,0 +1,58 @@
+// Forgetting: a turn or a memory leaves every store, and the report can be checked again later.
+//
+// Order: the journal is emptied; a tombstone (the uid, no word of the text) is written durably, so that an interrupted
+// forgetting is completed by `reconcile` and nothing brings the turn back; then rows, quotes in the documents of other
+// turns, files, points and the windows of neighbours; last, the databases overwrite what they deleted.
+#pragma once
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "ports/stores.h"
+#include "turns/turn_saver.h"
+
+namespace pandora {
+
+inline constexpr std::string_view kForgottenText = "[forgotten]";
+
+struct ForgetReport {
+  std::string what;              // "turn" or "memory"
+  Uuid uid;
+  TurnNumber number;             // of a turn
+  Timestamp at;
+  std::string content_sha256;    // of a turn: to recognise the same content under another uid
+  std::int64_t rows = 0, files = 0, points = 0, redacted = 0, windows = 0;
+  std::vector<Uuid> memories, research;  // that came from it
+};
+struct ForgetFinding {
+  std::string store;   // "rows", "points", "files", "journal", "documents"
+  std::string detail;
+};
+
+class Forgetting {
+ public:
+  using OverwriteDeleted = std::function<Status(const Deadline&)>;
+  Forgetting(Stores stores, TurnSaver& saver, FileSystem& files, const Clock& clock, std::string journal_directory,
+             OverwriteDeleted overwrite_deleted)
+      : stores_(stores), saver_(saver), files_(files), clock_(clock), journal_directory_(std::move(journal_directory)),
+        overwrite_deleted_(std::move(overwrite_deleted)) {}
+
+  Result<ForgetReport> forget_turn(TurnNumber number, const Principal& who, const Deadline& deadline);
+  Result<ForgetReport> forget_memory(const Uuid& id, const Principal& who, const Deadline& deadline);
+  // Looks into every store again; empty: nothing is left.
+  Result<std::vector<ForgetFinding>> verify(const ForgetReport& report, const Deadline& deadline);
+
+ private:
+  Status write_tombstone(std::string_view what, const Uuid& uid, const Deadline& deadline);
+  Status redact_quotes(const RemovedTurn& removed, ForgetReport& report, const Deadline& deadline);
+  Status finish(const Deadline& deadline);
+
+  Stores stores_;
+  TurnSaver& saver_;
+  FileSystem& files_;
+  const Clock& clock_;
+  std::string journal_directory_;
+  OverwriteDeleted overwrite_deleted_;
+};
+
+}  // namespace pandora

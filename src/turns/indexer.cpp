@@ -1,0 +1,202 @@
+#include "turns/indexer.h"
+
+#include <cmath>
+#include <map>
+#include <set>
+
+#include <fmt/format.h>
+
+#include "domain/memory.h"
+#include "domain/research.h"
+
+namespace pandora {
+namespace {
+
+void add_scope(Payload& payload, Scope scope) {
+  if (scope == Scope::kGlobal) payload["scope"] = std::string("global");
+}
+
+// The words of a turn for the lexical leg: who said it counts as a word.
+std::string spoken(const Turn& turn) {
+  std::string text = fmt::format("{} {}", turn.message.speaker(), turn.message.text);
+  if (const Utterance* reply = own_reply(turn)) text += fmt::format("\n{} {}", reply->speaker(), reply->text);
+  return text;
+}
+
+Payload payload_of(const Turn& turn) {
+  return {{"turn_uid", turn.uid.to_string()}, {"turn_number", turn.number.value}, {"session_id", turn.session.str()},
+          {"user_id", turn.user.str()},       {"topic", turn.topic},              {"intent", std::string(to_string(turn.intent))},
+          {"timestamp", turn.created_at},     {"quality", turn.quality},          {"rejected", turn.rejected}};
+}
+
+Payload payload_of(const Memory& memory) {
+  Payload payload = {{"memory_id", memory.id.to_string()},
+                     {"user_id", memory.user.str()},
+                     {"kind", std::string(to_string(memory.kind))},
+                     {"topic", memory.topic},
+                     {"trust", std::string(to_string(memory.trust))},
+                     {"confidence", memory.confidence},
+                     {"created_at", memory.created_at},
+                     {"superseded", memory.superseded_by.has_value()}};
+  if (memory.session) payload["session_id"] = memory.session->str();
+  if (memory.source_turn) payload["source_turn"] = memory.source_turn->to_string();
+  if (memory.expires_at) payload["expires_at"] = *memory.expires_at;
+  add_scope(payload, memory.scope);
+  return payload;
+}
+
+Payload payload_of(const Research& research) {
+  std::vector<std::string> domains;
+  for (const auto& finding : research.findings) domains.insert(domains.end(), finding.domains.begin(), finding.domains.end());
+  Payload payload = {{"research_id", research.id.to_string()}, {"user_id", research.user.str()},
+                     {"primary_topic", research.primary_topic}, {"quality", research.quality},
+                     {"confidence", research.confidence},       {"created_at", research.created_at},
+                     {"expires_at", research.expires_at},       {"domains", std::move(domains)}};
+  add_scope(payload, research.scope);
+  return payload;
+}
+
+std::string text_of(const Memory& memory) { return memory.content; }
+std::string text_of(const Research& research) {
+  std::string text = research.primary_topic;
+  for (const auto& finding : research.findings) text += "\n" + finding.claim;
+  return text;
+}
+
+}  // namespace
+
+Status Indexer::ensure_collections(const Deadline& deadline) {
+  for (const auto& spec : collection_specs(embedder_.identity()))
+    PANDORA_CHECK(stores_.vectors.ensure_collection(spec, deadline));
+  return {};
+}
+
+Status Indexer::embed_missing(const std::vector<Turn>& turns, const Deadline& deadline) {
+  std::vector<std::string> texts;
+  std::vector<std::size_t> parts;  // of each turn: message, and reply when it has one of its own
+  for (const auto& turn : turns) {
+    texts.push_back(embedded_text(turn.message));
+    const Utterance* reply = own_reply(turn);
+    if (reply) texts.push_back(embedded_text(*reply));
+    parts.push_back(reply ? 2 : 1);
+  }
+  const std::vector<std::string_view> views(texts.begin(), texts.end());
+  PANDORA_TRY(vectors, embedder_.embed(views, TextRole::kPassage, deadline));
+  std::size_t at = 0;
+  for (std::size_t i = 0; i < turns.size(); ++i) {
+    std::vector<WindowVector> both;
+    for (std::size_t part = 0; part < parts[i]; ++part) both.push_back({0, vectors[at++]});
+    const auto own = windowed_vector(both);
+    const Status stored = stores_.turns.put_vector(turns[i].uid, embedder_.identity(), own, deadline);
+    if (!stored && stored.error().code != ErrorCode::kNotFound) return stored;  // forgotten meanwhile: nothing to keep
+  }
+  return {};
+}
+
+Result<std::optional<Point>> Indexer::turn_point(const Item& item, const Deadline& deadline) {
+  const auto window = stores_.turns.neighbours(item.id, kWindow, Principal::system(), deadline);
+  if (!window && window.error().code == ErrorCode::kNotFound) return std::nullopt;
+  if (!window) return fail(window.error());
+  PANDORA_TRY(vectors, stores_.turns.vectors_around(item.id, kWindow, embedder_.identity(), deadline));
+
+  std::vector<std::string> words;
+  std::vector<int> distances;
+  std::set<Uuid> kept;
+  for (const auto& [distance, turn] : *window) {
+    if (distance > 0 && turn.rejected) continue;
+    words.push_back(spoken(turn));
+    distances.push_back(distance);
+    kept.insert(turn.uid);
+  }
+  std::vector<WindowText> texts;
+  for (std::size_t i = 0; i < words.size(); ++i) texts.push_back({distances[i], words[i]});
+  std::vector<WindowVector> parts;
+  for (const auto& vector : vectors)
+    if (kept.contains(vector.uid)) parts.push_back({vector.distance, vector.vector});
+
+  Point point;
+  point.id = turn_point_id(item.id);
+  point.version = item.version;
+  point.dense[""] = windowed_vector(parts);
+  point.sparse[std::string(kLexicalVector)] = document_weights(texts);
+  point.payload = payload_of(window->front().second);
+  return point;
+}
+
+Status Indexer::index_turns(std::span<const Item> items, const Deadline& deadline) {
+  // What has no vector yet, of the turns themselves and of their neighbours, in one call of the encoder.
+  std::map<Uuid, Turn> missing;
+  for (const Item& item : items) {
+    const auto window = stores_.turns.neighbours(item.id, kWindow, Principal::system(), deadline);
+    if (!window && window.error().code == ErrorCode::kNotFound) continue;
+    if (!window) return fail(window.error());
+    PANDORA_TRY(vectors, stores_.turns.vectors_around(item.id, kWindow, embedder_.identity(), deadline));
+    std::set<Uuid> known;
+    for (const auto& vector : vectors) known.insert(vector.uid);
+    for (const auto& [distance, turn] : *window)
+      if (!known.contains(turn.uid)) missing.emplace(turn.uid, turn);
+  }
+  std::vector<Turn> turns;
+  for (auto& [uid, turn] : missing) turns.push_back(std::move(turn));
+  if (!turns.empty()) PANDORA_CHECK(embed_missing(turns, deadline));
+
+  std::vector<Point> points;
+  std::vector<Uuid> gone;
+  for (const Item& item : items) {
+    PANDORA_TRY(point, turn_point(item, deadline));
+    if (point) points.push_back(*std::move(point));
+    else gone.push_back(turn_point_id(item.id));
+  }
+  const std::string collection(kTurnsCollection);
+  if (!gone.empty()) PANDORA_CHECK(stores_.vectors.remove(collection, gone, Principal::system(), deadline).map([](auto) {}));
+  if (!points.empty()) PANDORA_CHECK(stores_.vectors.upsert(collection, points, Principal::system(), deadline).map([](auto) {}));
+  return {};
+}
+
+namespace {
+
+// Memories and research alike: one vector of their text, no window.
+template <class Store>
+Status index_texts(Store& store, VectorStore& vectors, Embedder& embedder, std::string_view collection, std::string_view kind,
+                   std::span<const Indexer::Item> items, const Deadline& deadline) {
+  std::vector<Point> points;
+  std::vector<std::string> texts;
+  std::vector<Uuid> gone;
+  for (const auto& item : items) {
+    const auto row = store.find(item.id, Principal::system(), deadline);
+    const Uuid id = point_id(kind, item.id.to_string());
+    if (!row && row.error().code == ErrorCode::kNotFound) {
+      gone.push_back(id);
+      continue;
+    }
+    if (!row) return fail(row.error());
+    Point point;
+    point.id = id;
+    point.version = item.version;
+    point.payload = payload_of(*row);
+    texts.push_back(text_of(*row));
+    const WindowText alone{0, texts.back()};
+    point.sparse[std::string(kLexicalVector)] = document_weights({&alone, 1});
+    points.push_back(std::move(point));
+  }
+  if (!points.empty()) {
+    const std::vector<std::string_view> views(texts.begin(), texts.end());
+    PANDORA_TRY(embedded, embedder.embed(views, TextRole::kPassage, deadline));
+    for (std::size_t i = 0; i < points.size(); ++i) points[i].dense[""] = std::move(embedded[i]);
+    PANDORA_CHECK(vectors.upsert(std::string(collection), points, Principal::system(), deadline).map([](auto) {}));
+  }
+  if (!gone.empty()) PANDORA_CHECK(vectors.remove(std::string(collection), gone, Principal::system(), deadline).map([](auto) {}));
+  return {};
+}
+
+}  // namespace
+
+Status Indexer::index_memories(std::span<const Item> memories, const Deadline& deadline) {
+  return index_texts(stores_.memories, stores_.vectors, embedder_, kMemoriesCollection, "memory", memories, deadline);
+}
+
+Status Indexer::index_research(std::span<const Item> research, const Deadline& deadline) {
+  return index_texts(stores_.research, stores_.vectors, embedder_, kResearchCollection, "research", research, deadline);
+}
+
+}  // namespace pandora

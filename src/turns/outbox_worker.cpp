@@ -1,0 +1,130 @@
+#include "turns/outbox_worker.h"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "base/log.h"
+#include "turns/documents.h"
+#include "wire/turn_json.h"
+
+namespace pandora {
+namespace {
+
+bool is_point(OutboxKind kind) {
+  return kind == OutboxKind::kTurnPoint || kind == OutboxKind::kMemoryPoint || kind == OutboxKind::kResearchPoint;
+}
+
+Duration retry_delay(int attempts) { return std::min(kMaxRetryDelay, kMinRetryDelay * (1 << std::min(attempts, 10))); }
+
+Result<std::vector<Indexer::Item>> items_of(const std::vector<OutboxEntry>& entries) {
+  std::vector<Indexer::Item> items;
+  for (const auto& entry : entries) {
+    PANDORA_TRY(id, Uuid::parse(entry.item.key));
+    items.push_back({id, entry.version});
+  }
+  return items;
+}
+
+}  // namespace
+
+Result<OutboxWorker::Outcome> OutboxWorker::run_once(std::string_view owner, Duration lease, const Deadline& deadline) {
+  Outcome outcome;
+  PANDORA_TRY(claimed, stores_.outbox.claim(owner, lease, kMaxClaim, deadline));
+  outcome.claimed = claimed.size();
+  std::map<OutboxKind, Entries> by_kind;
+  for (auto& entry : claimed) by_kind[entry.item.kind].push_back(std::move(entry));
+
+  for (const auto& [kind, entries] : by_kind) {
+    // Points go together; when that fails each is tried alone, so that one bad turn does not hold up the others.
+    Status together = is_point(kind) ? carry_out(kind, entries, deadline) : Status(fail(ErrorCode::kInternal, ""));
+    for (const auto& entry : entries) {
+      const Status status = together ? together : carry_out(kind, {entry}, deadline);
+      if (status) {
+        outcome.done.push_back(entry);
+        continue;
+      }
+      outcome.last_error = fmt::format("{} {}: {}", to_string(kind), entry.item.key, status.error().to_line());
+      log_warn("outbox.retry", {{"kind", to_string(kind)}, {"id", entry.item.key}, {"attempt", entry.attempts}, {"error", status.error().to_line()}});
+      PANDORA_CHECK(stores_.outbox.retry(entry.id, retry_delay(entry.attempts), status.error().to_line(), deadline));
+    }
+  }
+  if (!outcome.done.empty()) PANDORA_CHECK(stores_.outbox.ack_all(outcome.done, deadline).map([](auto) {}));
+  return outcome;
+}
+
+Status OutboxWorker::carry_out(OutboxKind kind, const Entries& entries, const Deadline& deadline) {
+  if (is_point(kind)) {
+    if (!collections_ready_) PANDORA_CHECK(indexer_.ensure_collections(deadline));
+    collections_ready_ = true;
+    PANDORA_TRY(items, items_of(entries));
+    if (kind == OutboxKind::kTurnPoint) return indexer_.index_turns(items, deadline);
+    if (kind == OutboxKind::kMemoryPoint) return indexer_.index_memories(items, deadline);
+    return indexer_.index_research(items, deadline);
+  }
+  for (const auto& entry : entries) {
+    if (kind == OutboxKind::kSourceFile) {
+      PANDORA_CHECK(write_source(entry.item.key, deadline));
+      continue;
+    }
+    PANDORA_TRY(id, Uuid::parse(entry.item.key));
+    if (kind == OutboxKind::kTurnDirectory) PANDORA_CHECK(write_turn_directory(id, deadline));
+    if (kind == OutboxKind::kMemoryFile) PANDORA_CHECK(write_memory(id, deadline));
+    if (kind == OutboxKind::kResearchFile) PANDORA_CHECK(write_research(id, deadline));
+  }
+  return {};
+}
+
+// Everything of a turn but what its row says: from the journal, else from the files, else from the row alone.
+Result<TurnRecord> OutboxWorker::record_of(const Turn& turn, bool& journalled, const Deadline& deadline) {
+  if (const auto record = find_record_(turn.uid)) {
+    journalled = true;
+    return *record;
+  }
+  for (const auto& folder : {turn_folder(turn.number), archived_turn_folder(turn.number)}) {
+    auto record = read_turn_folder(stores_.documents, folder, deadline);
+    if (record) return record;
+    const ErrorCode code = record.error().code;
+    if (code == ErrorCode::kNotFound) continue;
+    if (code != ErrorCode::kDataCorrupt && code != ErrorCode::kIncompatible) return record;
+    PANDORA_CHECK(stores_.documents.quarantine(folder, record.error().to_line(), deadline).map([](auto&&) {}));
+    log_warn("turns.quarantined", {{"folder", folder}, {"reason", record.error().to_line()}});
+  }
+  return record_from_row(turn);
+}
+
+Status OutboxWorker::write_turn_directory(const Uuid& uid, const Deadline& deadline) {
+  PANDORA_TRY(rows, stores_.turns.find_all({&uid, 1}, Principal::system(), deadline));
+  if (rows.empty()) return {};  // forgotten: whoever removed the row removes the files
+  const Turn& turn = rows.front();
+  bool journalled = false;
+  PANDORA_TRY(record, record_of(turn, journalled, deadline));
+  record.turn = turn;
+  // A record in the journal survives without its files; a change of an older turn must be on disk before it is acked.
+  const Durability durability = journalled && !turn.archived ? Durability::kDeferred : Durability::kNow;
+  const std::string here = turn.archived ? archived_turn_folder(turn.number) : turn_folder(turn.number);
+  const std::string other = turn.archived ? turn_folder(turn.number) : archived_turn_folder(turn.number);
+  PANDORA_CHECK(stores_.documents.put_folder(here, turn_documents(record), durability, deadline));
+  return stores_.documents.remove(other, deadline);
+}
+
+Status OutboxWorker::write_memory(const Uuid& id, const Deadline& deadline) {
+  const auto memory = stores_.memories.find(id, Principal::system(), deadline);
+  if (memory) return stores_.documents.put(memory_path(id), encode_memory(*memory), Durability::kNow, deadline);
+  if (memory.error().code == ErrorCode::kNotFound) return stores_.documents.remove(memory_path(id), deadline);
+  return fail(memory.error());
+}
+
+Status OutboxWorker::write_research(const Uuid& id, const Deadline& deadline) {
+  const auto research = stores_.research.find(id, Principal::system(), deadline);
+  if (research) return stores_.documents.put(research_path(id), encode_research(*research), Durability::kNow, deadline);
+  if (research.error().code == ErrorCode::kNotFound) return stores_.documents.remove(research_path(id), deadline);
+  return fail(research.error());
+}
+
+Status OutboxWorker::write_source(const std::string& domain, const Deadline& deadline) {
+  PANDORA_TRY(source, stores_.sources.find(domain, clock_.now(), deadline));
+  return stores_.documents.put(site_knowledge_path(domain), encode_source(source), Durability::kNow, deadline);
+}
+
+}  // namespace pandora

@@ -1,0 +1,43 @@
+// Finds and repairs every difference between files, rows and points; the journal is replayed before.
+//
+// Truth is in this order: journal, files, rows, points. A dry run only reports; `apply` repairs, and a second run then finds
+// nothing. Rows are walked in pages; of the files only names are held in memory. What cannot be read is set aside in
+// quarantine with its reason, never deleted. Deleting the databases and reconciling brings everything back from the files.
+#pragma once
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "ports/stores.h"
+#include "turns/archiver.h"
+#include "turns/forgetting.h"
+#include "turns/turn_saver.h"
+
+namespace pandora {
+
+struct Difference {
+  std::string kind;    // "turn without row", "row without files", "damaged files", "point without row", …
+  std::string what;    // "turn 12", "memory 0190…", "example.com"
+  std::string repair;  // what is done about it
+};
+struct ReconcileReport {
+  std::vector<Difference> differences;
+  std::int64_t turns = 0, memories = 0, research = 0, sources = 0, points = 0;  // looked at
+};
+
+class Reconciler {
+ public:
+  using Progress = std::function<Status(std::string_view stage, std::int64_t done)>;  // an error ends the run
+  Reconciler(Stores stores, TurnSaver& saver, Forgetting& forgetting, const Clock& clock)
+      : stores_(stores), saver_(saver), forgetting_(forgetting), clock_(clock) {}
+  Result<ReconcileReport> run(Apply apply, const Progress& progress, const Deadline& deadline);
+
+ private:
+  class Run;
+  Stores stores_;
+  TurnSaver& saver_;
+  Forgetting& forgetting_;
+  const Clock& clock_;
+};
+
+}  // namespace pandora

@@ -1,0 +1,336 @@
+#include <atomic>
+#include <condition_variable>
+#include <deque>
+#include <map>
+#include <mutex>
+#include <shared_mutex>
+#include <thread>
+
+#include <fmt/format.h>
+
+#include "base/hash.h"
+#include "base/log.h"
+#include "turns/journal.h"
+#include "turns/outbox_worker.h"
+#include "turns/turn_saver.h"
+#include "wire/turn_json.h"
+
+namespace pandora {
+namespace {
+
+// Of one step of the worker: a store that hangs must not hold up the program's end for ever.
+constexpr Duration kStepBudget = std::chrono::seconds(60);
+constexpr Duration kPoll = std::chrono::milliseconds(200);  // for entries that become due, and for new ones of others
+
+// An acknowledged turn that is not yet in all its places.
+struct Live {
+  std::shared_ptr<const TurnRecord> record;  // until its directory is written
+  SessionId session;
+  TurnNumber number;        // 0: no row yet
+  bool directory = false, point = false;
+  bool findable() const { return number.value > 0 && point; }
+};
+
+bool may_succeed_later(ErrorCode code) { return error_info(code).retryable || code == ErrorCode::kInternal; }
+
+class JournalledTurnSaver final : public TurnSaver {
+ public:
+  JournalledTurnSaver(SaverOptions options, Stores stores, Embedder& embedder, const Clock& clock)
+      : options_(std::move(options)), stores_(stores), clock_(clock),
+        outbox_(stores, embedder, clock, [this](const Uuid& uid) { return record_of(uid); }) {}
+
+  ~JournalledTurnSaver() override {
+    {
+      const std::lock_guard lock(mutex_);
+      stopping_ = true;
+    }
+    wake_.notify_all();
+    if (worker_.joinable()) worker_.join();
+  }
+
+  Status open(FileSystem& files) {
+    const auto replay = [this](std::string_view payload) { return replay_record(payload); };
+    const auto damage = [this](const std::string& segment, const JournalDamage& range, std::string_view bytes) {
+      return set_aside(fmt::format("journal/{}-{}", segment.substr(segment.rfind('/') + 1), range.offset), bytes,
+                       fmt::format("{} bytes of {} at {}: {}", range.length, segment, range.offset, range.reason));
+    };
+    auto journal = Journal::open(files, options_.journal_directory, options_.segment_bytes, replay, damage);
+    if (!journal) return fail(std::move(journal).error().with_context("journal"));
+    journal_ = *std::move(journal);
+    worker_ = std::thread([this] { work(); });
+    return {};
+  }
+
+  Status save(const TurnRecord& record, const Deadline& deadline) override {
+    PANDORA_CHECK(deadline.check("saving the turn"));
+    const std::string payload = encode_record(record);
+    const std::shared_lock gate(rotation_);  // a checkpoint must not come between the journal and the queue
+    {
+      const std::lock_guard lock(mutex_);
+      if (pending_.size() >= options_.max_pending)
+        return fail(ErrorCode::kResourceExhausted, fmt::format("{} turns wait for the database", pending_.size()),
+                    "see `pandora doctor`; nothing acknowledged is lost");
+    }
+    PANDORA_CHECK(journal_->append(payload));
+    enqueue(std::make_shared<const TurnRecord>(record));
+    return {};
+  }
+
+  Result<TurnNumber> wait_findable(const Uuid& turn_uid, const Deadline& deadline) override {
+    std::unique_lock lock(mutex_);
+    const bool done = wait(lock, deadline, [&] {
+      const auto found = live_.find(turn_uid);
+      return found == live_.end() || found->second.findable();
+    });
+    if (!done) return fail(ErrorCode::kDeadlineExceeded, fmt::format("turn {} is acknowledged, but not yet findable", turn_uid.to_string()));
+    if (const auto found = live_.find(turn_uid); found != live_.end()) return found->second.number;
+    lock.unlock();
+    PANDORA_TRY(rows, stores_.turns.find_all({&turn_uid, 1}, Principal::system(), deadline));
+    if (rows.empty()) return fail(ErrorCode::kNotFound, fmt::format("there is no turn {}", turn_uid.to_string()));
+    return rows.front().number;
+  }
+
+  Status wait_session(const SessionId& session, const Deadline& deadline) override {
+    std::unique_lock lock(mutex_);
+    const auto quiet = [&] {
+      return std::ranges::none_of(live_, [&](const auto& entry) { return entry.second.session == session && !entry.second.findable(); });
+    };
+    if (wait(lock, deadline, quiet)) return {};
+    return fail(ErrorCode::kDeadlineExceeded, fmt::format("the last turn of session {} is not yet findable", session.str()));
+  }
+
+  Status drain(const Deadline& deadline) override {
+    for (;;) {
+      {
+        std::unique_lock lock(mutex_);
+        urgent_ = true;
+        wake_.notify_all();
+        if (!wait(lock, deadline, [&] { return pending_.empty() && idle_; })) break;
+      }
+      PANDORA_TRY(left, stores_.outbox.size(deadline));
+      const std::lock_guard lock(mutex_);
+      if (left == 0 && pending_.empty()) return {};
+      if (deadline.expired()) break;
+      idle_ = false;
+      wake_.notify_all();
+    }
+    const SaverStatus now = status();
+    return fail(ErrorCode::kDeadlineExceeded, fmt::format("{} turns and {} files and points still wait", now.pending, now.outbox), now.last_error);
+  }
+
+  Status checkpoint(const Deadline& deadline) override {
+    std::uint64_t closed = 0;
+    {
+      const std::unique_lock gate(rotation_);
+      PANDORA_TRY(last, journal_->rotate());
+      closed = last;
+    }
+    PANDORA_CHECK(drain(deadline));
+    return drop(closed, deadline);
+  }
+
+  SaverStatus status() override {
+    SaverStatus status;
+    status.outbox = stores_.outbox.size(Deadline::after(clock_, kStepBudget)).value_or(-1);
+    const std::lock_guard lock(mutex_);
+    status.pending = static_cast<std::int64_t>(pending_.size());
+    status.last_error = last_error_;
+    return status;
+  }
+
+ private:
+  // Real time passes in a wait; the deadline's clock decides.
+  template <class Condition>
+  bool wait(std::unique_lock<std::mutex>& lock, const Deadline& deadline, Condition condition) {
+    while (!condition()) {
+      if (deadline.expired()) return false;
+      changed_.wait_for(lock, std::min<Duration>(deadline.remaining(), kPoll));
+    }
+    return true;
+  }
+
+  Deadline step() const { return Deadline::after(clock_, kStepBudget); }
+
+  std::shared_ptr<const TurnRecord> record_of(const Uuid& uid) {
+    const std::lock_guard lock(mutex_);
+    const auto found = live_.find(uid);
+    return found == live_.end() ? nullptr : found->second.record;
+  }
+
+  void enqueue(std::shared_ptr<const TurnRecord> record) {
+    const std::lock_guard lock(mutex_);
+    live_[record->turn.uid] = {record, record->turn.session, {}, false, false};
+    pending_.push_back(std::move(record));
+    idle_ = false;
+    wake_.notify_all();
+  }
+
+  Status set_aside(const std::string& name, std::string_view bytes, const std::string& reason) {
+    log_warn("journal.quarantined", {{"what", name}, {"reason", reason}});
+    const std::string path = "set_aside/" + name;
+    PANDORA_CHECK(stores_.documents.put(path, bytes, Durability::kNow, step()));
+    return stores_.documents.quarantine(path, reason, step()).map([](auto&&) {});
+  }
+
+  Status replay_record(std::string_view payload) {
+    auto record = decode_record(payload);
+    if (!record && record.error().code == ErrorCode::kIncompatible) return fail(std::move(record).error());
+    if (!record) return set_aside("journal/record-" + sha256_hex(payload).substr(0, 16), payload, record.error().to_line());
+    PANDORA_TRY(forgotten, stores_.documents.exists(tombstone_path(record->turn.uid), step()));
+    if (!forgotten) enqueue(std::make_shared<const TurnRecord>(*std::move(record)));
+    return {};
+  }
+
+  // ── the worker ──
+
+  void work() {
+    Duration backoff = kMinRetryDelay;
+    for (;;) {
+      std::shared_ptr<const TurnRecord> next;
+      {
+        std::unique_lock lock(mutex_);
+        if (stopping_) return;
+        if (!pending_.empty()) next = pending_.front();
+      }
+      if (next) {
+        if (commit(next)) {
+          backoff = kMinRetryDelay;
+          continue;
+        }
+        sleep(backoff);
+        backoff = std::min(backoff * 2, kMaxRetryDelay);
+        continue;
+      }
+      const bool worked = run_outbox();
+      if (worked) continue;
+      checkpoint_when_due();
+      rest();
+    }
+  }
+
+  void sleep(Duration time) {
+    std::unique_lock lock(mutex_);
+    changed_.notify_all();
+    wake_.wait_for(lock, time, [&] { return stopping_ || urgent_; });
+    urgent_ = false;
+  }
+
+  void rest() {
+    std::unique_lock lock(mutex_);
+    idle_ = pending_.empty();
+    changed_.notify_all();
+    wake_.wait_for(lock, kPoll, [&] { return stopping_ || !pending_.empty() || urgent_ || !idle_; });
+    urgent_ = false;
+  }
+
+  // true: the head of the queue is dealt with.
+  bool commit(const std::shared_ptr<const TurnRecord>& record) {
+    const auto number = stores_.turns.commit_turn(*record, Principal::of(record->turn.user), step());
+    if (!number && may_succeed_later(number.error().code)) {
+      note_error(number.error().to_line());
+      return false;
+    }
+    if (!number) {
+      // It can never be written as it is; it must neither block the others nor be lost.
+      const Status aside = set_aside("turn-" + record->turn.uid.to_string() + ".json", encode_record(*record), number.error().to_line());
+      if (!aside) {
+        note_error(aside.error().to_line());
+        return false;
+      }
+    }
+    const std::lock_guard lock(mutex_);
+    pending_.pop_front();
+    if (number) live_[record->turn.uid].number = *number;
+    else live_.erase(record->turn.uid);
+    if (number) last_error_.clear();
+    changed_.notify_all();
+    return true;
+  }
+
+  // true: there was something to do.
+  bool run_outbox() {
+    auto outcome = outbox_.run_once(owner_, options_.lease, step());
+    if (!outcome) {
+      note_error(outcome.error().to_line());
+      return false;
+    }
+    const std::lock_guard lock(mutex_);
+    for (const auto& entry : outcome->done) mark(entry.item);
+    if (!outcome->last_error.empty()) last_error_ = outcome->last_error;
+    else if (!outcome->done.empty()) last_error_.clear();
+    changed_.notify_all();
+    return !outcome->done.empty();
+  }
+
+  void mark(const OutboxItem& item) {  // under mutex_
+    if (item.kind != OutboxKind::kTurnDirectory && item.kind != OutboxKind::kTurnPoint) return;
+    const auto uid = Uuid::parse(item.key);
+    if (!uid) return;
+    const auto found = live_.find(*uid);
+    if (found == live_.end()) return;
+    if (item.kind == OutboxKind::kTurnPoint) found->second.point = true;
+    if (item.kind == OutboxKind::kTurnDirectory) {
+      found->second.directory = true;
+      // The files may be lost until the next sync; the record in the journal then makes them again.
+    }
+    if (found->second.point && found->second.directory) live_.erase(found);
+    else if (found->second.directory) found->second.record.reset();
+  }
+
+  void note_error(const std::string& error) {
+    const std::lock_guard lock(mutex_);
+    if (last_error_ != error) log_warn("saver.waits", {{"error", error}});
+    last_error_ = error;
+  }
+
+  void checkpoint_when_due() {
+    const bool due = journal_->wants_checkpoint() || clock_.steady() - last_checkpoint_ >= options_.checkpoint_interval;
+    if (!due || journal_->empty()) return;
+    last_checkpoint_ = clock_.steady();
+    std::uint64_t closed = 0;
+    {
+      const std::unique_lock gate(rotation_);
+      const auto last = journal_->rotate();
+      if (!last) return note_error(last.error().to_line());
+      closed = *last;
+      const std::lock_guard lock(mutex_);
+      // Points may wait (they come from rows); rows and directories may not.
+      const bool in_place = pending_.empty() && std::ranges::all_of(live_, [](const auto& entry) { return entry.second.directory; });
+      if (!in_place) return;
+    }
+    if (const Status dropped = drop(closed, step()); !dropped) note_error(dropped.error().to_line());
+  }
+
+  Status drop(std::uint64_t closed, const Deadline& deadline) {
+    PANDORA_CHECK(stores_.documents.sync(deadline));
+    return journal_->drop_through(closed);
+  }
+
+  const SaverOptions options_;
+  Stores stores_;
+  const Clock& clock_;
+  OutboxWorker outbox_;
+  const std::string owner_ = "saver";
+  std::unique_ptr<Journal> journal_;
+  std::shared_mutex rotation_;
+
+  std::mutex mutex_;
+  std::condition_variable wake_, changed_;  // wake_: the worker; changed_: whoever waits for it
+  std::deque<std::shared_ptr<const TurnRecord>> pending_;
+  std::map<Uuid, Live> live_;
+  std::string last_error_;
+  bool stopping_ = false, urgent_ = false, idle_ = false;
+  SteadyTime last_checkpoint_{};
+  std::thread worker_;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<TurnSaver>> TurnSaver::open(const SaverOptions& options, Stores stores, Embedder& embedder,
+                                                   FileSystem& files, const Clock& clock) {
+  auto saver = std::make_unique<JournalledTurnSaver>(options, stores, embedder, clock);
+  PANDORA_CHECK(saver->open(files));
+  return saver;
+}
+
+}  // namespace pandora
