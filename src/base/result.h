@@ -75,8 +75,9 @@ inline tl::unexpected<Error> fail(Error error) { return tl::unexpected<Error>(st
     return ::pandora::fail(std::move(PANDORA_CONCAT(try_, __LINE__)).error()); \
   auto name = *std::move(PANDORA_CONCAT(try_, __LINE__))
 // PANDORA_CHECK(expression): returns the error of a Status, or goes on.
-#define PANDORA_CHECK(...)                              \
-  do {                                                  \
-    auto pandora_status = __VA_ARGS__;                  \
-    if (!pandora_status) return ::pandora::fail(std::move(pandora_status).error()); \
+#define PANDORA_CHECK(...)                                                      \
+  do {                                                                          \
+    auto PANDORA_CONCAT(status_, __LINE__) = __VA_ARGS__;                       \
+    if (!PANDORA_CONCAT(status_, __LINE__))                                     \
+      return ::pandora::fail(std::move(PANDORA_CONCAT(status_, __LINE__)).error()); \
   } while (0)

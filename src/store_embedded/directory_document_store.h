@@ -1,0 +1,18 @@
+// DocumentStore in a directory. See ports/document_store.h for what it promises.
+//
+// A folder is written under .staging/, then renamed into place; a folder that it replaces is renamed aside first and removed
+// last. Opening finishes or undoes what a crash interrupted.
+#pragma once
+#include <memory>
+#include <string>
+
+#include "ports/document_store.h"
+
+namespace pandora {
+
+class DirectoryDocumentStore {
+ public:
+  static Result<std::unique_ptr<DocumentStore>> open(FileSystem& files, const std::string& root, const Clock& clock);
+};
+
+}  // namespace pandora

@@ -1,0 +1,167 @@
+#include "store_embedded/point_codec.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include <fmt/format.h>
+
+#include "wire/json_reader.h"
+
+namespace pandora {
+namespace {
+
+constexpr std::size_t kMaxPayloadBytes = 16u << 20;
+
+Json value_json(const PayloadValue& value) {
+  return std::visit(
+      [](const auto& v) -> Json {
+        if constexpr (std::is_same_v<std::decay_t<decltype(v)>, Timestamp>) return {{"time", v.micros}};
+        else return v;
+      },
+      value);
+}
+
+Result<PayloadValue> value_from(const Json& json) {
+  if (json.is_boolean()) return json.get<bool>();
+  if (json.is_number_integer()) return json.get<std::int64_t>();
+  if (json.is_number_float()) return json.get<double>();
+  if (json.is_string()) return json.get<std::string>();
+  if (json.is_object() && json.size() == 1 && json.contains("time") && json["time"].is_number_integer()) return Timestamp{json["time"].get<std::int64_t>()};
+  if (json.is_array()) {
+    std::vector<std::string> texts;
+    for (const auto& item : json) {
+      if (!item.is_string()) return fail(ErrorCode::kDataCorrupt, "a payload holds an array of other than strings");
+      texts.push_back(item.get<std::string>());
+    }
+    return texts;
+  }
+  return fail(ErrorCode::kDataCorrupt, "a payload holds a value of no known type");
+}
+
+template <class T>
+void put(std::string& bytes, T value) {
+  bytes.append(reinterpret_cast<const char*>(&value), sizeof value);
+}
+template <class T>
+void put_array(std::string& bytes, const std::vector<T>& values) {
+  bytes.append(reinterpret_cast<const char*>(values.data()), values.size() * sizeof(T));
+}
+
+class Bytes {
+ public:
+  explicit Bytes(std::string_view bytes) : bytes_(bytes) {}
+  template <class T>
+  T take() {
+    T value{};
+    if (bytes_.size() < sizeof value) return ok_ = false, value;
+    std::memcpy(&value, bytes_.data(), sizeof value);
+    bytes_.remove_prefix(sizeof value);
+    return value;
+  }
+  template <class T>
+  std::vector<T> take_array(std::size_t count) {
+    if (count > bytes_.size() / sizeof(T)) return ok_ = false, std::vector<T>();
+    std::vector<T> values(count);
+    if (count > 0) std::memcpy(values.data(), bytes_.data(), count * sizeof(T));
+    bytes_.remove_prefix(count * sizeof(T));
+    return values;
+  }
+  std::string take_name() {
+    const auto letters = take_array<char>(take<std::uint8_t>());
+    return {letters.begin(), letters.end()};
+  }
+  bool finished() const { return ok_ && bytes_.empty(); }
+  bool ok() const { return ok_; }
+
+ private:
+  std::string_view bytes_;
+  bool ok_ = true;
+};
+
+void put_name(std::string& bytes, const std::string& name) {
+  put(bytes, static_cast<std::uint8_t>(name.size()));
+  bytes += name;
+}
+
+constexpr std::string_view kPayloadTypes[] = {"keyword", "integer", "float", "bool", "datetime", "text", "uuid"};
+
+}  // namespace
+
+std::string encode_payload(const Payload& payload) {
+  Json json = Json::object();
+  for (const auto& [name, value] : payload) json[name] = value_json(value);
+  return dump_json(json);
+}
+
+Result<Payload> decode_payload(std::string_view text) {
+  PANDORA_TRY(json, parse_json(text, kMaxPayloadBytes, "a payload"));
+  if (!json.is_object()) return fail(ErrorCode::kDataCorrupt, "a payload is no object");
+  Payload payload;
+  for (const auto& [name, value] : json.items()) {
+    PANDORA_TRY(decoded, value_from(value));
+    payload[name] = std::move(decoded);
+  }
+  return payload;
+}
+
+std::string encode_vectors(const Point& point) {
+  std::string bytes;
+  put(bytes, static_cast<std::uint8_t>(point.dense.size()));
+  for (const auto& [name, vector] : point.dense) {
+    put_name(bytes, name);
+    put(bytes, static_cast<std::uint32_t>(vector.size()));
+    put_array(bytes, vector);
+  }
+  put(bytes, static_cast<std::uint8_t>(point.sparse.size()));
+  for (const auto& [name, vector] : point.sparse) {
+    put_name(bytes, name);
+    put(bytes, static_cast<std::uint32_t>(vector.indices.size()));
+    put_array(bytes, vector.indices);
+    put_array(bytes, vector.values);
+  }
+  return bytes;
+}
+
+Status decode_vectors(std::string_view encoded, Point& point) {
+  Bytes bytes(encoded);
+  for (auto left = bytes.take<std::uint8_t>(); left > 0 && bytes.ok(); --left) {
+    const std::string name = bytes.take_name();
+    point.dense[name] = bytes.take_array<float>(bytes.take<std::uint32_t>());
+  }
+  for (auto left = bytes.take<std::uint8_t>(); left > 0 && bytes.ok(); --left) {
+    const std::string name = bytes.take_name();
+    const auto count = bytes.take<std::uint32_t>();
+    auto indices = bytes.take_array<std::uint32_t>(count);
+    point.sparse[name] = {std::move(indices), bytes.take_array<float>(count)};
+  }
+  if (bytes.finished()) return {};
+  return fail(ErrorCode::kDataCorrupt, fmt::format("the vectors of point {} are damaged", point.id.to_string()));
+}
+
+std::string encode_spec(const CollectionSpec& spec) {
+  Json indexes = Json::object();
+  for (const auto& [field, type] : spec.indexes) indexes[field] = kPayloadTypes[static_cast<std::size_t>(type)];
+  return dump_json({{"name", spec.name}, {"dimension", spec.dimension}, {"sparse", spec.sparse}, {"indexes", indexes},
+                    {"embedder", spec.embedder}, {"analyzer_version", spec.analyzer_version}});
+}
+
+Result<CollectionSpec> decode_spec(std::string_view text) {
+  PANDORA_TRY(json, parse_json(text, kMaxPayloadBytes, "a collection"));
+  JsonReader in(json, "collection");
+  CollectionSpec spec;
+  spec.name = in.text("name");
+  spec.dimension = static_cast<std::size_t>(in.integer("dimension"));
+  spec.sparse = in.texts("sparse");
+  if (const Json* indexes = in.object("indexes"))
+    for (const auto& [field, type] : indexes->items()) {
+      const auto* found = std::ranges::find(kPayloadTypes, type.is_string() ? type.get<std::string>() : std::string());
+      if (found == std::end(kPayloadTypes)) in.fault("indexes", "a type is unknown");
+      else spec.indexes[field] = static_cast<PayloadType>(found - std::begin(kPayloadTypes));
+    }
+  spec.embedder = in.text("embedder");
+  spec.analyzer_version = static_cast<int>(in.integer("analyzer_version"));
+  PANDORA_CHECK(in.finish());
+  return spec;
+}
+
+}  // namespace pandora

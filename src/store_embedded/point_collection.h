@@ -1,0 +1,48 @@
+// One collection in memory: the search structures over the points of a SqliteVectorStore. Internal to store_embedded.
+//
+// Not thread-safe: its owner holds a readers-writer lock.
+#pragma once
+#include <map>
+#include <unordered_map>
+
+#include "ports/vector_store.h"
+#include "vecdb/dense_index.h"
+#include "vecdb/sparse_index.h"
+
+namespace pandora {
+
+class PointCollection {
+ public:
+  explicit PointCollection(CollectionSpec spec);
+  const CollectionSpec& spec() const { return spec_; }
+
+  Status check(const Point& point) const;  // dimension, NaN, vector names
+  std::optional<std::int64_t> version(const Uuid& id) const;
+  bool may_see(const Uuid& id, const Principal& who) const;
+  void put(const Point& point);  // checked before
+  bool remove(const Uuid& id);
+
+  Result<std::vector<ScoredPoint>> query(const PointQuery& query, const Principal& who, const Deadline& deadline) const;
+  std::optional<Point> find(const Uuid& id, const Principal& who) const;  // with vectors
+  std::vector<Point> scroll(const Filter& filter, const std::optional<Uuid>& after, std::size_t limit, const Principal& who) const;
+  std::int64_t count(const Filter& filter, const Principal& who) const;
+
+ private:
+  struct Entry {
+    Uuid id;
+    std::int64_t version = 0;
+    Payload payload;
+    bool present = false;
+  };
+  bool visible(const Entry& entry, const Principal& who) const;
+  static bool matches(const Entry& entry, const Filter& filter);
+
+  CollectionSpec spec_;
+  std::map<Uuid, Slot> slots_;  // by id: the order of scroll
+  std::vector<Entry> entries_;  // by slot
+  std::vector<Slot> free_;
+  DenseIndex dense_;
+  std::map<std::string, SparseIndex> sparse_;
+};
+
+}  // namespace pandora

@@ -1,0 +1,250 @@
+#include "store_embedded/sqlite_vector_store.h"
+
+#include <algorithm>
+#include <shared_mutex>
+
+#include <fmt/format.h>
+
+#include "store_embedded/point_codec.h"
+#include "store_embedded/point_collection.h"
+
+namespace pandora {
+namespace {
+
+Status check_collection_name(const std::string& name) {
+  const bool good = !name.empty() && name.size() <= 64 &&
+                    std::ranges::all_of(name, [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_'; });
+  if (good) return {};
+  return fail(ErrorCode::kInvalidArgument, fmt::format("\"{}\" is no name of a collection", name));
+}
+
+Status check_filter(const Filter& filter) {
+  if (filter.must.size() + filter.should.size() + filter.must_not.size() <= kMaxConditions) return {};
+  return fail(ErrorCode::kTooLarge, fmt::format("a filter of more than {} conditions", kMaxConditions));
+}
+
+class SqliteVectorStoreImpl final : public SqliteVectorStore {
+ public:
+  explicit SqliteVectorStoreImpl(std::unique_ptr<SqliteDatabase> database) : database_(std::move(database)) {}
+  SqliteDatabase& database() override { return *database_; }
+
+  Status load() {
+    return database_->read(
+        [this](Connection& connection) -> Status {
+          PANDORA_CHECK(load_collections(connection));
+          PANDORA_CHECK(load_aliases(connection));
+          return load_points(connection);
+        },
+        Deadline::never());
+  }
+
+  Status ensure_collection(const CollectionSpec& spec, const Deadline& deadline) override {
+    PANDORA_CHECK(check_collection_name(spec.name));
+    const std::lock_guard writing(writing_);
+    if (const auto existing = collections_.find(spec.name); existing != collections_.end()) {
+      if (existing->second->spec() == spec) return {};
+      const CollectionSpec& old = existing->second->spec();
+      return fail(ErrorCode::kIncompatible,
+                  fmt::format("collection {} was made with {} ({} dimensions, analyser {}), this is {} ({}, analyser {})", spec.name,
+                              old.embedder, old.dimension, old.analyzer_version, spec.embedder, spec.dimension, spec.analyzer_version),
+                  "use the encoder that it was made with, or remove vectors.db and run `pandora reconcile --apply`");
+    }
+    PANDORA_CHECK(database_->write(
+        [&](Connection& connection) { return connection.run("INSERT INTO collections VALUES (?, ?)", spec.name, encode_spec(spec)); }, deadline));
+    const std::unique_lock lock(mutex_);
+    collections_[spec.name] = std::make_unique<PointCollection>(spec);
+    return {};
+  }
+
+  Result<std::vector<CollectionSpec>> collections(const Deadline&) override {
+    const std::shared_lock lock(mutex_);
+    std::vector<CollectionSpec> specs;
+    for (const auto& [name, collection] : collections_) specs.push_back(collection->spec());
+    return specs;
+  }
+
+  Status drop_collection(const std::string& name, const Deadline& deadline) override {
+    const std::lock_guard writing(writing_);
+    PANDORA_CHECK(database_->write([&](Connection& connection) { return connection.run("DELETE FROM collections WHERE name = ?", name); }, deadline));
+    const std::unique_lock lock(mutex_);
+    collections_.erase(name);
+    std::erase_if(aliases_, [&](const auto& alias) { return alias.second == name; });
+    return {};
+  }
+
+  Status alias_switch(const std::string& alias, const std::string& name, const Deadline& deadline) override {
+    PANDORA_CHECK(check_collection_name(alias));
+    const std::lock_guard writing(writing_);
+    if (collections_.contains(alias)) return fail(ErrorCode::kConflict, fmt::format("{} is a collection", alias));
+    if (!collections_.contains(name)) return no_collection(name);
+    PANDORA_CHECK(database_->write(
+        [&](Connection& connection) {
+          return connection.run("INSERT INTO aliases VALUES (?, ?) ON CONFLICT DO UPDATE SET collection = excluded.collection", alias, name);
+        },
+        deadline));
+    const std::unique_lock lock(mutex_);
+    aliases_[alias] = name;
+    return {};
+  }
+
+  Result<std::size_t> upsert(const std::string& name, std::span<const Point> points, const Principal& who, const Deadline& deadline) override {
+    if (points.size() > kMaxUpsert) return fail(ErrorCode::kTooLarge, fmt::format("{} points at once, at most {}", points.size(), kMaxUpsert));
+    const std::lock_guard writing(writing_);
+    PointCollection* collection = find(name);
+    if (!collection) return no_collection(name);
+    std::vector<const Point*> newer;
+    for (const Point& point : points) {
+      PANDORA_CHECK(collection->check(point));
+      const auto version = collection->version(point.id);
+      if (version && !collection->may_see(point.id, who)) return fail(ErrorCode::kPermissionDenied, fmt::format("point {} belongs to another user", point.id.to_string()));
+      if (!version || *version <= point.version) newer.push_back(&point);
+    }
+    const std::string& real = collection->spec().name;
+    PANDORA_CHECK(database_->write(
+        [&](Connection& connection) -> Status {
+          for (const Point* point : newer) {
+            PANDORA_TRY(statement, connection.prepare("INSERT INTO points VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET"
+                                                      " version = excluded.version, payload = excluded.payload, vectors = excluded.vectors"));
+            const std::string vectors = encode_vectors(*point);
+            PANDORA_CHECK(statement.bind(real, point->id, point->version, encode_payload(point->payload), Statement::as_blob(vectors)).run());
+          }
+          return {};
+        },
+        deadline));
+    const std::unique_lock lock(mutex_);
+    for (const Point* point : newer) collection->put(*point);
+    return newer.size();
+  }
+
+  Result<std::size_t> remove(const std::string& name, std::span<const Uuid> ids, const Principal& who, const Deadline& deadline) override {
+    const std::lock_guard writing(writing_);
+    PointCollection* collection = find(name);
+    if (!collection) return no_collection(name);
+    std::vector<Uuid> gone;
+    for (const Uuid& id : ids)
+      if (collection->may_see(id, who)) gone.push_back(id);
+    PANDORA_CHECK(database_->write(
+        [&](Connection& connection) -> Status {
+          for (const Uuid& id : gone) PANDORA_CHECK(connection.run("DELETE FROM points WHERE collection = ? AND id = ?", collection->spec().name, id));
+          return {};
+        },
+        deadline));
+    const std::unique_lock lock(mutex_);
+    for (const Uuid& id : gone) collection->remove(id);
+    return gone.size();
+  }
+
+  Result<std::vector<ScoredPoint>> query(const std::string& name, const PointQuery& query, const Principal& who, const Deadline& deadline) override {
+    PANDORA_CHECK(check_filter(query.filter));
+    if (query.limit > kMaxQueryLimit) return fail(ErrorCode::kTooLarge, fmt::format("{} points asked for, at most {}", query.limit, kMaxQueryLimit));
+    const std::shared_lock lock(mutex_);
+    const PointCollection* collection = find(name);
+    if (!collection) return no_collection(name);
+    return collection->query(query, who, deadline);
+  }
+
+  Result<std::vector<Point>> retrieve(const std::string& name, std::span<const Uuid> ids, const Principal& who, const Deadline&) override {
+    const std::shared_lock lock(mutex_);
+    const PointCollection* collection = find(name);
+    if (!collection) return no_collection(name);
+    std::vector<Point> points;
+    for (const Uuid& id : ids)
+      if (auto point = collection->find(id, who)) points.push_back(*std::move(point));
+    return points;
+  }
+
+  Result<std::vector<Point>> scroll(const std::string& name, const Filter& filter, const std::optional<Uuid>& after, std::size_t limit,
+                                    const Principal& who, const Deadline&) override {
+    PANDORA_CHECK(check_filter(filter));
+    const std::shared_lock lock(mutex_);
+    const PointCollection* collection = find(name);
+    if (!collection) return no_collection(name);
+    return collection->scroll(filter, after, limit, who);
+  }
+
+  Result<std::int64_t> count(const std::string& name, const Filter& filter, const Principal& who, const Deadline&) override {
+    PANDORA_CHECK(check_filter(filter));
+    const std::shared_lock lock(mutex_);
+    const PointCollection* collection = find(name);
+    if (!collection) return no_collection(name);
+    return collection->count(filter, who);
+  }
+
+  Status snapshot(const std::string& name, const std::string& path, const Deadline& deadline) override {
+    std::string real;
+    {
+      const std::shared_lock lock(mutex_);
+      const PointCollection* collection = find(name);
+      if (!collection) return no_collection(name);
+      real = collection->spec().name;
+    }
+    PANDORA_CHECK(database_->read([&](Connection& connection) { return connection.run("VACUUM INTO ?", path); }, deadline));
+    PANDORA_TRY(copy, Connection::open(path, ""));
+    PANDORA_CHECK(copy->run("DELETE FROM collections WHERE name <> ?", real));
+    return copy->script("VACUUM; PRAGMA journal_mode = DELETE");
+  }
+
+ private:
+  static tl::unexpected<Error> no_collection(const std::string& name) {
+    return fail(ErrorCode::kNotFound, fmt::format("there is no collection {}", name));
+  }
+  PointCollection* find(const std::string& name) const {
+    const auto alias = aliases_.find(name);
+    const auto found = collections_.find(alias == aliases_.end() ? name : alias->second);
+    return found == collections_.end() ? nullptr : found->second.get();
+  }
+
+  Status load_collections(Connection& connection) {
+    PANDORA_TRY(rows, connection.query("SELECT spec FROM collections"));
+    for (;;) {
+      PANDORA_TRY(more, rows.next());
+      if (!more) return {};
+      PANDORA_TRY(spec, decode_spec(rows.text(0)));
+      const std::string name = spec.name;
+      collections_[name] = std::make_unique<PointCollection>(std::move(spec));
+    }
+  }
+  Status load_aliases(Connection& connection) {
+    PANDORA_TRY(rows, connection.query("SELECT alias, collection FROM aliases"));
+    for (;;) {
+      PANDORA_TRY(more, rows.next());
+      if (!more) return {};
+      aliases_[std::string(rows.text(0))] = rows.text(1);
+    }
+  }
+  Status load_points(Connection& connection) {
+    PANDORA_TRY(rows, connection.query("SELECT collection, id, version, payload, vectors FROM points ORDER BY collection, id"));
+    for (;;) {
+      PANDORA_TRY(more, rows.next());
+      if (!more) return {};
+      Point point;
+      PANDORA_TRY(id, rows.uuid(1));
+      point.id = id;
+      point.version = rows.integer(2);
+      PANDORA_TRY(payload, decode_payload(rows.text(3)));
+      point.payload = std::move(payload);
+      PANDORA_CHECK(decode_vectors(rows.blob(4), point));
+      PointCollection* collection = find(std::string(rows.text(0)));
+      if (!collection) return no_collection(std::string(rows.text(0)));
+      PANDORA_CHECK(collection->check(point));
+      collection->put(point);
+    }
+  }
+
+  std::unique_ptr<SqliteDatabase> database_;
+  std::mutex writing_;                // one writer at a time: a version is checked, stored and shown as one
+  mutable std::shared_mutex mutex_;   // what is in memory; taken after writing_
+  std::map<std::string, std::unique_ptr<PointCollection>> collections_;
+  std::map<std::string, std::string> aliases_;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<SqliteVectorStore>> SqliteVectorStore::open(const std::string& path, const std::string& vfs, const Clock& clock) {
+  PANDORA_TRY(database, SqliteDatabase::open(path, "vectors", vfs, clock));
+  auto store = std::make_unique<SqliteVectorStoreImpl>(std::move(database));
+  PANDORA_CHECK(store->load());
+  return store;
+}
+
+}  // namespace pandora
