@@ -12,7 +12,7 @@ namespace {
 
 constexpr std::size_t kMaxProposals = 8;
 constexpr std::size_t kMaxSentenceBytes = 1'000;  // a longer "sentence" is pasted text, not something told
-constexpr std::size_t kMaxToldBytes = 8'000;      // a longer message is a pasted document
+constexpr std::size_t kMaxToldBytes = 8'000;      // of a message: beyond it, a pasted document
 
 // --- what the user asks to be remembered in so many words -----------------------------------------------------------
 
@@ -411,7 +411,11 @@ std::vector<MemoryProposal> propose_memories(std::string_view message) {
     const bool known = std::ranges::any_of(proposals, [&](const auto& other) { return other.content == content; });
     if (!known && proposals.size() < kMaxProposals) proposals.push_back({kind, content, Trust::kUser});
   };
-  const auto own = own_sentences(message.substr(0, kMaxToldBytes));
+  const std::string_view told_part = message.substr(0, kMaxToldBytes);
+  auto own = own_sentences(told_part);
+  const bool cut = told_part.size() < message.size() && !own.empty() &&
+                   own.back().data() + own.back().size() == told_part.data() + told_part.size();
+  if (cut) own.pop_back();  // half a sentence is not what he said
   for (std::size_t i = 0; i < own.size(); ++i) {
     const auto found = told(own[i]);
     if (!found) continue;

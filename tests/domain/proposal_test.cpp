@@ -182,6 +182,14 @@ TEST(ProposeMemories, AtMostEightOfOneMessageAndNoneTwice) {
   EXPECT_EQ(propose_memories("I like bread. I like bread.").size(), 1U);
 }
 
+TEST(ProposeMemories, WhatStandsBeyondTheFirstEightThousandBytesIsNotRead) {
+  const std::string told = "I like tea";
+  const std::string before = std::string(8'000 - told.size() - 1, ' ') + "\n";
+  ASSERT_EQ(propose_memories(before + told).size(), 1U);
+  EXPECT_TRUE(propose_memories(before + told + "s").empty());  // nor its beginning
+  EXPECT_TRUE(propose_memories(before + " " + told).empty());
+}
+
 TEST(ProposeMemories, ASentenceOfAPastedDocumentIsNotTold) {
   const std::string at = "I like " + std::string(993, 'x');  // 1,000 bytes
   EXPECT_EQ(propose_memories(at).size(), 1U);
