@@ -6,6 +6,10 @@
 #include <cstdlib>
 
 #include <fmt/format.h>
+// The packaged library holds the throwing variant only: the other one is compiled here.
+#undef TOML_HEADER_ONLY
+#define TOML_HEADER_ONLY 1
+#undef TOML_SHARED_LIB
 #define TOML_EXCEPTIONS 0
 #include <toml++/toml.h>
 

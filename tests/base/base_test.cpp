@@ -1,0 +1,219 @@
+#include <cstdlib>
+#include <filesystem>
+
+#include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/config.h"
+#include "base/hash.h"
+#include "base/ids.h"
+#include "base/log.h"
+#include "base/text.h"
+#include "support/fault_file_system.h"
+
+namespace pandora {
+namespace {
+
+TEST(Clock, WritesAndReadsTheSameMoment) {
+  EXPECT_EQ(to_iso8601({1'767'607'200'000'001}), "2026-01-05T10:00:00.000001Z");
+  EXPECT_EQ(parse_iso8601("2026-01-05T12:00:00.000001+02:00").value().micros, 1'767'607'200'000'001);
+  EXPECT_EQ(to_iso8601(parse_iso8601("2026-01-05").value()), "2026-01-05T00:00:00.000000Z");
+  for (const char* wrong :
+       {"", "2026", "2026-13-01", "2026-02-30", "2026-01-05T24:00Z", "2026-01-05T10:00:00Zx", "-026-01-01"})
+    EXPECT_FALSE(parse_iso8601(wrong)) << wrong;
+}
+
+TEST(Deadline, ExpiresWithTheClockAndNeverWithoutOne) {
+  ManualClock clock;
+  const Deadline deadline = Deadline::after(clock, Duration(10));
+  EXPECT_TRUE(deadline.check("recall"));
+  EXPECT_EQ(deadline.at_most(clock, Duration(4)).remaining(), Duration(4));
+  clock.advance(Duration(10));
+  EXPECT_EQ(deadline.check("recall").error().code, ErrorCode::kDeadlineExceeded);
+  EXPECT_EQ(deadline.remaining(), Duration(0));
+  EXPECT_FALSE(Deadline::never().expired());
+}
+
+TEST(Random, ASeedGivesItsPublishedSequenceAndBelowStaysBelow) {
+  SeededRandom random(0);
+  EXPECT_EQ(random.next(), 0xE220A8397B1DCDAFu);  // SplitMix64's first value for 0
+  for (int i = 0; i < 1000; ++i) EXPECT_LT(random.below(7), 7u);
+}
+
+TEST(Hash, GivesThePublishedValues) {
+  EXPECT_EQ(sha256_hex("abc"), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+  EXPECT_EQ(crc32c("123456789"), 0xE3069283u);
+  EXPECT_EQ(crc32c("6789", crc32c("12345")), 0xE3069283u);
+}
+
+TEST(Uuid, VersionSevenGrowsAlsoWhenTheClockJumpsBack) {
+  ManualClock clock;
+  SeededRandom random(7);
+  UuidV7Generator ids(clock, random);
+  Uuid last = ids.next();
+  for (int i = 0; i < 5000; ++i) {
+    if (i == 2500) clock.set_wall({0});
+    const Uuid next = ids.next();
+    ASSERT_LT(last, next) << i;
+    last = next;
+  }
+  EXPECT_EQ(Uuid::parse(last.to_string()).value(), last);
+  EXPECT_EQ(last.to_string()[14], '7');
+  EXPECT_FALSE(Uuid::parse("not-a-uuid"));
+}
+
+TEST(Name, TakesItsLongestAndRefusesOnePast) {
+  EXPECT_TRUE(UserId::parse(std::string(kMaxNameLength, 'a')));
+  EXPECT_FALSE(UserId::parse(std::string(kMaxNameLength + 1, 'a')));
+  for (const char* wrong : {"", ".a", "-a", "a/b", "a b"}) EXPECT_FALSE(UserId::parse(wrong)) << wrong;
+}
+
+TEST(Text, BrokenUtf8IsReplacedAndValidTextStays) {
+  EXPECT_EQ(sanitize_utf8("caf\xC3\xA9"), "caf\xC3\xA9");
+  EXPECT_EQ(sanitize_utf8("a\xE2\x82z\xFF"), "a\xEF\xBF\xBDz\xEF\xBF\xBD");
+  EXPECT_FALSE(is_valid_utf8("\xED\xA0\x80"));
+  EXPECT_EQ(ellipsize("caf\xC3\xA9s!", 6), "caf\xE2\x80\xA6");
+  EXPECT_EQ(collapse_space("  a \t\n b "), "a b");
+  EXPECT_EQ(one_line("a\nb"), "a b");
+}
+
+TEST(Log, MasksSecretsWhereverTheyStand) {
+  for (const char* text :
+       {"DATABASE_URL=postgres://u:hunter2@db/x", "Authorization: Bearer hunter2", "password=hunter2",
+        "Authorization: Basic hunter2", "api_key: \"hunter2\"", "redis://:hunter2@host"})
+    EXPECT_EQ(mask_secrets(text).find("hunter2"), std::string::npos) << mask_secrets(text);
+  ::testing::internal::CaptureStderr();
+  set_log(LogLevel::kInfo, LogFormat::kJson);
+  log_debug("unseen");
+  log_info("opened", {{"api_key", "hunter2"}, {"count", 3}, {"text", "a\"b"}});
+  set_log(LogLevel::kWarn, LogFormat::kText);
+  const std::string line = ::testing::internal::GetCapturedStderr();
+  EXPECT_NE(line.find(R"("event":"opened","api_key":"***","count":3,"text":"a\"b"})"), std::string::npos) << line;
+  EXPECT_EQ(line.find("unseen"), std::string::npos);
+}
+
+class ConfigTest : public ::testing::Test {
+ protected:
+  Result<Config> load() {
+    inputs_.environment = [this](const std::string& name) {
+      const auto found = environment_.find(name);
+      return found == environment_.end() ? std::nullopt : std::optional(found->second);
+    };
+    return Config::load(inputs_, files_);
+  }
+  void write(const std::string& path, std::string_view text) {
+    ASSERT_TRUE(files_.write_atomic(path, text, Durability::kNow));
+  }
+  testing::FaultFileSystem files_;
+  ConfigInputs inputs_{{}, {}, "/pandora.toml", false};
+  std::map<std::string, std::string> environment_;
+};
+
+TEST_F(ConfigTest, AFlagBeatsTheEnvironmentBeatsItsFileBeatsTheFileBeatsTheDefault) {
+  EXPECT_EQ(load()->string("qdrant.api_key"), "");
+  write("/pandora.toml", "[qdrant]\napi_key = \"file\"\n");
+  EXPECT_EQ(load()->string("qdrant.api_key"), "file");
+  write("/secret", "named\n");
+  environment_["QDRANT_API_KEY_FILE"] = "/secret";
+  EXPECT_EQ(load()->string("qdrant.api_key"), "named");
+  environment_["QDRANT_API_KEY"] = "direct";
+  EXPECT_EQ(load().error().code, ErrorCode::kInvalidArgument);
+  environment_.erase("QDRANT_API_KEY_FILE");
+  EXPECT_EQ(load()->string("qdrant.api_key"), "direct");
+  inputs_.flags["qdrant.api_key"] = "flag";
+  EXPECT_EQ(load()->string("qdrant.api_key"), "flag");
+}
+
+TEST_F(ConfigTest, AnUnknownKeyNamesThePlaceAndTheNearest) {
+  write("/pandora.toml", "[recall]\ntoken_budgt = 8\n");
+  const auto config = load();
+  ASSERT_FALSE(config);
+  EXPECT_NE(config.error().message.find("/pandora.toml:2"), std::string::npos);
+  EXPECT_NE(config.error().remedy.find("recall.token_budget"), std::string::npos);
+}
+
+TEST_F(ConfigTest, TakesTheBoundAndRefusesOnePastAndHidesSecrets) {
+  environment_["PANDORA_RECALL_TOKEN_BUDGET"] = "10500";
+  EXPECT_EQ(load()->integer("recall.token_budget"), 10'500);
+  environment_["PANDORA_RECALL_TOKEN_BUDGET"] = "10501";
+  EXPECT_FALSE(load());
+  environment_ = {{"DATABASE_URL", "hunter2"}};
+  EXPECT_EQ(load().error().to_line().find("hunter2"), std::string::npos);
+}
+
+TEST_F(ConfigTest, ASecretFileMayHold64KiBAndNotOneByteMore) {
+  environment_["QDRANT_API_KEY_FILE"] = "/secret";
+  write("/secret", std::string(64 * 1024, 'x'));
+  EXPECT_TRUE(load());
+  write("/secret", std::string(64 * 1024 + 1, 'x'));
+  EXPECT_EQ(load().error().code, ErrorCode::kTooLarge);
+}
+
+class PosixTest : public ::testing::Test {
+ protected:
+  PosixTest() {
+    std::string pattern = ::testing::TempDir() + "/pandora-XXXXXX";
+    root_ = ::mkdtemp(pattern.data());
+  }
+  ~PosixTest() override { std::filesystem::remove_all(root_); }
+  std::unique_ptr<FileSystem> files_ = make_posix_file_system();
+  std::string root_;
+};
+
+TEST_F(PosixTest, ReplacesAFileAsAWholeAndLeavesNothingBeside) {
+  const std::string path = root_ + "/f";
+  // What a crashed process with this id left must not stand in the way.
+  ASSERT_TRUE(files_->open(path + ".tmp-" + std::to_string(::getpid()) + "-0", OpenMode::kCreateNew));
+  ASSERT_TRUE(files_->write_atomic(path, "old", Durability::kNow));
+  ASSERT_TRUE(files_->write_atomic(path, "new", Durability::kNow));
+  EXPECT_EQ(files_->read_file(path, 3).value(), "new");
+  EXPECT_EQ(files_->read_file(path, 2).error().code, ErrorCode::kTooLarge);
+  EXPECT_EQ(files_->list(root_)->size(), 2u);
+  EXPECT_EQ(std::filesystem::status(path).permissions(), std::filesystem::perms(0600));
+  EXPECT_EQ(files_->write_atomic(root_ + "/none/f", "x", Durability::kNow).error().code, ErrorCode::kNotFound);
+}
+
+TEST_F(PosixTest, ReadsAFileThatReportsNoSize) {
+  EXPECT_GT(files_->read_file("/proc/self/status", 65'536)->size(), 100u);
+}
+
+TEST_F(PosixTest, AFullDiskSaysWhatToDo) {
+  auto full = files_->open("/dev/full", OpenMode::kAppend);
+  if (!full) GTEST_SKIP() << "no /dev/full";
+  const Status written = (*full)->append("x");
+  ASSERT_FALSE(written);
+  EXPECT_EQ(written.error().code, ErrorCode::kStorageFull);
+  EXPECT_NE(written.error().remedy.find("free some space"), std::string::npos);
+}
+
+TEST_F(PosixTest, ALockIsHeldAgainstAnotherProcessThatLearnsWhoHoldsIt) {
+  auto held = files_->lock(root_ + "/lock", "pid 42");
+  ASSERT_TRUE(held);
+  const auto child_sees = [&] {
+    const pid_t child = ::fork();
+    if (child == 0) {
+      const auto lock = make_posix_file_system()->lock(root_ + "/lock", "child");
+      ::_exit(lock ? 1 : lock.error().message.find("pid 42") != std::string::npos ? 2 : 3);
+    }
+    int status = 0;
+    ::waitpid(child, &status, 0);
+    return WEXITSTATUS(status);
+  };
+  EXPECT_EQ(child_sees(), 2);
+  held->reset();
+  EXPECT_EQ(child_sees(), 1);
+}
+
+TEST_F(PosixTest, RemovesATreeButFollowsNoLink) {
+  ASSERT_TRUE(files_->create_directories(root_ + "/a/b"));
+  ASSERT_TRUE(files_->write_atomic(root_ + "/kept", "x", Durability::kNow));
+  std::filesystem::create_symlink(root_ + "/kept", root_ + "/a/b/link");
+  ASSERT_TRUE(files_->remove_tree(root_ + "/a"));
+  EXPECT_FALSE(files_->exists(root_ + "/a"));
+  EXPECT_TRUE(files_->exists(root_ + "/kept"));
+  EXPECT_TRUE(files_->remove_tree(root_ + "/a"));
+}
+
+}  // namespace
+}  // namespace pandora
