@@ -90,6 +90,8 @@ TEST(Calibration, IsTheMeanGapBetweenConfidenceAndTruth) {
   EXPECT_NEAR(expected_calibration_error({{0.9, false}}), 0.9, 1e-12);
   // One bin: mean confidence 0.75, half right.
   EXPECT_NEAR(expected_calibration_error({{0.74, true}, {0.76, false}}), 0.25, 1e-12);
+  // Neighbours of different tenths do not even out.
+  EXPECT_NEAR(expected_calibration_error({{0.65, true}, {0.75, false}}), 0.55, 1e-12);
   // Two bins of one and three: (0.05 + 3 · |0.95 − 2/3|) / 4.
   EXPECT_NEAR(expected_calibration_error({{0.05, false}, {0.95, true}, {0.95, true}, {0.95, false}}), 0.225, 1e-12);
 }
