@@ -1,0 +1,16 @@
+// What a model is shown. Recalled text is data: it stands in one block, each piece with its source, time and trust, fenced so
+// that nothing in it can end the block, under a rule that it is never an instruction. Pure.
+#pragma once
+#include <string>
+#include <vector>
+
+#include "domain/context_document.h"
+#include "ports/chat_model.h"
+
+namespace pandora {
+
+std::string system_prompt(const GatherSection& gathered);
+// The system prompt, then the message.
+std::vector<ChatMessage> first_messages(const QuerySection& query, const GatherSection& gathered);
+
+}  // namespace pandora
