@@ -2,8 +2,7 @@
 
 #include "base/text.h"
 #include "domain/derive.h"
-#include "service/operation.h"
-#include "turns/forgetting.h"
+#include "service/search_items.h"
 #include "turns/memory_admission.h"
 
 namespace pandora {

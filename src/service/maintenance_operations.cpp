@@ -1,0 +1,61 @@
+#include <fmt/format.h>
+
+#include "service/search_items.h"
+#include "turns/reconciler.h"
+
+namespace pandora {
+namespace {
+
+Result<Json> reconcile(OperationCall& call) {
+  const bool apply = call.in.boolean_or("apply", false);
+  PANDORA_CHECK(call.in.finish());
+  Forgetting forgetting = make_forgetting(call.parts);
+  Reconciler reconciler(call.parts.stores, call.parts.saver, forgetting, call.parts.clock);
+  const auto progress = [&](std::string_view stage, std::int64_t done) -> Status {
+    call.progress(stage, done, 0);
+    return call.cancelled();
+  };
+  PANDORA_TRY(report, reconciler.run(apply ? Apply::kApply : Apply::kDryRun, progress, call.deadline));
+  Json differences = Json::array();
+  for (const auto& difference : report.differences) differences.push_back({{"kind", difference.kind}, {"what", difference.what}, {"repair", difference.repair}});
+  return Json{{"applied", apply}, {"differences", differences}, {"turns", report.turns}, {"memories", report.memories},
+              {"research", report.research}, {"sources", report.sources}, {"points", report.points}};
+}
+
+Result<Json> verify_forgotten(OperationCall& call) {
+  const Json* given = call.in.object("report");
+  PANDORA_CHECK(call.in.finish());
+  PANDORA_TRY(report, forget_report_from_json(*given));
+  Forgetting forgetting = make_forgetting(call.parts);
+  PANDORA_TRY(left, forgetting.verify(report, call.deadline));
+  Json findings = Json::array();
+  for (const auto& finding : left) findings.push_back({{"store", finding.store}, {"detail", finding.detail}});
+  return Json{{"clean", left.empty()}, {"left", findings}};
+}
+
+Result<Json> status(OperationCall& call) {
+  PANDORA_CHECK(call.in.finish());
+  const SaverStatus saver = call.parts.saver.status();
+  PANDORA_TRY(turns, call.parts.stores.turns.count(Principal::system(), call.deadline));
+  Json collections = Json::array();
+  PANDORA_TRY(specs, call.parts.stores.vectors.collections(call.deadline));
+  for (const auto& spec : specs) {
+    PANDORA_TRY(points, call.parts.stores.vectors.count(spec.name, {}, Principal::system(), call.deadline));
+    collections.push_back({{"name", spec.name}, {"points", points}, {"embedder", spec.embedder}});
+  }
+  const EmbedderIdentity& embedder = call.parts.embedder.identity();
+  return Json{{"turns", turns}, {"pending", saver.pending}, {"outbox", saver.outbox}, {"last_error", saver.last_error}, {"collections", collections},
+              {"encoder", {{"model", embedder.model}, {"revision", embedder.revision}, {"dimension", embedder.dimension}}}};
+}
+
+}  // namespace
+
+std::vector<Operation> maintenance_operations() {
+  return {
+      {{"reconcile", "apply? = false", "finds, and with apply repairs, every difference between files, rows and points"}, reconcile},
+      {{"forget.verify", "report", "looks again for what was forgotten"}, verify_forgotten},
+      {{"status", "", "what the owner of the data directory is doing"}, status},
+  };
+}
+
+}  // namespace pandora

@@ -1,0 +1,61 @@
+#include "service/search_items.h"
+
+#include "base/text.h"
+
+namespace pandora {
+
+Result<Json> search_items(OperationCall& call, const std::string& query, const std::set<GatheredKind>& kinds, std::size_t limit) {
+  if (trim(query).empty()) return fail(ErrorCode::kInvalidArgument, "the query is empty");
+  constexpr std::int64_t kUnbounded = 1'000'000;  // tokens: a search shows everything it finds
+  RecallRequest request{call.who, SessionId(), query, Scope::kUser, kUnbounded, limit, call.parts.recall_candidates};
+  const auto found = call.parts.recall.run(request, call.deadline.at_most(call.parts.clock, call.parts.recall_deadline));
+  Json items = Json::array();
+  for (const auto& item : found.section.items)
+    if (kinds.contains(item.kind) && items.size() < limit) items.push_back(to_json(item));
+  return Json{{"items", items}, {"mode", to_string(found.section.mode)}, {"missing", found.section.missing}, {"micros", found.timings.total}};
+}
+
+Forgetting make_forgetting(ServiceParts& parts) {
+  return {parts.stores, parts.saver, parts.files, parts.clock, parts.journal_directory, parts.overwrite_deleted};
+}
+
+Json to_json(const ForgetReport& report) {
+  Json memories = Json::array(), research = Json::array();
+  for (const auto& id : report.memories) memories.push_back(id.to_string());
+  for (const auto& id : report.research) research.push_back(id.to_string());
+  return {{"forgotten", report.what},        {"uid", report.uid.to_string()}, {"number", report.number.value},
+          {"at", to_iso8601(report.at)},     {"content_sha256", report.content_sha256},
+          {"rows", report.rows},             {"files", report.files},         {"points", report.points},
+          {"redacted", report.redacted},     {"windows", report.windows},     {"memories", memories},
+          {"research", research}};
+}
+
+Result<ForgetReport> forget_report_from_json(const Json& json) {
+  JsonReader in(json, "report", ErrorCode::kInvalidArgument);
+  ForgetReport report;
+  report.what = in.text("forgotten");
+  report.uid = in.value("uid", Uuid::parse);
+  report.number = {in.integer("number")};
+  report.at = in.value("at", parse_iso8601);
+  report.content_sha256 = in.text("content_sha256");
+  report.rows = in.integer("rows");
+  report.files = in.integer("files");
+  report.points = in.integer("points");
+  report.redacted = in.integer("redacted");
+  report.windows = in.integer("windows");
+  const auto ids = [&](const char* name) {
+    std::vector<Uuid> values;
+    for (const auto& text : in.texts(name)) {
+      const auto id = Uuid::parse(text);
+      if (id) values.push_back(*id);
+      else in.fault(name, id.error().message);
+    }
+    return values;
+  };
+  report.memories = ids("memories");
+  report.research = ids("research");
+  PANDORA_CHECK(in.finish());
+  return report;
+}
+
+}  // namespace pandora

@@ -1,0 +1,100 @@
+#include <fmt/format.h>
+
+#include "base/text.h"
+#include "service/search_items.h"
+#include "turns/archiver.h"
+#include "turns/documents.h"
+
+namespace pandora {
+namespace {
+
+TurnNumber read_number(JsonReader& in) {
+  const TurnNumber number{in.integer("number")};
+  if (in.ok() && number.value < 1) in.fault("number", "must be 1 or more");
+  return number;
+}
+
+Result<Json> list(OperationCall& call) {
+  TurnQuery query;
+  query.session = call.in.optional_value("session", SessionId::parse);
+  if (call.in.any("before")) query.before = TurnNumber{call.in.integer("before")};
+  query.since = call.in.optional_value("since", parse_iso8601);
+  query.until = call.in.optional_value("until", parse_iso8601);
+  PANDORA_TRY(limit, read_limit(call.in, 50, kMaxPage));
+  query.limit = limit;
+  PANDORA_CHECK(call.in.finish());
+  PANDORA_TRY(turns, call.parts.stores.turns.list(query, call.who, call.deadline));
+  return Json{{"turns", json_list(turns)}};
+}
+
+Result<Json> show(OperationCall& call) {
+  const TurnNumber number = read_number(call.in);
+  PANDORA_CHECK(call.in.finish());
+  PANDORA_TRY(turn, call.parts.stores.turns.find(number, call.who, call.deadline));
+  const std::string folder = turn.archived ? archived_turn_folder(number) : turn_folder(number);
+  // The files follow the row: a turn that was just saved may not have its own yet.
+  const auto context = call.parts.stores.documents.read(folder + "/context.md", call.deadline);
+  return Json{{"turn", to_json(turn)}, {"folder", folder}, {"context", context ? Json(*context) : Json()}};
+}
+
+Result<Json> search(OperationCall& call) {
+  const std::string query = sanitize_utf8(call.in.text("query"));
+  PANDORA_TRY(limit, read_limit(call.in, 10, 100));
+  PANDORA_CHECK(call.in.finish());
+  return search_items(call, query, {GatheredKind::kTurn, GatheredKind::kPreviousTurn}, limit);
+}
+
+Result<Json> sessions(OperationCall& call) {
+  PANDORA_CHECK(call.in.finish());
+  PANDORA_TRY(found, call.parts.stores.turns.sessions(call.who, call.deadline));
+  Json array = Json::array();
+  for (const auto& session : found)
+    array.push_back({{"session", session.session.str()}, {"turns", session.turns}, {"first_at", to_iso8601(session.first_at)},
+                     {"last_at", to_iso8601(session.last_at)}, {"last_topic", session.last_topic}});
+  return Json{{"sessions", array}};
+}
+
+Result<Json> reject(OperationCall& call) {
+  const TurnNumber number = read_number(call.in);
+  const bool undo = call.in.boolean_or("undo", false);
+  PANDORA_CHECK(call.in.finish());
+  PANDORA_TRY(turn, call.parts.stores.turns.change(number, {.rejected = !undo, .quality = undo ? kUnknownQuality : kRejectedQuality}, call.who, call.deadline));
+  return Json{{"turn", to_json(turn)}};
+}
+
+Result<Json> forget(OperationCall& call) {
+  const TurnNumber number = read_number(call.in);
+  PANDORA_CHECK(call.in.finish());
+  Forgetting forgetting = make_forgetting(call.parts);
+  PANDORA_TRY(report, forgetting.forget_turn(number, call.who, call.deadline));
+  return to_json(report);
+}
+
+Result<Json> archive(OperationCall& call) {
+  const std::int64_t days = call.in.integer_or("older_than_days", call.parts.archive_after_days);
+  const bool dry_run = call.in.boolean_or("dry_run", false);
+  if (call.in.ok() && (days < 0 || days > 36'500)) call.in.fault("older_than_days", "must be between 0 and 36500");
+  PANDORA_CHECK(call.in.finish());
+  PANDORA_TRY(report, archive_turns(call.parts.stores.turns, call.parts.clock.now(), std::chrono::hours(24 * days),
+                                    dry_run ? Apply::kDryRun : Apply::kApply, call.who, call.deadline));
+  if (!dry_run) PANDORA_CHECK(call.parts.saver.drain(call.deadline));
+  Json numbers = Json::array();
+  for (const auto& number : report.turns) numbers.push_back(number.value);
+  return Json{{"archived", numbers}, {"dry_run", dry_run}};
+}
+
+}  // namespace
+
+std::vector<Operation> turn_operations() {
+  return {
+      {{"turns.list", "session?, before?, since?, until?, limit? = 50", "turns, newest first"}, list},
+      {{"turns.show", "number", "one turn with its context document"}, show},
+      {{"turns.search", "query, limit? = 10", "turns that mean the same"}, search},
+      {{"turns.reject", "number, undo? = false", "a rejected turn is never recalled"}, reject},
+      {{"turns.forget", "number", "removes a turn everywhere and reports it"}, forget},
+      {{"turns.archive", "older_than_days?, dry_run? = false", "moves old turns' folders to archive/"}, archive},
+      {{"sessions.list", "", "conversations, the latest first"}, sessions},
+  };
+}
+
+}  // namespace pandora
