@@ -183,13 +183,24 @@ class Store final : public DocumentStore {
     PANDORA_CHECK(make_parents(folder));
     const std::string target = at(folder);
     if (!files_.exists(target)) return files_.rename(fresh, target);
+    // The old folder is the only copy until the new one's content and name are on disk, also when the caller can wait.
+    PANDORA_CHECK(sync_tree(fresh));
     const std::string old = staged("old", folder);
     PANDORA_CHECK(files_.rename(target, old));
-    if (Status renamed = files_.rename(fresh, target); !renamed) {
+    Status renamed = sync_names(target);
+    if (renamed) renamed = files_.rename(fresh, target);
+    if (!renamed) {
       (void)files_.rename(old, target);
       return renamed;
     }
+    PANDORA_CHECK(sync_names(target));
     return files_.remove_tree(old);
+  }
+
+  // Both ends of a rename between the staging folder and `target`.
+  Status sync_names(const std::string& target) {
+    PANDORA_CHECK(files_.sync_directory(parent_of(target)));
+    return files_.sync_directory(at(std::string(kStaging)));
   }
 
   Status move_locked(const std::string& from, const std::string& to) {

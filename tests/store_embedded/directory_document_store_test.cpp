@@ -1,0 +1,57 @@
+#include "store_embedded/directory_document_store.h"
+
+#include <gtest/gtest.h>
+
+#include "support/fault_file_system.h"
+
+namespace pandora {
+namespace {
+
+const Deadline kNever = Deadline::never();
+
+std::vector<Document> version(int n) {
+  return {{"a.md", "a" + std::string(200, static_cast<char>('0' + n))},
+          {"b.md", "b" + std::string(200, static_cast<char>('0' + n))}};
+}
+
+// After a crash a folder that was durable is whole: all of the old version or all of the new one.
+void replace_and_crash(Durability durability) {
+  for (std::uint64_t point = 0; point < 40; ++point) {
+    for (std::uint64_t seed = 0; seed < 8; ++seed) {
+      SCOPED_TRACE("crash point " + std::to_string(point) + ", seed " + std::to_string(seed));
+      testing::FaultFileSystem files;
+      const ManualClock clock;
+      SeededRandom random(seed);
+      auto store = DirectoryDocumentStore::open(files, "/docs", clock);
+      ASSERT_TRUE(store.has_value());
+      ASSERT_TRUE((*store)->put_folder("turns/t1", version(1), Durability::kNow, kNever).has_value());
+      ASSERT_TRUE(files.sync_directory("/docs").has_value() && files.sync_directory("/").has_value());
+      files.die_after(point);
+      const bool saved = (*store)->put_folder("turns/t1", version(2), durability, kNever).has_value();
+      files.crash(random);
+      store = DirectoryDocumentStore::open(files, "/docs", clock);
+      ASSERT_TRUE(store.has_value());
+      const auto a = (*store)->read("turns/t1/a.md", kNever), b = (*store)->read("turns/t1/b.md", kNever);
+      ASSERT_TRUE(a.has_value() && b.has_value());
+      const int n = a->at(1) - '0';
+      ASSERT_TRUE(n == 2 || (n == 1 && !saved));
+      EXPECT_EQ(*a, version(n)[0].bytes);
+      EXPECT_EQ(*b, version(n)[1].bytes);
+    }
+  }
+}
+
+TEST(DirectoryDocumentStore, AReplacedFolderIsOldOrNewAfterACrash) { replace_and_crash(Durability::kNow); }
+TEST(DirectoryDocumentStore, ADeferredReplacementNeverLosesTheOldFolder) { replace_and_crash(Durability::kDeferred); }
+
+TEST(DirectoryDocumentStore, PathsThatLeaveTheRootAreRefused) {
+  testing::FaultFileSystem files;
+  const ManualClock clock;
+  const auto store = DirectoryDocumentStore::open(files, "/docs", clock);
+  ASSERT_TRUE(store.has_value());
+  for (const char* path : {"", "/a", "../a", "a/../b", "a//b", ".staging/x", "a/", "a b"})
+    EXPECT_EQ((*store)->put(path, "x", Durability::kNow, kNever).error().code, ErrorCode::kInvalidArgument) << path;
+}
+
+}  // namespace
+}  // namespace pandora
