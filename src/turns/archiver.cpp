@@ -12,7 +12,8 @@ Result<ArchiveReport> archive_turns(TurnStore& turns, Timestamp now, Duration ag
     for (const auto& turn : page) {
       after = turn.number;
       if (turn.archived || now - turn.created_at < age) continue;
-      if (apply == Apply::kApply) PANDORA_CHECK(turns.change(turn.number, {.archived = true}, who, deadline).map([](auto&&) {}));
+      if (apply == Apply::kApply)
+        PANDORA_CHECK(turns.change(turn.number, {.archived = true}, who, deadline).map([](auto&&) {}));
       report.turns.push_back(turn.number);
     }
   }

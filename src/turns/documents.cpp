@@ -30,7 +30,9 @@ std::string research_text(const std::vector<Research>& research) {
 std::string research_json(const std::vector<Research>& research) {
   Json array = Json::array();
   for (const auto& one : research) array.push_back(to_json(one));
-  return Json{{"format", "pandora turn research"}, {"version", kTurnFormatVersion}, {"research", array}}.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+  return Json{{"format", "pandora turn research"}, {"version", kTurnFormatVersion}, {"research", array}}.dump(
+             2, ' ', false, Json::error_handler_t::replace) +
+         "\n";
 }
 
 }  // namespace
@@ -52,7 +54,8 @@ std::vector<Document> turn_documents(const TurnRecord& record) {
 
 Result<TurnRecord> read_turn_folder(DocumentStore& documents, const std::string& folder, const Deadline& deadline) {
   const auto within = [&](const char* name, auto result) {
-    return result ? std::move(result) : decltype(result)(fail(std::move(result).error().with_context(fmt::format("{}/{}", folder, name))));
+    return result ? std::move(result)
+                  : decltype(result)(fail(std::move(result).error().with_context(fmt::format("{}/{}", folder, name))));
   };
   PANDORA_TRY(metadata, documents.read(folder + "/metadata.json", deadline));
   PANDORA_TRY(record, within("metadata.json", decode_metadata(metadata)));
@@ -61,7 +64,8 @@ Result<TurnRecord> read_turn_folder(DocumentStore& documents, const std::string&
   PANDORA_TRY(metrics, documents.read(folder + "/metrics.json", deadline));
   PANDORA_TRY(observations, within("metrics.json", decode_metrics(metrics)));
   if (document.turn_uid != record.turn.uid)
-    return fail(ErrorCode::kDataCorrupt, fmt::format("{}: context.md and metadata.json are of different turns", folder));
+    return fail(ErrorCode::kDataCorrupt,
+                fmt::format("{}: context.md and metadata.json are of different turns", folder));
   record.context = std::move(document);
   record.observations = std::move(observations);
   return record;

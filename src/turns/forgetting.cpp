@@ -7,43 +7,58 @@
 
 #include "base/log.h"
 #include "turns/documents.h"
-#include "wire/turn_json.h"
+#include "wire/json_reader.h"
 
 namespace pandora {
 namespace {
 
-void replace_all(std::string& text, std::string_view what, std::string_view with) {
-  if (what.empty()) return;
-  for (std::size_t at = 0; (at = text.find(what, at)) != std::string::npos; at += with.size()) text.replace(at, what.size(), with);
-}
+constexpr std::size_t kMinQuote = 12;  // "yes" is no quotation
 
-// Takes the forgotten words out of a later turn. true: something was taken.
-bool redact(TurnRecord& record, const std::set<std::string>& forgotten_ids, const std::vector<std::string>& texts) {
-  bool quoted = false;
-  for (auto& item : record.context.gathered.items) {
-    if (!forgotten_ids.contains(item.id) || item.text == kForgottenText) continue;
-    item.text = kForgottenText;
-    quoted = true;
-  }
-  const TurnRecord before = record;
-  // A reply without a model is made of quotes: it goes as a whole. A model's reply loses what it repeats word for word.
-  const auto clean = [&](std::string& text, std::string_view model) {
-    if (quoted && model == kExtractiveModel) text = kForgottenText;
-    else for (const auto& forgotten : texts) replace_all(text, forgotten, kForgottenText);
-  };
-  if (record.turn.reply) clean(record.turn.reply->text, record.turn.model);
-  for (auto& reply : record.context.replies) clean(reply.text, reply.model);
-  for (const auto& forgotten : texts) {
-    replace_all(record.turn.summary, forgotten, kForgottenText);
-    for (auto& block : record.context.tools) replace_all(block.result, forgotten, kForgottenText);
-  }
-  return quoted || !(before == record);
+bool replace_all(std::string& text, std::string_view what, std::string_view with) {
+  bool found = false;
+  for (std::size_t at = 0; (at = text.find(what, at)) != std::string::npos; at += with.size(), found = true)
+    text.replace(at, what.size(), with);
+  return found;
 }
 
 }  // namespace
 
+// Takes the forgotten words out of another turn. true: something was taken.
+bool Forgetting::redact(TurnRecord& record, const Forgotten& forgotten) {
+  bool quoted = false;
+  for (auto& item : record.context.gathered.items) {
+    if (!forgotten.ids.contains(item.id) || item.text == kForgottenText) continue;
+    item.text = kForgottenText;
+    quoted = true;
+  }
+  bool changed = quoted;
+  const auto gone = [&](const auto& value) { return forgotten.ids.contains(value.id.to_string()); };
+  changed |= std::erase_if(record.memories, gone) > 0;
+  changed |= std::erase_if(record.research, gone) > 0;
+  const auto without = [&](std::string& text) {
+    for (const auto& words : forgotten.texts) changed |= replace_all(text, words, kForgottenText);
+  };
+  // A reply without a model is made of quotes: it goes as a whole. A model's reply loses what it repeats word for word.
+  const auto clean = [&](std::string& text, std::string_view model) {
+    if (quoted && model == kExtractiveModel)
+      text = kForgottenText;
+    else
+      without(text);
+  };
+  if (record.turn.reply) clean(record.turn.reply->text, record.turn.model);
+  for (auto& reply : record.context.replies) clean(reply.text, reply.model);
+  if (quoted && record.turn.model == kExtractiveModel) record.turn.summary = record.turn.question;
+  without(record.turn.summary);
+  for (auto& block : record.context.tools) without(block.result);
+  return changed;
+}
+
 Status Forgetting::write_tombstone(std::string_view what, const Uuid& uid, const Deadline& deadline) {
-  const Json json = {{"format", "pandora tombstone"}, {"version", 1}, {"what", what}, {"uid", uid.to_string()}, {"forgotten_at", to_iso8601(clock_.now())}};
+  const Json json = {{"format", "pandora tombstone"},
+                     {"version", 1},
+                     {"what", what},
+                     {"uid", uid.to_string()},
+                     {"forgotten_at", to_iso8601(clock_.now())}};
   return stores_.documents.put(tombstone_path(uid), json.dump(2) + "\n", Durability::kNow, deadline);
 }
 
@@ -52,32 +67,48 @@ Status Forgetting::finish(const Deadline& deadline) {
   return overwrite_deleted_(deadline);
 }
 
-Status Forgetting::redact_quotes(const RemovedTurn& removed, ForgetReport& report, const Deadline& deadline) {
-  std::set<std::string> ids = {removed.turn.uid.to_string()};
-  for (const Uuid& id : removed.memories) ids.insert(id.to_string());
-  for (const Uuid& id : removed.research) ids.insert(id.to_string());
-  constexpr std::size_t kMinQuote = 12;  // "yes" is no quotation
-  std::vector<std::string> texts;
-  for (const auto* text : {&removed.turn.message.text, removed.turn.reply ? &removed.turn.reply->text : nullptr})
-    if (text && text->size() >= kMinQuote) texts.push_back(*text);
-
-  const Principal who = Principal::of(removed.turn.user);
-  TurnNumber after = removed.turn.number;  // only later turns can quote it
+Result<TurnNumber> Forgetting::redact_quotes(const Forgotten& forgotten, TurnNumber after, ForgetReport& report,
+                                             const Deadline& deadline) {
   for (;;) {
-    PANDORA_TRY(page, stores_.turns.scan(after, kMaxPage, who, deadline));
-    if (page.empty()) return {};
+    PANDORA_TRY(page, stores_.turns.scan(after, kMaxPage, forgotten.readers, deadline));
+    if (page.empty()) return after;
     for (const auto& turn : page) {
       after = turn.number;
       const std::string folder = turn.archived ? archived_turn_folder(turn.number) : turn_folder(turn.number);
       auto record = read_turn_folder(stores_.documents, folder, deadline);
-      if (!record && record.error().code != ErrorCode::kNotFound) return fail(std::move(record).error());
+      if (!record && record.error().code == ErrorCode::kDataCorrupt)  // must not keep anybody from forgetting
+        PANDORA_CHECK(stores_.documents.quarantine(folder, record.error().to_line(), deadline).map([](auto&&) {}));
+      else if (!record && record.error().code != ErrorCode::kNotFound)
+        return fail(std::move(record).error());
       if (!record) record = record_from_row(turn);
       record->turn = turn;
-      if (!redact(*record, ids, texts)) continue;
+      if (!redact(*record, forgotten)) continue;
       PANDORA_CHECK(stores_.documents.put_folder(folder, turn_documents(*record), Durability::kNow, deadline));
-      PANDORA_CHECK(stores_.turns.rewrite(record->turn, who, deadline));
+      PANDORA_CHECK(stores_.turns.rewrite(record->turn, Principal::of(turn.user), deadline));
       ++report.redacted;
     }
+  }
+}
+
+// What came from the turn, found before its row goes, so that an interrupted forgetting leaves a tombstone for each.
+Status Forgetting::find_derived(const Turn& turn, ForgetReport& report, const Deadline& deadline) {
+  const Principal who = Principal::of(turn.user);
+  MemoryQuery memories;
+  memories.include_superseded = true;
+  for (;;) {
+    PANDORA_TRY(page, stores_.memories.list(memories, who, deadline));
+    if (page.empty()) break;
+    memories.after = page.back().id;
+    for (const auto& memory : page)
+      if (memory.source_turn == turn.uid) report.memories.push_back(memory.id);
+  }
+  ResearchQuery research;
+  for (;;) {
+    PANDORA_TRY(page, stores_.research.list(research, who, deadline));
+    if (page.empty()) return {};
+    research.after = page.back().id;
+    for (const auto& one : page)
+      if (one.source_turn == turn.uid) report.research.push_back(one.id);
   }
 }
 
@@ -85,43 +116,79 @@ Result<ForgetReport> Forgetting::forget_turn(TurnNumber number, const Principal&
   PANDORA_TRY(turn, stores_.turns.find(number, who, deadline));
   PANDORA_CHECK(saver_.checkpoint(deadline));  // every document is in its place, and the journal is empty
   ForgetReport report{"turn", turn.uid, turn.number, clock_.now(), turn.content_sha256, 0, 0, 0, 0, 0, {}, {}};
+  PANDORA_CHECK(find_derived(turn, report, deadline));
   PANDORA_CHECK(write_tombstone("turn", turn.uid, deadline));
-  PANDORA_TRY(removed, stores_.turns.remove(number, who, deadline));
-  for (const auto* ids : {&removed.memories, &removed.research})
-    for (const Uuid& id : *ids) PANDORA_CHECK(write_tombstone("memory", id, deadline));
-  report.memories = removed.memories;
-  report.research = removed.research;
-  report.windows = static_cast<std::int64_t>(removed.neighbours.size());
-  const auto derived = static_cast<std::int64_t>(removed.memories.size() + removed.research.size());
-  report.rows = 1 + removed.observations + derived;
-  report.points = 1 + derived;
+  Forgotten forgotten{Principal::of(turn.user), {turn.uid.to_string()}, {}};
+  for (const Uuid& id : report.memories) {
+    PANDORA_CHECK(write_tombstone("memory", id, deadline));
+    forgotten.ids.insert(id.to_string());
+  }
+  for (const Uuid& id : report.research) {
+    PANDORA_CHECK(write_tombstone("research", id, deadline));
+    forgotten.ids.insert(id.to_string());
+  }
+  for (const auto* text : {&turn.message.text, turn.reply ? &turn.reply->text : nullptr})
+    if (text && text->size() >= kMinQuote) forgotten.texts.push_back(*text);
 
+  // The row goes after the quotes: until then it tells an interrupted forgetting what to look for. Only later turns
+  // quote.
+  PANDORA_TRY(last, redact_quotes(forgotten, turn.number, report, deadline));
+  PANDORA_TRY(removed, stores_.turns.remove(number, who, deadline));
+  PANDORA_CHECK(
+      saver_.drain(deadline));  // nobody writes the folder any more, and what was saved meanwhile has its files
+  PANDORA_CHECK(redact_quotes(forgotten, last, report, deadline).map([](auto) {}));
   for (const auto& folder : {turn_folder(number), archived_turn_folder(number)}) {
     PANDORA_TRY(documents, stores_.documents.list(folder, deadline));
     report.files += static_cast<std::int64_t>(documents.size());
     PANDORA_CHECK(stores_.documents.remove(folder, deadline));
   }
-  report.files += derived;
-  PANDORA_CHECK(redact_quotes(removed, report, deadline));
   PANDORA_CHECK(finish(deadline));
-  log_info("turn.forgotten", {{"turn", number.value}, {"rows", report.rows}, {"files", report.files}, {"redacted", report.redacted}});
+
+  const auto derived = static_cast<std::int64_t>(report.memories.size() + report.research.size());
+  report.windows = static_cast<std::int64_t>(removed.neighbours.size());
+  report.rows = 1 + removed.observations + derived;
+  report.points = 1 + derived;
+  report.files += derived;
+  log_info("turn.forgotten",
+           {{"turn", number.value}, {"rows", report.rows}, {"files", report.files}, {"redacted", report.redacted}});
   return report;
 }
 
 Result<ForgetReport> Forgetting::forget_memory(const Uuid& id, const Principal& who, const Deadline& deadline) {
   PANDORA_TRY(memory, stores_.memories.find(id, who, deadline));
+  if (!who.may_see(memory.user))
+    return fail(ErrorCode::kPermissionDenied, fmt::format("memory {} belongs to another user", id.to_string()));
   PANDORA_CHECK(saver_.checkpoint(deadline));
   ForgetReport report{"memory", id, {}, clock_.now(), "", 1, 1, 1, 0, 0, {}, {}};
   PANDORA_CHECK(write_tombstone("memory", id, deadline));
-  PANDORA_TRY(gone, stores_.memories.remove(id, who, deadline));
-  RemovedTurn as_if;
-  as_if.turn.user = gone.user;
-  as_if.memories = {id};
-  as_if.turn.message.text = gone.content;
-  PANDORA_CHECK(redact_quotes(as_if, report, deadline));
+  // The words stay where the user said them: that turn can be forgotten too. A global memory may be quoted to
+  // everybody.
+  Forgotten forgotten{
+      memory.scope == Scope::kGlobal ? Principal::system() : Principal::of(memory.user), {id.to_string()}, {}};
+  if (memory.content.size() >= kMinQuote) forgotten.texts.push_back(memory.content);
+  PANDORA_TRY(last, redact_quotes(forgotten, TurnNumber{}, report, deadline));
+  PANDORA_CHECK(stores_.memories.remove(id, who, deadline).map([](auto&&) {}));
+  PANDORA_CHECK(saver_.drain(deadline));
+  PANDORA_CHECK(redact_quotes(forgotten, last, report, deadline).map([](auto) {}));
   PANDORA_CHECK(finish(deadline));
   log_info("memory.forgotten", {{"memory", id.to_string()}, {"redacted", report.redacted}});
   return report;
+}
+
+// Files that were set aside are never changed; that one holds the turn must be said.
+Status Forgetting::search_quarantine(const std::string& folder, const std::string& uid, int depth,
+                                     std::vector<ForgetFinding>& left, const Deadline& deadline) {
+  PANDORA_TRY(entries, stores_.documents.list(folder, deadline));
+  for (const auto& entry : entries) {
+    const std::string path = fmt::format("{}/{}", folder, entry.name);
+    if (entry.is_directory) {
+      if (depth > 0) PANDORA_CHECK(search_quarantine(path, uid, depth - 1, left, deadline));
+      continue;
+    }
+    PANDORA_TRY(bytes, stores_.documents.read(path, deadline));
+    if (bytes.find(uid) != std::string::npos) left.push_back({"quarantine", path});
+  }
+  return {};
 }
 
 Result<std::vector<ForgetFinding>> Forgetting::verify(const ForgetReport& report, const Deadline& deadline) {
@@ -131,10 +198,12 @@ Result<std::vector<ForgetFinding>> Forgetting::verify(const ForgetReport& report
     if (there) left.push_back({store, detail});
   };
   const auto check_knowledge = [&](const Uuid& id, bool is_memory) -> Status {
-    const bool row = is_memory ? stores_.memories.find(id, system, deadline).has_value() : stores_.research.find(id, system, deadline).has_value();
+    const bool row = is_memory ? stores_.memories.find(id, system, deadline).has_value()
+                               : stores_.research.find(id, system, deadline).has_value();
     expect_gone(row, "rows", id.to_string());
     const Uuid point = point_id(is_memory ? "memory" : "research", id.to_string());
-    PANDORA_TRY(points, stores_.vectors.retrieve(std::string(is_memory ? kMemoriesCollection : kResearchCollection), {&point, 1}, system, deadline));
+    PANDORA_TRY(points, stores_.vectors.retrieve(std::string(is_memory ? kMemoriesCollection : kResearchCollection),
+                                                 {&point, 1}, system, deadline));
     expect_gone(!points.empty(), "points", id.to_string());
     PANDORA_TRY(file, stores_.documents.exists(is_memory ? memory_path(id) : research_path(id), deadline));
     expect_gone(file, "files", id.to_string());
@@ -174,8 +243,13 @@ Result<std::vector<ForgetFinding>> Forgetting::verify(const ForgetReport& report
       if (!record) continue;  // `reconcile` speaks of damaged ones
       for (const auto& item : record->context.gathered.items)
         expect_gone(item.id == uid && item.text != kForgottenText, "documents", path + " quotes it");
+      for (const auto& memory : record->memories) expect_gone(memory.id == report.uid, "documents", path + " holds it");
+      expect_gone(!report.content_sha256.empty() && record->turn.content_sha256 == report.content_sha256, "documents",
+                  path + " has the same content");
     }
   }
+  constexpr int kDepth = 3;  // quarantine/<day>-<name>/turn_000012/webpage_cache/
+  PANDORA_CHECK(search_quarantine("quarantine", uid, kDepth, left, deadline));
   return left;
 }
 

@@ -1,10 +1,12 @@
 // Forgetting: a turn or a memory leaves every store, and the report can be checked again later.
 //
 // Order: the journal is emptied; a tombstone (the uid, no word of the text) is written durably, so that an interrupted
-// forgetting is completed by `reconcile` and nothing brings the turn back; then rows, quotes in the documents of other
-// turns, files, points and the windows of neighbours; last, the databases overwrite what they deleted.
+// forgetting is completed by `reconcile` and nothing brings the turn back; then quotes in the documents of other turns,
+// rows, points and the windows of neighbours, files; last, the databases overwrite what they deleted. A turn whose
+// reply is under way while this runs may have been shown the words and keep them: `verify` then finds it.
 #pragma once
 #include <functional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -16,16 +18,16 @@ namespace pandora {
 inline constexpr std::string_view kForgottenText = "[forgotten]";
 
 struct ForgetReport {
-  std::string what;              // "turn" or "memory"
+  std::string what;  // "turn" or "memory"
   Uuid uid;
-  TurnNumber number;             // of a turn
+  TurnNumber number;  // of a turn
   Timestamp at;
-  std::string content_sha256;    // of a turn: to recognise the same content under another uid
+  std::string content_sha256;  // of a turn: to recognise the same content under another uid
   std::int64_t rows = 0, files = 0, points = 0, redacted = 0, windows = 0;
   std::vector<Uuid> memories, research;  // that came from it
 };
 struct ForgetFinding {
-  std::string store;   // "rows", "points", "files", "journal", "documents"
+  std::string store;  // "rows", "points", "files", "journal", "documents", "quarantine"
   std::string detail;
 };
 
@@ -34,7 +36,11 @@ class Forgetting {
   using OverwriteDeleted = std::function<Status(const Deadline&)>;
   Forgetting(Stores stores, TurnSaver& saver, FileSystem& files, const Clock& clock, std::string journal_directory,
              OverwriteDeleted overwrite_deleted)
-      : stores_(stores), saver_(saver), files_(files), clock_(clock), journal_directory_(std::move(journal_directory)),
+      : stores_(stores),
+        saver_(saver),
+        files_(files),
+        clock_(clock),
+        journal_directory_(std::move(journal_directory)),
         overwrite_deleted_(std::move(overwrite_deleted)) {}
 
   Result<ForgetReport> forget_turn(TurnNumber number, const Principal& who, const Deadline& deadline);
@@ -44,7 +50,18 @@ class Forgetting {
 
  private:
   Status write_tombstone(std::string_view what, const Uuid& uid, const Deadline& deadline);
-  Status redact_quotes(const RemovedTurn& removed, ForgetReport& report, const Deadline& deadline);
+  struct Forgotten {
+    Principal readers;  // in whose turns it may be quoted
+    std::set<std::string> ids;
+    std::vector<std::string> texts;  // whole messages and replies
+  };
+  static bool redact(TurnRecord& record, const Forgotten& forgotten);
+  // In the turns above `after`; the last one that was looked at.
+  Result<TurnNumber> redact_quotes(const Forgotten& forgotten, TurnNumber after, ForgetReport& report,
+                                   const Deadline& deadline);
+  Status find_derived(const Turn& turn, ForgetReport& report, const Deadline& deadline);
+  Status search_quarantine(const std::string& folder, const std::string& uid, int depth,
+                           std::vector<ForgetFinding>& left, const Deadline& deadline);
   Status finish(const Deadline& deadline);
 
   Stores stores_;

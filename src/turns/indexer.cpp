@@ -24,9 +24,15 @@ std::string spoken(const Turn& turn) {
 }
 
 Payload payload_of(const Turn& turn) {
-  return {{"turn_uid", turn.uid.to_string()}, {"turn_number", turn.number.value}, {"session_id", turn.session.str()},
-          {"user_id", turn.user.str()},       {"topic", turn.topic},              {"intent", std::string(to_string(turn.intent))},
-          {"timestamp", turn.created_at},     {"quality", turn.quality},          {"rejected", turn.rejected}};
+  return {{"turn_uid", turn.uid.to_string()},
+          {"turn_number", turn.number.value},
+          {"session_id", turn.session.str()},
+          {"user_id", turn.user.str()},
+          {"topic", turn.topic},
+          {"intent", std::string(to_string(turn.intent))},
+          {"timestamp", turn.created_at},
+          {"quality", turn.quality},
+          {"rejected", turn.rejected}};
 }
 
 Payload payload_of(const Memory& memory) {
@@ -47,8 +53,9 @@ Payload payload_of(const Memory& memory) {
 
 Payload payload_of(const Research& research) {
   std::vector<std::string> domains;
-  for (const auto& finding : research.findings) domains.insert(domains.end(), finding.domains.begin(), finding.domains.end());
-  Payload payload = {{"research_id", research.id.to_string()}, {"user_id", research.user.str()},
+  for (const auto& finding : research.findings)
+    domains.insert(domains.end(), finding.domains.begin(), finding.domains.end());
+  Payload payload = {{"research_id", research.id.to_string()},  {"user_id", research.user.str()},
                      {"primary_topic", research.primary_topic}, {"quality", research.quality},
                      {"confidence", research.confidence},       {"created_at", research.created_at},
                      {"expires_at", research.expires_at},       {"domains", std::move(domains)}};
@@ -144,12 +151,16 @@ Status Indexer::index_turns(std::span<const Item> items, const Deadline& deadlin
   std::vector<Uuid> gone;
   for (const Item& item : items) {
     PANDORA_TRY(point, turn_point(item, deadline));
-    if (point) points.push_back(*std::move(point));
-    else gone.push_back(turn_point_id(item.id));
+    if (point)
+      points.push_back(*std::move(point));
+    else
+      gone.push_back(turn_point_id(item.id));
   }
   const std::string collection(kTurnsCollection);
-  if (!gone.empty()) PANDORA_CHECK(stores_.vectors.remove(collection, gone, Principal::system(), deadline).map([](auto) {}));
-  if (!points.empty()) PANDORA_CHECK(stores_.vectors.upsert(collection, points, Principal::system(), deadline).map([](auto) {}));
+  if (!gone.empty())
+    PANDORA_CHECK(stores_.vectors.remove(collection, gone, Principal::system(), deadline).map([](auto) {}));
+  if (!points.empty())
+    PANDORA_CHECK(stores_.vectors.upsert(collection, points, Principal::system(), deadline).map([](auto) {}));
   return {};
 }
 
@@ -157,8 +168,8 @@ namespace {
 
 // Memories and research alike: one vector of their text, no window.
 template <class Store>
-Status index_texts(Store& store, VectorStore& vectors, Embedder& embedder, std::string_view collection, std::string_view kind,
-                   std::span<const Indexer::Item> items, const Deadline& deadline) {
+Status index_texts(Store& store, VectorStore& vectors, Embedder& embedder, std::string_view collection,
+                   std::string_view kind, std::span<const Indexer::Item> items, const Deadline& deadline) {
   std::vector<Point> points;
   std::vector<std::string> texts;
   std::vector<Uuid> gone;
@@ -185,7 +196,8 @@ Status index_texts(Store& store, VectorStore& vectors, Embedder& embedder, std::
     for (std::size_t i = 0; i < points.size(); ++i) points[i].dense[""] = std::move(embedded[i]);
     PANDORA_CHECK(vectors.upsert(std::string(collection), points, Principal::system(), deadline).map([](auto) {}));
   }
-  if (!gone.empty()) PANDORA_CHECK(vectors.remove(std::string(collection), gone, Principal::system(), deadline).map([](auto) {}));
+  if (!gone.empty())
+    PANDORA_CHECK(vectors.remove(std::string(collection), gone, Principal::system(), deadline).map([](auto) {}));
   return {};
 }
 

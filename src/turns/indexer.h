@@ -1,8 +1,9 @@
 // Points, brought up to date from rows: what search finds.
 //
-// A turn's own vector is the normalised mean of its message and its own reply, each embedded as `Name said, "text"`; its
-// point holds that windowed with its neighbours' (kDenseWindow), and BM25 weights of the window's words (kLexicalWindow).
-// Rejected neighbours stay out of the window. A thing whose row is gone loses its point. Not thread-safe.
+// A turn's own vector is the normalised mean of its message and its own reply, each embedded as `Name said, "text"`;
+// its point holds that windowed with its neighbours' (kDenseWindow), and BM25 weights of the window's words
+// (kLexicalWindow). Rejected neighbours stay out of the window. A thing whose row is gone loses its point. Not
+// thread-safe.
 #pragma once
 #include <span>
 #include <vector>

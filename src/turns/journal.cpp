@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <map>
 #include <optional>
 
 #include <fmt/format.h>
@@ -13,7 +14,7 @@ namespace pandora {
 namespace {
 
 constexpr std::string_view kSegmentMagic = "PNDJRNL";
-constexpr std::string_view kRecordMagic = "\xC5PJR";  // its first byte is in no UTF-8 text, so it is rare in payloads
+constexpr std::string_view kRecordMagic = "\xC5PJR";  // broken UTF-8, so it never stands in a payload
 constexpr std::size_t kHeaderBytes = 8;
 constexpr std::size_t kRecordHeaderBytes = 4 + 4 + 8 + 4;
 constexpr std::size_t kMaxSegmentRead = 4ull << 30;
@@ -23,7 +24,8 @@ void put(std::string& bytes, std::uint64_t value, std::size_t size) {
 }
 std::uint64_t get(std::string_view bytes, std::size_t at, std::size_t size) {
   std::uint64_t value = 0;
-  for (std::size_t i = 0; i < size; ++i) value |= static_cast<std::uint64_t>(static_cast<unsigned char>(bytes[at + i])) << (8 * i);
+  for (std::size_t i = 0; i < size; ++i)
+    value |= static_cast<std::uint64_t>(static_cast<unsigned char>(bytes[at + i])) << (8 * i);
   return value;
 }
 
@@ -49,10 +51,24 @@ std::size_t next_record(std::string_view bytes, std::size_t at) {
   return bytes.size();
 }
 
+// Creates `directory`; every name that was missing on the way is on disk when this returns.
+Status create_durably(FileSystem& files, const std::string& directory) {
+  std::vector<std::string> parents;
+  for (std::string path = directory; path.size() > 1 && !files.exists(path);) {
+    const std::size_t slash = path.rfind('/');
+    path = slash == std::string::npos ? "." : slash == 0 ? "/" : path.substr(0, slash);
+    parents.push_back(path);
+  }
+  PANDORA_CHECK(files.create_directories(directory));
+  for (const auto& parent : parents) PANDORA_CHECK(files.sync_directory(parent));
+  return {};
+}
+
 std::optional<std::uint64_t> segment_number(const std::string& name) {
   std::uint64_t number = 0;
   const auto parsed = std::from_chars(name.data(), name.data() + name.size(), number);
-  if (parsed.ec != std::errc() || std::string_view(parsed.ptr, name.data() + name.size()) != ".log") return std::nullopt;
+  if (parsed.ec != std::errc() || std::string_view(parsed.ptr, name.data() + name.size()) != ".log")
+    return std::nullopt;
   return number;
 }
 
@@ -78,7 +94,8 @@ std::string encode_journal_record(std::string_view payload, std::uint64_t sequen
 JournalContent read_journal(std::string_view bytes) {
   JournalContent content;
   std::size_t at = kHeaderBytes;
-  if (bytes.size() >= kHeaderBytes && bytes.starts_with(kSegmentMagic) && bytes[kHeaderBytes - 1] > kJournalFormatVersion) {
+  if (bytes.size() >= kHeaderBytes && bytes.starts_with(kSegmentMagic) &&
+      bytes[kHeaderBytes - 1] > kJournalFormatVersion) {
     content.newer_format = true;
     return content;
   }
@@ -95,39 +112,47 @@ JournalContent read_journal(std::string_view bytes) {
     }
     const std::size_t next = next_record(bytes, at + 1);
     const bool tail = next == bytes.size();
-    content.damage.push_back({at, next - at, tail ? "the end was not completely written" : "damaged: a whole record follows"});
+    content.damage.push_back(
+        {at, next - at, tail ? "the end was not completely written" : "damaged: a whole record follows"});
     at = next;
   }
   return content;
 }
 
-std::string Journal::segment_path(std::uint64_t number) const { return join_path(directory_, fmt::format("{:06}.log", number)); }
+std::string Journal::segment_path(std::uint64_t number) const {
+  return join_path(directory_, fmt::format("{:06}.log", number));
+}
 
-Result<std::unique_ptr<Journal>> Journal::open(FileSystem& files, const std::string& directory, std::size_t segment_bytes,
-                                               const Replay& replay, const Damage& damage) {
-  PANDORA_CHECK(files.create_directories(directory));
+Result<std::unique_ptr<Journal>> Journal::open(FileSystem& files, const std::string& directory,
+                                               std::size_t segment_bytes, const Replay& replay, const Damage& damage) {
+  PANDORA_CHECK(create_durably(files, directory));
   std::unique_ptr<Journal> journal(new Journal(files, directory, segment_bytes));
   PANDORA_TRY(entries, files.list(directory));
-  for (const auto& entry : entries) {
-    const auto number = segment_number(entry.name);
-    if (!number) continue;
-    const std::string path = join_path(directory, entry.name);
+  std::map<std::uint64_t, std::string> segments;  // in the order of their numbers, also past 999999
+  for (const auto& entry : entries)
+    if (const auto number = segment_number(entry.name)) segments[*number] = entry.name;
+  for (const auto& [number, name] : segments) {
+    const std::string path = join_path(directory, name);
     PANDORA_TRY(bytes, files.read_file(path, kMaxSegmentRead));
     const JournalContent content = read_journal(bytes);
     if (content.newer_format)
-      return fail(ErrorCode::kIncompatible, path + " was written by a newer version", "use the newer pandora that wrote it");
-    for (const auto& range : content.damage) PANDORA_CHECK(damage(path, range, std::string_view(bytes).substr(range.offset, range.length)));
+      return fail(ErrorCode::kIncompatible, path + " was written by a newer version",
+                  "use the newer pandora that wrote it");
+    for (const auto& range : content.damage)
+      PANDORA_CHECK(damage(path, range, std::string_view(bytes).substr(range.offset, range.length)));
     for (const auto& record : content.records) PANDORA_CHECK(replay(record));
-    journal->records_ += content.records.size();
+    // Damage counts: a checkpoint drops the segment, so that it is not set aside at every start.
+    journal->records_ += content.records.size() + content.damage.size();
     journal->sequence_ = std::max(journal->sequence_, content.last_sequence);
-    journal->segment_ = std::max(journal->segment_, *number);
+    journal->segment_ = std::max(journal->segment_, number);
   }
   return journal;
 }
 
 Status Journal::append(std::string_view payload) {
   if (payload.size() > kMaxJournalRecord)
-    return fail(ErrorCode::kTooLarge, fmt::format("a turn of {} bytes, at most {} are kept", payload.size(), kMaxJournalRecord));
+    return fail(ErrorCode::kTooLarge,
+                fmt::format("a turn of {} bytes, at most {} are kept", payload.size(), kMaxJournalRecord));
   std::unique_lock lock(mutex_);
   const std::shared_ptr<Batch> mine = open_;
   mine->bytes += encode_journal_record(payload, ++sequence_);
@@ -151,11 +176,19 @@ Status Journal::append(std::string_view payload) {
 }
 
 Status Journal::begin_segment() {
-  ++segment_;
-  PANDORA_TRY(file, files_.open(segment_path(segment_), OpenMode::kCreateNew));
-  PANDORA_CHECK(file->append(journal_header()));
-  PANDORA_CHECK(file->sync());
-  PANDORA_CHECK(files_.sync_directory(directory_));
+  {
+    const std::lock_guard lock(mutex_);
+    ++segment_;
+  }
+  const std::string path = segment_path(segment_);
+  PANDORA_TRY(file, files_.open(path, OpenMode::kCreateNew));
+  Status begun = file->append(journal_header());
+  if (begun) begun = file->sync();
+  if (begun) begun = files_.sync_directory(directory_);
+  if (!begun) {
+    if (!files_.remove_file(path)) log_warn("journal.segment_given_up", {{"path", path}});
+    return begun;
+  }
   file_ = std::move(file);
   size_ = kHeaderBytes;
   return {};

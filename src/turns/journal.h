@@ -1,13 +1,13 @@
 // The journal: what is in it is acknowledged.
 //
-// Records in append-only segments (journal/000001.log …). A segment begins with "PNDJRNL" and its format version; a record
-// is its magic, length, sequence number, CRC-32C and payload (docs/formats.md). `append` returns after a sync; callers that
-// come meanwhile share the next one (one leader writes for all, nobody waits for a timer).
+// Records in append-only segments (journal/000001.log …). A segment begins with "PNDJRNL" and its format version; a
+// record is its magic, length, sequence number, CRC-32C and payload (docs/formats.md). `append` returns after a sync;
+// callers that come meanwhile share the next one (one leader writes for all, nobody waits for a timer).
 //
-// A crash can only damage what was not synced: the tail of the last segment. Opening reads what is whole, and hands every
-// damaged range to `Damage` (a torn tail, or a range in the middle that a later record proves to be damage), which sets it
-// aside. After a failed write or sync the segment is given up (its content is unknown) and a new one is begun.
-// Thread-safe.
+// A crash can only damage what was not synced: the tail of the last segment. Opening reads what is whole, and hands
+// every damaged range to `Damage` (a torn tail, or a range in the middle that a later record proves to be damage),
+// which sets it aside. After a failed write or sync the segment is given up (its content is unknown) and a new one is
+// begun. Thread-safe.
 #pragma once
 #include <condition_variable>
 #include <functional>
@@ -45,8 +45,8 @@ class Journal {
   using Replay = std::function<Status(std::string_view payload)>;
   using Damage = std::function<Status(const std::string& segment, const JournalDamage& damage, std::string_view bytes)>;
   // Creates the directory when missing. kIncompatible: a segment of a newer format.
-  static Result<std::unique_ptr<Journal>> open(FileSystem& files, const std::string& directory, std::size_t segment_bytes,
-                                               const Replay& replay, const Damage& damage);
+  static Result<std::unique_ptr<Journal>> open(FileSystem& files, const std::string& directory,
+                                               std::size_t segment_bytes, const Replay& replay, const Damage& damage);
 
   // kTooLarge, kStorageFull, kUnavailable: not acknowledged.
   Status append(std::string_view payload);
@@ -65,7 +65,10 @@ class Journal {
     Status status;
   };
   Journal(FileSystem& files, std::string directory, std::size_t segment_bytes)
-      : files_(files), directory_(std::move(directory)), segment_bytes_(segment_bytes), open_(std::make_shared<Batch>()) {}
+      : files_(files),
+        directory_(std::move(directory)),
+        segment_bytes_(segment_bytes),
+        open_(std::make_shared<Batch>()) {}
   Status write(const std::string& bytes);  // by the leader alone
   Status begin_segment();
   std::string segment_path(std::uint64_t number) const;
@@ -76,13 +79,14 @@ class Journal {
 
   mutable std::mutex mutex_;
   std::condition_variable changed_;
-  std::shared_ptr<Batch> open_;       // gathers what comes while another batch is written
-  bool writing_ = false;              // a leader (or rotate) works on the file
+  std::shared_ptr<Batch> open_;  // gathers what comes while another batch is written
+  bool writing_ = false;         // a leader (or rotate) works on the file
   std::uint64_t sequence_ = 0;
-  std::uint64_t records_ = 0;         // in all segments that are there
+  std::uint64_t records_ = 0;  // in all segments that are there
+  std::uint64_t segment_ = 0;  // changed by whoever has writing_, and under mutex_
   // Owned by whoever has writing_:
-  std::unique_ptr<File> file_;        // null: a new segment is begun before the next write
-  std::uint64_t segment_ = 0, size_ = 0;
+  std::unique_ptr<File> file_;  // null: a new segment is begun before the next write
+  std::uint64_t size_ = 0;
   bool full_ = false;
 };
 

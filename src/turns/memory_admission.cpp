@@ -21,8 +21,10 @@ Result<std::vector<Memory>> all_memories(MemoryStore& store, const UserId& user,
 
 }  // namespace
 
-Result<AdmittedMemory> MemoryAdmission::decide(const MemoryCandidate& candidate, std::span<const std::string_view> recalled,
-                                               std::span<const std::string_view> system_prompts, const Deadline& deadline) {
+Result<AdmittedMemory> MemoryAdmission::decide(const MemoryCandidate& candidate,
+                                               std::span<const std::string_view> recalled,
+                                               std::span<const std::string_view> system_prompts,
+                                               const Deadline& deadline) {
   PANDORA_TRY(known, all_memories(memories_, candidate.user, deadline));
   std::vector<std::string_view> existing;
   for (const auto& memory : known) existing.push_back(memory.content);
@@ -31,7 +33,9 @@ Result<AdmittedMemory> MemoryAdmission::decide(const MemoryCandidate& candidate,
   const MemoryProposal& proposal = candidate.proposal;
   decided.admission = admit(proposal.content, {recalled, system_prompts, existing});
   if (decided.admission != Admission::kAdmit) {
-    log_info("memory.not_kept", {{"reason", to_string(decided.admission)}, {"user", candidate.user.str()}, {"bytes", proposal.content.size()}});
+    log_info(
+        "memory.not_kept",
+        {{"reason", to_string(decided.admission)}, {"user", candidate.user.str()}, {"bytes", proposal.content.size()}});
     return decided;
   }
   Memory& memory = decided.memory;

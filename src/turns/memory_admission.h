@@ -1,8 +1,9 @@
 // Which proposals become memories.
 //
-// Refused, with the reason in the log (never the text): what repeats text that was recalled or a system prompt, exact and
-// near duplicates of what is known. Admitted: a memory with topic and keywords, and the ids of those that it supersedes
-// because they say something else of the same subject. A less trusted text never supersedes a more trusted one.
+// Refused, with the reason in the log (never the text): what repeats text that was recalled or a system prompt, exact
+// and near duplicates of what is known. Admitted: a memory with topic and keywords, and the ids of those that it
+// supersedes because they say something else of the same subject. A less trusted text never supersedes a more trusted
+// one.
 #pragma once
 #include <span>
 #include <string_view>
@@ -21,13 +22,14 @@ struct MemoryCandidate {
 };
 struct AdmittedMemory {
   Admission admission = Admission::kAdmit;
-  Memory memory;                  // when admitted
+  Memory memory;  // when admitted
   std::vector<Uuid> supersedes;
 };
 
 class MemoryAdmission {
  public:
-  MemoryAdmission(MemoryStore& memories, UuidV7Generator& ids, const Clock& clock) : memories_(memories), ids_(ids), clock_(clock) {}
+  MemoryAdmission(MemoryStore& memories, UuidV7Generator& ids, const Clock& clock)
+      : memories_(memories), ids_(ids), clock_(clock) {}
   Result<AdmittedMemory> decide(const MemoryCandidate& candidate, std::span<const std::string_view> recalled,
                                 std::span<const std::string_view> system_prompts, const Deadline& deadline);
 

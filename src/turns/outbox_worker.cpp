@@ -36,16 +36,21 @@ Result<OutboxWorker::Outcome> OutboxWorker::run_once(std::string_view owner, Dur
   for (auto& entry : claimed) by_kind[entry.item.kind].push_back(std::move(entry));
 
   for (const auto& [kind, entries] : by_kind) {
-    // Points go together; when that fails each is tried alone, so that one bad turn does not hold up the others.
+    // Points go together; when that fails each is tried alone, so that one bad turn does not hold up the others. But an
+    // encoder or a store that does not answer is not asked again for each.
     Status together = is_point(kind) ? carry_out(kind, entries, deadline) : Status(fail(ErrorCode::kInternal, ""));
+    const bool each = !is_point(kind) || (!together && !error_info(together.error().code).retryable);
     for (const auto& entry : entries) {
-      const Status status = together ? together : carry_out(kind, {entry}, deadline);
+      const Status status = each ? carry_out(kind, {entry}, deadline) : together;
       if (status) {
         outcome.done.push_back(entry);
         continue;
       }
       outcome.last_error = fmt::format("{} {}: {}", to_string(kind), entry.item.key, status.error().to_line());
-      log_warn("outbox.retry", {{"kind", to_string(kind)}, {"id", entry.item.key}, {"attempt", entry.attempts}, {"error", status.error().to_line()}});
+      log_warn("outbox.retry", {{"kind", to_string(kind)},
+                                {"id", entry.item.key},
+                                {"attempt", entry.attempts},
+                                {"error", status.error().to_line()}});
       PANDORA_CHECK(stores_.outbox.retry(entry.id, retry_delay(entry.attempts), status.error().to_line(), deadline));
     }
   }

@@ -19,12 +19,12 @@ class OutboxWorker {
       : stores_(stores), indexer_(stores, embedder), clock_(clock), find_record_(std::move(find_record)) {}
 
   struct Outcome {
-    std::vector<OutboxEntry> done;   // acked
-    std::string last_error;          // of an entry that will be tried again
+    std::vector<OutboxEntry> done;  // acked
+    std::string last_error;         // of an entry that will be tried again
     std::size_t claimed = 0;
   };
-  // Claims what is due (at most kMaxClaim), does it, acks it. An error only when the outbox itself does not answer; what
-  // failed otherwise is due again after a delay that doubles up to kMaxRetryDelay.
+  // Claims what is due (at most kMaxClaim), does it, acks it. An error only when the outbox itself does not answer;
+  // what failed otherwise is due again after a delay that doubles up to kMaxRetryDelay.
   Result<Outcome> run_once(std::string_view owner, Duration lease, const Deadline& deadline);
 
  private:

@@ -14,8 +14,13 @@ namespace pandora {
 class Reconciler::Run {
  public:
   Run(Reconciler& parts, Apply apply, const Progress& progress, const Deadline& deadline)
-      : stores_(parts.stores_), saver_(parts.saver_), forgetting_(parts.forgetting_),
-        clock_(parts.clock_), apply_(apply), progress_(progress), deadline_(deadline) {}
+      : stores_(parts.stores_),
+        saver_(parts.saver_),
+        forgetting_(parts.forgetting_),
+        clock_(parts.clock_),
+        apply_(apply),
+        progress_(progress),
+        deadline_(deadline) {}
 
   Result<ReconcileReport> run() {
     PANDORA_CHECK(saver_.drain(deadline_));
@@ -48,7 +53,8 @@ class Reconciler::Run {
     return stores_.documents.quarantine(path, why.to_line(), deadline_).map([](auto&&) {});
   }
   static bool unreadable(const Error& error) {
-    return error.code == ErrorCode::kDataCorrupt || error.code == ErrorCode::kNotFound || error.code == ErrorCode::kTooLarge;
+    return error.code == ErrorCode::kDataCorrupt || error.code == ErrorCode::kNotFound ||
+           error.code == ErrorCode::kTooLarge;
   }
 
   // What was forgotten stays so: an interrupted forgetting is completed.
@@ -92,7 +98,8 @@ class Reconciler::Run {
       return quarantine(path, record.error());
     }
     if (record->turn.number != *number)
-      return quarantine(path, {ErrorCode::kDataCorrupt, fmt::format("metadata.json is of turn {}", record->turn.number.value), {}});
+      return quarantine(
+          path, {ErrorCode::kDataCorrupt, fmt::format("metadata.json is of turn {}", record->turn.number.value), {}});
     if (tombstones_.contains(record->turn.uid)) {
       differs("forgotten turn with files", fmt::format("turn {}", number->value), "the files are removed");
       return applying() ? stores_.documents.remove(path, deadline_) : Status();
@@ -106,14 +113,24 @@ class Reconciler::Run {
       differs("row unlike its files", fmt::format("turn {}", number->value), "the row is made equal to the files");
       if (applying()) PANDORA_CHECK(stores_.turns.rewrite(record->turn, system_, deadline_));
     }
+    const auto response = stores_.documents.read(path + "/response.md", deadline_);
+    if (!response && !unreadable(response.error())) return fail(response.error());
+    if (!response || *response != (record->turn.reply ? record->turn.reply->text : std::string())) {
+      differs("response.md unlike metadata.json", fmt::format("turn {}", number->value), "the folder is written again");
+      bring_up_to_date(OutboxKind::kTurnDirectory, record->turn.uid.to_string());
+    }
     return {};
   }
 
   Status restore_turn(const TurnRecord& record, const std::string& path) {
     TurnRecord kept = record;
     kept.fetches.clear();  // already counted in the sources' own files
-    std::erase_if(kept.memories, [&](const Memory& memory) { return tombstones_.contains(memory.id) || has_file(memory_path(memory.id)); });
-    std::erase_if(kept.research, [&](const Research& research) { return tombstones_.contains(research.id) || has_file(research_path(research.id)); });
+    std::erase_if(kept.memories, [&](const Memory& memory) {
+      return tombstones_.contains(memory.id) || has_file(memory_path(memory.id));
+    });
+    std::erase_if(kept.research, [&](const Research& research) {
+      return tombstones_.contains(research.id) || has_file(research_path(research.id));
+    });
     const auto committed = stores_.turns.commit_turn(kept, system_, deadline_);
     if (committed) return {};
     if (committed.error().code != ErrorCode::kConflict) return fail(committed.error());
@@ -132,7 +149,8 @@ class Reconciler::Run {
         const std::string folder = turn.archived ? archived_turn_folder(turn.number) : turn_folder(turn.number);
         PANDORA_TRY(there, stores_.documents.exists(folder, deadline_));
         if (!there || damaged_.contains(turn.number.value)) {
-          differs("row without files", fmt::format("turn {}", turn.number.value), "the files are made again from the row");
+          differs("row without files", fmt::format("turn {}", turn.number.value),
+                  "the files are made again from the row");
           bring_up_to_date(OutboxKind::kTurnDirectory, turn.uid.to_string());
         }
       }
@@ -153,7 +171,8 @@ class Reconciler::Run {
       const auto point = std::ranges::find(points, id, &Point::id);
       const bool stale = point != points.end() && !same_payload(*point, turn);
       if (there.contains(id) && !stale) continue;
-      differs(stale ? "point unlike its row" : "row without point", fmt::format("turn {}", turn.number.value), "the point is made again");
+      differs(stale ? "point unlike its row" : "row without point", fmt::format("turn {}", turn.number.value),
+              "the point is made again");
       bring_up_to_date(OutboxKind::kTurnPoint, turn.uid.to_string());
     }
     return {};
@@ -162,8 +181,9 @@ class Reconciler::Run {
   static bool same_payload(const Point& point, const Turn& turn) {
     const auto field = [&](const char* name) { return point.payload.find(name); };
     const auto rejected = field("rejected"), session = field("session_id"), number = field("turn_number");
-    return rejected != point.payload.end() && rejected->second == PayloadValue(turn.rejected) && session != point.payload.end() &&
-           session->second == PayloadValue(turn.session.str()) && number != point.payload.end() && number->second == PayloadValue(turn.number.value);
+    return rejected != point.payload.end() && rejected->second == PayloadValue(turn.rejected) &&
+           session != point.payload.end() && session->second == PayloadValue(turn.session.str()) &&
+           number != point.payload.end() && number->second == PayloadValue(turn.number.value);
   }
 
   // A collection that does not exist yet holds nothing.
@@ -192,7 +212,8 @@ class Reconciler::Run {
       }
       PANDORA_TRY(row, find_row(*value));
       if (row && *row == *value) continue;
-      differs(row ? fmt::format("{} unlike its file", what) : fmt::format("{} without row", what), value->id.to_string(), "the row is made from the file");
+      differs(row ? fmt::format("{} unlike its file", what) : fmt::format("{} without row", what),
+              value->id.to_string(), "the row is made from the file");
       if (applying()) PANDORA_CHECK(put_row(*value));
     }
     return {};
@@ -203,8 +224,12 @@ class Reconciler::Run {
     if (found.error().code == ErrorCode::kNotFound) return std::nullopt;
     return fail(std::move(found).error());
   }
-  Result<std::optional<Memory>> find_row(const Memory& memory) { return optional(stores_.memories.find(memory.id, system_, deadline_)); }
-  Result<std::optional<Research>> find_row(const Research& research) { return optional(stores_.research.find(research.id, system_, deadline_)); }
+  Result<std::optional<Memory>> find_row(const Memory& memory) {
+    return optional(stores_.memories.find(memory.id, system_, deadline_));
+  }
+  Result<std::optional<Research>> find_row(const Research& research) {
+    return optional(stores_.research.find(research.id, system_, deadline_));
+  }
   Status put_row(const Memory& memory) { return stores_.memories.put(memory, {}, system_, deadline_); }
   Status put_row(const Research& research) { return stores_.research.put(research, system_, deadline_); }
 
@@ -235,8 +260,8 @@ class Reconciler::Run {
   }
 
   template <class List>
-  Status knowledge_rows_of(List list, const char* what, std::string_view collection, OutboxKind file, OutboxKind point_kind,
-                           std::string (*path)(const Uuid&), std::int64_t& count) {
+  Status knowledge_rows_of(List list, const char* what, std::string_view collection, OutboxKind file,
+                           OutboxKind point_kind, std::string (*path)(const Uuid&), std::int64_t& count) {
     std::optional<Uuid> after;
     for (;;) {
       PANDORA_TRY(page, list(after));
@@ -270,8 +295,10 @@ class Reconciler::Run {
       query.after = after;
       return stores_.research.list(query, system_, deadline_);
     };
-    PANDORA_CHECK(knowledge_rows_of(memories, "memory", kMemoriesCollection, OutboxKind::kMemoryFile, OutboxKind::kMemoryPoint, memory_path, report_.memories));
-    return knowledge_rows_of(research, "research", kResearchCollection, OutboxKind::kResearchFile, OutboxKind::kResearchPoint, research_path, report_.research);
+    PANDORA_CHECK(knowledge_rows_of(memories, "memory", kMemoriesCollection, OutboxKind::kMemoryFile,
+                                    OutboxKind::kMemoryPoint, memory_path, report_.memories));
+    return knowledge_rows_of(research, "research", kResearchCollection, OutboxKind::kResearchFile,
+                             OutboxKind::kResearchPoint, research_path, report_.research);
   }
 
   // Points whose row is gone.
@@ -280,7 +307,8 @@ class Reconciler::Run {
       std::string_view collection;
       const char* field;
     };
-    for (const auto& [collection, field] : {Kind{kTurnsCollection, "turn_uid"}, Kind{kMemoriesCollection, "memory_id"}, Kind{kResearchCollection, "research_id"}}) {
+    for (const auto& [collection, field] : {Kind{kTurnsCollection, "turn_uid"}, Kind{kMemoriesCollection, "memory_id"},
+                                            Kind{kResearchCollection, "research_id"}}) {
       std::optional<Uuid> after;
       for (;;) {
         auto page = stores_.vectors.scroll(std::string(collection), {}, after, kMaxPage, system_, deadline_);
@@ -318,7 +346,8 @@ class Reconciler::Run {
       if (found.error().code == ErrorCode::kNotFound) return false;
       return fail(found.error());
     };
-    return collection == kMemoriesCollection ? exists(stores_.memories.find(*id, system_, deadline_)) : exists(stores_.research.find(*id, system_, deadline_));
+    return collection == kMemoriesCollection ? exists(stores_.memories.find(*id, system_, deadline_))
+                                             : exists(stores_.research.find(*id, system_, deadline_));
   }
 
   Stores stores_;

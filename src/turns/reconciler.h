@@ -1,8 +1,9 @@
 // Finds and repairs every difference between files, rows and points; the journal is replayed before.
 //
-// Truth is in this order: journal, files, rows, points. A dry run only reports; `apply` repairs, and a second run then finds
-// nothing. Rows are walked in pages; of the files only names are held in memory. What cannot be read is set aside in
-// quarantine with its reason, never deleted. Deleting the databases and reconciling brings everything back from the files.
+// Truth is in this order: journal, files, rows, points. A dry run only reports; `apply` repairs, and a second run then
+// finds nothing. Rows are walked in pages; of the files only names are held in memory. What cannot be read is set aside
+// in quarantine with its reason, never deleted. Deleting the databases and reconciling brings everything back from the
+// files.
 #pragma once
 #include <functional>
 #include <string>

@@ -20,23 +20,31 @@ namespace {
 
 // Of one step of the worker: a store that hangs must not hold up the program's end for ever.
 constexpr Duration kStepBudget = std::chrono::seconds(60);
+constexpr Duration kDrainPoll = std::chrono::milliseconds(2);
+constexpr int kCommitsInARow = 64;  // then files and points get their turn, however long the queue is
 constexpr Duration kPoll = std::chrono::milliseconds(200);  // for entries that become due, and for new ones of others
 
 // An acknowledged turn that is not yet in all its places.
 struct Live {
   std::shared_ptr<const TurnRecord> record;  // until its directory is written
   SessionId session;
-  TurnNumber number;        // 0: no row yet
+  TurnNumber number;  // 0: no row yet
   bool directory = false, point = false;
   bool findable() const { return number.value > 0 && point; }
 };
 
-bool may_succeed_later(ErrorCode code) { return error_info(code).retryable || code == ErrorCode::kInternal; }
+// Is it this turn that can never be written, or the database that cannot be written now (full, read-only, damaged, of
+// another version)? In the second case turns wait in the journal, whatever it takes.
+bool concerns_the_turn(ErrorCode code) {
+  return code == ErrorCode::kInvalidArgument || code == ErrorCode::kTooLarge || code == ErrorCode::kConflict;
+}
 
 class JournalledTurnSaver final : public TurnSaver {
  public:
   JournalledTurnSaver(SaverOptions options, Stores stores, Embedder& embedder, const Clock& clock)
-      : options_(std::move(options)), stores_(stores), clock_(clock),
+      : options_(std::move(options)),
+        stores_(stores),
+        clock_(clock),
         outbox_(stores, embedder, clock, [this](const Uuid& uid) { return record_of(uid); }) {}
 
   ~JournalledTurnSaver() override {
@@ -64,6 +72,10 @@ class JournalledTurnSaver final : public TurnSaver {
   Status save(const TurnRecord& record, const Deadline& deadline) override {
     PANDORA_CHECK(deadline.check("saving the turn"));
     const std::string payload = encode_record(record);
+    // What a replay could not read would be lost after all: such a record is refused, not acknowledged.
+    auto readable = decode_record(payload);
+    if (!readable && readable.error().code == ErrorCode::kTooLarge) return fail(std::move(readable).error());
+    if (!readable) return fail(ErrorCode::kInvalidArgument, "the turn cannot be kept: " + readable.error().message);
     const std::shared_lock gate(rotation_);  // a checkpoint must not come between the journal and the queue
     {
       const std::lock_guard lock(mutex_);
@@ -72,7 +84,7 @@ class JournalledTurnSaver final : public TurnSaver {
                     "see `pandora doctor`; nothing acknowledged is lost");
     }
     PANDORA_CHECK(journal_->append(payload));
-    enqueue(std::make_shared<const TurnRecord>(record));
+    enqueue(std::make_shared<const TurnRecord>(*std::move(readable)));
     return {};
   }
 
@@ -82,7 +94,9 @@ class JournalledTurnSaver final : public TurnSaver {
       const auto found = live_.find(turn_uid);
       return found == live_.end() || found->second.findable();
     });
-    if (!done) return fail(ErrorCode::kDeadlineExceeded, fmt::format("turn {} is acknowledged, but not yet findable", turn_uid.to_string()));
+    if (!done)
+      return fail(ErrorCode::kDeadlineExceeded,
+                  fmt::format("turn {} is acknowledged, but not yet findable", turn_uid.to_string()));
     if (const auto found = live_.find(turn_uid); found != live_.end()) return found->second.number;
     lock.unlock();
     PANDORA_TRY(rows, stores_.turns.find_all({&turn_uid, 1}, Principal::system(), deadline));
@@ -93,10 +107,12 @@ class JournalledTurnSaver final : public TurnSaver {
   Status wait_session(const SessionId& session, const Deadline& deadline) override {
     std::unique_lock lock(mutex_);
     const auto quiet = [&] {
-      return std::ranges::none_of(live_, [&](const auto& entry) { return entry.second.session == session && !entry.second.findable(); });
+      return std::ranges::none_of(
+          live_, [&](const auto& entry) { return entry.second.session == session && !entry.second.findable(); });
     };
     if (wait(lock, deadline, quiet)) return {};
-    return fail(ErrorCode::kDeadlineExceeded, fmt::format("the last turn of session {} is not yet findable", session.str()));
+    return fail(ErrorCode::kDeadlineExceeded,
+                fmt::format("the last turn of session {} is not yet findable", session.str()));
   }
 
   Status drain(const Deadline& deadline) override {
@@ -108,14 +124,17 @@ class JournalledTurnSaver final : public TurnSaver {
         if (!wait(lock, deadline, [&] { return pending_.empty() && idle_; })) break;
       }
       PANDORA_TRY(left, stores_.outbox.size(deadline));
-      const std::lock_guard lock(mutex_);
+      std::unique_lock lock(mutex_);
       if (left == 0 && pending_.empty()) return {};
       if (deadline.expired()) break;
+      // What is left is due later: looked at again after a while, not in a tight circle.
+      changed_.wait_for(lock, std::min<Duration>(deadline.remaining(), kDrainPoll));
       idle_ = false;
       wake_.notify_all();
     }
     const SaverStatus now = status();
-    return fail(ErrorCode::kDeadlineExceeded, fmt::format("{} turns and {} files and points still wait", now.pending, now.outbox), now.last_error);
+    return fail(ErrorCode::kDeadlineExceeded,
+                fmt::format("{} turns and {} files and points still wait", now.pending, now.outbox), now.last_error);
   }
 
   Status checkpoint(const Deadline& deadline) override {
@@ -175,7 +194,8 @@ class JournalledTurnSaver final : public TurnSaver {
   Status replay_record(std::string_view payload) {
     auto record = decode_record(payload);
     if (!record && record.error().code == ErrorCode::kIncompatible) return fail(std::move(record).error());
-    if (!record) return set_aside("journal/record-" + sha256_hex(payload).substr(0, 16), payload, record.error().to_line());
+    if (!record)
+      return set_aside("journal/record-" + sha256_hex(payload).substr(0, 16), payload, record.error().to_line());
     PANDORA_TRY(forgotten, stores_.documents.exists(tombstone_path(record->turn.uid), step()));
     if (!forgotten) enqueue(std::make_shared<const TurnRecord>(*std::move(record)));
     return {};
@@ -185,6 +205,7 @@ class JournalledTurnSaver final : public TurnSaver {
 
   void work() {
     Duration backoff = kMinRetryDelay;
+    int in_a_row = 0;
     for (;;) {
       std::shared_ptr<const TurnRecord> next;
       {
@@ -195,6 +216,7 @@ class JournalledTurnSaver final : public TurnSaver {
       if (next) {
         if (commit(next)) {
           backoff = kMinRetryDelay;
+          if (++in_a_row % kCommitsInARow == 0) run_outbox();
           continue;
         }
         sleep(backoff);
@@ -226,13 +248,14 @@ class JournalledTurnSaver final : public TurnSaver {
   // true: the head of the queue is dealt with.
   bool commit(const std::shared_ptr<const TurnRecord>& record) {
     const auto number = stores_.turns.commit_turn(*record, Principal::of(record->turn.user), step());
-    if (!number && may_succeed_later(number.error().code)) {
+    if (!number && !concerns_the_turn(number.error().code)) {
       note_error(number.error().to_line());
       return false;
     }
     if (!number) {
       // It can never be written as it is; it must neither block the others nor be lost.
-      const Status aside = set_aside("turn-" + record->turn.uid.to_string() + ".json", encode_record(*record), number.error().to_line());
+      const Status aside =
+          set_aside("turn-" + record->turn.uid.to_string() + ".json", encode_record(*record), number.error().to_line());
       if (!aside) {
         note_error(aside.error().to_line());
         return false;
@@ -240,8 +263,10 @@ class JournalledTurnSaver final : public TurnSaver {
     }
     const std::lock_guard lock(mutex_);
     pending_.pop_front();
-    if (number) live_[record->turn.uid].number = *number;
-    else live_.erase(record->turn.uid);
+    if (number)
+      live_[record->turn.uid].number = *number;
+    else
+      live_.erase(record->turn.uid);
     if (number) last_error_.clear();
     changed_.notify_all();
     return true;
@@ -256,8 +281,10 @@ class JournalledTurnSaver final : public TurnSaver {
     }
     const std::lock_guard lock(mutex_);
     for (const auto& entry : outcome->done) mark(entry.item);
-    if (!outcome->last_error.empty()) last_error_ = outcome->last_error;
-    else if (!outcome->done.empty()) last_error_.clear();
+    if (!outcome->last_error.empty())
+      last_error_ = outcome->last_error;
+    else if (!outcome->done.empty())
+      last_error_.clear();
     changed_.notify_all();
     return !outcome->done.empty();
   }
@@ -273,8 +300,10 @@ class JournalledTurnSaver final : public TurnSaver {
       found->second.directory = true;
       // The files may be lost until the next sync; the record in the journal then makes them again.
     }
-    if (found->second.point && found->second.directory) live_.erase(found);
-    else if (found->second.directory) found->second.record.reset();
+    if (found->second.point && found->second.directory)
+      live_.erase(found);
+    else if (found->second.directory)
+      found->second.record.reset();
   }
 
   void note_error(const std::string& error) {
@@ -295,7 +324,8 @@ class JournalledTurnSaver final : public TurnSaver {
       closed = *last;
       const std::lock_guard lock(mutex_);
       // Points may wait (they come from rows); rows and directories may not.
-      const bool in_place = pending_.empty() && std::ranges::all_of(live_, [](const auto& entry) { return entry.second.directory; });
+      const bool in_place =
+          pending_.empty() && std::ranges::all_of(live_, [](const auto& entry) { return entry.second.directory; });
       if (!in_place) return;
     }
     if (const Status dropped = drop(closed, step()); !dropped) note_error(dropped.error().to_line());

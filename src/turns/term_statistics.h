@@ -9,7 +9,8 @@
 
 namespace pandora {
 
-// Lives no longer than `store`. A store that does not answer counts as an empty one: topic and keywords are only weaker then.
+// Lives no longer than `store`. A store that does not answer counts as an empty one: topic and keywords are only weaker
+// then.
 inline TermStatistics term_statistics(TurnStore& store, const Principal& who, const Deadline& deadline) {
   auto seen = std::make_shared<std::map<std::string, double, std::less<>>>();
   TermStatistics statistics;

@@ -1,10 +1,10 @@
 // Phase 7: a turn is saved.
 //
 // `save` appends the whole turn to the journal; when it returns, the turn is *acknowledged*: one sync, shared by
-// concurrent callers, and no crash takes it back. Rows, directory and points follow on a thread of the saver's: when they
-// are in place the turn is *findable*. With the database down turns wait in the journal and drain in order when it is
-// back. Opening replays what the journal still holds, so an acknowledged turn is never lost and never doubled (its uid
-// makes every step idempotent). Thread-safe.
+// concurrent callers, and no crash takes it back. Rows, directory and points follow on a thread of the saver's: when
+// they are in place the turn is *findable*. With the database down turns wait in the journal and drain in order when it
+// is back. Opening replays what the journal still holds, so an acknowledged turn is never lost and never doubled (its
+// uid makes every step idempotent). Thread-safe.
 #pragma once
 #include <functional>
 #include <memory>
@@ -18,22 +18,22 @@ namespace pandora {
 
 struct SaverOptions {
   std::string journal_directory;
-  std::size_t segment_bytes = 64u << 20;         // a checkpoint begins when a segment is full
+  std::size_t segment_bytes = 64u << 20;                   // a checkpoint begins when a segment is full
   Duration checkpoint_interval = std::chrono::seconds(5);  // and when the saver is idle for this long
-  std::size_t max_pending = 10'000;              // turns not yet in rows; more: kResourceExhausted
+  std::size_t max_pending = 10'000;                        // turns not yet in rows; more: kResourceExhausted
   Duration lease = std::chrono::seconds(60);
 };
 
 struct SaverStatus {
-  std::int64_t pending = 0;      // acknowledged, not yet in rows
-  std::int64_t outbox = 0;       // files and points still to follow
-  std::string last_error;        // of the last step that failed; empty: none since the last success
+  std::int64_t pending = 0;  // acknowledged, not yet in rows
+  std::int64_t outbox = 0;   // files and points still to follow
+  std::string last_error;    // of the last step that failed; empty: none since the last success
 };
 
 class TurnSaver {
  public:
-  // Replays, then starts the worker. Errors: kDataCorrupt only for what cannot be set aside; a damaged record is moved to
-  // quarantine with its reason, and opening goes on.
+  // Replays, then starts the worker. Errors: kDataCorrupt only for what cannot be set aside; a damaged record is moved
+  // to quarantine with its reason, and opening goes on.
   static Result<std::unique_ptr<TurnSaver>> open(const SaverOptions& options, Stores stores, Embedder& embedder,
                                                  FileSystem& files, const Clock& clock);
   virtual ~TurnSaver() = default;  // stops the worker after the step under way; drains nothing
