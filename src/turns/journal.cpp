@@ -15,7 +15,7 @@ namespace {
 
 constexpr std::string_view kSegmentMagic = "PNDJRNL";
 constexpr std::string_view kRecordMagic = "\xC5PJR";  // broken UTF-8, so it never stands in a payload
-constexpr std::size_t kHeaderBytes = 8;
+constexpr std::size_t kHeaderBytes = 7 + 1 + 4;
 constexpr std::size_t kRecordHeaderBytes = 4 + 4 + 8 + 4;
 constexpr std::size_t kMaxSegmentRead = 4ull << 30;
 
@@ -74,9 +74,10 @@ std::optional<std::uint64_t> segment_number(const std::string& name) {
 
 }  // namespace
 
-std::string journal_header() {
+std::string journal_header(int version) {
   std::string header(kSegmentMagic);
-  header += static_cast<char>(kJournalFormatVersion);
+  header += static_cast<char>(version);
+  put(header, crc32c(header), 4);
   return header;
 }
 
@@ -94,8 +95,9 @@ std::string encode_journal_record(std::string_view payload, std::uint64_t sequen
 JournalContent read_journal(std::string_view bytes) {
   JournalContent content;
   std::size_t at = kHeaderBytes;
-  if (bytes.size() >= kHeaderBytes && bytes.starts_with(kSegmentMagic) &&
-      bytes[kHeaderBytes - 1] > kJournalFormatVersion) {
+  // The checksum tells a newer format from a head that was not completely written.
+  const int version = bytes.size() < kHeaderBytes ? 0 : static_cast<unsigned char>(bytes[kSegmentMagic.size()]);
+  if (version > kJournalFormatVersion && bytes.starts_with(journal_header(version))) {
     content.newer_format = true;
     return content;
   }

@@ -37,7 +37,7 @@ struct JournalContent {
 };
 JournalContent read_journal(std::string_view bytes);
 std::string encode_journal_record(std::string_view payload, std::uint64_t sequence);
-std::string journal_header();
+std::string journal_header(int version = kJournalFormatVersion);
 
 class Journal {
  public:

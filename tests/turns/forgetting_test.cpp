@@ -1,0 +1,155 @@
+#include "turns/forgetting.h"
+
+#include <gtest/gtest.h>
+
+#include "turns/documents.h"
+#include "world.h"
+
+namespace pandora {
+namespace {
+
+using testing::World;
+
+constexpr const char* kSecret = "The safe opens with 4711 xylophone.";
+
+struct Told : ::testing::Test {
+  void SetUp() override {
+    ASSERT_TRUE(world.start());
+    auto first = world.record("s", kSecret, "I keep that.");
+    first.memories.push_back(world.memory(first.turn, kSecret));
+    first.research.push_back(world.research(first.turn, "xylophone"));
+    memory = first.memories[0].id;
+    research = first.research[0].id;
+    uid = first.turn.uid;
+    ASSERT_TRUE(world.saver->save(first, world.soon()));
+    number = world.saver->wait_findable(uid, world.soon()).value();
+    auto second = world.record("s", "How does it open?", std::string("You said: ") + kSecret);
+    second.turn.summary = "It opens. " + std::string(kSecret);
+    second.context.gathered.items.push_back(
+        {GatheredKind::kPreviousTurn, "turn 1", uid.to_string(), "s", world.clock.now(), Trust::kUser, 1, 1, kSecret});
+    second.context.gathered.items.push_back(
+        {GatheredKind::kMemory, "memory", memory.to_string(), "s", world.clock.now(), Trust::kUser, 1, 1, kSecret});
+    ASSERT_TRUE(world.saver->save(second, world.soon()));
+    later = world.saver->wait_findable(second.turn.uid, world.soon()).value();
+  }
+  // Every file of the installation, databases included.
+  bool anywhere(const std::string& words, const std::string& folder = "/data") {
+    const auto entries = world.files.list(folder).value();
+    for (const auto& entry : entries) {
+      const std::string path = join_path(folder, entry.name);
+      if (entry.is_directory ? anywhere(words, path)
+                             : world.files.read_file(path, 1u << 30).value().find(words) != std::string::npos) {
+        if (!entry.is_directory) GTEST_LOG_(INFO) << path;
+        return true;
+      }
+    }
+    return false;
+  }
+  World world{"forgetting"};
+  Uuid uid, memory, research;
+  TurnNumber number, later;
+};
+
+TEST_F(Told, ATurnLeavesEveryStoreAndEveryQuote) {
+  ASSERT_TRUE(anywhere("4711 xylophone"));
+  const auto report = world.forgetting->forget_turn(number, Principal::of(UserId::parse("ana").value()), world.soon());
+  ASSERT_TRUE(report) << report.error().to_line();
+  EXPECT_EQ(report->memories, std::vector<Uuid>{memory});
+  EXPECT_EQ(report->research, std::vector<Uuid>{research});
+  EXPECT_EQ(report->redacted, 1);
+  EXPECT_EQ(report->windows, 1);
+  EXPECT_GE(report->files, 4);
+  const auto left = world.forgetting->verify(*report, world.soon());
+  ASSERT_TRUE(left);
+  for (const auto& finding : *left) ADD_FAILURE() << finding.store << ": " << finding.detail;
+  EXPECT_FALSE(anywhere("4711 xylophone"));
+  const auto rest = read_turn_folder(*world.documents, turn_folder(later), world.soon());
+  ASSERT_TRUE(rest);
+  EXPECT_EQ(rest->turn.reply->text, "You said: [forgotten]");
+  EXPECT_EQ(rest->context.gathered.items[0].text, kForgottenText);
+  EXPECT_EQ(world.reconciler->run(
+                                Apply::kDryRun, [](auto, auto) { return Status(); }, world.soon())
+                .value()
+                .differences.size(),
+            0u);
+}
+
+TEST_F(Told, AnotherUserCannotForgetIt) {
+  EXPECT_EQ(
+      world.forgetting->forget_turn(number, Principal::of(UserId::parse("eve").value()), world.soon()).error().code,
+      ErrorCode::kNotFound);
+  EXPECT_TRUE(world.rows->turns().find(number, Principal::system(), world.soon()));
+}
+
+TEST_F(Told, VerifyTellsWhatCameBack) {
+  const auto folder = read_turn_folder(*world.documents, turn_folder(number), world.soon());
+  ASSERT_TRUE(folder);
+  const auto report = world.forgetting->forget_turn(number, Principal::system(), world.soon());
+  ASSERT_TRUE(report);
+  ASSERT_TRUE(
+      world.documents->put_folder("turns/turn_000777", turn_documents(*folder), Durability::kNow, world.soon()));
+  EXPECT_FALSE(world.forgetting->verify(*report, world.soon())->empty());
+  ASSERT_TRUE(
+      world.documents->put_folder("quarantine/x", {{"a.json", uid.to_string()}}, Durability::kNow, world.soon()));
+  EXPECT_GE(world.forgetting->verify(*report, world.soon())->size(), 2u);
+}
+
+TEST_F(Told, AMemoryLeavesTheDocumentsOfItsTurnToo) {
+  const auto report =
+      world.forgetting->forget_memory(memory, Principal::of(UserId::parse("ana").value()), world.soon());
+  ASSERT_TRUE(report) << report.error().to_line();
+  EXPECT_TRUE(world.forgetting->verify(*report, world.soon())->empty());
+  EXPECT_TRUE(read_turn_folder(*world.documents, turn_folder(number), world.soon())->memories.empty());
+  EXPECT_EQ(read_turn_folder(*world.documents, turn_folder(later), world.soon())->context.gathered.items[1].text,
+            kForgottenText);
+}
+
+TEST_F(Told, ADamagedFolderOfAnotherTurnDoesNotKeepAnybodyFromForgetting) {
+  ASSERT_TRUE(world.saver->drain(world.soon()));
+  ASSERT_TRUE(world.documents->put(turn_folder(later) + "/metadata.json", "{", Durability::kNow, world.soon()));
+  const auto report = world.forgetting->forget_turn(number, Principal::system(), world.soon());
+  ASSERT_TRUE(report) << report.error().to_line();
+  EXPECT_EQ(world.documents->list("quarantine", world.soon()).value().size(), 1u);
+}
+
+// Power goes at every point of a forgetting: reconcile completes it, from whatever is left.
+TEST(Forgetting, AnInterruptedOneIsCompletedByReconcile) {
+  int interrupted = 0;
+  for (std::uint64_t seed = 0; seed < 60; ++seed) {
+    SCOPED_TRACE(seed);
+    SeededRandom random(seed);
+    World world("interrupted");
+    ASSERT_TRUE(world.start());
+    auto first = world.record("s", kSecret, "I keep that.");
+    first.memories.push_back(world.memory(first.turn, kSecret));
+    ASSERT_TRUE(world.saver->save(first, world.soon()));
+    auto second = world.record("s", "How does it open?", std::string("You said: ") + kSecret);
+    second.context.gathered.items.push_back({GatheredKind::kPreviousTurn, "turn 1", first.turn.uid.to_string(), "s",
+                                             world.clock.now(), Trust::kUser, 1, 1, kSecret});
+    ASSERT_TRUE(world.saver->save(second, world.soon()));
+    ASSERT_TRUE(world.saver->checkpoint(world.soon()));
+    const TurnNumber number = world.saver->wait_findable(first.turn.uid, world.soon()).value();
+    world.files.die_after(random.below(120));
+    const auto report = world.forgetting->forget_turn(number, Principal::system(),
+                                                      Deadline::after(world.clock, std::chrono::milliseconds(500)));
+    interrupted += report ? 0 : 1;
+    world.crash(random);
+    ASSERT_TRUE(world.start());
+    const bool begun = world.documents->exists(tombstone_path(first.turn.uid), world.soon()).value();
+    const auto repaired = world.reconciler->run(Apply::kApply, [](auto, auto) { return Status(); }, world.soon());
+    ASSERT_TRUE(repaired) << repaired.error().to_line();
+    if (!begun) {
+      EXPECT_FALSE(report);
+      continue;
+    }
+    const auto left = world.forgetting->verify(
+        {"turn", first.turn.uid, number, {}, first.turn.content_sha256, 0, 0, 0, 0, 0, {first.memories[0].id}, {}},
+        world.soon());
+    ASSERT_TRUE(left);
+    for (const auto& finding : *left) ADD_FAILURE() << finding.store << ": " << finding.detail;
+  }
+  EXPECT_GT(interrupted, 10);
+}
+
+}  // namespace
+}  // namespace pandora

@@ -1,0 +1,150 @@
+#include "turns/reconciler.h"
+
+#include <gtest/gtest.h>
+
+#include "turns/documents.h"
+#include "world.h"
+
+namespace pandora {
+namespace {
+
+using testing::World;
+
+const auto kQuiet = [](std::string_view, std::int64_t) { return Status(); };
+
+std::vector<TurnRecord> fill(World& world, int turns) {
+  std::vector<TurnRecord> records;
+  for (int i = 0; i < turns; ++i) {
+    auto record = world.record(i % 2 ? "even" : "odd", "Message number " + std::to_string(i) + " about boats",
+                               "Reply " + std::to_string(i));
+    if (i % 3 == 0) record.memories.push_back(world.memory(record.turn, "fact " + std::to_string(i)));
+    if (i % 4 == 0) record.research.push_back(world.research(record.turn, "topic " + std::to_string(i)));
+    record.fetches.push_back({"example.com", world.clock.now(), true, "GET"});
+    EXPECT_TRUE(world.saver->save(record, world.soon()));
+    record.turn.number = world.saver->wait_findable(record.turn.uid, world.soon()).value();
+    records.push_back(std::move(record));
+  }
+  EXPECT_TRUE(world.saver->checkpoint(world.soon()));
+  return records;
+}
+
+void expect_equal_again(World& world) {
+  const auto applied = world.reconciler->run(Apply::kApply, kQuiet, world.soon());
+  ASSERT_TRUE(applied) << applied.error().to_line();
+  const auto second = world.reconciler->run(Apply::kDryRun, kQuiet, world.soon());
+  ASSERT_TRUE(second) << second.error().to_line();
+  for (const auto& difference : second->differences) ADD_FAILURE() << difference.kind << ": " << difference.what;
+}
+
+TEST(Reconciler, FindsNothingWhereNothingIsWrong) {
+  World world("nothing");
+  ASSERT_TRUE(world.start());
+  fill(world, 6);
+  const auto report = world.reconciler->run(Apply::kDryRun, kQuiet, world.soon());
+  ASSERT_TRUE(report) << report.error().to_line();
+  for (const auto& difference : report->differences) ADD_FAILURE() << difference.kind << ": " << difference.what;
+  EXPECT_EQ(report->turns, 6);
+  EXPECT_EQ(report->memories, 2);
+  EXPECT_EQ(report->research, 2);
+  EXPECT_EQ(report->sources, 1);
+  EXPECT_EQ(report->points, 10);
+}
+
+TEST(Reconciler, FilesAloneBringEverythingBackWithTheirNumbers) {
+  World world("files");
+  ASSERT_TRUE(world.start());
+  const auto records = fill(world, 8);
+  world.stop();
+  const auto entries = world.files.list("/data").value();
+  for (const auto& entry : entries)
+    if (!entry.is_directory) {
+      ASSERT_TRUE(world.files.remove_file("/data/" + entry.name));
+    }
+  world.vfs.forget();
+  ASSERT_TRUE(world.start());
+  EXPECT_EQ(world.rows->turns().count(Principal::system(), world.soon()).value(), 0);
+  const auto dry = world.reconciler->run(Apply::kDryRun, kQuiet, world.soon());
+  ASSERT_TRUE(dry);
+  EXPECT_GE(dry->differences.size(), 8u);
+  EXPECT_EQ(world.rows->turns().count(Principal::system(), world.soon()).value(), 0) << "a dry run changes nothing";
+  expect_equal_again(world);
+  for (const auto& record : records) {
+    EXPECT_EQ(world.rows->turns().find(record.turn.number, Principal::system(), world.soon()).value(), record.turn);
+    for (const auto& memory : record.memories)
+      EXPECT_EQ(world.rows->memories().find(memory.id, Principal::system(), world.soon()).value(), memory);
+    for (const auto& one : record.research)
+      EXPECT_EQ(world.rows->research().find(one.id, Principal::system(), world.soon()).value(), one);
+  }
+  const auto next = world.record("odd", "One more", "Yes");
+  ASSERT_TRUE(world.saver->save(next, world.soon()));
+  EXPECT_GT(world.saver->wait_findable(next.turn.uid, world.soon())->value, records.back().turn.number.value);
+}
+
+TEST(Reconciler, AFlippedBitIsSetAsideWithItsReasonAndTheFilesAreMadeAgain) {
+  for (const char* name : {"metadata.json", "context.md"}) {
+    World world("flipped");
+    ASSERT_TRUE(world.start());
+    const auto records = fill(world, 3);
+    const std::string folder = turn_folder(records[1].turn.number);
+    std::string bytes = world.documents->read(folder + "/" + name, world.soon()).value();
+    bytes.resize(bytes.size() / 2);
+    ASSERT_TRUE(world.documents->put(folder + "/" + name, bytes, Durability::kNow, world.soon()));
+    expect_equal_again(world);
+    EXPECT_EQ(world.documents->list("quarantine", world.soon()).value().size(), 1u);
+    const auto again = read_turn_folder(*world.documents, folder, world.soon());
+    ASSERT_TRUE(again) << again.error().to_line();
+    EXPECT_EQ(again->turn, records[1].turn);
+  }
+}
+
+TEST(Reconciler, AChangedReplyFileIsWrittenAgain) {
+  World world("reply");
+  ASSERT_TRUE(world.start());
+  const auto records = fill(world, 1);
+  const std::string path = turn_folder(records[0].turn.number) + "/response.md";
+  ASSERT_TRUE(world.documents->put(path, "something else", Durability::kNow, world.soon()));
+  expect_equal_again(world);
+  EXPECT_EQ(world.documents->read(path, world.soon()).value(), records[0].turn.reply->text);
+}
+
+// Any subset of damage: after one run everything is equal, no turn is lost that one copy still held.
+TEST(Reconciler, RepairsAnySubsetOfDamage) {
+  for (std::uint64_t seed = 0; seed < 25; ++seed) {
+    SCOPED_TRACE(seed);
+    SeededRandom random(seed);
+    World world("damage");
+    ASSERT_TRUE(world.start());
+    const auto records = fill(world, 6);
+    const Principal system = Principal::system();
+    std::set<std::int64_t> lost;
+    for (const auto& record : records) {
+      const Uuid point = turn_point_id(record.turn.uid);
+      const bool files = random.below(3) == 0, row = random.below(3) == 0;
+      if (random.below(2)) {
+        ASSERT_TRUE(world.vectors->remove("turns", {&point, 1}, system, world.soon()));
+      }
+      if (row) {
+        ASSERT_TRUE(world.rows->turns().remove(record.turn.number, system, world.soon()));
+        ASSERT_TRUE(world.saver->drain(world.soon()));
+      }
+      if (files) {
+        ASSERT_TRUE(world.documents->remove(turn_folder(record.turn.number), world.soon()));
+      } else if (random.below(4) == 0) {
+        ASSERT_TRUE(world.documents->remove(turn_folder(record.turn.number) + "/context.md", world.soon()));
+        if (row) lost.insert(record.turn.number.value);
+      }
+      if (row && files) lost.insert(record.turn.number.value);
+      if (!record.memories.empty() && random.below(2)) {
+        ASSERT_TRUE(world.documents->remove(memory_path(record.memories[0].id), world.soon()));
+      }
+    }
+    expect_equal_again(world);
+    for (const auto& record : records)
+      EXPECT_EQ(world.rows->turns().find(record.turn.number, system, world.soon()).has_value(),
+                !lost.contains(record.turn.number.value))
+          << record.turn.number.value;
+  }
+}
+
+}  // namespace
+}  // namespace pandora

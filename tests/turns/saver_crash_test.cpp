@@ -1,0 +1,60 @@
+// Power goes at any point of saving, replaying and checkpointing; the databases, the documents and the journal share
+// the disk.
+#include <gtest/gtest.h>
+
+#include "turns/documents.h"
+#include "world.h"
+
+namespace pandora {
+namespace {
+
+using testing::World;
+
+constexpr std::uint64_t kRuns = 150;
+constexpr int kLives = 4;
+
+TEST(SaverCrash, NoAcknowledgedTurnIsLostOrDoubledAndEveryStartSucceeds) {
+  std::int64_t acknowledged_in_all = 0, crashes = 0;
+  for (std::uint64_t seed = 0; seed < kRuns; ++seed) {
+    SCOPED_TRACE(seed);
+    SeededRandom random(seed);
+    World world("crash");
+    std::vector<TurnRecord> acknowledged;
+    for (int life = 0; life < kLives; ++life) {
+      if (life > 0) world.files.die_after(random.below(400));
+      const Status started = world.start();
+      for (int i = 0; started && i < 4; ++i) {
+        const auto record =
+            world.record("s" + std::to_string(i % 2), "Message " + std::to_string(random.below(1'000'000)), "Reply");
+        if (world.saver->save(record, world.soon())) acknowledged.push_back(record);
+        if (random.below(3) == 0 && !world.files.dead())
+          (void)world.saver->checkpoint(Deadline::after(world.clock, std::chrono::milliseconds(200)));
+      }
+      world.crash(random);
+      ++crashes;
+    }
+    const Status started = world.start();
+    ASSERT_TRUE(started) << started.error().to_line();
+    const Status drained = world.saver->drain(world.soon());
+    ASSERT_TRUE(drained) << drained.error().to_line();
+    std::set<std::string> folders;
+    for (const auto& record : acknowledged) {
+      const auto number = world.saver->wait_findable(record.turn.uid, world.soon());
+      ASSERT_TRUE(number) << number.error().to_line();
+      const auto kept = read_turn_folder(*world.documents, turn_folder(*number), world.soon());
+      ASSERT_TRUE(kept) << kept.error().to_line();
+      EXPECT_EQ(kept->turn.message, record.turn.message);
+      EXPECT_TRUE(folders.insert(turn_folder(*number)).second) << "two turns with one number";
+    }
+    const auto report = world.reconciler->run(Apply::kDryRun, [](auto, auto) { return Status(); }, world.soon());
+    ASSERT_TRUE(report) << report.error().to_line();
+    for (const auto& difference : report->differences) ADD_FAILURE() << difference.kind << ": " << difference.what;
+    acknowledged_in_all += static_cast<std::int64_t>(acknowledged.size());
+  }
+  RecordProperty("acknowledged", std::to_string(acknowledged_in_all));
+  RecordProperty("crashes", std::to_string(crashes));
+  EXPECT_GT(acknowledged_in_all, static_cast<std::int64_t>(kRuns));
+}
+
+}  // namespace
+}  // namespace pandora

@@ -1,0 +1,144 @@
+#include <cmath>
+#include <limits>
+
+#include <gtest/gtest.h>
+
+#include "turns/archiver.h"
+#include "turns/documents.h"
+#include "world.h"
+
+namespace pandora {
+namespace {
+
+using testing::World;
+
+TEST(TurnSaver, AFindableTurnHasItsRowItsFilesAndItsPoint) {
+  World world;
+  ASSERT_TRUE(world.start());
+  auto record = world.record("trip", "We land in Porto at nine.", "Noted: Porto at nine.");
+  record.memories.push_back(world.memory(record.turn, "The user lands in Porto"));
+  record.research.push_back(world.research(record.turn, "trains"));
+  record.fetches.push_back({"example.com", world.clock.now(), true, "plain GET"});
+  ASSERT_TRUE(world.saver->save(record, world.soon()));
+  const auto number = world.saver->wait_findable(record.turn.uid, world.soon());
+  ASSERT_TRUE(number) << number.error().to_line();
+  ASSERT_TRUE(world.saver->drain(world.soon()));
+
+  auto kept = read_turn_folder(*world.documents, turn_folder(*number), world.soon());
+  ASSERT_TRUE(kept) << kept.error().to_line();
+  record.turn.number = *number;
+  EXPECT_EQ(*kept, record);
+  for (const char* name : {"response.md", "research.md", "research.json"})
+    EXPECT_TRUE(world.documents->exists(turn_folder(*number) + "/" + name, world.soon()).value()) << name;
+  EXPECT_FALSE(world.documents->exists(turn_folder(*number) + "/toolresults.md", world.soon()).value());
+  EXPECT_EQ(world.rows->turns().find(*number, Principal::of(record.turn.user), world.soon()).value(), record.turn);
+  const Uuid point = turn_point_id(record.turn.uid);
+  EXPECT_EQ(world.vectors->retrieve("turns", {&point, 1}, Principal::system(), world.soon()).value().size(), 1u);
+  EXPECT_TRUE(world.documents->exists(memory_path(record.memories[0].id), world.soon()).value());
+  EXPECT_TRUE(world.documents->exists(research_path(record.research[0].id), world.soon()).value());
+  EXPECT_TRUE(world.documents->exists(site_knowledge_path("example.com"), world.soon()).value());
+  EXPECT_EQ(world.saver->status().pending, 0);
+  EXPECT_EQ(world.saver->status().outbox, 0);
+}
+
+TEST(TurnSaver, ARestartReplaysAndDoublesNothing) {
+  World world;
+  ASSERT_TRUE(world.start());
+  const auto record = world.record("trip", "Remember the blue door.", "I will.");
+  ASSERT_TRUE(world.saver->save(record, world.soon()));
+  const auto number = world.saver->wait_findable(record.turn.uid, world.soon());
+  ASSERT_TRUE(number);
+  ASSERT_TRUE(world.restart());
+  ASSERT_TRUE(world.saver->drain(world.soon()));
+  EXPECT_EQ(world.rows->turns().count(Principal::system(), world.soon()).value(), 1);
+  EXPECT_EQ(world.saver->wait_findable(record.turn.uid, world.soon()).value(), *number);
+}
+
+TEST(TurnSaver, ACheckpointEmptiesTheJournal) {
+  World world;
+  ASSERT_TRUE(world.start());
+  ASSERT_TRUE(world.saver->save(world.record("s", "one", "two"), world.soon()));
+  ASSERT_FALSE(world.files.list("/data/journal").value().empty());
+  ASSERT_TRUE(world.saver->checkpoint(world.soon()));
+  EXPECT_TRUE(world.files.list("/data/journal").value().empty());
+}
+
+TEST(TurnSaver, WithTheEncoderAwayTheTurnIsSavedAndItsPointFollows) {
+  World world;
+  ASSERT_TRUE(world.start());
+  world.embedder.down = true;
+  const auto record = world.record("s", "The encoder sleeps.", "So it does.");
+  ASSERT_TRUE(world.saver->save(record, world.soon()));
+  EXPECT_EQ(world.saver->wait_findable(record.turn.uid, Deadline::after(world.clock, std::chrono::milliseconds(300)))
+                .error()
+                .code,
+            ErrorCode::kDeadlineExceeded);
+  EXPECT_NE(world.saver->status().last_error.find("the encoder is away"), std::string::npos);
+  EXPECT_EQ(world.rows->turns().count(Principal::system(), world.soon()).value(), 1);
+  world.embedder.down = false;
+  world.clock.shift += 120'000'000;
+  EXPECT_TRUE(world.saver->wait_findable(record.turn.uid, world.soon()));
+  EXPECT_TRUE(world.saver->wait_session(record.turn.session, world.soon()));
+}
+
+TEST(TurnSaver, ATurnThatNobodyCouldReadAgainIsRefused) {
+  World world;
+  ASSERT_TRUE(world.start());
+  auto record = world.record("s", "a", "b");
+  record.turn.quality = std::numeric_limits<double>::quiet_NaN();
+  EXPECT_EQ(world.saver->save(record, world.soon()).error().code, ErrorCode::kInvalidArgument);
+  EXPECT_TRUE(world.files.list("/data/journal").value().empty());
+}
+
+TEST(TurnSaver, ATurnWhoseNumberIsTakenGoesToQuarantineAndDoesNotBlockTheNext) {
+  World world;
+  ASSERT_TRUE(world.start());
+  const auto first = world.record("s", "first", "x");
+  ASSERT_TRUE(world.saver->save(first, world.soon()));
+  const auto number = world.saver->wait_findable(first.turn.uid, world.soon());
+  ASSERT_TRUE(number);
+  auto second = world.record("s", "second", "y");
+  second.turn.number = *number;
+  ASSERT_TRUE(world.saver->save(second, world.soon()));
+  const auto third = world.record("s", "third", "z");
+  ASSERT_TRUE(world.saver->save(third, world.soon()));
+  ASSERT_TRUE(world.saver->wait_findable(third.turn.uid, world.soon()));
+  EXPECT_EQ(world.saver->wait_findable(second.turn.uid, world.soon()).error().code, ErrorCode::kNotFound);
+  EXPECT_EQ(world.documents->list("quarantine", world.soon()).value().size(), 1u);
+}
+
+TEST(TurnSaver, ADiskThatDoesNotTakeTheRecordIsNotAnAcknowledgement) {
+  World world;
+  ASSERT_TRUE(world.start());
+  world.files.limit_bytes(3);
+  EXPECT_EQ(world.saver->save(world.record("s", "a", "b"), world.soon()).error().code, ErrorCode::kStorageFull);
+  world.files.limit_bytes(std::nullopt);
+  ASSERT_TRUE(world.saver->drain(world.soon()));
+  EXPECT_EQ(world.rows->turns().count(Principal::system(), world.soon()).value(), 0);
+}
+
+TEST(Archiver, AnOldTurnMovesToTheArchiveAndIsStillFound) {
+  World world;
+  ASSERT_TRUE(world.start());
+  const auto record = world.record("s", "Long ago.", "Indeed.");
+  ASSERT_TRUE(world.saver->save(record, world.soon()));
+  const auto number = world.saver->wait_findable(record.turn.uid, world.soon());
+  ASSERT_TRUE(number);
+  const auto archive = [&](Timestamp now, Apply apply) {
+    return archive_turns(world.rows->turns(), now, std::chrono::hours(24 * 30), apply, Principal::system(),
+                         world.soon());
+  };
+  const Timestamp later = record.turn.created_at + std::chrono::hours(24 * 30);
+  EXPECT_TRUE(archive(later - Duration(1), Apply::kApply).value().turns.empty());
+  EXPECT_EQ(archive(later, Apply::kDryRun).value().turns.size(), 1u);
+  EXPECT_FALSE(world.rows->turns().find(*number, Principal::system(), world.soon()).value().archived);
+  EXPECT_EQ(archive(later, Apply::kApply).value().turns.size(), 1u);
+  ASSERT_TRUE(world.saver->drain(world.soon()));
+  EXPECT_FALSE(world.documents->exists(turn_folder(*number), world.soon()).value());
+  EXPECT_TRUE(read_turn_folder(*world.documents, archived_turn_folder(*number), world.soon())->turn.archived);
+  const Uuid point = turn_point_id(record.turn.uid);
+  EXPECT_EQ(world.vectors->retrieve("turns", {&point, 1}, Principal::system(), world.soon()).value().size(), 1u);
+}
+
+}  // namespace
+}  // namespace pandora

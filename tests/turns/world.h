@@ -1,0 +1,162 @@
+// An installation on the disk that forgets: real stores, real saver; only the disk, the clock and the encoder are
+// doubles.
+#pragma once
+#include <atomic>
+#include <memory>
+#include <string>
+
+#include "base/hash.h"
+#include "domain/analyzer.h"
+#include "domain/derive.h"
+#include "store_embedded/directory_document_store.h"
+#include "store_embedded/sqlite_stores.h"
+#include "store_embedded/sqlite_vector_store.h"
+#include "support/fault_file_system.h"
+#include "support/sqlite_fault_vfs.h"
+#include "turns/forgetting.h"
+#include "turns/reconciler.h"
+#include "turns/turn_saver.h"
+
+namespace pandora::testing {
+
+// A vector of hashed words: texts with common words are near. Fails when told.
+class WordEmbedder final : public Embedder {
+ public:
+  const EmbedderIdentity& identity() const override { return identity_; }
+  Result<std::vector<std::vector<float>>> embed(std::span<const std::string_view> texts, TextRole,
+                                                const Deadline&) override {
+    ++calls;
+    if (down) return fail(ErrorCode::kUnavailable, "the encoder is away");
+    std::vector<std::vector<float>> vectors;
+    for (const auto text : texts) {
+      std::vector<float> own(identity_.dimension, 0.01F);
+      for (const auto& term : analyze(text)) own[term_id(term.text) % own.size()] += 1;
+      const WindowVector alone{0, own};
+      vectors.push_back(windowed_vector({&alone, 1}));
+    }
+    return vectors;
+  }
+  std::size_t count_tokens(std::string_view text) const override { return analyze(text).size(); }
+  std::atomic<bool> down = false;
+  std::atomic<int> calls = 0;
+
+ private:
+  EmbedderIdentity identity_{"words", "1", 16};
+};
+
+// The wall clock of the machine, so that leases of a process that died run out when the test says so.
+class ShiftedClock final : public Clock {
+ public:
+  Timestamp now() const override { return system_.now() + Duration(shift.load()); }
+  SteadyTime steady() const override { return system_.steady(); }
+  std::atomic<std::int64_t> shift = 0;
+
+ private:
+  SystemClock system_;
+};
+
+class World {
+ public:
+  explicit World(std::string name = "world") : vfs(files, std::move(name)) {}
+
+  Status start() {
+    PANDORA_CHECK(files.create_directories("/data/docs"));  // as whoever makes a data directory does, durably
+    PANDORA_CHECK(files.sync_directory("/"));
+    PANDORA_CHECK(files.sync_directory("/data"));
+    PANDORA_TRY(opened_rows, SqliteStores::open("/data/pandora.db", vfs.name(), clock));
+    rows = std::move(opened_rows);
+    PANDORA_TRY(opened_vectors, SqliteVectorStore::open("/data/vectors.db", vfs.name(), clock));
+    vectors = std::move(opened_vectors);
+    PANDORA_TRY(opened_documents, DirectoryDocumentStore::open(files, "/data/docs", clock));
+    documents = std::move(opened_documents);
+    SaverOptions options;
+    options.journal_directory = "/data/journal";
+    options.checkpoint_interval = checkpoint_interval;
+    options.max_pending = max_pending;
+    PANDORA_TRY(opened_saver, TurnSaver::open(options, stores(), embedder, files, clock));
+    saver = std::move(opened_saver);
+    forgetting = std::make_unique<Forgetting>(
+        stores(), *saver, files, clock, "/data/journal",
+        [this](const Deadline& deadline) { return rows->database().checkpoint(deadline); });
+    reconciler = std::make_unique<Reconciler>(stores(), *saver, *forgetting, clock);
+    return {};
+  }
+  void stop() {
+    reconciler.reset(), forgetting.reset(), saver.reset(), documents.reset(), vectors.reset(), rows.reset();
+  }
+  Status restart() {
+    stop();
+    clock.shift += 120'000'000;  // past every lease
+    return start();
+  }
+  void crash(Random& random) {
+    stop();
+    files.crash(random);
+    vfs.forget();
+    clock.shift += 120'000'000;
+  }
+
+  Stores stores() {
+    return {rows->turns(),    rows->memories(), rows->research(), rows->sources(), rows->observations(),
+            rows->instance(), rows->outbox(),   *vectors,         *documents};
+  }
+  Deadline soon() const { return Deadline::after(clock, std::chrono::seconds(30)); }
+
+  TurnRecord record(const std::string& session, const std::string& message, const std::string& reply) {
+    TurnRecord record;
+    Turn& turn = record.turn;
+    turn.uid = ids.next();
+    turn.session = SessionId::parse(session).value();
+    turn.user = UserId::parse("ana").value();
+    turn.created_at = clock.now();
+    turn.message = {Role::kUser, "", message};
+    turn.reply = Utterance{Role::kAssistant, "", reply};
+    turn.model = "a-model";
+    derive_fields(turn, {}, {[](std::string_view) { return 0.0; }, 0});
+    turn.content_sha256 = content_sha256(turn.user, turn.message, turn.reply);
+    record.context.turn_uid = turn.uid;
+    record.context.query = {message, turn.question};
+    record.context.replies.push_back({1, turn.model, reply});
+    record.observations.push_back(
+        {turn.uid, ObservationKind::kTurn, "turn", turn.created_at, 1'000, 10, 20, true, "", 0.75});
+    return record;
+  }
+  Memory memory(const Turn& turn, const std::string& content) {
+    Memory memory;
+    memory.id = ids.next();
+    memory.user = turn.user;
+    memory.content = content;
+    memory.source_turn = turn.uid;
+    memory.created_at = turn.created_at;
+    return memory;
+  }
+  Research research(const Turn& turn, const std::string& topic) {
+    Research research;
+    research.id = ids.next();
+    research.user = turn.user;
+    research.source_turn = turn.uid;
+    research.primary_topic = topic;
+    research.findings.push_back({"it costs " + topic, ContentType::kPrice, 0.7, {"example.com"}});
+    research.created_at = turn.created_at;
+    research.expires_at = turn.created_at + std::chrono::hours(24);
+    return research;
+  }
+
+  FaultFileSystem files;
+  SqliteFaultVfs vfs;
+  ShiftedClock clock;
+  SeededRandom id_random{42};
+  UuidV7Generator ids{clock, id_random};
+  WordEmbedder embedder;
+  Duration checkpoint_interval = std::chrono::hours(1);
+  std::size_t max_pending = 10'000;
+
+  std::unique_ptr<SqliteStores> rows;
+  std::unique_ptr<SqliteVectorStore> vectors;
+  std::unique_ptr<DocumentStore> documents;
+  std::unique_ptr<TurnSaver> saver;
+  std::unique_ptr<Forgetting> forgetting;
+  std::unique_ptr<Reconciler> reconciler;
+};
+
+}  // namespace pandora::testing
