@@ -13,7 +13,7 @@ run: build  ## install what is missing, build, and open a conversation (or answe
 	@build/pandora chat
 
 build:  ## build/pandora
-	@scripts/bootstrap --build </dev/null 1>&2
+	@scripts/bootstrap --build-only </dev/null 1>&2
 	@cmake --preset release -DPANDORA_TESTS=OFF </dev/null >build.log 2>&1 || { cat build.log >&2; exit 1; }
 	@$(NINJA) -C build pandora </dev/null 1>&2
 

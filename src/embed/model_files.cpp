@@ -44,9 +44,12 @@ Result<ModelManifest> parse_manifest(const std::string& text) {
   if (const Json* files = in.object("files"))
     for (const auto& [name, entry] : files->items()) {
       JsonReader file(entry, "manifest.files." + name);
-      manifest.files[name] = {static_cast<std::uint64_t>(file.integer("bytes")), file.text("sha256")};
+      manifest.files[name] = {static_cast<std::uint64_t>(file.integer("size")), file.text("sha256")};
+      (void)file.optional_text("header_sha256");
       in.absorb(file.finish());
     }
+  (void)in.text("licence");
+  if (in.integer("dimension") != static_cast<std::int64_t>(manifest.hidden)) in.fault("dimension", "must be that of the hidden layers");
   if (in.ok() && (manifest.hidden % manifest.heads != 0 || manifest.window < 4)) in.fault("heads", "do not divide hidden");
   PANDORA_CHECK(in.finish());
   return manifest;

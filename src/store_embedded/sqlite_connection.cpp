@@ -108,7 +108,7 @@ Result<std::unique_ptr<Connection>> Connection::open(const std::string& path, co
   sqlite3_busy_timeout(handle, kBusyMillis);
   PANDORA_CHECK(connection->script(
       "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA secure_delete = ON;"
-      "PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON; PRAGMA wal_autocheckpoint = 2000;"));
+      "PRAGMA cell_size_check = ON; PRAGMA wal_autocheckpoint = 2000;"));
   return connection;
 }
 

@@ -1,0 +1,151 @@
+#include "cli/commands.h"
+
+#include <fstream>
+#include <iterator>
+#include <memory>
+
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+
+namespace pandora {
+namespace {
+
+// A command under construction: options write into the arguments of the operation when it is parsed.
+class Command {
+ public:
+  Command(CLI::App& parent, Invocation& invocation, const std::string& name, const std::string& help, const std::string& operation)
+      : app_(parent.add_subcommand(name, help)), invocation_(invocation) {
+    app_->callback([&invocation, operation] { invocation.operation = operation; });
+  }
+  Command& text(const std::string& option, const std::string& field, const std::string& help, bool required = false) {
+    auto* added = app_->add_option_function<std::string>(option, [this_ = &invocation_, field](const std::string& value) { this_->arguments[field] = value; }, help);
+    if (required) added->required();
+    return *this;
+  }
+  Command& number(const std::string& option, const std::string& field, const std::string& help, bool required = false) {
+    auto* added = app_->add_option_function<std::int64_t>(option, [this_ = &invocation_, field](const std::int64_t& value) { this_->arguments[field] = value; }, help);
+    if (required) added->required();
+    return *this;
+  }
+  Command& flag(const std::string& option, const std::string& field, const std::string& help) {
+    app_->add_flag_callback(option, [this_ = &invocation_, field] { this_->arguments[field] = true; }, help);
+    return *this;
+  }
+  // The words that are left, joined: `memory add I like tea`.
+  Command& words(const std::string& field, const std::string& help) {
+    app_->add_option_function<std::vector<std::string>>(
+            field, [this_ = &invocation_, field](const std::vector<std::string>& words) { this_->arguments[field] = fmt::format("{}", fmt::join(words, " ")); }, help)
+        ->required();
+    return *this;
+  }
+  Command& asks(const std::string& question) {
+    app_->add_flag("-y,--yes", invocation_.yes, "do it without asking");
+    app_->preparse_callback([this_ = &invocation_, question](std::size_t) { this_->question = question; });
+    return *this;
+  }
+  Command& catches_up() {
+    app_->preparse_callback([this_ = &invocation_](std::size_t) { this_->catch_up = true; });
+    return *this;
+  }
+
+ private:
+  CLI::App* app_;
+  Invocation& invocation_;
+};
+
+constexpr const char* kForgetQuestion = "This removes it from every store and every file, for ever. Go on?";
+
+void add_turns(CLI::App& app, Invocation& to) {
+  CLI::App* turns = app.add_subcommand("turns", "what was said")->require_subcommand(1);
+  Command(*turns, to, "list", "turns, newest first", "turns.list")
+      .text("--in", "session", "of this session only").number("--before", "before", "with smaller numbers only: the next page")
+      .text("--since", "since", "not before this time").text("--until", "until", "before this time").number("-n,--limit", "limit", "at most this many (50)");
+  Command(*turns, to, "show", "one turn, with everything that was gathered and done", "turns.show").number("number", "number", "its number", true);
+  Command(*turns, to, "search", "turns that mean the same", "turns.search").words("query", "what to look for").number("-n,--limit", "limit", "at most this many (10)").catches_up();
+  Command(*turns, to, "reject", "never recall this turn again", "turns.reject").number("number", "number", "its number", true).flag("--undo", "undo", "take it back");
+  Command(*turns, to, "forget", "remove a turn everywhere, and report it", "turns.forget").number("number", "number", "its number", true).asks(kForgetQuestion);
+  Command(*turns, to, "archive", "move the folders of old turns to archive/; they are still found", "turns.archive")
+      .number("--older-than-days", "older_than_days", "instead of turns.archive_after_days").flag("--dry-run", "dry_run", "only say which");
+  Command(app, to, "sessions", "conversations, the latest first", "sessions.list");
+}
+
+void add_memory(CLI::App& app, Invocation& to) {
+  CLI::App* memory = app.add_subcommand("memory", "what is remembered apart from the turns")->require_subcommand(1);
+  Command(*memory, to, "add", "keep something", "memory.add").words("content", "what to remember").text("--kind", "kind", "preference, fact or note (note)")
+      .text("--in", "session", "said in this session").text("--expires", "expires_at", "forgotten by recall from this time on");
+  Command(*memory, to, "list", "memories, oldest first", "memory.list").text("--kind", "kind", "of this kind only").flag("--all", "all", "superseded and expired ones too")
+      .text("--after", "after", "with greater ids only: the next page").number("-n,--limit", "limit", "at most this many (200)");
+  Command(*memory, to, "search", "memories that mean the same", "memory.search").words("query", "what to look for").number("-n,--limit", "limit", "at most this many (10)").catches_up();
+  Command(*memory, to, "forget", "remove a memory everywhere, and report it", "memory.forget").text("id", "id", "its id", true).asks(kForgetQuestion);
+}
+
+void add_research(CLI::App& app, Invocation& to) {
+  CLI::App* research = app.add_subcommand("research", "what was found out")->require_subcommand(1);
+  CLI::App* add = research->add_subcommand("add", "keep findings; they merge with fresh ones of the same topic");
+  struct Given {
+    std::vector<std::string> claims, domains;
+    std::string topic, type, kind;
+    double confidence = 0.7;
+  };
+  const auto given = std::make_shared<Given>();
+  add->add_option("topic", given->topic, "what it is about")->required();
+  add->add_option("--claim", given->claims, "a finding; may be repeated")->required();
+  add->add_option("--domain", given->domains, "a source of them, such as example.com; may be repeated");
+  add->add_option("--type", given->type, "availability, price, product_spec, vendor, strategy, site_pattern, preference, general_fact or other");
+  add->add_option("--kind", given->kind, "transactional or informational (informational)");
+  add->add_option("--confidence", given->confidence, "0 to 1 (0.7)");
+  add->callback([&to, given] {
+    to.operation = "research.add";
+    Json findings = Json::array();
+    for (const auto& claim : given->claims) {
+      Json finding = {{"claim", claim}, {"confidence", given->confidence}, {"domains", given->domains}};
+      if (!given->type.empty()) finding["type"] = given->type;
+      findings.push_back(std::move(finding));
+    }
+    to.arguments = {{"topic", given->topic}, {"findings", findings}};
+    if (!given->kind.empty()) to.arguments["kind"] = given->kind;
+  });
+  Command(*research, to, "list", "research that still holds", "research.list").flag("--all", "all", "expired research too")
+      .text("--after", "after", "with greater ids only: the next page").number("-n,--limit", "limit", "at most this many (200)");
+  Command(*research, to, "find", "fresh research of a topic; counts as a use", "research.find").words("topic", "the topic");
+}
+
+void add_sources(CLI::App& app, Invocation& to) {
+  CLI::App* sources = app.add_subcommand("sources", "how far a domain can be relied on")->require_subcommand(1);
+  Command(*sources, to, "list", "every domain", "sources.list");
+  Command(*sources, to, "show", "one domain", "sources.show").text("domain", "domain", "such as example.com", true);
+  Command(*sources, to, "allow", "its score no longer weighs on what it says", "sources.allow").text("domain", "domain", "such as example.com", true);
+  Command(*sources, to, "block", "recall nothing that it says", "sources.block").text("domain", "domain", "such as example.com", true);
+  Command(*sources, to, "reset", "take an allow or block back", "sources.reset").text("domain", "domain", "such as example.com", true);
+}
+
+// A report may be the whole output of `forget --json`.
+std::string read_report(const std::string& path, Json& report) {
+  std::ifstream in(path, std::ios::binary);
+  if (!in) return "cannot read " + path;
+  const std::string bytes{std::istreambuf_iterator<char>(in), {}};
+  report = Json::parse(bytes, nullptr, false);
+  return report.is_object() ? "" : path + " holds no report";
+}
+
+}  // namespace
+
+void add_commands(CLI::App& app, Invocation& to) {
+  add_turns(app, to);
+  add_memory(app, to);
+  add_research(app, to);
+  add_sources(app, to);
+  Command(app, to, "reconcile", "find every difference between files, rows and points; repair with --apply", "reconcile").flag("--apply", "apply", "repair what is found");
+  Command(app, to, "stats", "why turns failed, where the time goes, quality, reliability, calibration", "stats").text("--since", "since", "from this time on");
+  Command(app, to, "status", "what the owner of the data directory is doing", "status");
+  CLI::App* verify = app.add_subcommand("verify-forgotten", "look again for what was forgotten");
+  verify->add_option_function<std::string>(
+            "report", [&to](const std::string& path) {
+              Json report;
+              if (const std::string wrong = read_report(path, report); !wrong.empty()) throw CLI::ValidationError("report", wrong);
+              to.arguments = {{"report", report}};
+            }, "what `forget --json` printed")->required();
+  verify->callback([&to] { to.operation = "forget.verify"; });
+}
+
+}  // namespace pandora

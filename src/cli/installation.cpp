@@ -1,0 +1,185 @@
+#include "cli/installation.h"
+
+#include <unistd.h>
+
+#include <cstdlib>
+#include <thread>
+
+#include <fmt/format.h>
+
+#include "base/log.h"
+#include "cli/admission.h"
+#include "embed/embedders.h"
+#include "service/local_service.h"
+#include "store_embedded/directory_document_store.h"
+#include "store_embedded/sqlite_stores.h"
+#include "store_embedded/sqlite_vector_store.h"
+
+namespace pandora {
+namespace {
+
+constexpr Duration kOwnerWait = std::chrono::seconds(5);        // for an owner that is just starting or ending
+constexpr Duration kOwnerPoll = std::chrono::milliseconds(50);
+constexpr Duration kCatchUp = std::chrono::seconds(10);         // for what a crash left to be done
+
+std::string environment(const char* name) {
+  const char* value = std::getenv(name);
+  return value ? value : "";
+}
+
+// $NAME, else ~/fallback.
+std::string user_directory(const char* name, std::string_view fallback) {
+  const std::string given = environment(name);
+  return given.empty() ? join_path(environment("HOME"), fallback) : given;
+}
+
+Result<std::unique_ptr<Embedder>> open_embedder(const Config& config) {
+  const std::string& model = config.string("encoder.model");
+  if (model == "hashing") return make_hashing_embedder();
+  return open_bert_embedder(join_path(models_directory(config), model));
+}
+
+class Owner final : public Installation {
+ public:
+  Owner(std::unique_ptr<FileSystem> files, std::unique_ptr<FileLock> lock) : files_(std::move(files)), lock_(std::move(lock)) {}
+
+  Status wire(const Config& config, const DataPaths& paths) {
+    PANDORA_TRY(embedder, open_embedder(config));
+    embedder_ = std::move(embedder);
+    PANDORA_TRY(rows, SqliteStores::open(paths.database, "", clock_));
+    rows_ = std::move(rows);
+    PANDORA_TRY(points, SqliteVectorStore::open(paths.vectors, "", clock_));
+    points_ = std::move(points);
+    PANDORA_TRY(documents, DirectoryDocumentStore::open(*files_, paths.documents, clock_));
+    documents_ = std::move(documents);
+    const Stores stores{rows_->turns(), rows_->memories(), rows_->research(), rows_->sources(), rows_->observations(),
+                        rows_->instance(), rows_->outbox(), *points_, *documents_};
+    PANDORA_CHECK(check_identity(stores));
+
+    SaverOptions saving;
+    saving.journal_directory = paths.journal;
+    saving.segment_bytes = static_cast<std::size_t>(config.integer("journal.segment_bytes"));
+    PANDORA_TRY(saver, TurnSaver::open(saving, stores, *embedder_, *files_, clock_));
+    saver_ = std::move(saver);
+    // What the last process left undone comes first, so that a question finds what was told before a crash.
+    if (const Status caught_up = saver_->drain(Deadline::after(clock_, kCatchUp)); !caught_up)
+      log_warn("start.behind", {{"why", caught_up.error().to_line()}});
+
+    recall_ = std::make_unique<Recall>(stores, *embedder_, clock_);
+    admission_ = std::make_unique<MemoryAdmission>(stores.memories, ids_, clock_);
+    RuntimeOptions running;
+    running.message_bytes = config.integer("limits.message_bytes");
+    running.token_budget = config.integer("recall.token_budget");
+    running.recall_limit = static_cast<std::size_t>(config.integer("recall.limit"));
+    running.recall_candidates = static_cast<std::size_t>(config.integer("recall.candidates"));
+    running.recall_deadline = std::chrono::milliseconds(config.integer("recall.deadline_ms"));
+    running.findable_wait = std::chrono::milliseconds(config.integer("turns.findable_wait_ms"));
+    if (!config.string("model.url").empty())
+      return fail(ErrorCode::kInvalidArgument, "model.url is set, but this version speaks to no language model yet", "unset it (PANDORA_MODEL_URL)");
+    runtime_ = std::make_unique<TurnRuntime>(running, stores, *recall_, *saver_, ids_, clock_, admit_by(*admission_), nullptr, nullptr);
+    service_ = make_local_service({stores, *embedder_, *saver_, *runtime_, *recall_, *files_, clock_, ids_, paths.journal,
+                                   running.message_bytes, config.integer("turns.archive_after_days"), running.recall_candidates,
+                                   running.recall_deadline, [this](const Deadline& deadline) { return overwrite_deleted(deadline); }});
+    PANDORA_TRY(server, serve_locally(paths.socket, *service_));
+    server_ = std::move(server);
+    return {};
+  }
+
+  Service& service() override { return *service_; }
+  bool is_owner() const override { return true; }
+
+ private:
+  // Model and analyser stand beside the data; others are reported, never mixed.
+  Status check_identity(const Stores& stores) {
+    const EmbedderIdentity& identity = embedder_->identity();
+    const std::string now = fmt::format("{}@{}", identity.model, identity.revision);
+    PANDORA_TRY(known, stores.instance.get("encoder", Deadline::never()));
+    if (!known) return stores.instance.put("encoder", now, Deadline::never());
+    if (*known == now) return {};
+    return fail(ErrorCode::kIncompatible, fmt::format("this data was made with the encoder {}, now it is {}", *known, now),
+                "set encoder.model to the one it was made with");
+  }
+
+  Status overwrite_deleted(const Deadline& deadline) {
+    PANDORA_CHECK(rows_->database().checkpoint(deadline));
+    return points_->database().checkpoint(deadline);
+  }
+
+  SystemClock clock_;
+  SystemRandom random_;
+  UuidV7Generator ids_{clock_, random_};
+  std::unique_ptr<FileSystem> files_;
+  std::unique_ptr<FileLock> lock_;
+  std::unique_ptr<Embedder> embedder_;
+  std::unique_ptr<SqliteStores> rows_;
+  std::unique_ptr<SqliteVectorStore> points_;
+  std::unique_ptr<DocumentStore> documents_;
+  std::unique_ptr<TurnSaver> saver_;
+  std::unique_ptr<Recall> recall_;
+  std::unique_ptr<MemoryAdmission> admission_;
+  std::unique_ptr<TurnRuntime> runtime_;
+  std::unique_ptr<Service> service_;
+  std::unique_ptr<LocalServer> server_;  // last: nobody calls while the rest goes
+};
+
+class Guest final : public Installation {
+ public:
+  explicit Guest(std::unique_ptr<Service> service) : service_(std::move(service)) {}
+  Service& service() override { return *service_; }
+  bool is_owner() const override { return false; }
+
+ private:
+  std::unique_ptr<Service> service_;
+};
+
+}  // namespace
+
+std::string config_file_path() {
+  const std::string given = environment("PANDORA_CONFIG");
+  return given.empty() ? join_path(user_directory("XDG_CONFIG_HOME", ".config"), "pandora/pandora.toml") : given;
+}
+
+std::string models_directory(const Config& config) {
+  if (const std::string& given = config.string("models.path"); !given.empty()) return given;
+  const std::string cache = environment("PANDORA_CACHE");
+  return (cache.empty() ? join_path(user_directory("XDG_CACHE_HOME", ".cache"), "pandora") : cache) + "/models";
+}
+
+Result<DataPaths> data_paths(const Config& config) {
+  DataPaths paths;
+  paths.root = config.string("data.path");
+  if (paths.root.empty()) paths.root = join_path(user_directory("XDG_DATA_HOME", ".local/share"), "pandora");
+  if (paths.root == "/pandora" || paths.root.starts_with(".local"))
+    return fail(ErrorCode::kInvalidArgument, "there is no home directory for the data", "set PANDORA_DATA, or use --data");
+  paths.database = join_path(paths.root, "pandora.db");
+  paths.vectors = join_path(paths.root, "vectors.db");
+  paths.journal = join_path(paths.root, "journal");
+  paths.documents = join_path(paths.root, "panda_system_docs");
+  paths.socket = join_path(paths.root, "pandora.sock");
+  paths.lock = join_path(paths.root, "LOCK");
+  return paths;
+}
+
+Result<std::unique_ptr<Installation>> Installation::open(const Config& config) {
+  PANDORA_TRY(paths, data_paths(config));
+  auto files = make_posix_file_system();
+  if (auto made = files->create_directories(paths.root); !made) return fail(std::move(made).error().with_context("data directory"));
+  const SystemClock clock;
+  const Deadline deadline = Deadline::after(clock, kOwnerWait);
+  for (;;) {
+    auto lock = files->lock(paths.lock, fmt::format("process {}", ::getpid()));
+    if (lock) {
+      auto owner = std::make_unique<Owner>(std::move(files), *std::move(lock));
+      PANDORA_CHECK(owner->wire(config, paths));
+      return owner;
+    }
+    if (lock.error().code != ErrorCode::kConflict) return fail(std::move(lock).error());
+    if (auto remote = make_remote_service(paths.socket)) return std::make_unique<Guest>(*std::move(remote));
+    if (deadline.expired())
+      return fail(ErrorCode::kConflict, fmt::format("{} is in use, but its owner does not answer: {}", paths.root, lock.error().message),
+                  "wait for that process, or end it");
+    std::this_thread::sleep_for(kOwnerPoll);
+  }
+}
+
+}  // namespace pandora

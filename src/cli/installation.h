@@ -1,0 +1,32 @@
+// The composition root: everything behind a data directory, wired.
+//
+// One process owns a data directory (a lock). `open` owns it, or, when another process does, reaches that one over its socket;
+// a caller cannot tell. While this process owns it, others reach it over <data>/pandora.sock.
+#pragma once
+#include <memory>
+#include <string>
+
+#include "base/config.h"
+#include "service/service.h"
+
+namespace pandora {
+
+struct DataPaths {
+  std::string root;       // <data>
+  std::string database, vectors, journal, documents, socket, lock;
+};
+// Of the effective configuration; `home` and XDG_* come from the environment.
+Result<DataPaths> data_paths(const Config& config);
+std::string models_directory(const Config& config);
+std::string config_file_path();
+
+class Installation {
+ public:
+  // Errors carry their remedy: an unreadable, read-only or full disk, a damaged database, a newer schema, another encoder.
+  static Result<std::unique_ptr<Installation>> open(const Config& config);
+  virtual ~Installation() = default;  // lets the lock go last
+  virtual Service& service() = 0;
+  virtual bool is_owner() const = 0;  // false: another process is
+};
+
+}  // namespace pandora

@@ -1,0 +1,179 @@
+#include "cli/render.h"
+
+#include <functional>
+#include <map>
+
+#include <fmt/format.h>
+
+#include "base/text.h"
+#include "cli/terminal.h"
+
+namespace pandora {
+namespace {
+
+constexpr std::size_t kPreview = 100;
+
+std::string text_of(const Json& json, const char* name) {
+  const auto found = json.find(name);
+  return found != json.end() && found->is_string() ? found->get<std::string>() : std::string();
+}
+std::string preview(const std::string& text) { return ellipsize(collapse_space(text), kPreview); }
+std::string minute_of(const std::string& time) { return time.size() >= 16 ? time.substr(0, 10) + " " + time.substr(11, 5) : time; }
+
+std::string none_or(std::string text, std::string_view none) { return text.empty() ? std::string(none) + "\n" : text; }
+
+std::string turn_line(const Json& turn) {
+  const Json message = turn.value("message", Json::object());
+  std::string marks;
+  if (turn.value("rejected", false)) marks += " (rejected)";
+  if (turn.value("archived", false)) marks += " (archived)";
+  const std::string name = text_of(message, "name");
+  return fmt::format("{}  {}  {}  {}{}{}\n", bold(fmt::format("{:>5}", turn.value("number", std::int64_t{0}))), minute_of(text_of(turn, "created_at")),
+                     text_of(turn, "session"), name.empty() ? "" : name + ": ", preview(text_of(message, "text")), marks);
+}
+
+std::string turns(const Json& result) {
+  std::string out;
+  for (const auto& turn : result["turns"]) out += turn_line(turn);
+  return none_or(std::move(out), "no turns");
+}
+
+std::string turn(const Json& result) {
+  if (result.contains("context") && result["context"].is_string()) return result["context"].get<std::string>();
+  return turn_line(result["turn"]);
+}
+
+std::string items(const Json& result) {
+  std::string out;
+  for (const auto& item : result["items"])
+    out += fmt::format("{}  {}  {}  {}\n", bold(text_of(item, "source")), minute_of(text_of(item, "at")), text_of(item, "session"), preview(text_of(item, "text")));
+  if (text_of(result, "mode") != "hybrid")
+    for (const auto& missing : result["missing"]) out += fmt::format("(incomplete: {})\n", missing.get<std::string>());
+  return none_or(std::move(out), "nothing found");
+}
+
+std::string sessions(const Json& result) {
+  std::string out;
+  for (const auto& session : result["sessions"])
+    out += fmt::format("{}  {} turns, last {}  {}\n", bold(text_of(session, "session")), session.value("turns", 0), minute_of(text_of(session, "last_at")), text_of(session, "last_topic"));
+  return none_or(std::move(out), "no sessions");
+}
+
+std::string memory_line(const Json& memory) {
+  const bool old = memory.contains("superseded_by") && memory["superseded_by"].is_string();
+  return fmt::format("{}  {:10}  {}  {}{}\n", text_of(memory, "id"), text_of(memory, "kind"), text_of(memory, "created_at").substr(0, 10),
+                     preview(text_of(memory, "content")), old ? " (superseded)" : "");
+}
+std::string memories(const Json& result) {
+  std::string out;
+  for (const auto& memory : result["memories"]) out += memory_line(memory);
+  return none_or(std::move(out), "no memories");
+}
+std::string memory(const Json& result) {
+  std::string out = "kept: " + memory_line(result["memory"]);
+  for (const auto& id : result["superseded"]) out += fmt::format("supersedes {}\n", id.get<std::string>());
+  return out;
+}
+
+std::string research_text(const Json& research) {
+  std::string out = fmt::format("{}  {}  quality {:.2f}, confidence {:.2f}, {} until {}\n", bold(text_of(research, "primary_topic")), text_of(research, "id"),
+                                research.value("quality", 0.0), research.value("confidence_now", research.value("confidence", 0.0)), text_of(research, "scope"),
+                                minute_of(text_of(research, "expires_at")));
+  for (const auto& finding : research["findings"]) out += fmt::format("  - {} ({:.2f})\n", text_of(finding, "claim"), finding.value("confidence", 0.0));
+  for (const auto& conflict : research["conflicts"]) out += fmt::format("  - conflict: {}\n", conflict.get<std::string>());
+  return out;
+}
+std::string research(const Json& result) {
+  std::string out;
+  if (result["research"].is_object()) return research_text(result["research"]);
+  for (const auto& one : result["research"]) out += research_text(one);
+  return none_or(std::move(out), "no research that still holds");
+}
+
+std::string source_line(const Json& source) {
+  const std::string manual = text_of(source, "override");
+  return fmt::format("{}  score {:.2f}  {} good, {} failed{}\n", bold(text_of(source, "domain")), source.value("score", 0.5), source.value("successes", 0),
+                     source.value("failures", 0), manual == "none" ? "" : fmt::format("  ({})", manual));
+}
+std::string sources(const Json& result) {
+  std::string out;
+  for (const auto& source : result["sources"]) out += source_line(source);
+  return none_or(std::move(out), "no sources");
+}
+std::string source(const Json& result) {
+  std::string out = source_line(result["source"]);
+  for (const auto& worked : result["source"]["worked"]) out += fmt::format("  worked: {}\n", worked.get<std::string>());
+  for (const auto& failed : result["source"]["failed"]) out += fmt::format("  failed: {}\n", failed.get<std::string>());
+  return out;
+}
+
+std::string forgotten(const Json& result) {
+  return fmt::format("forgotten: {} {}\n  {} rows, {} files, {} points removed; {} quotes in other turns redacted; {} neighbours' windows made again\n"
+                     "  keep the --json form of this report to verify it later: pandora verify-forgotten FILE\n",
+                     text_of(result, "forgotten"), result.value("number", 0) > 0 ? std::to_string(result.value("number", 0)) : text_of(result, "uid"),
+                     result.value("rows", 0), result.value("files", 0), result.value("points", 0), result.value("redacted", 0), result.value("windows", 0));
+}
+std::string verified(const Json& result) {
+  if (result.value("clean", false)) return "nothing of it is left\n";
+  std::string out;
+  for (const auto& finding : result["left"]) out += fmt::format("left in {}: {}\n", text_of(finding, "store"), text_of(finding, "detail"));
+  return out;
+}
+
+std::string archived(const Json& result) {
+  return fmt::format("{} turns {}\n", result["archived"].size(), result.value("dry_run", false) ? "would be archived" : "archived");
+}
+
+std::string reconciled(const Json& result) {
+  std::string out;
+  for (const auto& difference : result["differences"])
+    out += fmt::format("{}: {} ({})\n", bold(text_of(difference, "kind")), text_of(difference, "what"), text_of(difference, "repair"));
+  const bool applied = result.value("applied", false);
+  const auto count = result["differences"].size();
+  out += fmt::format("{} turns, {} memories, {} research, {} sources, {} points looked at: {} differences{}\n", result.value("turns", 0), result.value("memories", 0),
+                     result.value("research", 0), result.value("sources", 0), result.value("points", 0), count,
+                     count == 0 ? "" : applied ? ", repaired" : "; `pandora reconcile --apply` repairs them");
+  return out;
+}
+
+std::string groups(const Json& json) {
+  std::string out;
+  for (const auto& [name, group] : json.items())
+    out += fmt::format("  {:24} {:>7} times, {:>5} failed, p50 {:.1f} ms, p95 {:.1f} ms, {:.1f} s in all\n", name, group.value("count", 0), group.value("failures", 0),
+                       group.value("p50_micros", 0) / 1e3, group.value("p95_micros", 0) / 1e3, static_cast<double>(group.value("total_micros", std::int64_t{0})) / 1e6);
+  return none_or(std::move(out), "  none");
+}
+
+std::string stats(const Json& result) {
+  std::string out = bold("Why did turns fail?") + "\n", part;
+  for (const auto& failure : result["failures"]) part += fmt::format("  {}  {}: {}\n", minute_of(text_of(failure, "at")), text_of(failure, "where"), text_of(failure, "why"));
+  out += none_or(part, "  none did");
+  out += bold("Where is the time?") + "\n" + groups(result["phases"]) + bold("Models") + "\n" + groups(result["models"]);
+  out += bold("Is quality improving?") + "\n";
+  part.clear();
+  for (const auto& day : result["quality"]) part += fmt::format("  {}  {:.2f} over {} turns\n", text_of(day, "day"), day.value("quality", 0.0), day.value("turns", 0));
+  out += none_or(part, "  no turns") + bold("Which tools and sources are unreliable?") + "\n" + groups(result["tools"]);
+  for (const auto& source : result["sources"]) out += fmt::format("  {:24} score {:.2f}, {} failed\n", text_of(source, "domain"), source.value("score", 0.5), source.value("failures", 0));
+  const Json calibration = result.value("calibration", Json::object());
+  out += fmt::format("{}\n  expected calibration error {:.3f} over {} judged turns (good below 0.10)\n", bold("Is confidence calibrated?"),
+                     calibration.value("error", 0.0), calibration.value("pairs", 0));
+  return out;
+}
+
+}  // namespace
+
+std::string render_result(std::string_view operation, const Json& result) {
+  using Renderer = std::string (*)(const Json&);
+  static const std::map<std::string_view, Renderer> kRenderers = {
+      {"turns.list", turns},       {"turns.show", turn},          {"turns.search", items},      {"turns.reject", turn},
+      {"turns.forget", forgotten}, {"turns.archive", archived},   {"sessions.list", sessions},  {"memory.add", memory},
+      {"memory.list", memories},   {"memory.search", items},      {"memory.forget", forgotten}, {"research.add", research},
+      {"research.list", research}, {"research.find", research},   {"sources.list", sources},    {"sources.show", source},
+      {"sources.allow", source},   {"sources.block", source},     {"sources.reset", source},    {"reconcile", reconciled},
+      {"stats", stats},            {"forget.verify", verified},
+  };
+  const auto found = kRenderers.find(operation);
+  return found == kRenderers.end() ? result.dump(2) + "\n" : found->second(result);
+}
+
+}  // namespace pandora
