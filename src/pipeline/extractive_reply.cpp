@@ -24,14 +24,19 @@ std::string day_of(Timestamp time) {
   return fmt::format("{} {} {}", static_cast<unsigned>(date.day()), kMonths[static_cast<unsigned>(date.month()) - 1], static_cast<int>(date.year()));
 }
 
-std::string quote_of(const GatheredItem& item) {
-  // "User: I am allergic to peanuts" → the words alone; another speaker's name stays.
+constexpr std::string_view kUser = "User: ";
+
+// "User: I am allergic to peanuts" → the words alone; another speaker's name stays.
+std::string words_of(const GatheredItem& item) {
   std::string_view text = item.text;
-  std::string_view who = "you said";
-  constexpr std::string_view kUser = "User: ";
   if (text.starts_with(kUser)) text.remove_prefix(kUser.size());
-  else if (item.kind == GatheredKind::kTurn || item.kind == GatheredKind::kPreviousTurn) who = "it was said";
-  const std::string words = ellipsize(collapse_space(text), kMaxQuoteBytes);
+  return ellipsize(collapse_space(text), kMaxQuoteBytes);
+}
+
+std::string quote_of(const GatheredItem& item) {
+  const bool is_turn = item.kind == GatheredKind::kTurn || item.kind == GatheredKind::kPreviousTurn;
+  const std::string_view who = is_turn && !item.text.starts_with(kUser) ? "it was said" : "you said";
+  const std::string words = words_of(item);
   switch (item.trust) {
     case Trust::kWeb: return fmt::format("On {} the web said ({}; quoted, not checked): “{}”", day_of(item.at), item.source, words);
     case Trust::kTool: return fmt::format("On {} a tool reported ({}; quoted): “{}”", day_of(item.at), item.source, words);
@@ -65,7 +70,7 @@ std::vector<const GatheredItem*> answers(std::string_view message, const GatherS
     if (context && !shares) continue;
     const std::string_view first_line = std::string_view(item.text).substr(0, item.text.find('\n'));
     if (trim(first_line).ends_with('?') && item.text.find('\n') == std::string::npos) continue;
-    if (!quoted.insert(collapse_space(item.text)).second) continue;
+    if (!quoted.insert(words_of(item)).second) continue;  // a turn, and the memory made of it
     found.push_back(&item);
   }
   return found;
@@ -77,14 +82,14 @@ std::string extractive_reply(std::string_view message, const GatherSection& gath
   if (!asks(message)) {
     const bool told = !propose_memories(message).empty();
     const std::string_view text = told ? "Noted; I will remember that." : "Noted; I will find this again when you ask.";
-    return fmt::format("{}\n\n{}", text, reason);
+    return fmt::format("{}\n\n{}.", text, reason);
   }
   const auto found = answers(message, gathered);
   std::string reply = found.empty() ? "I found nothing about that in what you have told me." : "";
   for (const auto* item : found) reply += fmt::format("{}{}", reply.empty() ? "" : "\n", quote_of(*item));
   if (gathered.mode != RecallMode::kHybrid && !gathered.missing.empty())
     reply += fmt::format("\n(The search was incomplete: {}.)", gathered.missing.front());
-  return fmt::format("{}\n\n{}", reply, reason);
+  return fmt::format("{}\n\n{}{}.", reply, reason, found.empty() ? "" : "; these are your own words, not an answer");
 }
 
 }  // namespace pandora

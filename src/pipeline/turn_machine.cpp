@@ -91,7 +91,7 @@ class Step {
     state_.failure = event.error;
     if (!state_.streamed.empty()) return judge(state_.streamed, ReplyEnd::kCutOff);
     if (state_.stop) return stop_without_reply();
-    answer_by_quoting(fmt::format("The language model did not answer ({}), so this is a quotation, not an answer.", one_line(ellipsize(event.error.message, 200))));
+    answer_by_quoting(fmt::format("The language model did not answer ({})", one_line(ellipsize(event.error.message, 200))));
   }
 
   void on(const ToolDone& event) {
@@ -224,7 +224,7 @@ class Step {
     }
     if (said_nothing) {
       state_.failure = Error{ErrorCode::kUnavailable, "the language model gave an empty reply", ""};
-      return answer_by_quoting("The language model gave an empty reply, so this is a quotation, not an answer.");
+      return answer_by_quoting("The language model gave an empty reply");
     }
     const bool failed = end == ReplyEnd::kCutOff;
     state_.record.turn.status = state_.stop ? TurnStatus::kCancelled : failed ? TurnStatus::kFailed : TurnStatus::kComplete;
