@@ -1,0 +1,146 @@
+#include "wire/turn_json.h"
+
+#include <fstream>
+#include <iterator>
+
+#include <gtest/gtest.h>
+
+namespace pandora {
+namespace {
+
+// Everything set, nothing at its default; doubles that decimal fractions do not hit.
+TurnRecord full() {
+  const Uuid uid = Uuid::parse("01900000-0000-7000-8000-000000000001").value();
+  const Uuid other = Uuid::parse("01900000-0000-7000-8000-000000000002").value();
+  const Timestamp at{1'767'600'000'123'456};
+  const auto session = SessionId::parse("trip").value();
+  const auto user = UserId::parse("ana").value();
+  TurnRecord record;
+  record.turn = {uid,
+                 {1'234'567},
+                 session,
+                 user,
+                 at,
+                 TurnStatus::kCancelled,
+                 {Role::kUser, "Ana", "Où \"est\" le café?\n\t\xF0\x9F\x90\xBC"},
+                 Utterance{Role::kAssistant, "Pandora", "Ici."},
+                 "question",
+                 "summary",
+                 "topic",
+                 Intent::kLookup,
+                 {"café", "ici"},
+                 0.1 + 0.2,
+                 true,
+                 true,
+                 "model",
+                 "abc"};
+  record.context.turn_uid = uid;
+  record.context.query = {"m", "q"};
+  record.context.replies.push_back({1, "model", "Ici."});
+  record.memories.push_back({other,
+                             user,
+                             session,
+                             MemoryKind::kPreference,
+                             Scope::kGlobal,
+                             "likes coffee",
+                             "coffee",
+                             {"coffee"},
+                             Trust::kTool,
+                             1.0 / 3,
+                             uid,
+                             at,
+                             at,
+                             uid});
+  record.research.push_back({other,
+                             user,
+                             session,
+                             uid,
+                             "coffee",
+                             ResearchKind::kTransactional,
+                             Scope::kUser,
+                             {{"costs 3", ContentType::kPrice, 2.0 / 3, {"example.com"}}},
+                             {"one says 4"},
+                             0.2,
+                             0.3,
+                             0.4,
+                             0.5,
+                             0.6,
+                             7,
+                             at,
+                             at});
+  record.fetches.push_back({"example.com", at, false, "404"});
+  record.observations.push_back({uid, ObservationKind::kModel, "m", at, 5, 6, 7, false, "d", 1.0 / 7});
+  return record;
+}
+
+std::string golden(const std::string& name) {
+  std::ifstream in(std::string(PANDORA_GOLDEN) + "/" + name, std::ios::binary);
+  return {std::istreambuf_iterator<char>(in), {}};
+}
+
+TEST(TurnJson, ARecordComesBackAsItWas) {
+  const auto record = full();
+  const auto again = decode_record(encode_record(record));
+  ASSERT_TRUE(again) << again.error().message;
+  EXPECT_EQ(*again, record);
+}
+
+TEST(TurnJson, MetadataAndMetricsTogetherHoldAllButTheContext) {
+  auto record = full();
+  auto again = decode_metadata(encode_metadata(record));
+  ASSERT_TRUE(again) << again.error().message;
+  EXPECT_EQ(decode_metrics(encode_metrics(record.observations)).value(), record.observations);
+  again->observations = record.observations;
+  again->context = record.context;
+  EXPECT_EQ(*again, record);
+}
+
+TEST(TurnJson, DocumentsComeBackAsTheyWere) {
+  const auto record = full();
+  EXPECT_EQ(decode_memory(encode_memory(record.memories[0])).value(), record.memories[0]);
+  EXPECT_EQ(decode_research(encode_research(record.research[0])).value(), record.research[0]);
+  const Source source{"example.com", 3, 4, 1, 2, Timestamp{5}, std::nullopt, SourceOverride::kBlock, {"GET"}, {"POST"}};
+  EXPECT_EQ(decode_source(encode_source(source)).value(), source);
+}
+
+TEST(TurnJson, VersionOneStaysAsItIs) {
+  EXPECT_EQ(encode_metadata(full()), golden("metadata-v1.json"));
+  EXPECT_EQ(encode_record(full()) + "\n", golden("record-v1.json"));
+}
+
+TEST(TurnJson, ANewerVersionIsIncompatibleAndAnythingMalformedIsCorruptWithItsPlace) {
+  Json json = Json::parse(encode_metadata(full()));
+  const auto decoded = [&] { return decode_metadata(json.dump()); };
+  json["version"] = kTurnFormatVersion + 1;
+  EXPECT_EQ(decoded().error().code, ErrorCode::kIncompatible);
+  json["version"] = kTurnFormatVersion;
+  json["turn"]["created_at"] = "noon";
+  EXPECT_EQ(decoded().error().code, ErrorCode::kDataCorrupt);
+  EXPECT_NE(decoded().error().message.find("turn.created_at"), std::string::npos);
+  json["turn"].erase("created_at");
+  EXPECT_NE(decoded().error().message.find("turn.created_at: is missing"), std::string::npos);
+  EXPECT_EQ(decode_metadata("").error().code, ErrorCode::kDataCorrupt);
+  EXPECT_EQ(decode_memory(encode_metadata(full())).error().code, ErrorCode::kDataCorrupt);
+  EXPECT_EQ(decode_metadata(R"({"format":"pandora turn","version":0})").error().code, ErrorCode::kDataCorrupt);
+}
+
+TEST(TurnJson, BrokenUtf8IsEncodedWithoutThrowing) {
+  auto record = full();
+  record.turn.message.text = "a\xFF";
+  EXPECT_EQ(Json::parse(encode_record(record))["turn"]["message"]["text"], "a\xEF\xBF\xBD");
+}
+
+TEST(TurnJson, EveryCutOfARecordIsRefused) {
+  const std::string bytes = encode_record(full());
+  for (std::size_t size = 0; size < bytes.size(); ++size)
+    EXPECT_FALSE(decode_record(std::string_view(bytes).substr(0, size))) << size;
+}
+
+TEST(ParseJson, NestingPastTheDepthIsRefused) {
+  EXPECT_TRUE(parse_json(std::string(60, '[') + std::string(60, ']'), 1'000, "it"));
+  EXPECT_FALSE(parse_json(std::string(100'000, '['), 1'000'000, "it"));
+  EXPECT_EQ(parse_json("12345", 4, "it").error().code, ErrorCode::kTooLarge);
+}
+
+}  // namespace
+}  // namespace pandora
