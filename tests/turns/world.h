@@ -67,6 +67,8 @@ class World {
     rows = std::move(opened_rows);
     PANDORA_TRY(opened_vectors, SqliteVectorStore::open("/data/vectors.db", vfs.name(), clock));
     vectors = std::move(opened_vectors);
+    // SQLite on a real disk syncs the name of a new write-ahead log with its content; the double leaves that to us.
+    PANDORA_CHECK(files.sync_directory("/data"));
     PANDORA_TRY(opened_documents, DirectoryDocumentStore::open(files, "/data/docs", clock));
     documents = std::move(opened_documents);
     SaverOptions options;
