@@ -21,6 +21,7 @@ namespace {
 constexpr Duration kOwnerWait = std::chrono::seconds(5);        // for an owner that is just starting or ending
 constexpr Duration kOwnerPoll = std::chrono::milliseconds(50);
 constexpr Duration kCatchUp = std::chrono::seconds(10);         // for what a crash left to be done
+constexpr Duration kLeave = std::chrono::seconds(3);            // at the end, for files and points
 
 std::string environment(const char* name) {
   const char* value = std::getenv(name);
@@ -42,6 +43,12 @@ Result<std::unique_ptr<Embedder>> open_embedder(const Config& config) {
 class Owner final : public Installation {
  public:
   Owner(std::unique_ptr<FileSystem> files, std::unique_ptr<FileLock> lock) : files_(std::move(files)), lock_(std::move(lock)) {}
+
+  // What is acknowledged is safe; bounded, so that what lies on the disk is whole while nobody works on it.
+  ~Owner() override {
+    server_.reset();
+    if (saver_) (void)saver_->drain(Deadline::after(clock_, kLeave));
+  }
 
   Status wire(const Config& config, const DataPaths& paths) {
     PANDORA_TRY(embedder, open_embedder(config));

@@ -1,0 +1,79 @@
+"""Ten facts are told, and found again by paraphrase: after a restart, and after kill -9."""
+import json
+import os
+import random
+import signal
+import subprocess
+import time
+import unittest
+
+from pandora_case import PROGRAM, PandoraCase, weights_are_here
+
+FACTS = [
+    ("I am allergic to peanuts.", "Which nuts must I avoid?", "peanuts"),
+    ("My sister Ana lives in Lisbon.", "Where does my sibling live?", "Lisbon"),
+    ("I work as a night nurse at the harbour hospital.", "What is my job?", "nurse"),
+    ("My cat is called Miso.", "What is the name of my pet?", "Miso"),
+    ("We are flying to Iceland in March.", "Where are we travelling this spring?", "Iceland"),
+    ("I play the cello in a quartet.", "Which musical instrument do I play?", "cello"),
+    ("My favourite colour is teal.", "Which colour do I like best?", "teal"),
+    ("The code of the garden gate is 4711.", "How do I open the gate of the garden?", "4711"),
+    ("My car is an old green Volvo.", "What kind of vehicle do I drive?", "Volvo"),
+    ("Our anniversary is on the ninth of June.", "When did we marry?", "June"),
+]
+
+
+@unittest.skipUnless(weights_are_here(), "skipped: no encoder weights; run scripts/fetch_weights")
+class Memory(PandoraCase):
+    encoder = "bge-small-en-v1.5"
+
+    def ask_all(self, user="me"):
+        missed = []
+        for fact, question, answer in FACTS:
+            if answer not in self.say(question, "--session", "later", "--user", user):
+                missed.append(question)
+        return missed
+
+    def test_ten_facts_are_found_by_paraphrase_in_another_session_after_a_restart(self):
+        self.say("\n".join(fact for fact, _, _ in FACTS), "--session", "first")
+        self.assertEqual(self.ask_all(), [])
+        self.assertEqual(len(self.ask_all(user="somebody-else")), len(FACTS), "another user must find none")
+
+    def test_ten_facts_survive_kill_9_after_their_acknowledgement(self):
+        seed = int(time.time())
+        print("seed", seed)
+        rng = random.Random(seed)
+        for fact, _, _ in FACTS:
+            process = subprocess.Popen([PROGRAM, "chat", "--session", "first", "--json"], stdin=subprocess.PIPE,
+                                       stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=self.environment)
+            process.stdin.write(fact.encode() + b"\n")
+            process.stdin.flush()
+            self.assertTrue(json.loads(process.stdout.readline())["acknowledged"])
+            time.sleep(rng.random() * 0.02)  # a random moment after the acknowledgement
+            process.send_signal(signal.SIGKILL)
+            process.wait()
+            process.stdin.close()
+            process.stdout.close()
+        self.assertEqual(self.ask_all(), [])
+        told = [turn["message"]["text"] for turn in self.json("turns", "list", "--in", "first")["turns"]]
+        self.assertEqual(sorted(told), sorted(fact for fact, _, _ in FACTS), "each exactly once")
+        self.assertEqual(self.json("reconcile")["differences"], [])
+
+    def test_deleting_the_databases_and_reconciling_brings_everything_back(self):
+        self.say("\n".join(fact for fact, _, _ in FACTS), "--session", "first")
+        before = self.out("export")
+        memories = self.json("memory", "list")
+        for name in os.listdir(self.data):
+            if ".db" in name:
+                os.remove(os.path.join(self.data, name))
+        self.assertEqual(self.json("turns", "list")["turns"], [])
+        self.assertGreater(len(self.json("reconcile")["differences"]), 0)
+        self.json("reconcile", "--apply")
+        self.assertEqual(self.json("reconcile")["differences"], [])
+        self.assertEqual(self.out("export"), before)
+        self.assertEqual(self.json("memory", "list"), memories)
+        self.assertEqual(self.ask_all(), [])
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)
