@@ -44,10 +44,12 @@ class Owner final : public Installation {
  public:
   Owner(std::unique_ptr<FileSystem> files, std::unique_ptr<FileLock> lock) : files_(std::move(files)), lock_(std::move(lock)) {}
 
-  // What is acknowledged is safe; bounded, so that what lies on the disk is whole while nobody works on it.
+  // What is acknowledged is safe; this only makes files and points whole while nobody works on them. Bounded: what is not
+  // done then is done by the next owner.
   ~Owner() override {
     server_.reset();
-    if (saver_) (void)saver_->drain(Deadline::after(clock_, kLeave));
+    if (!saver_) return;
+    if (const Status whole = saver_->checkpoint(Deadline::after(clock_, kLeave)); !whole) log_info("end.behind", {{"why", whole.error().to_line()}});
   }
 
   Status wire(const Config& config, const DataPaths& paths) {
@@ -129,14 +131,27 @@ class Owner final : public Installation {
   std::unique_ptr<LocalServer> server_;  // last: nobody calls while the rest goes
 };
 
-class Guest final : public Installation {
+// Reaches the owner. When that one ends before it took a call up, this process looks for the next owner, or becomes it.
+class Guest final : public Installation, private Service {
  public:
-  explicit Guest(std::unique_ptr<Service> service) : service_(std::move(service)) {}
-  Service& service() override { return *service_; }
-  bool is_owner() const override { return false; }
+  Guest(std::unique_ptr<Service> remote, const Config& config) : remote_(std::move(remote)), config_(config) {}
+  Service& service() override { return *this; }
+  bool is_owner() const override { return next_ && next_->is_owner(); }
 
  private:
-  std::unique_ptr<Service> service_;
+  Result<std::string> call(const ServiceCall& call, CallObserver& observer, const Deadline& deadline) override {
+    if (!next_) {
+      auto answer = remote_->call(call, observer, deadline);
+      if (answer || answer.error().message != kOwnerGone) return answer;
+      PANDORA_TRY(next, Installation::open(config_));
+      next_ = std::move(next);
+    }
+    return next_->service().call(call, observer, deadline);
+  }
+
+  std::unique_ptr<Service> remote_;
+  std::unique_ptr<Installation> next_;
+  const Config config_;
 };
 
 }  // namespace
@@ -181,7 +196,7 @@ Result<std::unique_ptr<Installation>> Installation::open(const Config& config) {
       return owner;
     }
     if (lock.error().code != ErrorCode::kConflict) return fail(std::move(lock).error());
-    if (auto remote = make_remote_service(paths.socket)) return std::make_unique<Guest>(*std::move(remote));
+    if (auto remote = make_remote_service(paths.socket)) return std::make_unique<Guest>(*std::move(remote), config);
     if (deadline.expired())
       return fail(ErrorCode::kConflict, fmt::format("{} is in use, but its owner does not answer: {}", paths.root, lock.error().message),
                   "wait for that process, or end it");

@@ -79,9 +79,13 @@ bool same_user(int descriptor) {
 
 LocalConnection::~LocalConnection() { ::close(descriptor_); }
 
-void LocalConnection::shut_down() { ::shutdown(descriptor_, SHUT_RDWR); }
+void LocalConnection::stop_receiving() {
+  stopped_ = true;
+  ::shutdown(descriptor_, SHUT_RD);
+}
 
 bool LocalConnection::peer_left() const {
+  if (stopped_) return false;  // our own end looks like theirs now; a failed send will tell
   char byte = 0;
   const auto got = ::recv(descriptor_, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
   return got == 0 || (got < 0 && errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR);
@@ -162,7 +166,8 @@ class ThreadedLocalServer final : public LocalServer {
     acceptor_.join();
     {
       const std::lock_guard lock(mutex_);
-      for (auto& session : sessions_) session.connection->shut_down();
+      for (auto& session : sessions_)
+        if (session.connection) session.connection->stop_receiving();
     }
     for (auto& session : sessions_) session.thread.join();
     if (const auto address = address_of(path_)) ::unlink(address->name.sun_path);
@@ -198,8 +203,8 @@ class ThreadedLocalServer final : public LocalServer {
     session.connection = std::make_unique<LocalConnection>(peer.release());
     session.thread = std::thread([this, &session] {
       handler_(*session.connection);
-      session.connection->shut_down();
       const std::lock_guard done(mutex_);
+      session.connection.reset();
       session.done = true;
     });
   }

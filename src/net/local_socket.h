@@ -4,6 +4,7 @@
 // 0600 and only the same user (or root) is served. A path of any length works. One thread a connection, at most
 // kMaxLocalConnections; one more is closed at once. Nothing here knows what a frame means.
 #pragma once
+#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -30,11 +31,12 @@ class LocalConnection {
   // kCancelled: the other end closed between two frames; kTooLarge; kDeadlineExceeded; kUnavailable.
   Result<std::string> receive(const Deadline& deadline);
   bool peer_left() const;  // has the other end closed? Never blocks
-  void shut_down();        // wakes a blocked send or receive
+  void stop_receiving();   // wakes a blocked receive; what is under way can still be sent
 
  private:
   Status read_exactly(char* into, std::size_t size, const Deadline& deadline, bool at_start);
   int descriptor_;
+  std::atomic<bool> stopped_ = false;
 };
 
 // kNotFound: nobody listens there (no socket, or a stale one).
@@ -46,7 +48,8 @@ class LocalServer {
   // must hold the lock of the directory.
   using Handler = std::function<void(LocalConnection&)>;
   static Result<std::unique_ptr<LocalServer>> listen(const std::string& path, Handler handler);
-  virtual ~LocalServer() = default;  // closes every connection, waits for the handlers, removes the socket file
+  // Takes no more connections, lets handlers finish and answer what they have received, then removes the socket file.
+  virtual ~LocalServer() = default;
 };
 
 }  // namespace pandora

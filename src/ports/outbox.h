@@ -48,6 +48,8 @@ class Outbox {
   // Up to n (at most kMaxClaim) entries that are due and not leased, oldest first.
   virtual Result<std::vector<OutboxEntry>> claim(std::string_view owner, Duration lease, std::size_t n,
                                                  const Deadline& deadline) = 0;
+  // Ends every lease of `owner`: for the process that takes over from a dead one of that name.
+  virtual Status release(std::string_view owner, const Deadline& deadline) = 0;
   // true: removed; false: it was asked for again meanwhile (now due again), or the lease was lost.
   virtual Result<bool> ack(std::int64_t id, std::int64_t version, const Deadline& deadline) = 0;
   // Acks each; how many were removed. A store does it in one transaction.

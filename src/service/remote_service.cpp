@@ -1,5 +1,6 @@
-// The wire between two processes of one owner: one request frame {operation, user, arguments}, then any number of
-// {"event": …} and one {"result": …} or {"error": {code, message, remedy}}.
+// The wire between two processes of one user: one request frame {operation, user, arguments}; the owner answers
+// {"accepted": true} once it has it, then any number of {"event": …} and one {"result": …} or {"error": {code, message,
+// remedy}}. An owner that ends finishes what it accepted.
 #include <nlohmann/json.hpp>
 
 #include "base/log.h"
@@ -29,16 +30,27 @@ class RemoteService final : public Service {
   explicit RemoteService(std::string path) : path_(std::move(path)) {}
 
   Result<std::string> call(const ServiceCall& call, CallObserver& observer, const Deadline& deadline) override {
-    PANDORA_TRY(connection, connect_local(path_));
+    const auto gone = [] { return fail(ErrorCode::kUnavailable, std::string(kOwnerGone), "try again"); };
+    auto connected = connect_local(path_);
+    if (!connected && connected.error().code == ErrorCode::kNotFound) return gone();
+    if (!connected) return fail(std::move(connected).error());
+    const auto connection = *std::move(connected);
     const Json request = {{"operation", call.operation}, {"user", call.user.str()}, {"arguments", call.arguments}};
-    PANDORA_CHECK(connection->send(dump(request)));
-    for (;;) {
-      PANDORA_TRY(frame, connection->receive(deadline));
-      Json answer = Json::parse(frame, nullptr, false);
+    const Status sent = connection->send(dump(request));
+    if (!sent && sent.error().code == ErrorCode::kCancelled) return gone();
+    PANDORA_CHECK(sent);
+    for (bool accepted = false;;) {
+      auto frame = connection->receive(deadline);
+      const bool ended = !frame && (frame.error().code == ErrorCode::kCancelled || frame.error().code == ErrorCode::kUnavailable);
+      if (ended && !accepted) return gone();
+      if (ended) return fail(ErrorCode::kUnavailable, "the owner of the data directory died while it worked on this", "look whether it was done, then try again");
+      if (!frame) return fail(std::move(frame).error());
+      Json answer = Json::parse(*frame, nullptr, false);
       if (!answer.is_object()) return fail(ErrorCode::kInternal, "the owner of the data directory sent no JSON");
       if (answer.contains("error")) return fail(error_from(answer["error"]));
       if (answer.contains("result")) return answer["result"].get<std::string>();
-      observer.event(answer.value("event", ""));
+      accepted = true;
+      if (answer.contains("event")) observer.event(answer["event"].get<std::string>());
       if (observer.cancelled()) return fail(ErrorCode::kCancelled, "cancelled");  // closing tells the other side
     }
   }
@@ -82,6 +94,7 @@ Result<std::unique_ptr<LocalServer>> serve_locally(const std::string& socket_pat
   return LocalServer::listen(socket_path, [&service](LocalConnection& connection) {
     const auto frame = connection.receive(Deadline::never());
     if (!frame) return;  // a probe: it only asked whether somebody is here
+    if (!connection.send(dump({{"accepted", true}}))) return;
     const auto result = answer(service, *frame, connection);
     const Json reply = result ? Json{{"result", *result}} : Json{{"error", error_json(result.error())}};
     if (const auto sent = connection.send(dump(reply)); !sent) log_debug("service.caller_left");

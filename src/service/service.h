@@ -51,7 +51,9 @@ class Service {
 
 std::vector<OperationInfo> operations();
 
-// Talks to the owner at `socket_path`. kNotFound when nobody owns the directory.
+// Talks to the owner at `socket_path`. kNotFound when nobody owns the directory. An owner that ends before it took a call up
+// gives kUnavailable with the message kOwnerGone: the call was not begun and may be made of the next owner.
+inline constexpr std::string_view kOwnerGone = "the owner of the data directory ended";
 Result<std::unique_ptr<Service>> make_remote_service(const std::string& socket_path);
 // Serves `service` at `socket_path` until destroyed.
 Result<std::unique_ptr<LocalServer>> serve_locally(const std::string& socket_path, Service& service);

@@ -36,6 +36,11 @@ Result<std::vector<OutboxEntry>> SqliteOutbox::claim(std::string_view owner, Dur
       deadline);
 }
 
+Status SqliteOutbox::release(std::string_view owner, const Deadline& deadline) {
+  return database_.write(
+      [&](Connection& connection) { return connection.run("UPDATE outbox SET leased_until = 0, owner = '' WHERE owner = ?", owner); }, deadline);
+}
+
 Result<bool> SqliteOutbox::ack(std::int64_t id, std::int64_t version, const Deadline& deadline) {
   return database_.write_for(
       [&](Connection& connection) -> Result<bool> {

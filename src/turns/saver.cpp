@@ -65,6 +65,8 @@ class JournalledTurnSaver final : public TurnSaver {
     auto journal = Journal::open(files, options_.journal_directory, options_.segment_bytes, replay, damage);
     if (!journal) return fail(std::move(journal).error().with_context("journal"));
     journal_ = *std::move(journal);
+    // What a dead process of this name had taken is free again, not only when its leases run out.
+    if (const Status released = stores_.outbox.release(options_.owner, step()); !released) note_error(released.error().to_line());
     worker_ = std::thread([this] { work(); });
     return {};
   }
@@ -141,6 +143,7 @@ class JournalledTurnSaver final : public TurnSaver {
     std::uint64_t closed = 0;
     {
       const std::unique_lock gate(rotation_);
+      if (journal_->empty()) return drain(deadline);
       PANDORA_TRY(last, journal_->rotate());
       closed = last;
     }
@@ -274,7 +277,7 @@ class JournalledTurnSaver final : public TurnSaver {
 
   // true: there was something to do.
   bool run_outbox() {
-    auto outcome = outbox_.run_once(owner_, options_.lease, step());
+    auto outcome = outbox_.run_once(options_.owner, options_.lease, step());
     if (!outcome) {
       note_error(outcome.error().to_line());
       return false;
@@ -340,7 +343,6 @@ class JournalledTurnSaver final : public TurnSaver {
   Stores stores_;
   const Clock& clock_;
   OutboxWorker outbox_;
-  const std::string owner_ = "saver";
   std::unique_ptr<Journal> journal_;
   std::shared_mutex rotation_;
 

@@ -22,6 +22,7 @@ struct SaverOptions {
   Duration checkpoint_interval = std::chrono::seconds(5);  // and when the saver is idle for this long
   std::size_t max_pending = 10'000;                        // turns not yet in rows; more: kResourceExhausted
   Duration lease = std::chrono::seconds(60);
+  std::string owner = "saver";                   // of leases; of processes that share an outbox each has its own
 };
 
 struct SaverStatus {
