@@ -9,44 +9,62 @@ import unittest
 from pandora_case import PROGRAM, PandoraCase
 
 
-class Terminal(PandoraCase):
-    def open_chat(self):
-        pid, fd = pty.fork()
-        if pid == 0:
-            os.execve(PROGRAM, [PROGRAM, "chat"], {**self.environment, "TERM": "dumb", "NO_COLOR": "1"})
-        self.addCleanup(os.close, fd)
-        return pid, fd
+class Chat:
+    """The program in a pseudo terminal. What it has written is looked at once."""
 
-    def read_until(self, fd, text, seconds=20):
-        seen, end = b"", time.monotonic() + seconds
-        while text not in seen and time.monotonic() < end:
-            if select.select([fd], [], [], 0.2)[0]:
+    def __init__(self, case):
+        self.case, self.seen = case, b""
+        self.pid, self.fd = pty.fork()
+        if self.pid == 0:
+            os.execve(PROGRAM, [PROGRAM, "chat"], {**case.environment, "TERM": "dumb", "NO_COLOR": "1"})
+        case.addCleanup(os.close, self.fd)
+
+    def wait_for(self, text, seconds=30):
+        end = time.monotonic() + seconds
+        while text not in self.seen and time.monotonic() < end:
+            if select.select([self.fd], [], [], 0.2)[0]:
                 try:
-                    seen += os.read(fd, 4096)
+                    self.seen += os.read(self.fd, 4096)
                 except OSError:
                     break
-        self.assertIn(text, seen)
-        return seen
+        self.case.assertIn(text, self.seen)
+        self.seen = self.seen[self.seen.index(text) + len(text):]
 
+    def type(self, keys):
+        os.write(self.fd, keys)
+
+    def exit_code(self, seconds=30):
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            pid, status = os.waitpid(self.pid, os.WNOHANG)
+            if pid:
+                return os.waitstatus_to_exitcode(status)
+            time.sleep(0.05)
+        os.kill(self.pid, signal.SIGKILL)
+        os.waitpid(self.pid, 0)
+        self.case.fail(f"the program did not end; it last wrote {self.seen!r}")
+
+
+class Terminal(PandoraCase):
     def test_a_conversation_with_editing_ends_by_ctrl_d(self):
-        pid, fd = self.open_chat()
-        self.read_until(fd, b"you> ")
-        os.write(fd, b"I have a dogX\x7f.\r")  # a mistake, taken back
-        self.read_until(fd, b"Noted")
-        self.read_until(fd, b"you> ")
-        os.write(fd, b"\x04")
-        self.assertEqual(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), 0)
+        chat = Chat(self)
+        chat.wait_for(b"you> ")
+        chat.type(b"I have a dogX\x7f.\r")  # a mistake, taken back
+        chat.wait_for(b"Noted")
+        chat.wait_for(b"you> ")
+        chat.type(b"\x04")
+        self.assertEqual(chat.exit_code(), 0)
         self.assertEqual(self.json("turns", "list")["turns"][0]["message"]["text"], "I have a dog.")
 
     def test_ctrl_c_clears_the_line_and_goes_on(self):
-        pid, fd = self.open_chat()
-        self.read_until(fd, b"you> ")
-        os.write(fd, b"half a thou")
-        time.sleep(0.2)
-        os.kill(pid, signal.SIGINT)
-        self.read_until(fd, b"you> ")
-        os.write(fd, b"/quit\r")
-        self.assertEqual(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), 0)
+        chat = Chat(self)
+        chat.wait_for(b"you> ")
+        chat.type(b"half a thou")
+        chat.wait_for(b"thou")
+        chat.type(b"\x03")  # the terminal makes a SIGINT of it
+        chat.wait_for(b"you> ")
+        chat.type(b"/quit\r")
+        self.assertEqual(chat.exit_code(), 0)
         self.assertEqual(self.json("turns", "list")["turns"], [])
 
 
