@@ -23,9 +23,6 @@ constexpr std::size_t kMaxPreferences = 20;
 constexpr std::size_t kMaxMemories = 5;
 constexpr std::size_t kMaxResearch = 3;
 constexpr std::size_t kMaxItemBytes = 4'000;  // of one quoted text; a long reply is cut, the turn stays named
-// A turn in which something was asked and only quotes answered adds no fact of its own.
-constexpr double kOnlyAskedPenalty = 3.0;
-
 Deadline share(const Deadline& deadline, const Clock& clock, int parts) {
   const Duration left = deadline.remaining();
   return left == Duration::max() ? deadline : deadline.at_most(clock, left / parts);
@@ -166,22 +163,19 @@ class Gathering {
     PointQuery query{.vector = {}, .nearest = {}, .filter = filter, .limit = request_.candidates};
     if (!question_vector_.empty()) {
       query.nearest = question_vector_;
-      auto found = stores_.vectors.query(name, query, request_.who, deadline);
-      legs.dense_ok = found.has_value();
-      if (found)
-        legs.dense = *std::move(found);
-      else
-        miss(fmt::format("{} by meaning", collection), found.error());
+      legs.dense_ok = take(stores_.vectors.query(name, query, request_.who, deadline), legs.dense, fmt::format("{} by meaning", collection));
     }
     query.vector = kLexicalVector;
     query.nearest = query_weights(request_.question);
-    auto found = stores_.vectors.query(name, query, request_.who, deadline);
-    legs.lexical_ok = found.has_value();
-    if (found)
-      legs.lexical = *std::move(found);
-    else
-      miss(fmt::format("{} by words", collection), found.error());
+    legs.lexical_ok = take(stores_.vectors.query(name, query, request_.who, deadline), legs.lexical, fmt::format("{} by words", collection));
     return legs;
+  }
+
+  // A collection that does not exist yet holds nothing: that is an answer.
+  bool take(Result<std::vector<ScoredPoint>> found, std::vector<ScoredPoint>& leg, const std::string& what) {
+    if (found) leg = *std::move(found);
+    else if (found.error().code != ErrorCode::kNotFound) miss(what, found.error());
+    return found || found.error().code == ErrorCode::kNotFound;
   }
 
   static Result<Uuid> uuid_field(const Candidate& candidate, const char* name) {
@@ -209,9 +203,13 @@ class Gathering {
         const auto uid = uuid_field(candidate, "turn_uid");
         return uid && *uid == turn.uid;
       });
-      ranked.emplace_back(at->score - (only_asked(turn) ? kOnlyAskedPenalty : 0), &turn);
+      ranked.emplace_back(at->score, &turn);
     }
-    std::ranges::stable_sort(ranked, [](const auto& a, const auto& b) { return a.first > b.first; });
+    // What was only asked, and answered by quotes, adds no fact of its own: it comes behind everything that does.
+    std::ranges::stable_sort(ranked, [](const auto& a, const auto& b) {
+      const bool asked_a = only_asked(*a.second), asked_b = only_asked(*b.second);
+      return asked_a != asked_b ? asked_b : a.first > b.first;
+    });
     std::size_t count = 0;
     for (const auto& [score, turn] : ranked) {
       if (count == request_.limit) break;

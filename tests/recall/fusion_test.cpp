@@ -1,0 +1,74 @@
+#include "recall/fusion.h"
+
+#include <gmock/gmock.h>
+
+#include "domain/turn.h"
+#include "recall/ranking.h"
+
+namespace pandora {
+namespace {
+
+using testing::ElementsAre;
+
+Uuid id(std::uint8_t n) {
+  Uuid uuid;
+  uuid.bytes[15] = n;
+  return uuid;
+}
+std::vector<Uuid> order(const std::vector<Candidate>& candidates) {
+  std::vector<Uuid> ids;
+  for (const auto& candidate : candidates) ids.push_back(candidate.id);
+  return ids;
+}
+Candidate turn(std::uint8_t n, double score, const std::string& session, Timestamp at = {0}, double quality = 0.5) {
+  return {id(n), score, 1, 1, {{"session_id", session}, {"timestamp", at}, {"quality", quality}}};
+}
+
+TEST(Fusion, WhatBothLegsBringComesFirst) {
+  const std::vector<ScoredPoint> dense = {{id(1), 0.9F, {}}, {id(2), 0.8F, {}}, {id(3), 0.1F, {}}};
+  const std::vector<ScoredPoint> lexical = {{id(2), 9.0F, {}}, {id(4), 2.0F, {}}, {id(3), 1.0F, {}}};
+  EXPECT_EQ(fuse(dense, lexical).front().id, id(2));
+}
+
+TEST(Fusion, AMissingScoreCountsAsTheLastOfThatLeg) {
+  const std::vector<ScoredPoint> dense = {{id(1), 0.9F, {}}, {id(2), 0.5F, {}}};
+  const std::vector<ScoredPoint> lexical = {{id(1), 3.0F, {}}, {id(3), 1.0F, {}}};
+  const auto fused = fuse(dense, lexical);
+  ASSERT_EQ(fused.size(), 3u);
+  EXPECT_EQ(fused.front().id, id(1));
+  EXPECT_DOUBLE_EQ(fused[1].score, fused[2].score) << "each is last in one leg and missing in the other";
+  EXPECT_THAT(order(fused), ElementsAre(id(1), id(2), id(3))) << "ties by id";
+}
+
+TEST(Fusion, OneLegAloneKeepsItsOrderAndNoneGivesNone) {
+  const std::vector<ScoredPoint> dense = {{id(3), 0.9F, {}}, {id(1), 0.5F, {}}};
+  EXPECT_THAT(order(fuse(dense, {})), ElementsAre(id(3), id(1)));
+  EXPECT_THAT(order(fuse({}, dense)), ElementsAre(id(3), id(1)));
+  EXPECT_TRUE(fuse({}, {}).empty());
+}
+
+TEST(Ranking, ASessionWithSeveralGoodTurnsLiftsThem) {
+  std::vector<Candidate> turns = {turn(1, 1.1, "other"), turn(2, 1.0, "right"), turn(3, 0.9, "right"), turn(4, 0.8, "right"),
+                                  turn(5, -2, "other"), turn(6, -2, "other")};
+  rank_turns(turns, {0});
+  EXPECT_EQ(turns.front().id, id(2));
+}
+
+TEST(Ranking, OfTwoEqualsTheNewerAndTheBetterLikedComesFirst) {
+  const Timestamp now{400LL * 86'400'000'000};
+  std::vector<Candidate> aged = {turn(1, 1, "a", {0}), turn(2, 1, "b", now)};
+  rank_turns(aged, now);
+  EXPECT_EQ(aged.front().id, id(2));
+  std::vector<Candidate> liked = {turn(1, 1, "a", now, kRejectedQuality), turn(2, 1, "b", now, kContinuedQuality)};
+  rank_turns(liked, now);
+  EXPECT_EQ(liked.front().id, id(2));
+}
+
+TEST(Ranking, NoiseIsWhatNeitherLegFindsNear) {
+  EXPECT_TRUE(is_noise({id(1), 0, kDenseFloor - 0.01, 0, {}}));
+  EXPECT_FALSE(is_noise({id(1), 0, kDenseFloor, 0, {}}));
+  EXPECT_FALSE(is_noise({id(1), 0, 0, 0.1, {}}));
+}
+
+}  // namespace
+}  // namespace pandora

@@ -1,0 +1,204 @@
+#include "recall/recall.h"
+
+#include <gmock/gmock.h>
+
+#include "turns/world.h"
+
+namespace pandora {
+namespace {
+
+using ::testing::Contains;
+using ::testing::Field;
+using ::testing::IsEmpty;
+using ::testing::Not;
+
+// A vector store that does not answer.
+class DownVectorStore final : public VectorStore {
+ public:
+  Status ensure_collection(const CollectionSpec&, const Deadline&) override { return down(); }
+  Result<std::vector<CollectionSpec>> collections(const Deadline&) override { return down(); }
+  Status drop_collection(const std::string&, const Deadline&) override { return down(); }
+  Status alias_switch(const std::string&, const std::string&, const Deadline&) override { return down(); }
+  Result<std::size_t> upsert(const std::string&, std::span<const Point>, const Principal&, const Deadline&) override { return down(); }
+  Result<std::size_t> remove(const std::string&, std::span<const Uuid>, const Principal&, const Deadline&) override { return down(); }
+  Result<std::vector<ScoredPoint>> query(const std::string&, const PointQuery&, const Principal&, const Deadline&) override { return down(); }
+  Result<std::vector<Point>> retrieve(const std::string&, std::span<const Uuid>, const Principal&, const Deadline&) override { return down(); }
+  Result<std::vector<Point>> scroll(const std::string&, const Filter&, const std::optional<Uuid>&, std::size_t, const Principal&,
+                                    const Deadline&) override {
+    return down();
+  }
+  Result<std::int64_t> count(const std::string&, const Filter&, const Principal&, const Deadline&) override { return down(); }
+  Status snapshot(const std::string&, const std::string&, const Deadline&) override { return down(); }
+
+ private:
+  static tl::unexpected<Error> down() { return fail(ErrorCode::kUnavailable, "the vector store is away"); }
+};
+
+class RecallOfAWorld : public ::testing::Test {
+ protected:
+  RecallOfAWorld() {
+    const Status started = world_.start();
+    EXPECT_TRUE(started) << started.error().to_line();
+  }
+  ~RecallOfAWorld() override { world_.stop(); }
+
+  Turn save(const std::string& session, const std::string& message) {
+    TurnRecord record = world_.record(session, message, "");
+    record.turn.reply.reset();
+    EXPECT_TRUE(world_.saver->save(record, world_.soon()));
+    const auto number = world_.saver->wait_findable(record.turn.uid, world_.soon());
+    EXPECT_TRUE(number) << number.error().to_line();
+    record.turn.number = number.value_or(TurnNumber());
+    return record.turn;
+  }
+  Memory remember(MemoryKind kind, const std::string& content, Timestamp at) {
+    Memory memory;
+    memory.id = world_.ids.next();
+    memory.user = ana();
+    memory.kind = kind;
+    memory.content = content;
+    memory.created_at = at;
+    EXPECT_TRUE(world_.rows->memories().put(memory, {}, Principal::of(ana()), world_.soon()));
+    EXPECT_TRUE(world_.saver->drain(world_.soon()));
+    return memory;
+  }
+  static UserId ana() { return UserId::parse("ana").value(); }
+
+  GatherSection recall(const std::string& question, const std::function<void(RecallRequest&)>& change = {}) {
+    RecallRequest request{Principal::of(ana()), SessionId::parse("asking").value(), question};
+    if (change) change(request);
+    Recall recall(world_.stores(), world_.embedder, world_.clock);
+    return recall.run(request, world_.soon()).section;
+  }
+  static auto item(const std::string& source) { return Contains(Field(&GatheredItem::source, source)); }
+
+  pandora::testing::World world_;
+};
+
+TEST_F(RecallOfAWorld, FindsATurnOfAnotherSessionAndNamesIt) {
+  const Turn told = save("first", "the spare key hangs behind the clock");
+  save("first", "the dentist is at nine");
+  const auto section = recall("where is the spare key");
+  EXPECT_EQ(section.mode, RecallMode::kHybrid);
+  ASSERT_FALSE(section.items.empty());
+  EXPECT_EQ(section.items.front().id, told.uid.to_string());
+  EXPECT_EQ(section.items.front().text, "User: the spare key hangs behind the clock");
+  EXPECT_EQ(section.items.front().session, "first");
+}
+
+TEST_F(RecallOfAWorld, AnotherUserFindsNothing) {
+  save("first", "the spare key hangs behind the clock");
+  const auto section = recall("where is the spare key", [](RecallRequest& request) { request.who = Principal::of(UserId::parse("bob").value()); });
+  EXPECT_THAT(section.items, IsEmpty());
+}
+
+TEST_F(RecallOfAWorld, SessionScopeSeesThatConversationOnly) {
+  save("first", "the spare key hangs behind the clock");
+  EXPECT_THAT(recall("spare key", [](RecallRequest& request) { request.scope = Scope::kSession; }).items, IsEmpty());
+}
+
+TEST_F(RecallOfAWorld, ARejectedTurnStaysOut) {
+  const Turn told = save("first", "the spare key hangs behind the clock");
+  ASSERT_TRUE(world_.rows->turns().change(told.number, {.rejected = true}, Principal::of(ana()), world_.soon()));
+  ASSERT_TRUE(world_.saver->drain(world_.soon()));
+  EXPECT_THAT(recall("where is the spare key").items, IsEmpty());
+}
+
+TEST_F(RecallOfAWorld, ThePreviousTurnPreferencesAndNamedTurnsAreAlwaysThere) {
+  const Turn named = save("first", "aardvarks dig at night");
+  const Turn previous = save("asking", "bakers rise early");
+  const Memory preference = remember(MemoryKind::kPreference, "answer briefly", world_.clock.now());
+  const auto section = recall("what about turn " + std::to_string(named.number.value) + " and zeppelins");
+  EXPECT_THAT(section.items, item("turn " + std::to_string(named.number.value)));
+  EXPECT_THAT(section.items, item("turn " + std::to_string(previous.number.value)));
+  EXPECT_THAT(section.items, item("memory " + preference.id.to_string()));
+}
+
+TEST_F(RecallOfAWorld, ANamedTurnThatIsNotThereIsSaid) {
+  const auto section = recall("what was turn 99");
+  ASSERT_EQ(section.missing.size(), 1u);
+  EXPECT_THAT(section.missing.front(), ::testing::HasSubstr("turn 99"));
+}
+
+TEST_F(RecallOfAWorld, ExpiredAndSupersededMemoriesStayOut) {
+  Memory old = remember(MemoryKind::kFact, "the gate code is forty", world_.clock.now());
+  old.superseded_by = world_.ids.next();
+  ASSERT_TRUE(world_.rows->memories().put(old, {}, Principal::of(ana()), world_.soon()));
+  Memory expired = remember(MemoryKind::kFact, "the gate code is fifty", world_.clock.now());
+  expired.expires_at = world_.clock.now() - std::chrono::hours(1);
+  ASSERT_TRUE(world_.rows->memories().put(expired, {}, Principal::of(ana()), world_.soon()));
+  const Memory valid = remember(MemoryKind::kFact, "the gate code is sixty", world_.clock.now());
+  const auto section = recall("gate code");
+  EXPECT_THAT(section.items, item("memory " + valid.id.to_string()));
+  EXPECT_THAT(section.items, Not(item("memory " + old.id.to_string())));
+  EXPECT_THAT(section.items, Not(item("memory " + expired.id.to_string())));
+}
+
+TEST_F(RecallOfAWorld, NothingOfABlockedSourceIsRecalled) {
+  Research research;
+  research.id = world_.ids.next();
+  research.user = ana();
+  research.primary_topic = "espresso machines";
+  research.findings = {{"the alpha machine is loud", ContentType::kGeneralFact, 0.9, {"shop.example"}}};
+  research.confidence = research.quality = 0.9;
+  research.created_at = world_.clock.now();
+  research.expires_at = research.created_at + std::chrono::hours(24);
+  ASSERT_TRUE(world_.rows->research().put(research, Principal::of(ana()), world_.soon()));
+  ASSERT_TRUE(world_.saver->drain(world_.soon()));
+  EXPECT_THAT(recall("espresso machines").items, item("research " + research.id.to_string()));
+  ASSERT_TRUE(world_.rows->sources().set_override("shop.example", SourceOverride::kBlock, world_.clock.now(), world_.soon()));
+  EXPECT_THAT(recall("espresso machines").items, Not(item("research " + research.id.to_string())));
+}
+
+TEST_F(RecallOfAWorld, StaysWithinTheTokenBudget) {
+  for (int i = 0; i < 12; ++i) save("first", "the spare key number " + std::to_string(i) + " hangs behind the clock in room " + std::to_string(i));
+  for (const std::int64_t budget : {0, 1, 20, 60, 1000}) {
+    const auto section = recall("where is the spare key", [&](RecallRequest& request) { request.token_budget = budget; });
+    EXPECT_LE(section.tokens, budget);
+    std::int64_t tokens = 0;
+    for (const auto& one : section.items) tokens += static_cast<std::int64_t>(world_.embedder.count_tokens(one.text));
+    EXPECT_EQ(tokens, section.tokens);
+  }
+}
+
+TEST_F(RecallOfAWorld, WithoutItsEncoderItSearchesByWordsAndSaysSo) {
+  const Turn told = save("first", "the spare key hangs behind the clock");
+  world_.embedder.down = true;
+  const auto section = recall("where is the spare key");
+  EXPECT_EQ(section.mode, RecallMode::kLexical);
+  EXPECT_FALSE(section.missing.empty());
+  ASSERT_FALSE(section.items.empty());
+  EXPECT_EQ(section.items.front().id, told.uid.to_string());
+}
+
+TEST_F(RecallOfAWorld, WithoutItsVectorStoreItGivesTheRecentTurnsAndSaysSo) {
+  const Turn told = save("first", "the spare key hangs behind the clock");
+  DownVectorStore down;
+  const Stores good = world_.stores();
+  Recall recall({good.turns, good.memories, good.research, good.sources, good.observations, good.instance, good.outbox, down, good.documents},
+                world_.embedder, world_.clock);
+  const auto section = recall.run({Principal::of(ana()), SessionId::parse("asking").value(), "something else"}, world_.soon()).section;
+  EXPECT_EQ(section.mode, RecallMode::kRecent);
+  EXPECT_FALSE(section.missing.empty());
+  EXPECT_THAT(section.items, item("turn " + std::to_string(told.number.value)));
+}
+
+TEST_F(RecallOfAWorld, AnEmptyMemoryIsSearchedLikeAnyOther) {
+  const auto section = recall("anything at all");
+  EXPECT_EQ(section.mode, RecallMode::kHybrid);
+  EXPECT_THAT(section.missing, IsEmpty());
+}
+
+TEST_F(RecallOfAWorld, AQuestionThatWasOnlyAskedRanksBehindWhatAnswersIt) {
+  TurnRecord asked = world_.record("first", "where is the spare key", "you said something");
+  asked.turn.model = kExtractiveModel;
+  asked.turn.intent = Intent::kQuestion;
+  ASSERT_TRUE(world_.saver->save(asked, world_.soon()));
+  const Turn told = save("second", "the spare key hangs behind the clock");
+  const auto section = recall("where is the spare key");
+  ASSERT_FALSE(section.items.empty());
+  EXPECT_EQ(section.items.front().id, told.uid.to_string());
+}
+
+}  // namespace
+}  // namespace pandora
