@@ -35,6 +35,10 @@ if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
   # g++ 12 reports std::string and std::variant internals that are fine (PR105329, PR105562).
   add_compile_options(-Wno-restrict -Wno-maybe-uninitialized -Wno-stringop-overflow)
 endif()
+if(CMAKE_CXX_COMPILER_ID MATCHES "Clang")
+  # libstdc++ 12's own stable_sort calls what it has deprecated.
+  add_compile_options(-Wno-deprecated-declarations)
+endif()
 if(PANDORA_SANITIZE)
   add_compile_options("-fsanitize=${PANDORA_SANITIZE}" -fno-sanitize-recover=all)
   add_link_options("-fsanitize=${PANDORA_SANITIZE}")
