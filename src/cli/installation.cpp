@@ -64,6 +64,7 @@ class Owner final : public Installation {
     const Stores stores{rows_->turns(), rows_->memories(), rows_->research(), rows_->sources(), rows_->observations(),
                         rows_->instance(), rows_->outbox(), *points_, *documents_};
     PANDORA_CHECK(check_identity(stores));
+    PANDORA_CHECK(keep_known_numbers(stores));
 
     SaverOptions saving;
     saving.journal_directory = paths.journal;
@@ -107,6 +108,21 @@ class Owner final : public Installation {
     if (*known == now) return {};
     return fail(ErrorCode::kIncompatible, fmt::format("this data was made with the encoder {}, now it is {}", *known, now),
                 "set encoder.model to the one it was made with");
+  }
+
+  // Rows that are gone (a database that was deleted or emptied) must not let a new turn take the folder of an old one.
+  Status keep_known_numbers(const Stores& stores) {
+    PANDORA_TRY(count, stores.turns.count(Principal::system(), Deadline::never()));
+    if (count > 0) return {};
+    TurnNumber last;
+    for (const char* area : {"turns", "archive"}) {
+      PANDORA_TRY(folders, stores.documents.list(area, Deadline::never()));
+      for (const auto& folder : folders)
+        if (const auto number = parse_turn_directory_name(folder.name)) last = std::max(last, *number);
+    }
+    if (last.value == 0) return {};
+    log_warn("start.rows_missing", {{"turns_on_disk", last.value}, {"remedy", "pandora reconcile --apply"}});
+    return stores.turns.reserve_through(last, Principal::system(), Deadline::never());
   }
 
   Status overwrite_deleted(const Deadline& deadline) {

@@ -64,6 +64,9 @@ class TurnStore {
   // The next number, never given twice, also not after a crash; unused ones leave gaps.
   virtual Result<TurnNumber> reserve_number(const Principal& who, const Deadline& deadline) = 0;
 
+  // Numbers up to this one are taken and never given out: what an installation whose rows are gone learns from its files.
+  virtual Status reserve_through(TurnNumber number, const Principal& who, const Deadline& deadline) = 0;
+
   // One transaction: the turn's row, its memories, research, fetch attempts (and so the sources' counts), observations,
   // and outbox entries for its directory, its point, the points of up to kWindow turns either side in its session, and
   // the files and points of its memories, research and sources. Idempotent by uid: a second call changes nothing but the

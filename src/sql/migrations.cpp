@@ -27,7 +27,10 @@ Result<std::vector<Migration>> plan_migrations(const std::vector<Migration>& kno
                   "use the newer pandora that made it");
     if (done.version != known[i].version)
       return fail(ErrorCode::kIncompatible, fmt::format("the database lacks schema version {} but has {}", known[i].version, done.version));
-    if (done.formula == kChecksumFormula && done.checksum != migration_checksum(known[i].sql))
+    if (done.formula != kChecksumFormula)
+      return fail(ErrorCode::kIncompatible, fmt::format("schema version {} has a checksum of formula {}, this program knows {}", done.version, done.formula, kChecksumFormula),
+                  "use the newer pandora that made it");
+    if (done.checksum != migration_checksum(known[i].sql))
       return fail(ErrorCode::kIncompatible, fmt::format("schema version {} ({}) was applied from another text than this program has", done.version, done.name),
                   "use the pandora that made the database");
   }

@@ -106,6 +106,8 @@ Result<std::unique_ptr<Connection>> Connection::open(const std::string& path, co
   std::unique_ptr<Connection> connection(new Connection(handle, path));
   if (code != SQLITE_OK) return fail(sqlite_error(code, handle ? sqlite3_errmsg(handle) : sqlite3_errstr(code), "open", path));
   sqlite3_busy_timeout(handle, kBusyMillis);
+  if (sqlite3_db_readonly(handle, "main") == 1)
+    return fail(ErrorCode::kPermissionDenied, path + " is read-only", std::string(remedy_of(ErrorCode::kPermissionDenied)));
   PANDORA_CHECK(connection->script(
       "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA secure_delete = ON;"
       "PRAGMA cell_size_check = ON; PRAGMA wal_autocheckpoint = 2000;"));

@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include "ports/turn_store.h"
 #include "store_embedded/sqlite_rows.h"
 #include "wire/turn_json.h"
 
@@ -139,7 +140,7 @@ Result<std::vector<Memory>> SqliteMemoryStore::list(const MemoryQuery& query, co
                                            " AND (?6 IS NULL OR expires_at IS NULL OR expires_at > ?6) ORDER BY memory_id LIMIT ?7",
                                            sees_all(who), who.user.str(), query.after.value_or(Uuid()),
                                            query.kind ? to_string(*query.kind) : std::string_view(), query.include_superseded,
-                                           query.valid_at ? std::optional<std::string>(to_iso8601(*query.valid_at)) : std::nullopt, query.limit));
+                                           query.valid_at ? std::optional<std::string>(to_iso8601(*query.valid_at)) : std::nullopt, std::min(query.limit, kMaxPage)));
         return read_documents<Memory>(rows);
       },
       deadline);
@@ -179,7 +180,7 @@ Result<std::vector<Research>> SqliteResearchStore::list(const ResearchQuery& que
                                            " AND (?4 IS NULL OR topic_key = ?4) AND (?5 IS NULL OR expires_at > ?5) ORDER BY research_id LIMIT ?6",
                                            sees_all(who), who.user.str(), query.after.value_or(Uuid()),
                                            query.topic ? std::optional<std::string>(sqlite_rows::topic_key(*query.topic)) : std::nullopt,
-                                           query.valid_at ? std::optional<std::string>(to_iso8601(*query.valid_at)) : std::nullopt, query.limit));
+                                           query.valid_at ? std::optional<std::string>(to_iso8601(*query.valid_at)) : std::nullopt, std::min(query.limit, kMaxPage)));
         return read_documents<Research>(rows);
       },
       deadline);
@@ -233,8 +234,10 @@ Result<Source> SqliteSourceStore::set_override(const std::string& domain, Source
 Status SqliteSourceStore::restore(const Source& source, const Deadline& deadline) {
   return database_.write(
       [&](Connection& connection) -> Status {
-        PANDORA_CHECK(connection.run("INSERT OR REPLACE INTO sources (domain, success_count, failure_count, last_success, last_failure,"
-                                     " manual_override, worked, failed) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        PANDORA_CHECK(connection.run("INSERT INTO sources (domain, success_count, failure_count, last_success, last_failure, manual_override,"
+                                     " worked, failed) VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET success_count = excluded.success_count,"
+                                     " failure_count = excluded.failure_count, last_success = excluded.last_success, last_failure = excluded.last_failure,"
+                                     " manual_override = excluded.manual_override, worked = excluded.worked, failed = excluded.failed",
                                      source.domain, source.successes, source.failures, source.last_success, source.last_failure,
                                      to_string(source.manual), dump_json(source.worked), dump_json(source.failed)));
         return sqlite_rows::enqueue(connection, OutboxKind::kSourceFile, source.domain, clock_.now());

@@ -20,7 +20,9 @@ Result<std::vector<OutboxEntry>> SqliteOutbox::claim(std::string_view owner, Dur
       [&](Connection& connection) -> Result<std::vector<OutboxEntry>> {
         const Timestamp now = clock_.now();
         std::vector<OutboxEntry> entries;
-        PANDORA_TRY(rows, connection.query("UPDATE outbox SET leased_until = ?2, owner = ?3, attempts = attempts + 1 WHERE id IN"
+        // A claim is a new version: who lost his lease cannot ack what somebody else works on now.
+        PANDORA_CHECK(connection.run("UPDATE outbox_versions SET last = max(last + 1, ?)", now));
+        PANDORA_TRY(rows, connection.query("UPDATE outbox SET version = (SELECT last FROM outbox_versions), leased_until = ?2, owner = ?3, attempts = attempts + 1 WHERE id IN"
                                            " (SELECT id FROM outbox WHERE due_at <= ?1 AND leased_until <= ?1 ORDER BY id LIMIT ?4)"
                                            " RETURNING id, kind, key, version, attempts, last_error",
                                            now, now + lease, owner, std::min(n, kMaxClaim)));

@@ -1,5 +1,7 @@
 #include "store_embedded/sqlite_stores.h"
 
+#include <algorithm>
+
 #include "store_embedded/sqlite_knowledge_stores.h"
 #include "store_embedded/sqlite_outbox.h"
 #include "store_embedded/sqlite_rows.h"
@@ -43,7 +45,7 @@ class SqliteObservationStore final : public ObservationStore {
                                        " AND (?5 IS NULL OR turn_uid = ?5) AND at >= ?6 AND at < ?7 ORDER BY row LIMIT ?8",
                                        query.after_row, sqlite_rows::sees_all(who), who.user.str(),
                                        query.kind ? to_string(*query.kind) : std::string_view(), query.turn,
-                                       query.since ? query.since->micros : INT64_MIN, query.until ? query.until->micros : INT64_MAX, query.limit));
+                                       query.since ? query.since->micros : INT64_MIN, query.until ? query.until->micros : INT64_MAX, std::min(query.limit, kMaxPage)));
     for (;;) {
       PANDORA_TRY(more, rows.next());
       if (!more) return found;

@@ -162,9 +162,17 @@ Result<TurnNumber> SqliteTurnStore::reserve_number(const Principal&, const Deadl
   return database_.write_for(next_number, deadline);
 }
 
+Status SqliteTurnStore::reserve_through(TurnNumber number, const Principal&, const Deadline& deadline) {
+  return database_.write(
+      [&](Connection& connection) { return connection.run("UPDATE turn_numbers SET last = max(last, ?)", number.value); }, deadline);
+}
+
 Result<TurnNumber> SqliteTurnStore::commit_turn(const TurnRecord& record, const Principal& who, const Deadline& deadline) {
   if (!who.may_see(record.turn.user))
     return fail(ErrorCode::kPermissionDenied, fmt::format("this turn belongs to {}", record.turn.user.str()));
+  const auto of_another = [&](const auto& value) { return value.user != record.turn.user; };
+  if (std::ranges::any_of(record.memories, of_another) || std::ranges::any_of(record.research, of_another))
+    return fail(ErrorCode::kPermissionDenied, "a turn cannot carry memories or research of another user");
   return database_.write_for([&](Connection& connection) { return commit(connection, record, clock_.now()); }, deadline);
 }
 

@@ -10,6 +10,7 @@ class SqliteTurnStore final : public TurnStore {
   SqliteTurnStore(SqliteDatabase& database, const Clock& clock) : database_(database), clock_(clock) {}
 
   Result<TurnNumber> reserve_number(const Principal& who, const Deadline& deadline) override;
+  Status reserve_through(TurnNumber number, const Principal& who, const Deadline& deadline) override;
   Result<TurnNumber> commit_turn(const TurnRecord& record, const Principal& who, const Deadline& deadline) override;
   Result<Turn> find(TurnNumber number, const Principal& who, const Deadline& deadline) override;
   Result<std::vector<Turn>> find_all(std::span<const Uuid> uids, const Principal& who, const Deadline& deadline) override;

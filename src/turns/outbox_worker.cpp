@@ -98,10 +98,22 @@ Result<TurnRecord> OutboxWorker::record_of(const Turn& turn, bool& journalled, c
   return record_from_row(turn);
 }
 
+// A folder of this number that holds another turn (rows were lost, and numbers given anew) is never written over.
+Status OutboxWorker::set_stranger_aside(const std::string& folder, const Uuid& uid, const Deadline& deadline) {
+  PANDORA_TRY(there, stores_.documents.exists(folder, deadline));
+  if (!there) return {};
+  const auto record = read_turn_folder(stores_.documents, folder, deadline);
+  if (!record || record->turn.uid == uid) return {};
+  const std::string reason = fmt::format("turn {} has its number", uid.to_string());
+  log_warn("turns.quarantined", {{"folder", folder}, {"reason", reason}});
+  return stores_.documents.quarantine(folder, reason, deadline).map([](auto&&) {});
+}
+
 Status OutboxWorker::write_turn_directory(const Uuid& uid, const Deadline& deadline) {
   PANDORA_TRY(rows, stores_.turns.find_all({&uid, 1}, Principal::system(), deadline));
   if (rows.empty()) return {};  // forgotten: whoever removed the row removes the files
   const Turn& turn = rows.front();
+  for (const auto& folder : {turn_folder(turn.number), archived_turn_folder(turn.number)}) PANDORA_CHECK(set_stranger_aside(folder, uid, deadline));
   bool journalled = false;
   PANDORA_TRY(record, record_of(turn, journalled, deadline));
   record.turn = turn;

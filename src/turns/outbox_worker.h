@@ -30,6 +30,7 @@ class OutboxWorker {
  private:
   using Entries = std::vector<OutboxEntry>;
   Status carry_out(OutboxKind kind, const Entries& entries, const Deadline& deadline);
+  Status set_stranger_aside(const std::string& folder, const Uuid& uid, const Deadline& deadline);
   Status write_turn_directory(const Uuid& uid, const Deadline& deadline);
   Status write_memory(const Uuid& id, const Deadline& deadline);
   Status write_research(const Uuid& id, const Deadline& deadline);

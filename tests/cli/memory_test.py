@@ -67,6 +67,8 @@ class Memory(PandoraCase):
             if ".db" in name:
                 os.remove(os.path.join(self.data, name))
         self.assertEqual(self.json("turns", "list")["turns"], [])
+        self.say("Something new, said before the old is brought back.", "--session", "first")
+        self.json("turns", "forget", str(self.json("turns", "list")["turns"][0]["number"]), "--yes")
         self.assertGreater(len(self.json("reconcile")["differences"]), 0)
         self.json("reconcile", "--apply")
         self.assertEqual(self.json("reconcile")["differences"], [])
