@@ -4,13 +4,16 @@
 #include <cassert>
 #include <charconv>
 #include <cstdlib>
+#include <stdexcept>
 
 #include <fmt/format.h>
-// The packaged library holds the throwing variant only: the other one is compiled here.
+// Compiled here, header-only, so that its assertions can be errors: some malformed tables reach them ("[\n a").
 #undef TOML_HEADER_ONLY
 #define TOML_HEADER_ONLY 1
 #undef TOML_SHARED_LIB
-#define TOML_EXCEPTIONS 0
+#define TOML_EXCEPTIONS 1
+#define TOML_ASSERT(condition) ((condition) ? void() : throw std::logic_error("it is malformed"))
+#define TOML_ASSERT_ASSUME(condition) TOML_ASSERT(condition)
 #include <toml++/toml.h>
 
 #include "base/text.h"
@@ -105,6 +108,16 @@ Result<std::string> toml_text(const toml::node& node, std::string_view key, std:
   if (const auto* number = node.as_floating_point()) return fmt::format("{}", number->get());
   if (const auto* flag = node.as_boolean()) return std::string(flag->get() ? "true" : "false");
   return fail(ErrorCode::kInvalidArgument, fmt::format("{}: {} must be a string, a number or true/false", place, key));
+}
+
+Result<toml::table> parse_toml(const std::string& text, const std::string& file) {
+  try {
+    return toml::parse(std::string_view(text), std::string_view(file));
+  } catch (const toml::parse_error& error) {
+    return fail(ErrorCode::kInvalidArgument, fmt::format("{}:{}: {}", file, error.source().begin.line, error.description()));
+  } catch (const std::exception& error) {
+    return fail(ErrorCode::kInvalidArgument, fmt::format("{}: {}", file, error.what()));
+  }
 }
 
 Result<std::map<std::string, FileValue>> read_toml(const ConfigInputs& inputs, FileSystem& files) {

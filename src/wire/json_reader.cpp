@@ -21,6 +21,8 @@ Result<Json> parse_json(std::string_view text, std::size_t max_bytes, std::strin
     return json;
   } catch (const Json::parse_error& error) {
     return fail(ErrorCode::kDataCorrupt, fmt::format("{} is no JSON from byte {}", what, error.byte));
+  } catch (const Json::exception&) {
+    return fail(ErrorCode::kDataCorrupt, fmt::format("{} holds a number that is out of range", what));
   }
 }
 

@@ -29,6 +29,10 @@ TEST(ImportLine, AMessageMayHaveItsReply) {
   EXPECT_EQ(*line->reply, (Utterance{Role::kAssistant, "", "At nine."}));
 }
 
+TEST(ImportLine, ANumberOutOfRangeIsAFaultAndNoException) {
+  EXPECT_EQ(parse_import_line("66666e333333").error().code, ErrorCode::kInvalidArgument);
+}
+
 TEST(ImportLine, EveryFaultNamesItsField) {
   EXPECT_EQ(fault(R"({"text":"x"})"), "line.session: is missing");
   EXPECT_EQ(fault(R"({"session":"s","text":" "})"), "line.text: is empty");
