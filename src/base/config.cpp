@@ -14,7 +14,10 @@
 #define TOML_EXCEPTIONS 1
 #define TOML_ASSERT(condition) ((condition) ? void() : throw std::logic_error("it is malformed"))
 #define TOML_ASSERT_ASSUME(condition) TOML_ASSERT(condition)
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wterminate"  // in its noexcept functions an assertion still ends the program
 #include <toml++/toml.h>
+#pragma GCC diagnostic pop
 
 #include "base/text.h"
 
