@@ -129,11 +129,8 @@ Result<std::map<std::string, FileValue>> read_toml(const ConfigInputs& inputs, F
   auto text = files.read_file(inputs.file, kMaxConfigBytes);
   if (!text && text.error().code == ErrorCode::kNotFound && !inputs.file_required) return values;
   if (!text) return fail(std::move(text).error());
-  const toml::parse_result parsed = toml::parse(std::string_view(*text), std::string_view(inputs.file));
-  if (!parsed)
-    return fail(ErrorCode::kInvalidArgument, fmt::format("{}:{}: {}", inputs.file, parsed.error().source().begin.line,
-                                                         parsed.error().description()));
-  for (const auto& [section, node] : parsed.table()) {
+  PANDORA_TRY(parsed, parse_toml(*text, inputs.file));
+  for (const auto& [section, node] : parsed) {
     const auto place = [&](const toml::node& at) { return fmt::format("{}:{}", inputs.file, at.source().begin.line); };
     const auto* table = node.as_table();
     if (!table) return unknown_key(section.str(), place(node));
