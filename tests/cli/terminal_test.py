@@ -16,6 +16,7 @@ class Chat:
         self.case, self.seen = case, b""
         self.pid, self.fd = pty.fork()
         if self.pid == 0:
+            signal.signal(signal.SIGINT, signal.SIG_DFL)  # a runner in the background ignores it, and so would its children
             os.execve(PROGRAM, [PROGRAM, "chat"], {**case.environment, "TERM": "dumb", "NO_COLOR": "1"})
         case.addCleanup(os.close, self.fd)
 
