@@ -17,7 +17,7 @@ struct Uuid {
   std::array<std::uint8_t, 16> bytes{};
   auto operator<=>(const Uuid&) const = default;
   bool is_nil() const { return *this == Uuid{}; }
-  std::string to_string() const;  // 36 characters, lower case, hyphenated
+  std::string to_string() const;                     // 36 characters, lower case, hyphenated
   static Result<Uuid> parse(std::string_view text);  // hyphenated or 32 hex digits, either case
 };
 
@@ -61,8 +61,12 @@ class Name {
   explicit Name(std::string text) : text_(std::move(text)) {}
   std::string text_;
 };
-struct SessionTag { static constexpr std::string_view kWhat = "session"; };
-struct UserTag { static constexpr std::string_view kWhat = "user"; };
+struct SessionTag {
+  static constexpr std::string_view kWhat = "session";
+};
+struct UserTag {
+  static constexpr std::string_view kWhat = "user";
+};
 using SessionId = Name<SessionTag>;  // a conversation
 using UserId = Name<UserTag>;        // who owns sessions and memories
 

@@ -34,8 +34,8 @@ class MemoryStore {
 };
 
 struct ResearchQuery {
-  std::optional<std::string> topic;    // equal after collapsing space and case
-  std::optional<Timestamp> valid_at;   // leaves out what has expired
+  std::optional<std::string> topic;   // equal after collapsing space and case
+  std::optional<Timestamp> valid_at;  // leaves out what has expired
   std::optional<Uuid> after;
   std::size_t limit = 200;
 };

@@ -1,8 +1,8 @@
 // The outbox: what must follow from a committed row. Written in the same transaction as the row.
 //
-// An entry says "bring X up to date", never a delta, so doing it twice is doing it once. One entry a (kind, key): asking
-// again raises its version and makes it due at once. A claim is a lease; when it runs out another owner may claim.
-// `ack` removes the entry only if its version is still the claimed one. Thread-safe; durable like TurnStore.
+// An entry says "bring X up to date", never a delta, so doing it twice is doing it once. One entry a (kind, key):
+// asking again raises its version and makes it due at once. A claim is a lease; when it runs out another owner may
+// claim. `ack` removes the entry only if its version is still the claimed one. Thread-safe; durable like TurnStore.
 #pragma once
 #include <cstdint>
 #include <span>
@@ -18,11 +18,11 @@ namespace pandora {
 enum class OutboxKind {
   kTurnDirectory,  // key: turn uid
   kTurnPoint,
-  kMemoryFile,     // key: memory id
+  kMemoryFile,  // key: memory id
   kMemoryPoint,
-  kResearchFile,   // key: research id
+  kResearchFile,  // key: research id
   kResearchPoint,
-  kSourceFile,     // key: domain
+  kSourceFile,  // key: domain
 };
 std::string_view to_string(OutboxKind kind);
 Result<OutboxKind> parse_outbox_kind(std::string_view text);
@@ -36,7 +36,7 @@ struct OutboxEntry {
   std::int64_t id = 0;
   OutboxItem item;
   std::int64_t version = 0;
-  int attempts = 0;         // claims so far, this one included
+  int attempts = 0;  // claims so far, this one included
   std::string last_error;
 };
 inline constexpr std::size_t kMaxClaim = 256;

@@ -1,8 +1,8 @@
 // Rows of turns: the index of what was said.
 //
-// Thread-safe, synchronous; a call that returned success is durable (SQLite WAL with FULL, PostgreSQL commit). Every call
-// carries who asks: with Access::kOwn another user's turn does not exist (kNotFound, or left out of a list); writes of
-// another user's turn are kPermissionDenied. Errors besides: kDeadlineExceeded, kUnavailable, kStorageFull,
+// Thread-safe, synchronous; a call that returned success is durable (SQLite WAL with FULL, PostgreSQL commit). Every
+// call carries who asks: with Access::kOwn another user's turn does not exist (kNotFound, or left out of a list);
+// writes of another user's turn are kPermissionDenied. Errors besides: kDeadlineExceeded, kUnavailable, kStorageFull,
 // kDataCorrupt, kIncompatible. Order inside a session is the order of turn numbers.
 #pragma once
 #include <cstdint>
@@ -18,12 +18,12 @@
 namespace pandora {
 
 struct TurnQuery {
-  std::optional<SessionId> session;    // none: all of the user's
-  std::optional<TurnNumber> before;    // only smaller numbers: the next page
+  std::optional<SessionId> session;       // none: all of the user's
+  std::optional<TurnNumber> before;       // only smaller numbers: the next page
   std::optional<Timestamp> since, until;  // created_at in [since, until)
   bool include_rejected = true;
   bool include_archived = true;
-  std::size_t limit = 50;              // at most kMaxPage
+  std::size_t limit = 50;  // at most kMaxPage
 };
 inline constexpr std::size_t kMaxPage = 1000;
 
@@ -44,7 +44,7 @@ struct TurnChange {  // what is set is changed
 // What `remove` took away, so that files, points and caches can follow; and what forgetting reports.
 struct RemovedTurn {
   Turn turn;
-  std::vector<Uuid> memories;    // that came from it
+  std::vector<Uuid> memories;  // that came from it
   std::vector<Uuid> research;
   std::int64_t observations = 0;
   std::vector<Uuid> neighbours;  // turns whose windows held its words; their points are in the outbox now
@@ -64,14 +64,15 @@ class TurnStore {
   // The next number, never given twice, also not after a crash; unused ones leave gaps.
   virtual Result<TurnNumber> reserve_number(const Principal& who, const Deadline& deadline) = 0;
 
-  // Numbers up to this one are taken and never given out: what an installation whose rows are gone learns from its files.
+  // Numbers up to this one are taken and never given out: what an installation whose rows are gone learns from its
+  // files.
   virtual Status reserve_through(TurnNumber number, const Principal& who, const Deadline& deadline) = 0;
 
   // One transaction: the turn's row, its memories, research, fetch attempts (and so the sources' counts), observations,
   // and outbox entries for its directory, its point, the points of up to kWindow turns either side in its session, and
-  // the files and points of its memories, research and sources. Idempotent by uid: a second call changes nothing but the
-  // outbox (its entries are there again) and returns the number given first. A number of 0 is reserved here; one that is
-  // given is kept (kConflict when another uid has it). A row that reconcile brings back has its number.
+  // the files and points of its memories, research and sources. Idempotent by uid: a second call changes nothing but
+  // the outbox (its entries are there again) and returns the number given first. A number of 0 is reserved here; one
+  // that is given is kept (kConflict when another uid has it). A row that reconcile brings back has its number.
   virtual Result<TurnNumber> commit_turn(const TurnRecord& record, const Principal& who, const Deadline& deadline) = 0;
 
   virtual Result<Turn> find(TurnNumber number, const Principal& who, const Deadline& deadline) = 0;
@@ -99,8 +100,8 @@ class TurnStore {
   // The row and outbox entries for its directory and point, in one transaction.
   virtual Result<Turn> change(TurnNumber number, const TurnChange& change, const Principal& who,
                               const Deadline& deadline) = 0;
-  // Replaces what the row says of turn.uid (number, session and user must be the same: kConflict), with outbox entries for its
-  // directory and point: a redaction, or a row made equal to its file. kNotFound when there is none.
+  // Replaces what the row says of turn.uid (number, session and user must be the same: kConflict), with outbox entries
+  // for its directory and point: a redaction, or a row made equal to its file. kNotFound when there is none.
   virtual Status rewrite(const Turn& turn, const Principal& who, const Deadline& deadline) = 0;
   // Removes the row and all that hangs on it, overwriting the bytes it took; neighbours' points go to the outbox.
   virtual Result<RemovedTurn> remove(TurnNumber number, const Principal& who, const Deadline& deadline) = 0;

@@ -10,29 +10,42 @@ namespace {
 
 ErrorCode code_of(int code) {
   switch (code & 0xFF) {
-    case SQLITE_FULL: return ErrorCode::kStorageFull;
+    case SQLITE_FULL:
+      return ErrorCode::kStorageFull;
     case SQLITE_CORRUPT:
-    case SQLITE_NOTADB: return ErrorCode::kDataCorrupt;
+    case SQLITE_NOTADB:
+      return ErrorCode::kDataCorrupt;
     case SQLITE_READONLY:
     case SQLITE_PERM:
-    case SQLITE_AUTH: return ErrorCode::kPermissionDenied;
-    case SQLITE_CANTOPEN: return ErrorCode::kPermissionDenied;
+    case SQLITE_AUTH:
+      return ErrorCode::kPermissionDenied;
+    case SQLITE_CANTOPEN:
+      return ErrorCode::kPermissionDenied;
     case SQLITE_BUSY:
     case SQLITE_LOCKED:
-    case SQLITE_IOERR: return ErrorCode::kUnavailable;
-    case SQLITE_INTERRUPT: return ErrorCode::kDeadlineExceeded;
-    case SQLITE_CONSTRAINT: return ErrorCode::kConflict;
-    case SQLITE_TOOBIG: return ErrorCode::kTooLarge;
-    default: return ErrorCode::kInternal;
+    case SQLITE_IOERR:
+      return ErrorCode::kUnavailable;
+    case SQLITE_INTERRUPT:
+      return ErrorCode::kDeadlineExceeded;
+    case SQLITE_CONSTRAINT:
+      return ErrorCode::kConflict;
+    case SQLITE_TOOBIG:
+      return ErrorCode::kTooLarge;
+    default:
+      return ErrorCode::kInternal;
   }
 }
 
 std::string_view remedy_of(ErrorCode code) {
   switch (code) {
-    case ErrorCode::kStorageFull: return "free some space on that file system; nothing acknowledged is lost";
-    case ErrorCode::kDataCorrupt: return "move the file aside and run `pandora reconcile --apply`: journal and documents hold everything";
-    case ErrorCode::kPermissionDenied: return "give this user read and write access to the file and its folder";
-    default: return "";
+    case ErrorCode::kStorageFull:
+      return "free some space on that file system; nothing acknowledged is lost";
+    case ErrorCode::kDataCorrupt:
+      return "move the file aside and run `pandora reconcile --apply`: journal and documents hold everything";
+    case ErrorCode::kPermissionDenied:
+      return "give this user read and write access to the file and its folder";
+    default:
+      return "";
   }
 }
 
@@ -55,13 +68,15 @@ Statement::~Statement() {
 void Statement::bind_one(std::int64_t value) { sqlite3_bind_int64(statement_, ++bound_, value); }
 void Statement::bind_one(double value) { sqlite3_bind_double(statement_, ++bound_, value); }
 void Statement::bind_one(std::string_view value) {
-  sqlite3_bind_text64(statement_, ++bound_, value.empty() ? "" : value.data(), value.size(), SQLITE_TRANSIENT, SQLITE_UTF8);
+  sqlite3_bind_text64(statement_, ++bound_, value.empty() ? "" : value.data(), value.size(), SQLITE_TRANSIENT,
+                      SQLITE_UTF8);
 }
 void Statement::bind_one(const Uuid& value) {
   sqlite3_bind_blob(statement_, ++bound_, value.bytes.data(), static_cast<int>(value.bytes.size()), SQLITE_TRANSIENT);
 }
 void Statement::bind_one(const Blob& value) {
-  sqlite3_bind_blob64(statement_, ++bound_, value.bytes.empty() ? "" : value.bytes.data(), value.bytes.size(), SQLITE_TRANSIENT);
+  sqlite3_bind_blob64(statement_, ++bound_, value.bytes.empty() ? "" : value.bytes.data(), value.bytes.size(),
+                      SQLITE_TRANSIENT);
 }
 void Statement::bind_null() { sqlite3_bind_null(statement_, ++bound_); }
 
@@ -83,17 +98,20 @@ std::int64_t Statement::integer(int column) const { return sqlite3_column_int64(
 double Statement::number(int column) const { return sqlite3_column_double(statement_, column); }
 std::string_view Statement::text(int column) const {
   const auto* bytes = reinterpret_cast<const char*>(sqlite3_column_text(statement_, column));
-  return bytes ? std::string_view(bytes, static_cast<std::size_t>(sqlite3_column_bytes(statement_, column))) : std::string_view();
+  return bytes ? std::string_view(bytes, static_cast<std::size_t>(sqlite3_column_bytes(statement_, column)))
+               : std::string_view();
 }
 std::string_view Statement::blob(int column) const {
   const auto* bytes = static_cast<const char*>(sqlite3_column_blob(statement_, column));
-  return bytes ? std::string_view(bytes, static_cast<std::size_t>(sqlite3_column_bytes(statement_, column))) : std::string_view();
+  return bytes ? std::string_view(bytes, static_cast<std::size_t>(sqlite3_column_bytes(statement_, column)))
+               : std::string_view();
 }
 bool Statement::is_null(int column) const { return sqlite3_column_type(statement_, column) == SQLITE_NULL; }
 Result<Uuid> Statement::uuid(int column) const {
   const std::string_view bytes = blob(column);
   Uuid id;
-  if (bytes.size() != id.bytes.size()) return fail(ErrorCode::kDataCorrupt, connection_->path() + " holds an id that is none");
+  if (bytes.size() != id.bytes.size())
+    return fail(ErrorCode::kDataCorrupt, connection_->path() + " holds an id that is none");
   std::copy(bytes.begin(), bytes.end(), id.bytes.begin());
   return id;
 }
@@ -104,10 +122,12 @@ Result<std::unique_ptr<Connection>> Connection::open(const std::string& path, co
   const int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
   const int code = sqlite3_open_v2(path.c_str(), &handle, flags, vfs.empty() ? nullptr : vfs.c_str());
   std::unique_ptr<Connection> connection(new Connection(handle, path));
-  if (code != SQLITE_OK) return fail(sqlite_error(code, handle ? sqlite3_errmsg(handle) : sqlite3_errstr(code), "open", path));
+  if (code != SQLITE_OK)
+    return fail(sqlite_error(code, handle ? sqlite3_errmsg(handle) : sqlite3_errstr(code), "open", path));
   sqlite3_busy_timeout(handle, kBusyMillis);
   if (sqlite3_db_readonly(handle, "main") == 1)
-    return fail(ErrorCode::kPermissionDenied, path + " is read-only", std::string(remedy_of(ErrorCode::kPermissionDenied)));
+    return fail(ErrorCode::kPermissionDenied, path + " is read-only",
+                std::string(remedy_of(ErrorCode::kPermissionDenied)));
   PANDORA_CHECK(connection->script(
       "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA secure_delete = ON;"
       "PRAGMA cell_size_check = ON; PRAGMA wal_autocheckpoint = 2000;"));
@@ -126,7 +146,8 @@ Result<Statement> Connection::prepare(std::string_view sql) {
     return Statement(*this, statement);
   }
   sqlite3_stmt* statement = nullptr;
-  const int code = sqlite3_prepare_v3(handle_, sql.data(), static_cast<int>(sql.size()), SQLITE_PREPARE_PERSISTENT, &statement, nullptr);
+  const int code = sqlite3_prepare_v3(handle_, sql.data(), static_cast<int>(sql.size()), SQLITE_PREPARE_PERSISTENT,
+                                      &statement, nullptr);
   if (code != SQLITE_OK) return fail(error("prepare a statement for"));
   return Statement(*this, statement);
 }
@@ -135,8 +156,10 @@ void Connection::give_back(sqlite3_stmt* statement) {
   constexpr std::size_t kMaxIdle = 64;
   sqlite3_reset(statement);
   sqlite3_clear_bindings(statement);
-  if (idle_.size() >= kMaxIdle) sqlite3_finalize(statement);
-  else idle_.emplace(sqlite3_sql(statement), statement);
+  if (idle_.size() >= kMaxIdle)
+    sqlite3_finalize(statement);
+  else
+    idle_.emplace(sqlite3_sql(statement), statement);
 }
 
 Status Connection::script(const std::string& sql) {

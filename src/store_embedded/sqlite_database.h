@@ -1,8 +1,8 @@
 // A SQLite file with one writer thread and a few readers.
 //
 // Writes are jobs. The writer takes what waits, runs each in a savepoint of its own inside one transaction, and commits
-// once: one sync for all of them (docs/adr/0003). A job that fails is rolled back alone. `write` returns after the commit:
-// what succeeded is on disk. Reads run on the caller's thread on a snapshot. Thread-safe.
+// once: one sync for all of them (docs/adr/0003). A job that fails is rolled back alone. `write` returns after the
+// commit: what succeeded is on disk. Reads run on the caller's thread on a snapshot. Thread-safe.
 #pragma once
 #include <condition_variable>
 #include <deque>

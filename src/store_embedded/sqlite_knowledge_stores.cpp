@@ -52,7 +52,9 @@ template <class T>
 Result<T> find_visible(Connection& connection, const Uuid& id, const Principal& who) {
   PANDORA_TRY(row, connection.query(Documents<T>::kSelect, id));
   PANDORA_TRY(found, row.next());
-  const auto none = [&] { return fail(ErrorCode::kNotFound, fmt::format("there is no {} {}", Documents<T>::kWhat, id.to_string())); };
+  const auto none = [&] {
+    return fail(ErrorCode::kNotFound, fmt::format("there is no {} {}", Documents<T>::kWhat, id.to_string()));
+  };
   if (!found) return none();
   PANDORA_TRY(value, read_document<T>(row));
   if (value.scope != Scope::kGlobal && !who.may_see(value.user)) return none();
@@ -69,14 +71,17 @@ template <class T>
 Status check_same_owner(Connection& connection, const T& value) {
   const auto existing = find_visible<T>(connection, value.id, Principal::system());
   if (existing && existing->user != value.user)
-    return fail(ErrorCode::kPermissionDenied, fmt::format("{} {} belongs to another user", Documents<T>::kWhat, value.id.to_string()));
+    return fail(ErrorCode::kPermissionDenied,
+                fmt::format("{} {} belongs to another user", Documents<T>::kWhat, value.id.to_string()));
   return {};
 }
 
 constexpr std::string_view kSourceColumns =
     "SELECT domain, success_count, failure_count, last_success, last_failure, manual_override, worked, failed,"
-    " (SELECT count(*) FROM source_attempts a WHERE a.domain = sources.domain AND success = 1 AND at > ?1 AND at <= ?2),"
-    " (SELECT count(*) FROM source_attempts a WHERE a.domain = sources.domain AND success = 0 AND at > ?1 AND at <= ?2) FROM sources ";
+    " (SELECT count(*) FROM source_attempts a WHERE a.domain = sources.domain AND success = 1 AND at > ?1 AND at <= "
+    "?2),"
+    " (SELECT count(*) FROM source_attempts a WHERE a.domain = sources.domain AND success = 0 AND at > ?1 AND at <= "
+    "?2) FROM sources ";
 
 std::vector<std::string> string_list(std::string_view json) {
   std::vector<std::string> values;
@@ -110,10 +115,12 @@ Result<Source> find_source(Connection& connection, const std::string& domain, Ti
 
 }  // namespace
 
-Status SqliteMemoryStore::put(const Memory& memory, std::span<const Uuid> supersedes, const Principal& who, const Deadline& deadline) {
+Status SqliteMemoryStore::put(const Memory& memory, std::span<const Uuid> supersedes, const Principal& who,
+                              const Deadline& deadline) {
   PANDORA_CHECK(check_owner(memory.user, who));
   if (memory.content.size() > kMaxMemoryBytes)
-    return fail(ErrorCode::kTooLarge, fmt::format("a memory of {} bytes, at most {} are kept", memory.content.size(), kMaxMemoryBytes));
+    return fail(ErrorCode::kTooLarge,
+                fmt::format("a memory of {} bytes, at most {} are kept", memory.content.size(), kMaxMemoryBytes));
   return database_.write(
       [&](Connection& connection) -> Status {
         PANDORA_CHECK(check_same_owner(connection, memory));
@@ -132,15 +139,20 @@ Result<Memory> SqliteMemoryStore::find(const Uuid& id, const Principal& who, con
   return database_.read([&](Connection& connection) { return find_visible<Memory>(connection, id, who); }, deadline);
 }
 
-Result<std::vector<Memory>> SqliteMemoryStore::list(const MemoryQuery& query, const Principal& who, const Deadline& deadline) {
+Result<std::vector<Memory>> SqliteMemoryStore::list(const MemoryQuery& query, const Principal& who,
+                                                    const Deadline& deadline) {
   return database_.read(
       [&](Connection& connection) -> Result<std::vector<Memory>> {
-        PANDORA_TRY(rows, connection.query("SELECT document FROM memories WHERE (?1 = 1 OR user_id = ?2 OR scope = 'global') AND memory_id > ?3"
-                                           " AND (?4 = '' OR kind = ?4) AND (?5 = 1 OR superseded_by IS NULL)"
-                                           " AND (?6 IS NULL OR expires_at IS NULL OR expires_at > ?6) ORDER BY memory_id LIMIT ?7",
-                                           sees_all(who), who.user.str(), query.after.value_or(Uuid()),
-                                           query.kind ? to_string(*query.kind) : std::string_view(), query.include_superseded,
-                                           query.valid_at ? std::optional<std::string>(to_iso8601(*query.valid_at)) : std::nullopt, std::min(query.limit, kMaxPage)));
+        PANDORA_TRY(
+            rows,
+            connection.query(
+                "SELECT document FROM memories WHERE (?1 = 1 OR user_id = ?2 OR scope = 'global') AND memory_id > ?3"
+                " AND (?4 = '' OR kind = ?4) AND (?5 = 1 OR superseded_by IS NULL)"
+                " AND (?6 IS NULL OR expires_at IS NULL OR expires_at > ?6) ORDER BY memory_id LIMIT ?7",
+                sees_all(who), who.user.str(), query.after.value_or(Uuid()),
+                query.kind ? to_string(*query.kind) : std::string_view(), query.include_superseded,
+                query.valid_at ? std::optional<std::string>(to_iso8601(*query.valid_at)) : std::nullopt,
+                std::min(query.limit, kMaxPage)));
         return read_documents<Memory>(rows);
       },
       deadline);
@@ -160,7 +172,8 @@ Result<Memory> SqliteMemoryStore::remove(const Uuid& id, const Principal& who, c
 Status SqliteResearchStore::put(const Research& research, const Principal& who, const Deadline& deadline) {
   PANDORA_CHECK(check_owner(research.user, who));
   if (research.findings.size() > kMaxFindings)
-    return fail(ErrorCode::kTooLarge, fmt::format("{} findings, at most {} are kept", research.findings.size(), kMaxFindings));
+    return fail(ErrorCode::kTooLarge,
+                fmt::format("{} findings, at most {} are kept", research.findings.size(), kMaxFindings));
   return database_.write(
       [&](Connection& connection) -> Status {
         PANDORA_CHECK(check_same_owner(connection, research));
@@ -173,14 +186,19 @@ Result<Research> SqliteResearchStore::find(const Uuid& id, const Principal& who,
   return database_.read([&](Connection& connection) { return find_visible<Research>(connection, id, who); }, deadline);
 }
 
-Result<std::vector<Research>> SqliteResearchStore::list(const ResearchQuery& query, const Principal& who, const Deadline& deadline) {
+Result<std::vector<Research>> SqliteResearchStore::list(const ResearchQuery& query, const Principal& who,
+                                                        const Deadline& deadline) {
   return database_.read(
       [&](Connection& connection) -> Result<std::vector<Research>> {
-        PANDORA_TRY(rows, connection.query("SELECT document FROM research WHERE (?1 = 1 OR user_id = ?2 OR scope = 'global') AND research_id > ?3"
-                                           " AND (?4 IS NULL OR topic_key = ?4) AND (?5 IS NULL OR expires_at > ?5) ORDER BY research_id LIMIT ?6",
-                                           sees_all(who), who.user.str(), query.after.value_or(Uuid()),
-                                           query.topic ? std::optional<std::string>(sqlite_rows::topic_key(*query.topic)) : std::nullopt,
-                                           query.valid_at ? std::optional<std::string>(to_iso8601(*query.valid_at)) : std::nullopt, std::min(query.limit, kMaxPage)));
+        PANDORA_TRY(
+            rows,
+            connection.query(
+                "SELECT document FROM research WHERE (?1 = 1 OR user_id = ?2 OR scope = 'global') AND research_id > ?3"
+                " AND (?4 IS NULL OR topic_key = ?4) AND (?5 IS NULL OR expires_at > ?5) ORDER BY research_id LIMIT ?6",
+                sees_all(who), who.user.str(), query.after.value_or(Uuid()),
+                query.topic ? std::optional<std::string>(sqlite_rows::topic_key(*query.topic)) : std::nullopt,
+                query.valid_at ? std::optional<std::string>(to_iso8601(*query.valid_at)) : std::nullopt,
+                std::min(query.limit, kMaxPage)));
         return read_documents<Research>(rows);
       },
       deadline);
@@ -198,7 +216,8 @@ Result<Research> SqliteResearchStore::remove(const Uuid& id, const Principal& wh
 }
 
 Status SqliteSourceStore::record(const FetchAttempt& attempt, const Deadline& deadline) {
-  return database_.write([&](Connection& connection) { return sqlite_rows::record_fetch(connection, attempt, clock_.now()); }, deadline);
+  return database_.write(
+      [&](Connection& connection) { return sqlite_rows::record_fetch(connection, attempt, clock_.now()); }, deadline);
 }
 
 Result<Source> SqliteSourceStore::find(const std::string& domain, Timestamp now, const Deadline& deadline) {
@@ -220,11 +239,14 @@ Result<std::vector<Source>> SqliteSourceStore::list(Timestamp now, const Deadlin
       deadline);
 }
 
-Result<Source> SqliteSourceStore::set_override(const std::string& domain, SourceOverride value, Timestamp now, const Deadline& deadline) {
+Result<Source> SqliteSourceStore::set_override(const std::string& domain, SourceOverride value, Timestamp now,
+                                               const Deadline& deadline) {
   return database_.write_for(
       [&](Connection& connection) -> Result<Source> {
-        PANDORA_CHECK(connection.run("INSERT INTO sources (domain, manual_override) VALUES (?, ?)"
-                                     " ON CONFLICT DO UPDATE SET manual_override = excluded.manual_override", domain, to_string(value)));
+        PANDORA_CHECK(
+            connection.run("INSERT INTO sources (domain, manual_override) VALUES (?, ?)"
+                           " ON CONFLICT DO UPDATE SET manual_override = excluded.manual_override",
+                           domain, to_string(value)));
         PANDORA_CHECK(sqlite_rows::enqueue(connection, OutboxKind::kSourceFile, domain, clock_.now()));
         return find_source(connection, domain, now);
       },
@@ -234,12 +256,15 @@ Result<Source> SqliteSourceStore::set_override(const std::string& domain, Source
 Status SqliteSourceStore::restore(const Source& source, const Deadline& deadline) {
   return database_.write(
       [&](Connection& connection) -> Status {
-        PANDORA_CHECK(connection.run("INSERT INTO sources (domain, success_count, failure_count, last_success, last_failure, manual_override,"
-                                     " worked, failed) VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET success_count = excluded.success_count,"
-                                     " failure_count = excluded.failure_count, last_success = excluded.last_success, last_failure = excluded.last_failure,"
-                                     " manual_override = excluded.manual_override, worked = excluded.worked, failed = excluded.failed",
-                                     source.domain, source.successes, source.failures, source.last_success, source.last_failure,
-                                     to_string(source.manual), dump_json(source.worked), dump_json(source.failed)));
+        PANDORA_CHECK(connection.run(
+            "INSERT INTO sources (domain, success_count, failure_count, last_success, last_failure, manual_override,"
+            " worked, failed) VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET success_count = "
+            "excluded.success_count,"
+            " failure_count = excluded.failure_count, last_success = excluded.last_success, last_failure = "
+            "excluded.last_failure,"
+            " manual_override = excluded.manual_override, worked = excluded.worked, failed = excluded.failed",
+            source.domain, source.successes, source.failures, source.last_success, source.last_failure,
+            to_string(source.manual), dump_json(source.worked), dump_json(source.failed)));
         return sqlite_rows::enqueue(connection, OutboxKind::kSourceFile, source.domain, clock_.now());
       },
       deadline);

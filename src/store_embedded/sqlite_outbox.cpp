@@ -9,28 +9,36 @@ namespace pandora {
 Status SqliteOutbox::enqueue(std::span<const OutboxItem> items, const Deadline& deadline) {
   return database_.write(
       [&](Connection& connection) -> Status {
-        for (const auto& item : items) PANDORA_CHECK(sqlite_rows::enqueue(connection, item.kind, item.key, clock_.now()));
+        for (const auto& item : items)
+          PANDORA_CHECK(sqlite_rows::enqueue(connection, item.kind, item.key, clock_.now()));
         return {};
       },
       deadline);
 }
 
-Result<std::vector<OutboxEntry>> SqliteOutbox::claim(std::string_view owner, Duration lease, std::size_t n, const Deadline& deadline) {
+Result<std::vector<OutboxEntry>> SqliteOutbox::claim(std::string_view owner, Duration lease, std::size_t n,
+                                                     const Deadline& deadline) {
   return database_.write_for(
       [&](Connection& connection) -> Result<std::vector<OutboxEntry>> {
         const Timestamp now = clock_.now();
         std::vector<OutboxEntry> entries;
         // A claim is a new version: who lost his lease cannot ack what somebody else works on now.
         PANDORA_CHECK(connection.run("UPDATE outbox_versions SET last = max(last + 1, ?)", now));
-        PANDORA_TRY(rows, connection.query("UPDATE outbox SET version = (SELECT last FROM outbox_versions), leased_until = ?2, owner = ?3, attempts = attempts + 1 WHERE id IN"
-                                           " (SELECT id FROM outbox WHERE due_at <= ?1 AND leased_until <= ?1 ORDER BY id LIMIT ?4)"
-                                           " RETURNING id, kind, key, version, attempts, last_error",
-                                           now, now + lease, owner, std::min(n, kMaxClaim)));
+        PANDORA_TRY(rows, connection.query(
+                              "UPDATE outbox SET version = (SELECT last FROM outbox_versions), leased_until = ?2, "
+                              "owner = ?3, attempts = attempts + 1 WHERE id IN"
+                              " (SELECT id FROM outbox WHERE due_at <= ?1 AND leased_until <= ?1 ORDER BY id LIMIT ?4)"
+                              " RETURNING id, kind, key, version, attempts, last_error",
+                              now, now + lease, owner, std::min(n, kMaxClaim)));
         for (;;) {
           PANDORA_TRY(more, rows.next());
           if (!more) break;
           PANDORA_TRY(kind, parse_outbox_kind(rows.text(1)));
-          entries.push_back({rows.integer(0), {kind, std::string(rows.text(2))}, rows.integer(3), static_cast<int>(rows.integer(4)), std::string(rows.text(5))});
+          entries.push_back({rows.integer(0),
+                             {kind, std::string(rows.text(2))},
+                             rows.integer(3),
+                             static_cast<int>(rows.integer(4)),
+                             std::string(rows.text(5))});
         }
         std::ranges::sort(entries, {}, &OutboxEntry::id);
         return entries;
@@ -40,7 +48,10 @@ Result<std::vector<OutboxEntry>> SqliteOutbox::claim(std::string_view owner, Dur
 
 Status SqliteOutbox::release(std::string_view owner, const Deadline& deadline) {
   return database_.write(
-      [&](Connection& connection) { return connection.run("UPDATE outbox SET leased_until = 0, owner = '' WHERE owner = ?", owner); }, deadline);
+      [&](Connection& connection) {
+        return connection.run("UPDATE outbox SET leased_until = 0, owner = '' WHERE owner = ?", owner);
+      },
+      deadline);
 }
 
 Result<bool> SqliteOutbox::ack(std::int64_t id, std::int64_t version, const Deadline& deadline) {
@@ -68,8 +79,9 @@ Result<std::size_t> SqliteOutbox::ack_all(std::span<const OutboxEntry> entries, 
 Status SqliteOutbox::retry(std::int64_t id, Duration delay, std::string_view error, const Deadline& deadline) {
   return database_.write(
       [&](Connection& connection) {
-        return connection.run("UPDATE outbox SET due_at = ?2, leased_until = 0, owner = '', last_error = ?3 WHERE id = ?1", id,
-                              clock_.now() + delay, error);
+        return connection.run(
+            "UPDATE outbox SET due_at = ?2, leased_until = 0, owner = '', last_error = ?3 WHERE id = ?1", id,
+            clock_.now() + delay, error);
       },
       deadline);
 }

@@ -9,7 +9,8 @@ class SqliteOutbox final : public Outbox {
  public:
   SqliteOutbox(SqliteDatabase& database, const Clock& clock) : database_(database), clock_(clock) {}
   Status enqueue(std::span<const OutboxItem> items, const Deadline& deadline) override;
-  Result<std::vector<OutboxEntry>> claim(std::string_view owner, Duration lease, std::size_t n, const Deadline& deadline) override;
+  Result<std::vector<OutboxEntry>> claim(std::string_view owner, Duration lease, std::size_t n,
+                                         const Deadline& deadline) override;
   Status release(std::string_view owner, const Deadline& deadline) override;
   Result<bool> ack(std::int64_t id, std::int64_t version, const Deadline& deadline) override;
   Result<std::size_t> ack_all(std::span<const OutboxEntry> entries, const Deadline& deadline) override;

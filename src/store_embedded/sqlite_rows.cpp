@@ -30,16 +30,18 @@ Status enqueue(Connection& connection, OutboxKind kind, std::string_view key, Ti
 }
 
 Status put_memory(Connection& connection, const Memory& memory, Timestamp now) {
-  PANDORA_CHECK(connection.run("INSERT INTO memories (memory_id, document) VALUES (?, ?) ON CONFLICT DO UPDATE SET document = excluded.document",
-                               memory.id, dump_json(to_json(memory))));
+  PANDORA_CHECK(connection.run(
+      "INSERT INTO memories (memory_id, document) VALUES (?, ?) ON CONFLICT DO UPDATE SET document = excluded.document",
+      memory.id, dump_json(to_json(memory))));
   PANDORA_CHECK(enqueue(connection, OutboxKind::kMemoryFile, memory.id.to_string(), now));
   return enqueue(connection, OutboxKind::kMemoryPoint, memory.id.to_string(), now);
 }
 
 Status put_research(Connection& connection, const Research& research, Timestamp now) {
-  PANDORA_CHECK(connection.run("INSERT INTO research (research_id, document, topic_key) VALUES (?, ?, ?)"
-                               " ON CONFLICT DO UPDATE SET document = excluded.document, topic_key = excluded.topic_key",
-                               research.id, dump_json(to_json(research)), topic_key(research.primary_topic)));
+  PANDORA_CHECK(
+      connection.run("INSERT INTO research (research_id, document, topic_key) VALUES (?, ?, ?)"
+                     " ON CONFLICT DO UPDATE SET document = excluded.document, topic_key = excluded.topic_key",
+                     research.id, dump_json(to_json(research)), topic_key(research.primary_topic)));
   PANDORA_CHECK(enqueue(connection, OutboxKind::kResearchFile, research.id.to_string(), now));
   return enqueue(connection, OutboxKind::kResearchPoint, research.id.to_string(), now);
 }
@@ -58,19 +60,25 @@ Status remove_research(Connection& connection, const Uuid& id, Timestamp now) {
 
 Status record_fetch(Connection& connection, const FetchAttempt& attempt, Timestamp now) {
   PANDORA_CHECK(connection.run("INSERT INTO sources (domain) VALUES (?) ON CONFLICT DO NOTHING", attempt.domain));
-  PANDORA_CHECK(connection.run("DELETE FROM source_attempts WHERE domain = ? AND at < ?", attempt.domain, now - kRecent));
+  PANDORA_CHECK(
+      connection.run("DELETE FROM source_attempts WHERE domain = ? AND at < ?", attempt.domain, now - kRecent));
   PANDORA_CHECK(connection.run("INSERT INTO source_attempts VALUES (?, ?, ?)", attempt.domain, attempt.at, attempt.ok));
-  const char* count = attempt.ok ? "UPDATE sources SET success_count = success_count + 1, last_success = max(coalesce(last_success, 0), ?2) WHERE domain = ?1"
-                                 : "UPDATE sources SET failure_count = failure_count + 1, last_failure = max(coalesce(last_failure, 0), ?2) WHERE domain = ?1";
+  const char* count = attempt.ok ? "UPDATE sources SET success_count = success_count + 1, last_success = "
+                                   "max(coalesce(last_success, 0), ?2) WHERE domain = ?1"
+                                 : "UPDATE sources SET failure_count = failure_count + 1, last_failure = "
+                                   "max(coalesce(last_failure, 0), ?2) WHERE domain = ?1";
   PANDORA_CHECK(connection.run(count, attempt.domain, attempt.at));
   if (!attempt.detail.empty()) {
     std::string patterns;
     {
-      PANDORA_TRY(row, connection.query(attempt.ok ? "SELECT worked FROM sources WHERE domain = ?" : "SELECT failed FROM sources WHERE domain = ?", attempt.domain));
+      PANDORA_TRY(row, connection.query(attempt.ok ? "SELECT worked FROM sources WHERE domain = ?"
+                                                   : "SELECT failed FROM sources WHERE domain = ?",
+                                        attempt.domain));
       PANDORA_CHECK(row.next());
       patterns = remember_pattern(row.text(0), attempt.detail);
     }
-    PANDORA_CHECK(connection.run(attempt.ok ? "UPDATE sources SET worked = ?2 WHERE domain = ?1" : "UPDATE sources SET failed = ?2 WHERE domain = ?1",
+    PANDORA_CHECK(connection.run(attempt.ok ? "UPDATE sources SET worked = ?2 WHERE domain = ?1"
+                                            : "UPDATE sources SET failed = ?2 WHERE domain = ?1",
                                  attempt.domain, patterns));
   }
   return enqueue(connection, OutboxKind::kSourceFile, attempt.domain, now);
@@ -78,7 +86,8 @@ Status record_fetch(Connection& connection, const FetchAttempt& attempt, Timesta
 
 Status add_observation(Connection& connection, const Observation& observation, const UserId& user) {
   return connection.run(
-      "INSERT INTO observability (turn_uid, user_id, kind, name, at, micros, tokens_in, tokens_out, ok, detail, confidence)"
+      "INSERT INTO observability (turn_uid, user_id, kind, name, at, micros, tokens_in, tokens_out, ok, detail, "
+      "confidence)"
       " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
       observation.turn_uid, user.str(), to_string(observation.kind), observation.name, observation.at,
       std::max<std::int64_t>(0, observation.micros), observation.tokens_in, observation.tokens_out, observation.ok,

@@ -26,7 +26,8 @@ class SqliteObservationStore final : public ObservationStore {
         deadline);
   }
 
-  Result<std::vector<ObservationRow>> list(const ObservationQuery& query, const Principal& who, const Deadline& deadline) override {
+  Result<std::vector<ObservationRow>> list(const ObservationQuery& query, const Principal& who,
+                                           const Deadline& deadline) override {
     return database_.read([&](Connection& connection) { return read(connection, query, who); }, deadline);
   }
 
@@ -38,21 +39,33 @@ class SqliteObservationStore final : public ObservationStore {
     return UserId::parse(row.text(0));
   }
 
-  static Result<std::vector<ObservationRow>> read(Connection& connection, const ObservationQuery& query, const Principal& who) {
+  static Result<std::vector<ObservationRow>> read(Connection& connection, const ObservationQuery& query,
+                                                  const Principal& who) {
     std::vector<ObservationRow> found;
-    PANDORA_TRY(rows, connection.query("SELECT row, turn_uid, kind, name, at, micros, tokens_in, tokens_out, ok, detail, confidence"
-                                       " FROM observability WHERE row > ?1 AND (?2 = 1 OR user_id = ?3) AND (?4 = '' OR kind = ?4)"
-                                       " AND (?5 IS NULL OR turn_uid = ?5) AND at >= ?6 AND at < ?7 ORDER BY row LIMIT ?8",
-                                       query.after_row, sqlite_rows::sees_all(who), who.user.str(),
-                                       query.kind ? to_string(*query.kind) : std::string_view(), query.turn,
-                                       query.since ? query.since->micros : INT64_MIN, query.until ? query.until->micros : INT64_MAX, std::min(query.limit, kMaxPage)));
+    PANDORA_TRY(rows, connection.query(
+                          "SELECT row, turn_uid, kind, name, at, micros, tokens_in, tokens_out, ok, detail, confidence"
+                          " FROM observability WHERE row > ?1 AND (?2 = 1 OR user_id = ?3) AND (?4 = '' OR kind = ?4)"
+                          " AND (?5 IS NULL OR turn_uid = ?5) AND at >= ?6 AND at < ?7 ORDER BY row LIMIT ?8",
+                          query.after_row, sqlite_rows::sees_all(who), who.user.str(),
+                          query.kind ? to_string(*query.kind) : std::string_view(), query.turn,
+                          query.since ? query.since->micros : INT64_MIN, query.until ? query.until->micros : INT64_MAX,
+                          std::min(query.limit, kMaxPage)));
     for (;;) {
       PANDORA_TRY(more, rows.next());
       if (!more) return found;
       PANDORA_TRY(turn, rows.uuid(1));
       PANDORA_TRY(kind, parse_observation_kind(rows.text(2)));
-      ObservationRow row{rows.integer(0), {turn, kind, std::string(rows.text(3)), {rows.integer(4)}, rows.integer(5), rows.integer(6),
-                                           rows.integer(7), rows.integer(8) != 0, std::string(rows.text(9)), std::nullopt}};
+      ObservationRow row{rows.integer(0),
+                         {turn,
+                          kind,
+                          std::string(rows.text(3)),
+                          {rows.integer(4)},
+                          rows.integer(5),
+                          rows.integer(6),
+                          rows.integer(7),
+                          rows.integer(8) != 0,
+                          std::string(rows.text(9)),
+                          std::nullopt}};
       if (!rows.is_null(10)) row.observation.confidence = rows.number(10);
       found.push_back(std::move(row));
     }
@@ -78,7 +91,8 @@ class SqliteInstanceStore final : public InstanceStore {
   Status put(const std::string& name, const std::string& value, const Deadline& deadline) override {
     return database_.write(
         [&](Connection& connection) {
-          return connection.run("INSERT INTO instance VALUES (?, ?) ON CONFLICT DO UPDATE SET value = excluded.value", name, value);
+          return connection.run("INSERT INTO instance VALUES (?, ?) ON CONFLICT DO UPDATE SET value = excluded.value",
+                                name, value);
         },
         deadline);
   }
@@ -90,8 +104,14 @@ class SqliteInstanceStore final : public InstanceStore {
 class SqliteStoresImpl final : public SqliteStores {
  public:
   SqliteStoresImpl(std::unique_ptr<SqliteDatabase> database, const Clock& clock)
-      : database_(std::move(database)), turns_(*database_, clock), memories_(*database_, clock), research_(*database_, clock),
-        sources_(*database_, clock), observations_(*database_), instance_(*database_), outbox_(*database_, clock) {}
+      : database_(std::move(database)),
+        turns_(*database_, clock),
+        memories_(*database_, clock),
+        research_(*database_, clock),
+        sources_(*database_, clock),
+        observations_(*database_),
+        instance_(*database_),
+        outbox_(*database_, clock) {}
   TurnStore& turns() override { return turns_; }
   MemoryStore& memories() override { return memories_; }
   ResearchStore& research() override { return research_; }
@@ -114,7 +134,8 @@ class SqliteStoresImpl final : public SqliteStores {
 
 }  // namespace
 
-Result<std::unique_ptr<SqliteStores>> SqliteStores::open(const std::string& path, const std::string& vfs, const Clock& clock) {
+Result<std::unique_ptr<SqliteStores>> SqliteStores::open(const std::string& path, const std::string& vfs,
+                                                         const Clock& clock) {
   PANDORA_TRY(database, SqliteDatabase::open(path, "sqlite", vfs, clock));
   return std::make_unique<SqliteStoresImpl>(std::move(database), clock);
 }

@@ -31,7 +31,8 @@ Result<std::vector<Turn>> read_turns(Statement& rows) {
 }
 
 tl::unexpected<Error> no_turn(TurnNumber number) {
-  return fail(ErrorCode::kNotFound, fmt::format("there is no turn {}", number.value), "`pandora turns list` shows those that are there");
+  return fail(ErrorCode::kNotFound, fmt::format("there is no turn {}", number.value),
+              "`pandora turns list` shows those that are there");
 }
 
 Result<Turn> find_visible(Connection& connection, TurnNumber number, const Principal& who) {
@@ -55,10 +56,11 @@ Result<TurnNumber> next_number(Connection& connection) {
 Result<std::vector<std::pair<int, Turn>>> around(Connection& connection, const Turn& turn, int radius) {
   std::vector<std::pair<int, Turn>> found;
   for (const bool older : {true, false}) {
-    PANDORA_TRY(rows, connection.query(
-                          older ? "SELECT document FROM turns WHERE user_id = ? AND session_id = ? AND turn_number < ? ORDER BY turn_number DESC LIMIT ?"
-                                : "SELECT document FROM turns WHERE user_id = ? AND session_id = ? AND turn_number > ? ORDER BY turn_number LIMIT ?",
-                          turn.user.str(), turn.session.str(), turn.number.value, radius));
+    PANDORA_TRY(rows, connection.query(older ? "SELECT document FROM turns WHERE user_id = ? AND session_id = ? AND "
+                                               "turn_number < ? ORDER BY turn_number DESC LIMIT ?"
+                                             : "SELECT document FROM turns WHERE user_id = ? AND session_id = ? AND "
+                                               "turn_number > ? ORDER BY turn_number LIMIT ?",
+                                       turn.user.str(), turn.session.str(), turn.number.value, radius));
     PANDORA_TRY(turns, read_turns(rows));
     int distance = 0;
     for (auto& other : turns) found.emplace_back(++distance, std::move(other));
@@ -78,19 +80,21 @@ Result<std::vector<Uuid>> enqueue_neighbours(Connection& connection, const Turn&
 }
 
 Status write_document(Connection& connection, const Turn& turn) {
-  PANDORA_CHECK(connection.run("UPDATE turns SET document = ?2 WHERE turn_number = ?1", turn.number.value, dump_json(to_json(turn))));
+  PANDORA_CHECK(connection.run("UPDATE turns SET document = ?2 WHERE turn_number = ?1", turn.number.value,
+                               dump_json(to_json(turn))));
   return {};
 }
 
 Status write_keywords(Connection& connection, const Turn& turn) {
   for (const auto& keyword : turn.keywords)
-    PANDORA_CHECK(connection.run("INSERT INTO turn_keywords VALUES (?, ?, ?) ON CONFLICT DO NOTHING", turn.user.str(), keyword, turn.number.value));
+    PANDORA_CHECK(connection.run("INSERT INTO turn_keywords VALUES (?, ?, ?) ON CONFLICT DO NOTHING", turn.user.str(),
+                                 keyword, turn.number.value));
   return {};
 }
 
 Status insert_turn(Connection& connection, const Turn& turn) {
-  PANDORA_CHECK(connection.run("INSERT INTO turns (turn_number, turn_uid, document) VALUES (?, ?, ?)", turn.number.value,
-                               turn.uid, dump_json(to_json(turn))));
+  PANDORA_CHECK(connection.run("INSERT INTO turns (turn_number, turn_uid, document) VALUES (?, ?, ?)",
+                               turn.number.value, turn.uid, dump_json(to_json(turn))));
   return write_keywords(connection, turn);
 }
 
@@ -107,7 +111,8 @@ Status enqueue_record(Connection& connection, const TurnRecord& record, const Tu
     PANDORA_CHECK(enqueue(connection, OutboxKind::kResearchFile, research.id.to_string(), now));
     PANDORA_CHECK(enqueue(connection, OutboxKind::kResearchPoint, research.id.to_string(), now));
   }
-  for (const auto& fetch : record.fetches) PANDORA_CHECK(enqueue(connection, OutboxKind::kSourceFile, fetch.domain, now));
+  for (const auto& fetch : record.fetches)
+    PANDORA_CHECK(enqueue(connection, OutboxKind::kSourceFile, fetch.domain, now));
   return {};
 }
 
@@ -164,23 +169,29 @@ Result<TurnNumber> SqliteTurnStore::reserve_number(const Principal&, const Deadl
 
 Status SqliteTurnStore::reserve_through(TurnNumber number, const Principal&, const Deadline& deadline) {
   return database_.write(
-      [&](Connection& connection) { return connection.run("UPDATE turn_numbers SET last = max(last, ?)", number.value); }, deadline);
+      [&](Connection& connection) {
+        return connection.run("UPDATE turn_numbers SET last = max(last, ?)", number.value);
+      },
+      deadline);
 }
 
-Result<TurnNumber> SqliteTurnStore::commit_turn(const TurnRecord& record, const Principal& who, const Deadline& deadline) {
+Result<TurnNumber> SqliteTurnStore::commit_turn(const TurnRecord& record, const Principal& who,
+                                                const Deadline& deadline) {
   if (!who.may_see(record.turn.user))
     return fail(ErrorCode::kPermissionDenied, fmt::format("this turn belongs to {}", record.turn.user.str()));
   const auto of_another = [&](const auto& value) { return value.user != record.turn.user; };
   if (std::ranges::any_of(record.memories, of_another) || std::ranges::any_of(record.research, of_another))
     return fail(ErrorCode::kPermissionDenied, "a turn cannot carry memories or research of another user");
-  return database_.write_for([&](Connection& connection) { return commit(connection, record, clock_.now()); }, deadline);
+  return database_.write_for([&](Connection& connection) { return commit(connection, record, clock_.now()); },
+                             deadline);
 }
 
 Result<Turn> SqliteTurnStore::find(TurnNumber number, const Principal& who, const Deadline& deadline) {
   return database_.read([&](Connection& connection) { return find_visible(connection, number, who); }, deadline);
 }
 
-Result<std::vector<Turn>> SqliteTurnStore::find_all(std::span<const Uuid> uids, const Principal& who, const Deadline& deadline) {
+Result<std::vector<Turn>> SqliteTurnStore::find_all(std::span<const Uuid> uids, const Principal& who,
+                                                    const Deadline& deadline) {
   return database_.read(
       [&](Connection& connection) -> Result<std::vector<Turn>> {
         std::vector<Turn> turns;
@@ -196,44 +207,59 @@ Result<std::vector<Turn>> SqliteTurnStore::find_all(std::span<const Uuid> uids, 
       deadline);
 }
 
-Result<std::vector<Turn>> SqliteTurnStore::list(const TurnQuery& query, const Principal& who, const Deadline& deadline) {
+Result<std::vector<Turn>> SqliteTurnStore::list(const TurnQuery& query, const Principal& who,
+                                                const Deadline& deadline) {
   // A literal for each shape of the question, so that each is prepared once and uses its index.
   std::string sql = "SELECT document FROM turns WHERE ";
-  if (sees_all(who)) sql += query.session ? "session_id = ?1" : "?1 IS NOT NULL";
-  else sql += query.session ? "user_id = ?2 AND session_id = ?1" : "user_id = ?2 AND ?1 IS NOT NULL";
-  sql += " AND turn_number < ?3 AND timestamp >= ?4 AND timestamp < ?5 AND rejected <= ?6 AND archived <= ?7 AND ?2 IS NOT NULL"
-         " ORDER BY turn_number DESC LIMIT ?8";
-  const auto text = [](const std::optional<Timestamp>& time, const char* fallback) { return time ? to_iso8601(*time) : std::string(fallback); };
+  if (sees_all(who))
+    sql += query.session ? "session_id = ?1" : "?1 IS NOT NULL";
+  else
+    sql += query.session ? "user_id = ?2 AND session_id = ?1" : "user_id = ?2 AND ?1 IS NOT NULL";
+  sql +=
+      " AND turn_number < ?3 AND timestamp >= ?4 AND timestamp < ?5 AND rejected <= ?6 AND archived <= ?7 AND ?2 IS "
+      "NOT NULL"
+      " ORDER BY turn_number DESC LIMIT ?8";
+  const auto text = [](const std::optional<Timestamp>& time, const char* fallback) {
+    return time ? to_iso8601(*time) : std::string(fallback);
+  };
   return database_.read(
       [&](Connection& connection) -> Result<std::vector<Turn>> {
         PANDORA_TRY(rows, connection.query(sql, query.session ? query.session->str() : std::string(), who.user.str(),
-                                           query.before ? query.before->value : INT64_MAX, text(query.since, ""), text(query.until, "~"),
-                                           query.include_rejected, query.include_archived, std::min(query.limit, kMaxPage)));
+                                           query.before ? query.before->value : INT64_MAX, text(query.since, ""),
+                                           text(query.until, "~"), query.include_rejected, query.include_archived,
+                                           std::min(query.limit, kMaxPage)));
         return read_turns(rows);
       },
       deadline);
 }
 
-Result<std::vector<Turn>> SqliteTurnStore::scan(TurnNumber after, std::size_t limit, const Principal& who, const Deadline& deadline) {
+Result<std::vector<Turn>> SqliteTurnStore::scan(TurnNumber after, std::size_t limit, const Principal& who,
+                                                const Deadline& deadline) {
   return database_.read(
       [&](Connection& connection) -> Result<std::vector<Turn>> {
-        PANDORA_TRY(rows, sees_all(who) ? connection.query("SELECT document FROM turns WHERE turn_number > ? ORDER BY turn_number LIMIT ?",
-                                                           after.value, std::min(limit, kMaxPage))
-                                        : connection.query("SELECT document FROM turns WHERE turn_number > ? AND user_id = ? ORDER BY turn_number LIMIT ?",
-                                                           after.value, who.user.str(), std::min(limit, kMaxPage)));
+        PANDORA_TRY(
+            rows,
+            sees_all(who)
+                ? connection.query("SELECT document FROM turns WHERE turn_number > ? ORDER BY turn_number LIMIT ?",
+                                   after.value, std::min(limit, kMaxPage))
+                : connection.query(
+                      "SELECT document FROM turns WHERE turn_number > ? AND user_id = ? ORDER BY turn_number LIMIT ?",
+                      after.value, who.user.str(), std::min(limit, kMaxPage)));
         return read_turns(rows);
       },
       deadline);
 }
 
-Result<std::vector<std::pair<int, Turn>>> SqliteTurnStore::neighbours(const Uuid& uid, int radius, const Principal& who, const Deadline& deadline) {
+Result<std::vector<std::pair<int, Turn>>> SqliteTurnStore::neighbours(const Uuid& uid, int radius, const Principal& who,
+                                                                      const Deadline& deadline) {
   return database_.read(
       [&](Connection& connection) -> Result<std::vector<std::pair<int, Turn>>> {
         PANDORA_TRY(row, connection.query("SELECT document FROM turns WHERE turn_uid = ?", uid));
         PANDORA_TRY(found, row.next());
         if (!found) return fail(ErrorCode::kNotFound, fmt::format("there is no turn {}", uid.to_string()));
         PANDORA_TRY(turn, read_turn(row, 0));
-        if (!who.may_see(turn.user)) return fail(ErrorCode::kNotFound, fmt::format("there is no turn {}", uid.to_string()));
+        if (!who.may_see(turn.user))
+          return fail(ErrorCode::kNotFound, fmt::format("there is no turn {}", uid.to_string()));
         PANDORA_TRY(others, around(connection, turn, radius));
         others.insert(others.begin(), {0, std::move(turn)});
         return others;
@@ -245,8 +271,10 @@ Result<std::optional<TurnNumber>> SqliteTurnStore::find_content(const std::strin
                                                                 const Principal& who, const Deadline& deadline) {
   return database_.read(
       [&](Connection& connection) -> Result<std::optional<TurnNumber>> {
-        PANDORA_TRY(row, connection.query("SELECT turn_number FROM turns WHERE user_id = ? AND session_id = ? AND content_sha256 = ?",
-                                          who.user.str(), session.str(), content));
+        PANDORA_TRY(row,
+                    connection.query(
+                        "SELECT turn_number FROM turns WHERE user_id = ? AND session_id = ? AND content_sha256 = ?",
+                        who.user.str(), session.str(), content));
         PANDORA_TRY(found, row.next());
         if (!found) return std::nullopt;
         return TurnNumber{row.integer(0)};
@@ -259,9 +287,12 @@ Result<std::vector<SessionSummary>> SqliteTurnStore::sessions(const Principal& w
       [&](Connection& connection) -> Result<std::vector<SessionSummary>> {
         std::vector<SessionSummary> sessions;
         // SQLite gives the bare columns of the row that holds the maximum.
-        PANDORA_TRY(rows, connection.query("SELECT session_id, user_id, count(*), min(timestamp), timestamp, topic, max(turn_number) FROM turns"
-                                           " WHERE (?1 = 1 OR user_id = ?2) GROUP BY user_id, session_id ORDER BY max(turn_number) DESC",
-                                           sees_all(who), who.user.str()));
+        PANDORA_TRY(
+            rows,
+            connection.query(
+                "SELECT session_id, user_id, count(*), min(timestamp), timestamp, topic, max(turn_number) FROM turns"
+                " WHERE (?1 = 1 OR user_id = ?2) GROUP BY user_id, session_id ORDER BY max(turn_number) DESC",
+                sees_all(who), who.user.str()));
         for (;;) {
           PANDORA_TRY(more, rows.next());
           if (!more) return sessions;
@@ -278,20 +309,23 @@ Result<std::vector<SessionSummary>> SqliteTurnStore::sessions(const Principal& w
 Result<std::int64_t> SqliteTurnStore::count(const Principal& who, const Deadline& deadline) {
   return database_.read(
       [&](Connection& connection) -> Result<std::int64_t> {
-        PANDORA_TRY(row, sees_all(who) ? connection.query("SELECT count(*) FROM turns")
-                                       : connection.query("SELECT count(*) FROM turns WHERE user_id = ?", who.user.str()));
+        PANDORA_TRY(row, sees_all(who)
+                             ? connection.query("SELECT count(*) FROM turns")
+                             : connection.query("SELECT count(*) FROM turns WHERE user_id = ?", who.user.str()));
         PANDORA_CHECK(row.next());
         return row.integer(0);
       },
       deadline);
 }
 
-Result<std::vector<std::int64_t>> SqliteTurnStore::keyword_counts(std::span<const std::string> terms, const Principal& who, const Deadline& deadline) {
+Result<std::vector<std::int64_t>> SqliteTurnStore::keyword_counts(std::span<const std::string> terms,
+                                                                  const Principal& who, const Deadline& deadline) {
   return database_.read(
       [&](Connection& connection) -> Result<std::vector<std::int64_t>> {
         std::vector<std::int64_t> counts;
         for (const auto& term : terms) {
-          PANDORA_TRY(row, connection.query("SELECT count(*) FROM turn_keywords WHERE user_id = ? AND keyword = ?", who.user.str(), term));
+          PANDORA_TRY(row, connection.query("SELECT count(*) FROM turn_keywords WHERE user_id = ? AND keyword = ?",
+                                            who.user.str(), term));
           PANDORA_CHECK(row.next());
           counts.push_back(row.integer(0));
         }
@@ -300,7 +334,8 @@ Result<std::vector<std::int64_t>> SqliteTurnStore::keyword_counts(std::span<cons
       deadline);
 }
 
-Result<Turn> SqliteTurnStore::change(TurnNumber number, const TurnChange& change, const Principal& who, const Deadline& deadline) {
+Result<Turn> SqliteTurnStore::change(TurnNumber number, const TurnChange& change, const Principal& who,
+                                     const Deadline& deadline) {
   return database_.write_for(
       [&](Connection& connection) -> Result<Turn> {
         PANDORA_TRY(turn, find_visible(connection, number, who));
@@ -360,25 +395,34 @@ Result<RemovedTurn> SqliteTurnStore::remove(TurnNumber number, const Principal& 
       deadline);
 }
 
-Status SqliteTurnStore::put_vector(const Uuid& uid, const EmbedderIdentity& embedder, std::span<const float> vector, const Deadline& deadline) {
+Status SqliteTurnStore::put_vector(const Uuid& uid, const EmbedderIdentity& embedder, std::span<const float> vector,
+                                   const Deadline& deadline) {
   const std::string_view bytes(reinterpret_cast<const char*>(vector.data()), vector.size_bytes());
   return database_.write(
       [&](Connection& connection) -> Status {
-        PANDORA_CHECK(connection.run("UPDATE turns SET embedding_id = ?2 WHERE turn_uid = ?1", uid, turn_point_id(uid)));
-        if (connection.changes() == 0) return fail(ErrorCode::kNotFound, fmt::format("there is no turn {}", uid.to_string()));
-        PANDORA_TRY(statement, connection.prepare("INSERT INTO turn_vectors VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET vector = excluded.vector"));
+        PANDORA_CHECK(
+            connection.run("UPDATE turns SET embedding_id = ?2 WHERE turn_uid = ?1", uid, turn_point_id(uid)));
+        if (connection.changes() == 0)
+          return fail(ErrorCode::kNotFound, fmt::format("there is no turn {}", uid.to_string()));
+        PANDORA_TRY(
+            statement,
+            connection.prepare(
+                "INSERT INTO turn_vectors VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET vector = excluded.vector"));
         return statement.bind(uid, embedder_key(embedder), Statement::as_blob(bytes)).run();
       },
       deadline);
 }
 
-Result<std::vector<TurnVector>> SqliteTurnStore::vectors_around(const Uuid& uid, int radius, const EmbedderIdentity& embedder, const Deadline& deadline) {
+Result<std::vector<TurnVector>> SqliteTurnStore::vectors_around(const Uuid& uid, int radius,
+                                                                const EmbedderIdentity& embedder,
+                                                                const Deadline& deadline) {
   PANDORA_TRY(turns, neighbours(uid, radius, Principal::system(), deadline));
   return database_.read(
       [&](Connection& connection) -> Result<std::vector<TurnVector>> {
         std::vector<TurnVector> vectors;
         for (const auto& [distance, turn] : turns) {
-          PANDORA_TRY(row, connection.query("SELECT vector FROM turn_vectors WHERE turn_uid = ? AND embedder = ?", turn.uid, embedder_key(embedder)));
+          PANDORA_TRY(row, connection.query("SELECT vector FROM turn_vectors WHERE turn_uid = ? AND embedder = ?",
+                                            turn.uid, embedder_key(embedder)));
           PANDORA_TRY(found, row.next());
           if (!found) continue;
           const std::string_view bytes = row.blob(0);

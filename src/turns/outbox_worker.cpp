@@ -113,7 +113,8 @@ Status OutboxWorker::write_turn_directory(const Uuid& uid, const Deadline& deadl
   PANDORA_TRY(rows, stores_.turns.find_all({&uid, 1}, Principal::system(), deadline));
   if (rows.empty()) return {};  // forgotten: whoever removed the row removes the files
   const Turn& turn = rows.front();
-  for (const auto& folder : {turn_folder(turn.number), archived_turn_folder(turn.number)}) PANDORA_CHECK(set_stranger_aside(folder, uid, deadline));
+  for (const auto& folder : {turn_folder(turn.number), archived_turn_folder(turn.number)})
+    PANDORA_CHECK(set_stranger_aside(folder, uid, deadline));
   bool journalled = false;
   PANDORA_TRY(record, record_of(turn, journalled, deadline));
   record.turn = turn;

@@ -66,7 +66,8 @@ class JournalledTurnSaver final : public TurnSaver {
     if (!journal) return fail(std::move(journal).error().with_context("journal"));
     journal_ = *std::move(journal);
     // What a dead process of this name had taken is free again, not only when its leases run out.
-    if (const Status released = stores_.outbox.release(options_.owner, step()); !released) note_error(released.error().to_line());
+    if (const Status released = stores_.outbox.release(options_.owner, step()); !released)
+      note_error(released.error().to_line());
     worker_ = std::thread([this] { work(); });
     return {};
   }

@@ -30,8 +30,10 @@ auto read_list(JsonReader& reader, const char* name, Parse parse) {
   if (!array) return values;
   for (std::size_t i = 0; i < array->size() && reader.ok(); ++i) {
     auto value = parse((*array)[i], fmt::format("{}.{}[{}]", reader.place(), name, i));
-    if (value) values.push_back(*std::move(value));
-    else reader.absorb(fail(std::move(value).error()));
+    if (value)
+      values.push_back(*std::move(value));
+    else
+      reader.absorb(fail(std::move(value).error()));
   }
   return values;
 }
@@ -43,7 +45,10 @@ Result<T> done(JsonReader& reader, T value) {
 }
 
 Json to_json(const Finding& finding) {
-  return {{"claim", finding.claim}, {"type", to_string(finding.type)}, {"confidence", finding.confidence}, {"domains", finding.domains}};
+  return {{"claim", finding.claim},
+          {"type", to_string(finding.type)},
+          {"confidence", finding.confidence},
+          {"domains", finding.domains}};
 }
 Json to_json(const FetchAttempt& attempt) {
   return {{"domain", attempt.domain}, {"at", to_iso8601(attempt.at)}, {"ok", attempt.ok}, {"detail", attempt.detail}};
@@ -70,11 +75,13 @@ Result<Json> open_document(std::string_view bytes, std::string_view format, std:
   if (!json.is_object() || json.value("format", Json()) != format)
     return fail(ErrorCode::kDataCorrupt, fmt::format("this is no {}: its \"format\" says otherwise", format));
   const Json version = json.value("version", Json());
-  if (!version.is_number_integer()) return fail(ErrorCode::kDataCorrupt, fmt::format("{}.version: must be a whole number", format));
+  if (!version.is_number_integer())
+    return fail(ErrorCode::kDataCorrupt, fmt::format("{}.version: must be a whole number", format));
   if (version > kTurnFormatVersion)
-    return fail(ErrorCode::kIncompatible,
-                fmt::format("{} of version {}, this program knows up to {}", format, version.dump(), kTurnFormatVersion),
-                "use the newer pandora that wrote it");
+    return fail(
+        ErrorCode::kIncompatible,
+        fmt::format("{} of version {}, this program knows up to {}", format, version.dump(), kTurnFormatVersion),
+        "use the newer pandora that wrote it");
   json.erase("format");
   json.erase("version");
   return json;
@@ -83,7 +90,9 @@ Result<Json> open_document(std::string_view bytes, std::string_view format, std:
 std::string pretty(const Json& json) { return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n"; }
 
 Json metadata_json(const TurnRecord& record) {
-  return {{"turn", to_json(record.turn)}, {"memories", list(record.memories)}, {"research", list(record.research)},
+  return {{"turn", to_json(record.turn)},
+          {"memories", list(record.memories)},
+          {"research", list(record.research)},
           {"fetches", [&] {
              Json array = Json::array();
              for (const auto& fetch : record.fetches) array.push_back(to_json(fetch));
@@ -94,8 +103,10 @@ Json metadata_json(const TurnRecord& record) {
 void read_metadata(JsonReader& in, TurnRecord& record) {
   if (const Json* turn = in.object("turn")) {
     auto parsed = turn_from_json(*turn, "turn");
-    if (parsed) record.turn = *std::move(parsed);
-    else in.absorb(fail(std::move(parsed).error()));
+    if (parsed)
+      record.turn = *std::move(parsed);
+    else
+      in.absorb(fail(std::move(parsed).error()));
   }
   record.memories = read_list(in, "memories", memory_from_json);
   record.research = read_list(in, "research", research_from_json);
@@ -195,11 +206,9 @@ Json to_json(const Observation& observation) {
 }
 
 Json to_json(const GatheredItem& item) {
-  return {{"kind", to_string(item.kind)},   {"source", item.source},
-          {"id", item.id},                  {"session", item.session},
-          {"at", to_iso8601(item.at)},      {"trust", to_string(item.trust)},
-          {"confidence", item.confidence},  {"score", item.score},
-          {"text", item.text}};
+  return {{"kind", to_string(item.kind)},  {"source", item.source},     {"id", item.id},
+          {"session", item.session},       {"at", to_iso8601(item.at)}, {"trust", to_string(item.trust)},
+          {"confidence", item.confidence}, {"score", item.score},       {"text", item.text}};
 }
 
 Result<Turn> turn_from_json(const Json& json, const std::string& place) {
@@ -257,7 +266,8 @@ Result<Memory> memory_from_json(const Json& json, const std::string& place) {
 Result<Finding> finding_from_json(const Json& json, const std::string& place) {
   JsonReader in(json, place);
   Finding finding{in.text("claim"), in.value("type", parse_content_type), in.number("confidence"), in.texts("domains")};
-  if (in.ok() && !(finding.confidence >= 0 && finding.confidence <= 1)) in.fault("confidence", "must be between 0 and 1");
+  if (in.ok() && !(finding.confidence >= 0 && finding.confidence <= 1))
+    in.fault("confidence", "must be between 0 and 1");
   return done(in, std::move(finding));
 }
 
@@ -367,7 +377,8 @@ std::string encode_one(std::string_view format, const char* name, const T& value
   return pretty(document(format, {{name, to_json(value)}}));
 }
 template <class Parse>
-auto decode_one(std::string_view bytes, std::string_view format, const char* name, Parse parse) -> decltype(parse(Json(), "")) {
+auto decode_one(std::string_view bytes, std::string_view format, const char* name, Parse parse)
+    -> decltype(parse(Json(), "")) {
   PANDORA_TRY(json, open_document(bytes, format, kMaxDocumentJson));
   JsonReader in(json, std::string(format));
   const Json* value = in.object(name);
@@ -377,12 +388,16 @@ auto decode_one(std::string_view bytes, std::string_view format, const char* nam
 }  // namespace
 
 std::string encode_memory(const Memory& memory) { return encode_one("pandora memory", "memory", memory); }
-Result<Memory> decode_memory(std::string_view bytes) { return decode_one(bytes, "pandora memory", "memory", memory_from_json); }
+Result<Memory> decode_memory(std::string_view bytes) {
+  return decode_one(bytes, "pandora memory", "memory", memory_from_json);
+}
 std::string encode_research(const Research& research) { return encode_one("pandora research", "research", research); }
 Result<Research> decode_research(std::string_view bytes) {
   return decode_one(bytes, "pandora research", "research", research_from_json);
 }
 std::string encode_source(const Source& source) { return encode_one("pandora source", "source", source); }
-Result<Source> decode_source(std::string_view bytes) { return decode_one(bytes, "pandora source", "source", source_from_json); }
+Result<Source> decode_source(std::string_view bytes) {
+  return decode_one(bytes, "pandora source", "source", source_from_json);
+}
 
 }  // namespace pandora
