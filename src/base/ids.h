@@ -71,6 +71,8 @@ using SessionId = Name<SessionTag>;  // a conversation
 using UserId = Name<UserTag>;        // who owns sessions and memories
 
 // One number space for the installation, from 1, allocated once, gaps allowed, never reused. 0: not yet numbered.
+// The maximum is far from every real number and from overflow: what is beyond it is damage or a prank, and is refused.
+inline constexpr std::int64_t kMaxTurnNumber = 999'999'999'999;
 struct TurnNumber {
   std::int64_t value = 0;
   auto operator<=>(const TurnNumber&) const = default;

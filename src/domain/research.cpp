@@ -1,7 +1,6 @@
 #include "domain/research.h"
 
 #include <algorithm>
-#include <cctype>
 
 #include <fmt/format.h>
 
@@ -12,8 +11,7 @@ namespace pandora {
 namespace {
 
 std::string normal_claim(std::string_view claim) {
-  std::string text = collapse_space(claim);
-  std::ranges::transform(text, text.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  std::string text = research_topic_key(claim);
   while (text.ends_with('.')) text.pop_back();
   return text;
 }
@@ -22,6 +20,13 @@ std::string normal_claim(std::string_view claim) {
 bool conflicting(const Finding& a, const Finding& b) { return a.type == b.type && contradicts(a.claim, b.claim); }
 
 }  // namespace
+
+std::string research_topic_key(std::string_view topic) {
+  std::string key = collapse_space(topic);
+  std::ranges::transform(key, key.begin(),
+                         [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
+  return key;
+}
 
 double research_completeness(std::size_t findings) { return std::min(1.0, static_cast<double>(findings) / 5.0); }
 

@@ -65,6 +65,9 @@ double research_completeness(std::size_t findings);
 Duration research_lifetime(ResearchKind kind);  // 6 h, 24 h
 Duration fact_lifetime(ContentType type);       // availability 2 h, price 6 h, vendor 168 h, anything else 720 h
 
+// By which topics are compared: white space collapsed, A to Z lower; other letters as they are.
+std::string research_topic_key(std::string_view topic);
+
 // Two findings of the same claim: agreement adds 0.05 (at most 0.99); on conflict the higher confidence wins.
 double agreeing_confidence(double a, double b);
 struct MergedFindings {

@@ -36,7 +36,9 @@ Result<TurnNumber> parse_turn_directory_name(std::string_view name) {
     const std::string_view digits = name.substr(kDirectoryPrefix.size());
     const auto parsed = std::from_chars(digits.data(), digits.data() + digits.size(), number.value);
     const bool all = parsed.ec == std::errc() && parsed.ptr == digits.data() + digits.size();
-    if (all && digits.size() >= kMinDigits && number.value > 0 && turn_directory_name(number) == name) return number;
+    if (all && digits.size() >= kMinDigits && number.value > 0 && number.value <= kMaxTurnNumber &&
+        turn_directory_name(number) == name)
+      return number;
   }
   return fail(ErrorCode::kInvalidArgument, fmt::format("\"{}\" is no directory of a turn", name));
 }

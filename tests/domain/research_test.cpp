@@ -75,6 +75,11 @@ TEST(MergeFindings, DifferentSubjectsAndTypesStandSideBySide) {
   EXPECT_TRUE(merged.conflicts.empty());
 }
 
+TEST(ResearchTopicKey, CollapsesSpaceAndTheCaseOfAsciiLettersOnly) {
+  EXPECT_EQ(research_topic_key(" Blue \t ThinkPads\n"), "blue thinkpads");
+  EXPECT_EQ(research_topic_key("ÄPFEL"), "Äpfel");
+}
+
 TEST(MergeFindings, HoldsItsMaximumAndNotOneMore) {
   std::vector<Finding> many;
   for (std::size_t i = 0; i < kMaxFindings; ++i) many.push_back(finding("claim " + std::to_string(i), 0.5, {}));

@@ -11,7 +11,8 @@ TEST(Turn, DirectoryNamesHaveSixDigitsAndGrow) {
   EXPECT_EQ(turn_directory_name({1}), "turn_000001");
   EXPECT_EQ(turn_directory_name({999'999}), "turn_999999");
   EXPECT_EQ(turn_directory_name({1'000'000}), "turn_1000000");
-  for (const std::int64_t number : {1L, 12L, 999'999L, 1'000'000L, 9'223'372'036'854'775'807L}) {
+  for (const std::int64_t number :
+       {std::int64_t{1}, std::int64_t{12}, std::int64_t{999'999}, std::int64_t{1'000'000}, kMaxTurnNumber}) {
     const auto parsed = parse_turn_directory_name(turn_directory_name({number}));
     ASSERT_TRUE(parsed);
     EXPECT_EQ(parsed->value, number);
@@ -23,6 +24,7 @@ TEST(Turn, OtherDirectoryNamesAreRefused) {
        {"", "turn_", "turn_12", "turn_000000", "turn_-00001", "turn_0000001", "turn_00001a", "Turn_000001",
         "turn_000001 ", "turn_+00001", "turn_99999999999999999999", "000001"})
     EXPECT_FALSE(parse_turn_directory_name(name)) << name;
+  EXPECT_FALSE(parse_turn_directory_name(turn_directory_name({kMaxTurnNumber + 1})));
 }
 
 TEST(Turn, SpeakersAreNamedOrTheirRole) {
