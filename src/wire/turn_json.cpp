@@ -58,9 +58,16 @@ Result<Utterance> utterance_from_json(const Json& json, const std::string& place
   JsonReader in(json, place);
   return done(in, Utterance{in.value("role", parse_role), in.text("name"), in.text("text")});
 }
+// A file under another name than a source's own would be looked for in vain.
+void check_domain(JsonReader& in, const std::string& domain) {
+  if (in.ok() && normalise_domain(domain).value_or("") != domain) in.fault("domain", "is no domain");
+}
+
 Result<FetchAttempt> fetch_from_json(const Json& json, const std::string& place) {
   JsonReader in(json, place);
-  return done(in, FetchAttempt{in.text("domain"), in.value("at", parse_iso8601), in.boolean("ok"), in.text("detail")});
+  FetchAttempt attempt{in.text("domain"), in.value("at", parse_iso8601), in.boolean("ok"), in.text("detail")};
+  check_domain(in, attempt.domain);
+  return done(in, std::move(attempt));
 }
 
 Json document(std::string_view format, Json content) {
@@ -237,7 +244,8 @@ Result<Turn> turn_from_json(const Json& json, const std::string& place) {
   turn.archived = in.boolean("archived");
   turn.model = in.text("model");
   turn.content_sha256 = in.text("content_sha256");
-  if (in.ok() && turn.number.value < 0) in.fault("number", "must not be negative");
+  if (in.ok() && (turn.number.value < 0 || turn.number.value > kMaxTurnNumber))
+    in.fault("number", "is no turn's number");
   if (in.ok() && !(turn.quality >= 0 && turn.quality <= 1)) in.fault("quality", "must be between 0 and 1");
   return done(in, std::move(turn));
 }
@@ -260,6 +268,8 @@ Result<Memory> memory_from_json(const Json& json, const std::string& place) {
   memory.expires_at = in.optional_value("expires_at", parse_iso8601);
   memory.superseded_by = in.optional_value("superseded_by", Uuid::parse);
   if (in.ok() && !(memory.confidence >= 0 && memory.confidence <= 1)) in.fault("confidence", "must be between 0 and 1");
+  if (in.ok() && memory.content.size() > kMaxMemoryBytes)
+    in.fault("content", fmt::format("is longer than {} bytes", kMaxMemoryBytes));
   return done(in, std::move(memory));
 }
 
@@ -291,6 +301,8 @@ Result<Research> research_from_json(const Json& json, const std::string& place) 
   research.uses = static_cast<int>(in.integer("uses"));
   research.created_at = in.value("created_at", parse_iso8601);
   research.expires_at = in.value("expires_at", parse_iso8601);
+  if (in.ok() && research.findings.size() > kMaxFindings)
+    in.fault("findings", fmt::format("are more than {}", kMaxFindings));
   return done(in, std::move(research));
 }
 
@@ -308,6 +320,7 @@ Result<Source> source_from_json(const Json& json, const std::string& place) {
   source.worked = in.texts("worked");
   source.failed = in.texts("failed");
   if (in.ok() && (source.successes < 0 || source.failures < 0)) in.fault("successes", "counts must not be negative");
+  check_domain(in, source.domain);
   return done(in, std::move(source));
 }
 

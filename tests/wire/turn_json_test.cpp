@@ -124,6 +124,24 @@ TEST(TurnJson, ANewerVersionIsIncompatibleAndAnythingMalformedIsCorruptWithItsPl
   EXPECT_EQ(decode_metadata(R"({"format":"pandora turn","version":0})").error().code, ErrorCode::kDataCorrupt);
 }
 
+TEST(TurnJson, WhatNoStoreWouldKeepIsCorruptFromTheFirstByteTooMany) {
+  auto record = full();
+  record.memories[0].content = std::string(kMaxMemoryBytes, 'm');
+  record.research[0].findings.assign(kMaxFindings, record.research[0].findings.front());
+  record.turn.number = {kMaxTurnNumber};
+  EXPECT_EQ(decode_record(encode_record(record)).value(), record);
+  const auto refused = [](TurnRecord changed, auto change) {
+    change(changed);
+    const auto decoded = decode_record(encode_record(changed));
+    return !decoded && decoded.error().code == ErrorCode::kDataCorrupt;
+  };
+  EXPECT_TRUE(refused(record, [](TurnRecord& r) { r.memories[0].content += 'm'; }));
+  EXPECT_TRUE(refused(record, [](TurnRecord& r) { r.research[0].findings.push_back({}); }));
+  EXPECT_TRUE(refused(record, [](TurnRecord& r) { r.turn.number = {kMaxTurnNumber + 1}; }));
+  EXPECT_TRUE(refused(record, [](TurnRecord& r) { r.fetches[0].domain = "https://Example.com/"; }));
+  EXPECT_FALSE(decode_source(encode_source({.domain = "../example.com", .worked = {}, .failed = {}})));
+}
+
 TEST(TurnJson, BrokenUtf8IsEncodedWithoutThrowing) {
   auto record = full();
   record.turn.message.text = "a\xFF";
