@@ -9,6 +9,9 @@ namespace pandora {
 namespace {
 
 ErrorCode code_of(int code) {
+  // A value that no row may hold, against one that another row has.
+  if (code == SQLITE_CONSTRAINT_CHECK || code == SQLITE_CONSTRAINT_NOTNULL || code == SQLITE_CONSTRAINT_DATATYPE)
+    return ErrorCode::kInvalidArgument;
   switch (code & 0xFF) {
     case SQLITE_FULL:
       return ErrorCode::kStorageFull;

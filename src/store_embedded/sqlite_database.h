@@ -2,7 +2,7 @@
 //
 // Writes are jobs. The writer takes what waits, runs each in a savepoint of its own inside one transaction, and commits
 // once: one sync for all of them (docs/adr/0003). A job that fails is rolled back alone. `write` returns after the
-// commit: what succeeded is on disk. Reads run on the caller's thread on a snapshot. Thread-safe.
+// commit: what succeeded is on disk. Reads run on the caller's thread, each on one snapshot. Thread-safe.
 #pragma once
 #include <condition_variable>
 #include <deque>
@@ -20,7 +20,7 @@
 
 namespace pandora {
 
-inline constexpr std::size_t kMaxQueuedWrites = 4'096;
+inline constexpr std::size_t kMaxQueuedWrites = 1'024;  // each is a thread that waits
 inline constexpr std::size_t kMaxBatchedWrites = 256;
 inline constexpr std::size_t kMaxReaders = 8;  // idle ones that are kept
 
@@ -53,8 +53,10 @@ class SqliteDatabase {
     PANDORA_CHECK(deadline.check("reading " + path_));
     PANDORA_TRY(connection, take_reader());
     connection->set_deadline(deadline);
+    PANDORA_CHECK(connection->run("BEGIN"));  // all that the function asks is of one snapshot
     auto result = function(*connection);
-    give_reader(std::move(connection));
+    connection->set_deadline(Deadline::never());
+    if (!connection->in_transaction() || connection->run("ROLLBACK")) give_reader(std::move(connection));
     return result;
   }
   // Empties the write-ahead log into the file, so that overwritten bytes are gone from both.

@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include "ports/row_checks.h"
 #include "ports/turn_store.h"
 #include "store_embedded/sqlite_rows.h"
 #include "wire/turn_json.h"
@@ -12,8 +13,6 @@ namespace pandora {
 namespace {
 
 using sqlite_rows::sees_all;
-
-constexpr Duration kRecent = std::chrono::hours(24 * 30);
 
 // A value of a table whose rows are {document}: memories and research are read alike.
 template <class T>
@@ -66,16 +65,6 @@ Status check_owner(const UserId& owner, const Principal& who) {
   return fail(ErrorCode::kPermissionDenied, fmt::format("this belongs to {}", owner.str()));
 }
 
-// An id of another user must not be taken over by a put.
-template <class T>
-Status check_same_owner(Connection& connection, const T& value) {
-  const auto existing = find_visible<T>(connection, value.id, Principal::system());
-  if (existing && existing->user != value.user)
-    return fail(ErrorCode::kPermissionDenied,
-                fmt::format("{} {} belongs to another user", Documents<T>::kWhat, value.id.to_string()));
-  return {};
-}
-
 constexpr std::string_view kSourceColumns =
     "SELECT domain, success_count, failure_count, last_success, last_failure, manual_override, worked, failed,"
     " (SELECT count(*) FROM source_attempts a WHERE a.domain = sources.domain AND success = 1 AND at > ?1 AND at <= "
@@ -107,7 +96,8 @@ Result<Source> read_source(const Statement& row) {
 }
 
 Result<Source> find_source(Connection& connection, const std::string& domain, Timestamp now) {
-  PANDORA_TRY(row, connection.query(std::string(kSourceColumns) + "WHERE domain = ?3", now - kRecent, now, domain));
+  PANDORA_TRY(row,
+              connection.query(std::string(kSourceColumns) + "WHERE domain = ?3", now - kRecentAttempts, now, domain));
   PANDORA_TRY(found, row.next());
   if (!found) return fail(ErrorCode::kNotFound, fmt::format("nothing is known of {}", domain));
   return read_source(row);
@@ -117,16 +107,16 @@ Result<Source> find_source(Connection& connection, const std::string& domain, Ti
 
 Status SqliteMemoryStore::put(const Memory& memory, std::span<const Uuid> supersedes, const Principal& who,
                               const Deadline& deadline) {
+  PANDORA_CHECK(check_row(memory));
   PANDORA_CHECK(check_owner(memory.user, who));
-  if (memory.content.size() > kMaxMemoryBytes)
-    return fail(ErrorCode::kTooLarge,
-                fmt::format("a memory of {} bytes, at most {} are kept", memory.content.size(), kMaxMemoryBytes));
+  if (std::ranges::find(supersedes, memory.id) != supersedes.end())
+    return fail(ErrorCode::kInvalidArgument, "a memory cannot supersede itself");
   return database_.write(
       [&](Connection& connection) -> Status {
-        PANDORA_CHECK(check_same_owner(connection, memory));
         PANDORA_CHECK(sqlite_rows::put_memory(connection, memory, clock_.now()));
         for (const Uuid& id : supersedes) {
           PANDORA_TRY(old, find_visible<Memory>(connection, id, who));
+          PANDORA_CHECK(check_owner(old.user, who));
           old.superseded_by = memory.id;
           PANDORA_CHECK(sqlite_rows::put_memory(connection, old, clock_.now()));
         }
@@ -170,16 +160,10 @@ Result<Memory> SqliteMemoryStore::remove(const Uuid& id, const Principal& who, c
 }
 
 Status SqliteResearchStore::put(const Research& research, const Principal& who, const Deadline& deadline) {
+  PANDORA_CHECK(check_row(research));
   PANDORA_CHECK(check_owner(research.user, who));
-  if (research.findings.size() > kMaxFindings)
-    return fail(ErrorCode::kTooLarge,
-                fmt::format("{} findings, at most {} are kept", research.findings.size(), kMaxFindings));
   return database_.write(
-      [&](Connection& connection) -> Status {
-        PANDORA_CHECK(check_same_owner(connection, research));
-        return sqlite_rows::put_research(connection, research, clock_.now());
-      },
-      deadline);
+      [&](Connection& connection) { return sqlite_rows::put_research(connection, research, clock_.now()); }, deadline);
 }
 
 Result<Research> SqliteResearchStore::find(const Uuid& id, const Principal& who, const Deadline& deadline) {
@@ -196,7 +180,7 @@ Result<std::vector<Research>> SqliteResearchStore::list(const ResearchQuery& que
                 "SELECT document FROM research WHERE (?1 = 1 OR user_id = ?2 OR scope = 'global') AND research_id > ?3"
                 " AND (?4 IS NULL OR topic_key = ?4) AND (?5 IS NULL OR expires_at > ?5) ORDER BY research_id LIMIT ?6",
                 sees_all(who), who.user.str(), query.after.value_or(Uuid()),
-                query.topic ? std::optional<std::string>(sqlite_rows::topic_key(*query.topic)) : std::nullopt,
+                query.topic ? std::optional<std::string>(research_topic_key(*query.topic)) : std::nullopt,
                 query.valid_at ? std::optional<std::string>(to_iso8601(*query.valid_at)) : std::nullopt,
                 std::min(query.limit, kMaxPage)));
         return read_documents<Research>(rows);
@@ -216,6 +200,7 @@ Result<Research> SqliteResearchStore::remove(const Uuid& id, const Principal& wh
 }
 
 Status SqliteSourceStore::record(const FetchAttempt& attempt, const Deadline& deadline) {
+  PANDORA_CHECK(check_row(attempt));
   return database_.write(
       [&](Connection& connection) { return sqlite_rows::record_fetch(connection, attempt, clock_.now()); }, deadline);
 }
@@ -228,7 +213,8 @@ Result<std::vector<Source>> SqliteSourceStore::list(Timestamp now, const Deadlin
   return database_.read(
       [&](Connection& connection) -> Result<std::vector<Source>> {
         std::vector<Source> sources;
-        PANDORA_TRY(rows, connection.query(std::string(kSourceColumns) + "ORDER BY domain", now - kRecent, now));
+        PANDORA_TRY(rows,
+                    connection.query(std::string(kSourceColumns) + "ORDER BY domain", now - kRecentAttempts, now));
         for (;;) {
           PANDORA_TRY(more, rows.next());
           if (!more) return sources;
@@ -241,6 +227,7 @@ Result<std::vector<Source>> SqliteSourceStore::list(Timestamp now, const Deadlin
 
 Result<Source> SqliteSourceStore::set_override(const std::string& domain, SourceOverride value, Timestamp now,
                                                const Deadline& deadline) {
+  PANDORA_CHECK(check_domain(domain));
   return database_.write_for(
       [&](Connection& connection) -> Result<Source> {
         PANDORA_CHECK(
@@ -254,6 +241,7 @@ Result<Source> SqliteSourceStore::set_override(const std::string& domain, Source
 }
 
 Status SqliteSourceStore::restore(const Source& source, const Deadline& deadline) {
+  PANDORA_CHECK(check_row(source));
   return database_.write(
       [&](Connection& connection) -> Status {
         PANDORA_CHECK(connection.run(

@@ -24,12 +24,13 @@ Result<std::vector<OutboxEntry>> SqliteOutbox::claim(std::string_view owner, Dur
         std::vector<OutboxEntry> entries;
         // A claim is a new version: who lost his lease cannot ack what somebody else works on now.
         PANDORA_CHECK(connection.run("UPDATE outbox_versions SET last = max(last + 1, ?)", now));
-        PANDORA_TRY(rows, connection.query(
-                              "UPDATE outbox SET version = (SELECT last FROM outbox_versions), leased_until = ?2, "
-                              "owner = ?3, attempts = attempts + 1 WHERE id IN"
-                              " (SELECT id FROM outbox WHERE due_at <= ?1 AND leased_until <= ?1 ORDER BY id LIMIT ?4)"
-                              " RETURNING id, kind, key, version, attempts, last_error",
-                              now, now + lease, owner, std::min(n, kMaxClaim)));
+        PANDORA_TRY(rows, connection.query("UPDATE outbox SET version = (SELECT last FROM outbox_versions), "
+                                           "leased_until = ?2, owner = ?3, attempts = attempts + 1 WHERE id IN"
+                                           " (SELECT id FROM outbox WHERE (due_at <= ?1 OR due_at > ?5) AND "
+                                           "(leased_until <= ?1 OR leased_until > ?5) ORDER BY id LIMIT ?4)"
+                                           " RETURNING id, kind, key, version, attempts, last_error",
+                                           now, now + std::min(lease, kMaxOutboxWait), owner, std::min(n, kMaxClaim),
+                                           now + kMaxOutboxWait));
         for (;;) {
           PANDORA_TRY(more, rows.next());
           if (!more) break;
@@ -76,12 +77,14 @@ Result<std::size_t> SqliteOutbox::ack_all(std::span<const OutboxEntry> entries, 
       deadline);
 }
 
-Status SqliteOutbox::retry(std::int64_t id, Duration delay, std::string_view error, const Deadline& deadline) {
+Status SqliteOutbox::retry(std::int64_t id, std::int64_t version, Duration delay, std::string_view error,
+                           const Deadline& deadline) {
   return database_.write(
       [&](Connection& connection) {
         return connection.run(
-            "UPDATE outbox SET due_at = ?2, leased_until = 0, owner = '', last_error = ?3 WHERE id = ?1", id,
-            clock_.now() + delay, error);
+            "UPDATE outbox SET due_at = ?2, leased_until = 0, owner = '', last_error = ?3 WHERE id = ?1 AND version = "
+            "?4",
+            id, clock_.now() + std::min(delay, kMaxOutboxWait), error, version);
       },
       deadline);
 }

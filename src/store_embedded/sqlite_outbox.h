@@ -14,7 +14,8 @@ class SqliteOutbox final : public Outbox {
   Status release(std::string_view owner, const Deadline& deadline) override;
   Result<bool> ack(std::int64_t id, std::int64_t version, const Deadline& deadline) override;
   Result<std::size_t> ack_all(std::span<const OutboxEntry> entries, const Deadline& deadline) override;
-  Status retry(std::int64_t id, Duration delay, std::string_view error, const Deadline& deadline) override;
+  Status retry(std::int64_t id, std::int64_t version, Duration delay, std::string_view error,
+               const Deadline& deadline) override;
   Result<std::int64_t> size(const Deadline& deadline) override;
 
  private:

@@ -1,14 +1,13 @@
 #include "store_embedded/sqlite_rows.h"
 
 #include <algorithm>
-#include <cctype>
 
-#include "base/text.h"
+#include <fmt/format.h>
+
 #include "wire/turn_json.h"
 
 namespace pandora::sqlite_rows {
 namespace {
-constexpr Duration kRecent = std::chrono::hours(24 * 30);
 
 // The newest first, each once, at most kMaxSitePatterns.
 std::string remember_pattern(std::string_view json, const std::string& pattern) {
@@ -17,6 +16,14 @@ std::string remember_pattern(std::string_view json, const std::string& pattern) 
   for (const auto& known : old)
     if (known.is_string() && known != pattern && patterns.size() < kMaxSitePatterns) patterns.push_back(known);
   return dump_json(patterns);
+}
+
+// `select` asks for the user of the row with this id, which must be `user` if there is one.
+Status check_owner_of(Connection& connection, std::string_view select, const Uuid& id, const UserId& user) {
+  PANDORA_TRY(row, connection.query(select, id));
+  PANDORA_TRY(found, row.next());
+  if (!found || row.text(0) == user.str()) return {};
+  return fail(ErrorCode::kPermissionDenied, fmt::format("{} belongs to another user", id.to_string()));
 }
 }  // namespace
 
@@ -30,6 +37,7 @@ Status enqueue(Connection& connection, OutboxKind kind, std::string_view key, Ti
 }
 
 Status put_memory(Connection& connection, const Memory& memory, Timestamp now) {
+  PANDORA_CHECK(check_owner_of(connection, "SELECT user_id FROM memories WHERE memory_id = ?", memory.id, memory.user));
   PANDORA_CHECK(connection.run(
       "INSERT INTO memories (memory_id, document) VALUES (?, ?) ON CONFLICT DO UPDATE SET document = excluded.document",
       memory.id, dump_json(to_json(memory))));
@@ -39,9 +47,11 @@ Status put_memory(Connection& connection, const Memory& memory, Timestamp now) {
 
 Status put_research(Connection& connection, const Research& research, Timestamp now) {
   PANDORA_CHECK(
+      check_owner_of(connection, "SELECT user_id FROM research WHERE research_id = ?", research.id, research.user));
+  PANDORA_CHECK(
       connection.run("INSERT INTO research (research_id, document, topic_key) VALUES (?, ?, ?)"
                      " ON CONFLICT DO UPDATE SET document = excluded.document, topic_key = excluded.topic_key",
-                     research.id, dump_json(to_json(research)), topic_key(research.primary_topic)));
+                     research.id, dump_json(to_json(research)), research_topic_key(research.primary_topic)));
   PANDORA_CHECK(enqueue(connection, OutboxKind::kResearchFile, research.id.to_string(), now));
   return enqueue(connection, OutboxKind::kResearchPoint, research.id.to_string(), now);
 }
@@ -61,7 +71,7 @@ Status remove_research(Connection& connection, const Uuid& id, Timestamp now) {
 Status record_fetch(Connection& connection, const FetchAttempt& attempt, Timestamp now) {
   PANDORA_CHECK(connection.run("INSERT INTO sources (domain) VALUES (?) ON CONFLICT DO NOTHING", attempt.domain));
   PANDORA_CHECK(
-      connection.run("DELETE FROM source_attempts WHERE domain = ? AND at < ?", attempt.domain, now - kRecent));
+      connection.run("DELETE FROM source_attempts WHERE domain = ? AND at < ?", attempt.domain, now - kRecentAttempts));
   PANDORA_CHECK(connection.run("INSERT INTO source_attempts VALUES (?, ?, ?)", attempt.domain, attempt.at, attempt.ok));
   const char* count = attempt.ok ? "UPDATE sources SET success_count = success_count + 1, last_success = "
                                    "max(coalesce(last_success, 0), ?2) WHERE domain = ?1"
@@ -92,12 +102,6 @@ Status add_observation(Connection& connection, const Observation& observation, c
       observation.turn_uid, user.str(), to_string(observation.kind), observation.name, observation.at,
       std::max<std::int64_t>(0, observation.micros), observation.tokens_in, observation.tokens_out, observation.ok,
       observation.detail, observation.confidence);
-}
-
-std::string topic_key(std::string_view topic) {
-  std::string key = collapse_space(topic);
-  std::ranges::transform(key, key.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  return key;
 }
 
 }  // namespace pandora::sqlite_rows

@@ -7,6 +7,7 @@
 namespace pandora::sqlite_rows {
 
 Status enqueue(Connection& connection, OutboxKind kind, std::string_view key, Timestamp now);
+// An id keeps its owner: kPermissionDenied when another user has it.
 Status put_memory(Connection& connection, const Memory& memory, Timestamp now);
 Status put_research(Connection& connection, const Research& research, Timestamp now);
 Status record_fetch(Connection& connection, const FetchAttempt& attempt, Timestamp now);
@@ -17,8 +18,5 @@ Status remove_research(Connection& connection, const Uuid& id, Timestamp now);
 // " AND user_id = ?" cannot be bound away: with Access::kSystem every row counts. The condition takes two values.
 inline constexpr std::string_view kVisible = " (? = 1 OR user_id = ?) ";
 inline bool sees_all(const Principal& who) { return who.access == Access::kSystem; }
-
-// The topic by which research is found again: space collapsed, lower case.
-std::string topic_key(std::string_view topic);
 
 }  // namespace pandora::sqlite_rows

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "ports/row_checks.h"
 #include "store_embedded/sqlite_knowledge_stores.h"
 #include "store_embedded/sqlite_outbox.h"
 #include "store_embedded/sqlite_rows.h"
@@ -15,6 +16,7 @@ class SqliteObservationStore final : public ObservationStore {
   explicit SqliteObservationStore(SqliteDatabase& database) : database_(database) {}
 
   Status add(const std::vector<Observation>& observations, const Deadline& deadline) override {
+    for (const auto& observation : observations) PANDORA_CHECK(check_row(observation));
     return database_.write(
         [&](Connection& connection) -> Status {
           for (const auto& observation : observations) {
@@ -79,6 +81,7 @@ class SqliteInstanceStore final : public InstanceStore {
   explicit SqliteInstanceStore(SqliteDatabase& database) : database_(database) {}
 
   Result<std::optional<std::string>> get(const std::string& name, const Deadline& deadline) override {
+    PANDORA_CHECK(check_instance_name(name));
     return database_.read(
         [&](Connection& connection) -> Result<std::optional<std::string>> {
           PANDORA_TRY(row, connection.query("SELECT value FROM instance WHERE name = ?", name));
@@ -89,6 +92,8 @@ class SqliteInstanceStore final : public InstanceStore {
         deadline);
   }
   Status put(const std::string& name, const std::string& value, const Deadline& deadline) override {
+    PANDORA_CHECK(check_instance_name(name));
+    PANDORA_CHECK(check_instance_value(value));
     return database_.write(
         [&](Connection& connection) {
           return connection.run("INSERT INTO instance VALUES (?, ?) ON CONFLICT DO UPDATE SET value = excluded.value",

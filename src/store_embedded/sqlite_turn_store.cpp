@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "domain/sparse_weights.h"
+#include "ports/row_checks.h"
 #include "store_embedded/sqlite_rows.h"
 #include "wire/turn_json.h"
 
@@ -45,16 +46,31 @@ Result<Turn> find_visible(Connection& connection, TurnNumber number, const Princ
 }
 
 Result<TurnNumber> next_number(Connection& connection) {
-  PANDORA_TRY(row, connection.query("UPDATE turn_numbers SET last = last + 1 RETURNING last"));
-  PANDORA_CHECK(row.next());
+  PANDORA_TRY(
+      row, connection.query("UPDATE turn_numbers SET last = last + 1 WHERE last < ? RETURNING last", kMaxTurnNumber));
+  PANDORA_TRY(left, row.next());
+  if (!left)
+    return fail(ErrorCode::kResourceExhausted, fmt::format("no turn number is left up to {}", kMaxTurnNumber),
+                "a folder of a turn with such a number is no turn of ours: move it away");
   const TurnNumber number{row.integer(0)};
   PANDORA_CHECK(row.run());
   return number;
 }
 
+Result<Turn> find_by_uid(Connection& connection, const Uuid& uid, const Principal& who) {
+  PANDORA_TRY(row, connection.query("SELECT document FROM turns WHERE turn_uid = ?", uid));
+  PANDORA_TRY(found, row.next());
+  const auto none = [&] { return fail(ErrorCode::kNotFound, fmt::format("there is no turn {}", uid.to_string())); };
+  if (!found) return none();
+  PANDORA_TRY(turn, read_turn(row, 0));
+  if (!who.may_see(turn.user)) return none();
+  return turn;
+}
+
 // Up to `radius` turns either side of a place in a session, nearer first, older before newer.
 Result<std::vector<std::pair<int, Turn>>> around(Connection& connection, const Turn& turn, int radius) {
   std::vector<std::pair<int, Turn>> found;
+  radius = std::clamp(radius, 0, kMaxRadius);
   for (const bool older : {true, false}) {
     PANDORA_TRY(rows, connection.query(older ? "SELECT document FROM turns WHERE user_id = ? AND session_id = ? AND "
                                                "turn_number < ? ORDER BY turn_number DESC LIMIT ?"
@@ -119,10 +135,15 @@ Status enqueue_record(Connection& connection, const TurnRecord& record, const Tu
 Result<TurnNumber> commit(Connection& connection, const TurnRecord& record, Timestamp now) {
   Turn turn = record.turn;
   {
-    PANDORA_TRY(known, connection.query("SELECT turn_number FROM turns WHERE turn_uid = ?", turn.uid));
+    PANDORA_TRY(known,
+                connection.query("SELECT turn_number, user_id, session_id FROM turns WHERE turn_uid = ?", turn.uid));
     PANDORA_TRY(there, known.next());
     if (there) {
+      if (known.text(1) != turn.user.str())
+        return fail(ErrorCode::kPermissionDenied, fmt::format("turn {} belongs to another user", turn.uid.to_string()));
       turn.number = {known.integer(0)};
+      PANDORA_TRY(session, SessionId::parse(known.text(2)));
+      turn.session = std::move(session);
       PANDORA_CHECK(enqueue_record(connection, record, turn, now));
       PANDORA_TRY(neighbours, enqueue_neighbours(connection, turn, now));
       return turn.number;
@@ -168,6 +189,7 @@ Result<TurnNumber> SqliteTurnStore::reserve_number(const Principal&, const Deadl
 }
 
 Status SqliteTurnStore::reserve_through(TurnNumber number, const Principal&, const Deadline& deadline) {
+  PANDORA_CHECK(check_number(number));
   return database_.write(
       [&](Connection& connection) {
         return connection.run("UPDATE turn_numbers SET last = max(last, ?)", number.value);
@@ -177,11 +199,7 @@ Status SqliteTurnStore::reserve_through(TurnNumber number, const Principal&, con
 
 Result<TurnNumber> SqliteTurnStore::commit_turn(const TurnRecord& record, const Principal& who,
                                                 const Deadline& deadline) {
-  if (!who.may_see(record.turn.user))
-    return fail(ErrorCode::kPermissionDenied, fmt::format("this turn belongs to {}", record.turn.user.str()));
-  const auto of_another = [&](const auto& value) { return value.user != record.turn.user; };
-  if (std::ranges::any_of(record.memories, of_another) || std::ranges::any_of(record.research, of_another))
-    return fail(ErrorCode::kPermissionDenied, "a turn cannot carry memories or research of another user");
+  PANDORA_CHECK(check_record(record, who));
   return database_.write_for([&](Connection& connection) { return commit(connection, record, clock_.now()); },
                              deadline);
 }
@@ -196,11 +214,11 @@ Result<std::vector<Turn>> SqliteTurnStore::find_all(std::span<const Uuid> uids, 
       [&](Connection& connection) -> Result<std::vector<Turn>> {
         std::vector<Turn> turns;
         for (const Uuid& uid : uids) {
-          PANDORA_TRY(row, connection.query("SELECT document FROM turns WHERE turn_uid = ?", uid));
-          PANDORA_TRY(found, row.next());
-          if (!found) continue;
-          PANDORA_TRY(turn, read_turn(row, 0));
-          if (who.may_see(turn.user)) turns.push_back(std::move(turn));
+          auto turn = find_by_uid(connection, uid, who);
+          if (turn)
+            turns.push_back(*std::move(turn));
+          else if (turn.error().code != ErrorCode::kNotFound)
+            return fail(std::move(turn).error());
         }
         return turns;
       },
@@ -254,12 +272,7 @@ Result<std::vector<std::pair<int, Turn>>> SqliteTurnStore::neighbours(const Uuid
                                                                       const Deadline& deadline) {
   return database_.read(
       [&](Connection& connection) -> Result<std::vector<std::pair<int, Turn>>> {
-        PANDORA_TRY(row, connection.query("SELECT document FROM turns WHERE turn_uid = ?", uid));
-        PANDORA_TRY(found, row.next());
-        if (!found) return fail(ErrorCode::kNotFound, fmt::format("there is no turn {}", uid.to_string()));
-        PANDORA_TRY(turn, read_turn(row, 0));
-        if (!who.may_see(turn.user))
-          return fail(ErrorCode::kNotFound, fmt::format("there is no turn {}", uid.to_string()));
+        PANDORA_TRY(turn, find_by_uid(connection, uid, who));
         PANDORA_TRY(others, around(connection, turn, radius));
         others.insert(others.begin(), {0, std::move(turn)});
         return others;
@@ -271,10 +284,10 @@ Result<std::optional<TurnNumber>> SqliteTurnStore::find_content(const std::strin
                                                                 const Principal& who, const Deadline& deadline) {
   return database_.read(
       [&](Connection& connection) -> Result<std::optional<TurnNumber>> {
-        PANDORA_TRY(row,
-                    connection.query(
-                        "SELECT turn_number FROM turns WHERE user_id = ? AND session_id = ? AND content_sha256 = ?",
-                        who.user.str(), session.str(), content));
+        PANDORA_TRY(row, connection.query(
+                             "SELECT turn_number FROM turns WHERE user_id = ? AND session_id = ? AND content_sha256 = ?"
+                             " ORDER BY turn_number LIMIT 1",
+                             who.user.str(), session.str(), content));
         PANDORA_TRY(found, row.next());
         if (!found) return std::nullopt;
         return TurnNumber{row.integer(0)};
@@ -342,6 +355,7 @@ Result<Turn> SqliteTurnStore::change(TurnNumber number, const TurnChange& change
         if (change.rejected) turn.rejected = *change.rejected;
         if (change.quality) turn.quality = *change.quality;
         if (change.archived) turn.archived = *change.archived;
+        PANDORA_CHECK(check_row(turn));
         PANDORA_CHECK(write_document(connection, turn));
         PANDORA_CHECK(enqueue(connection, OutboxKind::kTurnDirectory, turn.uid.to_string(), clock_.now()));
         PANDORA_CHECK(enqueue(connection, OutboxKind::kTurnPoint, turn.uid.to_string(), clock_.now()));
@@ -353,11 +367,13 @@ Result<Turn> SqliteTurnStore::change(TurnNumber number, const TurnChange& change
 }
 
 Status SqliteTurnStore::rewrite(const Turn& turn, const Principal& who, const Deadline& deadline) {
+  PANDORA_CHECK(check_row(turn));
   return database_.write(
       [&](Connection& connection) -> Status {
-        PANDORA_TRY(old, find_visible(connection, turn.number, who));
-        if (old.uid != turn.uid || old.session != turn.session || old.user != turn.user)
-          return fail(ErrorCode::kConflict, fmt::format("turn {} is another one", turn.number.value));
+        PANDORA_TRY(old, find_by_uid(connection, turn.uid, who));
+        if (old.number != turn.number || old.session != turn.session || old.user != turn.user)
+          return fail(ErrorCode::kConflict, fmt::format("turn {} is not number {} of that session and user",
+                                                        turn.uid.to_string(), turn.number.value));
         PANDORA_CHECK(write_document(connection, turn));
         PANDORA_CHECK(connection.run("DELETE FROM turn_keywords WHERE turn_number = ?", turn.number.value));
         PANDORA_CHECK(connection.run("DELETE FROM turn_vectors WHERE turn_uid = ?", turn.uid));
@@ -377,8 +393,12 @@ Result<RemovedTurn> SqliteTurnStore::remove(TurnNumber number, const Principal& 
         PANDORA_TRY(turn, find_visible(connection, number, who));
         removed.turn = std::move(turn);
         const Uuid& uid = removed.turn.uid;
-        PANDORA_TRY(memories, ids_of_turn(connection, "SELECT memory_id FROM memories WHERE source_turn = ?", uid));
-        PANDORA_TRY(research, ids_of_turn(connection, "SELECT research_id FROM research WHERE source_turn = ?", uid));
+        PANDORA_TRY(
+            memories,
+            ids_of_turn(connection, "SELECT memory_id FROM memories WHERE source_turn = ? ORDER BY memory_id", uid));
+        PANDORA_TRY(research,
+                    ids_of_turn(connection,
+                                "SELECT research_id FROM research WHERE source_turn = ? ORDER BY research_id", uid));
         for (const Uuid& id : memories) PANDORA_CHECK(sqlite_rows::remove_memory(connection, id, now));
         for (const Uuid& id : research) PANDORA_CHECK(sqlite_rows::remove_research(connection, id, now));
         PANDORA_CHECK(connection.run("DELETE FROM observability WHERE turn_uid = ?", uid));
@@ -397,6 +417,9 @@ Result<RemovedTurn> SqliteTurnStore::remove(TurnNumber number, const Principal& 
 
 Status SqliteTurnStore::put_vector(const Uuid& uid, const EmbedderIdentity& embedder, std::span<const float> vector,
                                    const Deadline& deadline) {
+  if (vector.size() != embedder.dimension)
+    return fail(ErrorCode::kInvalidArgument,
+                fmt::format("a vector of {} values from an embedder of {}", vector.size(), embedder.dimension));
   const std::string_view bytes(reinterpret_cast<const char*>(vector.data()), vector.size_bytes());
   return database_.write(
       [&](Connection& connection) -> Status {
@@ -416,16 +439,19 @@ Status SqliteTurnStore::put_vector(const Uuid& uid, const EmbedderIdentity& embe
 Result<std::vector<TurnVector>> SqliteTurnStore::vectors_around(const Uuid& uid, int radius,
                                                                 const EmbedderIdentity& embedder,
                                                                 const Deadline& deadline) {
-  PANDORA_TRY(turns, neighbours(uid, radius, Principal::system(), deadline));
   return database_.read(
       [&](Connection& connection) -> Result<std::vector<TurnVector>> {
         std::vector<TurnVector> vectors;
+        PANDORA_TRY(own, find_by_uid(connection, uid, Principal::system()));
+        PANDORA_TRY(turns, around(connection, own, radius));
+        turns.insert(turns.begin(), {0, std::move(own)});
         for (const auto& [distance, turn] : turns) {
           PANDORA_TRY(row, connection.query("SELECT vector FROM turn_vectors WHERE turn_uid = ? AND embedder = ?",
                                             turn.uid, embedder_key(embedder)));
           PANDORA_TRY(found, row.next());
           if (!found) continue;
           const std::string_view bytes = row.blob(0);
+          if (bytes.size() != embedder.dimension * sizeof(float)) continue;  // of a model of the same name, but another
           TurnVector vector{turn.uid, distance, std::vector<float>(bytes.size() / sizeof(float))};
           std::memcpy(vector.vector.data(), bytes.data(), vector.vector.size() * sizeof(float));
           vectors.push_back(std::move(vector));

@@ -51,7 +51,8 @@ Result<OutboxWorker::Outcome> OutboxWorker::run_once(std::string_view owner, Dur
                                 {"id", entry.item.key},
                                 {"attempt", entry.attempts},
                                 {"error", status.error().to_line()}});
-      PANDORA_CHECK(stores_.outbox.retry(entry.id, retry_delay(entry.attempts), status.error().to_line(), deadline));
+      PANDORA_CHECK(stores_.outbox.retry(entry.id, entry.version, retry_delay(entry.attempts), status.error().to_line(),
+                                         deadline));
     }
   }
   if (!outcome.done.empty()) PANDORA_CHECK(stores_.outbox.ack_all(outcome.done, deadline).map([](auto) {}));

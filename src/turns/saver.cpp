@@ -10,6 +10,7 @@
 
 #include "base/hash.h"
 #include "base/log.h"
+#include "ports/row_checks.h"
 #include "turns/journal.h"
 #include "turns/outbox_worker.h"
 #include "turns/turn_saver.h"
@@ -74,6 +75,8 @@ class JournalledTurnSaver final : public TurnSaver {
 
   Status save(const TurnRecord& record, const Deadline& deadline) override {
     PANDORA_CHECK(deadline.check("saving the turn"));
+    // What no row may hold could never be written: it is refused now, not set aside once it is acknowledged.
+    PANDORA_CHECK(check_record(record, Principal::of(record.turn.user)));
     const std::string payload = encode_record(record);
     // What a replay could not read would be lost after all: such a record is refused, not acknowledged.
     auto readable = decode_record(payload);

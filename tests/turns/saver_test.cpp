@@ -41,6 +41,22 @@ TEST(TurnSaver, AFindableTurnHasItsRowItsFilesAndItsPoint) {
   EXPECT_EQ(world.saver->status().outbox, 0);
 }
 
+TEST(TurnSaver, WhatNoRowMayHoldIsRefusedBeforeItIsAcknowledged) {
+  World world;
+  ASSERT_TRUE(world.start());
+  auto of_another = world.record("s", "one", "two");
+  of_another.memories.push_back(world.memory(of_another.turn, "this is mine"));
+  of_another.memories[0].user = UserId::parse("bea").value();
+  EXPECT_EQ(world.saver->save(of_another, world.soon()).error().code, ErrorCode::kPermissionDenied);
+  auto too_sure = world.record("s", "one", "two");
+  too_sure.observations[0].confidence = 1.5;
+  EXPECT_EQ(world.saver->save(too_sure, world.soon()).error().code, ErrorCode::kInvalidArgument);
+  ASSERT_TRUE(world.restart());
+  ASSERT_TRUE(world.saver->drain(world.soon()));
+  EXPECT_EQ(world.rows->turns().count(Principal::system(), world.soon()).value(), 0);
+  EXPECT_TRUE(world.documents->list("quarantine", world.soon()).value_or(std::vector<FileInfo>()).empty());
+}
+
 TEST(TurnSaver, ARestartReplaysAndDoublesNothing) {
   World world;
   ASSERT_TRUE(world.start());

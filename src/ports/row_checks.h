@@ -1,0 +1,30 @@
+// What no row may hold, whatever the store. Every implementation asks before it writes, and the saver before it
+// acknowledges a turn, so that none is acknowledged that can never be written. Pure.
+//
+// kInvalidArgument: no id, user or session; a quality or a confidence that is not between 0 and 1; a number outside
+// 0..kMaxTurnNumber; a domain that normalise_domain would change. kTooLarge: past kMaxMemoryBytes or kMaxFindings.
+#pragma once
+#include <string_view>
+
+#include "domain/principal.h"
+#include "domain/source.h"
+#include "domain/turn_record.h"
+
+namespace pandora {
+
+Status check_row(const Turn& turn);
+Status check_row(const Memory& memory);
+Status check_row(const Research& research);
+Status check_row(const Observation& observation);
+Status check_row(const FetchAttempt& attempt);
+Status check_row(const Source& source);  // its counts must not be negative, too
+Status check_domain(std::string_view domain);
+// All of it; and kPermissionDenied when the turn is not who's, or a memory or research not of the turn's user.
+Status check_record(const TurnRecord& record, const Principal& who);
+// A number that is given or reserved: 0..kMaxTurnNumber.
+Status check_number(TurnNumber number);
+// See InstanceStore (observation_store.h).
+Status check_instance_name(std::string_view name);
+Status check_instance_value(std::string_view value);
+
+}  // namespace pandora
