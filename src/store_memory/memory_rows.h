@@ -1,0 +1,27 @@
+// The ports of rows in memory, all over one state: what commit_turn writes, every other port sees. Thread-safe.
+#pragma once
+#include <memory>
+
+#include "ports/knowledge_stores.h"
+#include "ports/observation_store.h"
+#include "ports/outbox.h"
+#include "ports/turn_store.h"
+
+namespace pandora {
+
+class MemoryRows {
+ public:
+  virtual ~MemoryRows() = default;
+  virtual TurnStore& turns() = 0;
+  virtual MemoryStore& memories() = 0;
+  virtual ResearchStore& research() = 0;
+  virtual SourceStore& sources() = 0;
+  virtual ObservationStore& observations() = 0;
+  virtual InstanceStore& instance() = 0;
+  virtual Outbox& outbox() = 0;
+};
+
+// `clock` outlives it.
+std::unique_ptr<MemoryRows> make_memory_rows(const Clock& clock);
+
+}  // namespace pandora
