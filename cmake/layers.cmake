@@ -22,6 +22,7 @@ set(PANDORA_LAYER_service 6)
 set(PANDORA_LAYER_gateway 7)
 set(PANDORA_LAYER_orchestrator 7)
 set(PANDORA_LAYER_vectors 7)
+set(PANDORA_LAYER_eval 7)
 set(PANDORA_LAYER_cli 8)
 
 # The stores are chosen in one place, the composition root; nothing else may name one.

@@ -82,13 +82,17 @@ class Owner final : public Installation {
     running.token_budget = config.integer("recall.token_budget");
     running.recall_limit = static_cast<std::size_t>(config.integer("recall.limit"));
     running.recall_candidates = static_cast<std::size_t>(config.integer("recall.candidates"));
+    RecallRequest recall_defaults;
+    recall_defaults.token_budget = running.token_budget;
+    recall_defaults.limit = running.recall_limit;
+    recall_defaults.candidates = running.recall_candidates;
     running.recall_deadline = std::chrono::milliseconds(config.integer("recall.deadline_ms"));
     running.findable_wait = std::chrono::milliseconds(config.integer("turns.findable_wait_ms"));
     if (!config.string("model.url").empty())
       return fail(ErrorCode::kInvalidArgument, "model.url is set, but this version speaks to no language model yet", "unset it (PANDORA_MODEL_URL)");
     runtime_ = std::make_unique<TurnRuntime>(running, stores, *recall_, *saver_, ids_, clock_, admit_by(*admission_), nullptr, nullptr);
     service_ = make_local_service({stores, *embedder_, *saver_, *runtime_, *recall_, *files_, clock_, ids_, paths.journal,
-                                   running.message_bytes, config.integer("turns.archive_after_days"), running.recall_candidates,
+                                   running.message_bytes, config.integer("turns.archive_after_days"), recall_defaults,
                                    running.recall_deadline, [this](const Deadline& deadline) { return overwrite_deleted(deadline); }});
     PANDORA_TRY(server, serve_locally(paths.socket, *service_));
     server_ = std::move(server);

@@ -16,6 +16,7 @@
 #include "cli/commands.h"
 #include "cli/completion.h"
 #include "cli/doctor.h"
+#include "cli/evaluate.h"
 #include "cli/installation.h"
 #include "cli/render.h"
 #include "cli/terminal.h"
@@ -221,6 +222,8 @@ int run_program(int argc, char** argv) {
   std::string import_file;
   import->add_option("file", import_file, "one JSON object a line: session, text (or message and reply), speaker?, role?, at?; - for standard input")->required();
   CLI::App* export_command = app.add_subcommand("export", "every turn as JSON lines on stdout");
+  EvalOptions eval;
+  add_eval_command(app, eval);
   CLI::App* doctor = app.add_subcommand("doctor", "what is wrong with this installation, and the remedy");
   CLI::App* config_command = app.add_subcommand("config", "every setting, its value, and where it came from");
   CLI::App* completion = app.add_subcommand("completion", "a completion script for your shell");
@@ -238,6 +241,14 @@ int run_program(int argc, char** argv) {
   auto config = load_config(options);
   if (!config) return report(config.error());
   if (const Status started = start_log(*config); !started) return report(started.error());
+  if (eval.locomo->parsed()) {
+    const auto config_in = [&](const std::string& data) {
+      GlobalOptions elsewhere = options;
+      elsewhere.settings["data.path"] = data;
+      return load_config(elsewhere);
+    };
+    return evaluate(eval, config_in, options.json);
+  }
   if (config_command->parsed()) return show_config(*config, options.json);
   if (completion->parsed()) {
     const auto script = completion_script(shell, completion_table(app));

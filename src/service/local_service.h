@@ -25,7 +25,7 @@ struct ServiceParts {
   std::string journal_directory;
   std::int64_t message_bytes;        // limits.message_bytes
   std::int64_t archive_after_days;   // turns.archive_after_days
-  std::size_t recall_candidates;
+  RecallRequest recall_defaults;     // budget, limit and candidates of recall.*
   Duration recall_deadline;
   std::function<Status(const Deadline&)> overwrite_deleted;  // empties the databases' logs: after it no deleted byte is left
 };

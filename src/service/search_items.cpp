@@ -7,7 +7,11 @@ namespace pandora {
 Result<Json> search_items(OperationCall& call, const std::string& query, const std::set<GatheredKind>& kinds, std::size_t limit) {
   if (trim(query).empty()) return fail(ErrorCode::kInvalidArgument, "the query is empty");
   constexpr std::int64_t kUnbounded = 1'000'000;  // tokens: a search shows everything it finds
-  RecallRequest request{call.who, SessionId(), query, Scope::kUser, kUnbounded, limit, call.parts.recall_candidates};
+  RecallRequest request = call.parts.recall_defaults;
+  request.who = call.who;
+  request.question = query;
+  request.token_budget = kUnbounded;
+  request.limit = limit;
   const auto found = call.parts.recall.run(request, call.deadline.at_most(call.parts.clock, call.parts.recall_deadline));
   Json items = Json::array();
   for (const auto& item : found.section.items)

@@ -15,6 +15,7 @@ constexpr std::int64_t kMaxBehind = 2'000;  // turns that may wait for their row
 
 struct ImportOutcome {
   std::int64_t imported = 0, known = 0;
+  Json uids = Json::array();  // of each line's turn, in order; null for a line that is refused
   Json errors = Json::array();
 };
 
@@ -44,9 +45,11 @@ Status import_one(OperationCall& call, const std::string& text, std::int64_t num
   const auto line = parse_import_line(text);
   if (!line) {
     outcome.errors.push_back({{"line", number}, {"error", line.error().to_line()}});
+    outcome.uids.push_back(nullptr);
     return {};
   }
   const Uuid uid = import_uid(call.who.user, *line, number);
+  outcome.uids.push_back(uid.to_string());
   PANDORA_TRY(rows, call.parts.stores.turns.find_all({&uid, 1}, call.who, call.deadline));
   if (!rows.empty()) {
     ++outcome.known;
@@ -75,7 +78,7 @@ Result<Json> import_turns(OperationCall& call) {
     PANDORA_CHECK(import_one(call, lines[i], first + static_cast<std::int64_t>(i), outcome));
     if (call.parts.saver.status().pending > kMaxBehind) PANDORA_CHECK(call.parts.saver.drain(call.deadline));
   }
-  return Json{{"imported", outcome.imported}, {"known", outcome.known}, {"errors", outcome.errors}};
+  return Json{{"imported", outcome.imported}, {"known", outcome.known}, {"uids", outcome.uids}, {"errors", outcome.errors}};
 }
 
 Result<Json> drain(OperationCall& call) {
