@@ -27,7 +27,7 @@ constexpr std::array kSettings = {
             "milliseconds before recall answers with less"},
     Setting{"recall.candidates", "PANDORA_RECALL_CANDIDATES", kInteger, "200", 1, 10'000, false,
             "candidates each leg of the search brings"},
-    Setting{"recall.limit", "PANDORA_RECALL_LIMIT", kInteger, "10", 0, 100, false, "turns recalled at most"},
+    Setting{"recall.limit", "PANDORA_RECALL_LIMIT", kInteger, "40", 0, 100, false, "turns recalled at most"},
     Setting{"turns.archive_after_days", "PANDORA_ARCHIVE_AFTER_DAYS", kInteger, "30", 1, 36'500, false,
             "age at which `pandora turns archive` moves a turn"},
     Setting{"limits.message_bytes", "PANDORA_LIMITS_MESSAGE_BYTES", kInteger, "16777216", 1, 32 * kMega, false,

@@ -21,7 +21,7 @@ struct SparseVector {
 
 inline constexpr int kWindow = 2;                                // turns either side whose words a turn's vectors hold
 inline constexpr float kLexicalWindow[kWindow + 1] = {5, 2, 1};  // by distance
-inline constexpr float kDenseWindow[kWindow + 1] = {1, 0.5F, 0.25F};
+inline constexpr float kDenseWindow[kWindow + 1] = {1, 0.25F, 0.1F};
 
 struct WindowText {
   int distance;           // 0, 1, 2 turns away

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "base/hash.h"
+#include "base/text.h"
 
 namespace pandora {
 namespace {
@@ -19,6 +20,11 @@ std::string_view Utterance::speaker() const {
 
 std::string embedded_text(const Utterance& utterance) {
   return fmt::format("{} said, \"{}\"", utterance.speaker(), utterance.text);
+}
+
+bool only_asks(const Turn& turn) {
+  const std::string_view text = trim(turn.message.text);
+  return !own_reply(turn) && (text.ends_with('?') || text.ends_with("\uFF1F"));
 }
 
 std::string content_sha256(const UserId& user, const Utterance& message, const std::optional<Utterance>& reply) {

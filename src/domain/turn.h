@@ -82,6 +82,9 @@ inline const Utterance* own_reply(const Turn& turn) {
   return turn.reply && turn.model != kExtractiveModel ? &*turn.reply : nullptr;
 }
 
+// Nothing but a question: it ends in a question mark, and nobody but our own quotes answered it.
+bool only_asks(const Turn& turn);
+
 std::string content_sha256(const UserId& user, const Utterance& message, const std::optional<Utterance>& reply);
 // "turn_000012"; past 999,999 it simply grows.
 std::string turn_directory_name(TurnNumber number);

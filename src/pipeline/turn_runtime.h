@@ -39,7 +39,7 @@ struct TurnOutcome {
 struct RuntimeOptions {
   std::int64_t message_bytes = 16 << 20;
   std::int64_t token_budget = 1600;
-  std::size_t recall_limit = 10, recall_candidates = 200;
+  std::size_t recall_limit = 40, recall_candidates = 200;
   Duration recall_deadline = std::chrono::seconds(2);
   Duration findable_wait = std::chrono::seconds(2);  // for the session's turn before
 };

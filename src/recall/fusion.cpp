@@ -46,9 +46,9 @@ std::vector<Candidate> fuse(std::span<const ScoredPoint> dense, std::span<const 
   for (std::size_t i = 0; i < candidates.size(); ++i) {
     Candidate& candidate = candidates[i];
     if (!dense.empty())
-      candidate.score += kDenseWeight * dense_scale.z(has_dense[i] ? candidate.dense : dense_scale.last);
+      candidate.score += dense_scale.z(has_dense[i] ? candidate.dense : dense_scale.last);
     if (!lexical.empty())
-      candidate.score += kLexicalWeight * lexical_scale.z(has_lexical[i] ? candidate.lexical : lexical_scale.last);
+      candidate.score += lexical_scale.z(has_lexical[i] ? candidate.lexical : lexical_scale.last);
   }
   std::ranges::sort(candidates, [](const Candidate& a, const Candidate& b) {
     return a.score != b.score ? a.score > b.score : a.id < b.id;

@@ -11,8 +11,6 @@
 
 namespace pandora {
 
-inline constexpr double kDenseWeight = 1.5;    // with bge-small-en-v1.5
-inline constexpr double kLexicalWeight = 1.0;
 
 struct Candidate {
   Uuid id;

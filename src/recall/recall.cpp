@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <set>
+#include <unordered_map>
 
 #include <fmt/format.h>
 
@@ -188,33 +189,27 @@ class Gathering {
   void add_turns(const Legs& legs, const Deadline& deadline) {
     auto candidates = fuse(legs.dense, legs.lexical);
     std::erase_if(candidates, is_noise);
-    rank_turns(candidates, now_);
-    if (candidates.size() > request_.limit * 3) candidates.resize(request_.limit * 3);
+    rank_turns(candidates, request_.question, now_);
+    if (candidates.size() > request_.limit * 2) candidates.resize(request_.limit * 2);
+    spread_over_sessions(candidates);
     std::vector<Uuid> uids;
+    std::unordered_map<Uuid, double> scores;
     for (const auto& candidate : candidates)
-      if (auto uid = uuid_field(candidate, "turn_uid")) uids.push_back(*uid);
+      if (auto uid = uuid_field(candidate, "turn_uid")) {
+        uids.push_back(*uid);
+        scores[*uid] = candidate.score;
+      }
     auto rows = stores_.turns.find_all(uids, request_.who, deadline);
     if (!rows) return miss("turns", rows.error());
 
-    std::vector<std::pair<double, const Turn*>> ranked;
-    for (const auto& turn : *rows) {
-      if (turn.rejected) continue;
-      const auto at = std::ranges::find_if(candidates, [&](const Candidate& candidate) {
-        const auto uid = uuid_field(candidate, "turn_uid");
-        return uid && *uid == turn.uid;
-      });
-      ranked.emplace_back(at->score, &turn);
-    }
+    std::erase_if(*rows, [](const Turn& turn) { return turn.rejected; });
     // What was only asked, and answered by quotes, adds no fact of its own: it comes behind everything that does.
-    std::ranges::stable_sort(ranked, [](const auto& a, const auto& b) {
-      const bool asked_a = only_asked(*a.second), asked_b = only_asked(*b.second);
-      return asked_a != asked_b ? asked_b : a.first > b.first;
-    });
+    std::ranges::stable_partition(*rows, [](const Turn& turn) { return !only_asked(turn); });
     std::size_t count = 0;
-    for (const auto& [score, turn] : ranked) {
+    for (const auto& turn : *rows) {
       if (count == request_.limit) break;
-      if (included_.contains(turn->uid.to_string())) continue;
-      if (include(item_of(*turn, GatheredKind::kTurn, score), request_.token_budget)) ++count;
+      if (included_.contains(turn.uid.to_string())) continue;
+      if (include(item_of(turn, GatheredKind::kTurn, scores[turn.uid]), request_.token_budget)) ++count;
     }
   }
 

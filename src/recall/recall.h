@@ -23,7 +23,7 @@ struct RecallRequest {
   std::string question;             // self-contained
   Scope scope = Scope::kUser;       // kSession: this conversation only
   std::int64_t token_budget = 1600; // of the injected texts, by the embedder's tokenizer
-  std::size_t limit = 10;           // turns, besides those that are always included
+  std::size_t limit = 40;           // turns, besides those that are always included
   std::size_t candidates = 200;     // K of each leg
 };
 

@@ -32,7 +32,9 @@ Payload payload_of(const Turn& turn) {
           {"intent", std::string(to_string(turn.intent))},
           {"timestamp", turn.created_at},
           {"quality", turn.quality},
-          {"rejected", turn.rejected}};
+          {"rejected", turn.rejected},
+          {"speaker", std::string(turn.message.speaker())},
+          {"asks", only_asks(turn)}};
 }
 
 Payload payload_of(const Memory& memory) {

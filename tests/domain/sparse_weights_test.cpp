@@ -46,8 +46,8 @@ TEST(WindowedVector, IsTheNormalisedWeightedSum) {
   const WindowVector window[] = {{0, own}, {1, next}, {2, {}}};
   const auto sum = windowed_vector(window);
   ASSERT_EQ(sum.size(), 2U);
-  EXPECT_NEAR(sum[0], 1 / std::sqrt(1.25F), 1e-6);
-  EXPECT_NEAR(sum[1], 0.5F / std::sqrt(1.25F), 1e-6);
+  EXPECT_NEAR(sum[0], 1 / std::sqrt(1 + 0.25F * 0.25F), 1e-6);
+  EXPECT_NEAR(sum[1], 0.25F / std::sqrt(1 + 0.25F * 0.25F), 1e-6);
 }
 
 TEST(WindowedVector, OfNothingIsEmptyAndOfZerosIsZero) {

@@ -27,6 +27,22 @@ TEST(Turn, OtherDirectoryNamesAreRefused) {
   EXPECT_FALSE(parse_turn_directory_name(turn_directory_name({kMaxTurnNumber + 1})));
 }
 
+TEST(Turn, ATurnOnlyAsksWhenNobodyButOurOwnQuotesAnsweredIt) {
+  Turn turn;
+  turn.message.text = "Where is the key? ";
+  EXPECT_TRUE(only_asks(turn));
+  turn.reply = Utterance{Role::kAssistant, "", "You said: ..."};
+  turn.model = kExtractiveModel;
+  EXPECT_TRUE(only_asks(turn));
+  turn.model = "a-model";
+  EXPECT_FALSE(only_asks(turn)) << "it was answered";
+  turn.reply.reset();
+  turn.message.text = "\u9375\u306F\u3069\u3053\uFF1F";
+  EXPECT_TRUE(only_asks(turn));
+  turn.message.text = "What a day! The key is here.";
+  EXPECT_FALSE(only_asks(turn));
+}
+
 TEST(Turn, SpeakersAreNamedOrTheirRole) {
   EXPECT_EQ((Utterance{Role::kUser, "", "x"}.speaker()), "User");
   EXPECT_EQ((Utterance{Role::kAssistant, "", "x"}.speaker()), "Assistant");

@@ -50,18 +50,59 @@ TEST(Fusion, OneLegAloneKeepsItsOrderAndNoneGivesNone) {
 TEST(Ranking, ASessionWithSeveralGoodTurnsLiftsThem) {
   std::vector<Candidate> turns = {turn(1, 1.1, "other"), turn(2, 1.0, "right"), turn(3, 0.9, "right"), turn(4, 0.8, "right"),
                                   turn(5, -2, "other"), turn(6, -2, "other")};
-  rank_turns(turns, {0});
+  rank_turns(turns, "", {0});
   EXPECT_EQ(turns.front().id, id(2));
 }
 
 TEST(Ranking, OfTwoEqualsTheNewerAndTheBetterLikedComesFirst) {
   const Timestamp now{400LL * 86'400'000'000};
   std::vector<Candidate> aged = {turn(1, 1, "a", {0}), turn(2, 1, "b", now)};
-  rank_turns(aged, now);
+  rank_turns(aged, "", now);
   EXPECT_EQ(aged.front().id, id(2));
   std::vector<Candidate> liked = {turn(1, 1, "a", now, kRejectedQuality), turn(2, 1, "b", now, kContinuedQuality)};
-  rank_turns(liked, now);
+  rank_turns(liked, "", now);
   EXPECT_EQ(liked.front().id, id(2));
+}
+
+TEST(Ranking, WhatOnlyAsksComesBehindWhatTells) {
+  std::vector<Candidate> turns = {turn(1, 1.5, "a"), turn(2, 1, "b")};
+  turns[0].payload["asks"] = true;
+  turns[1].payload["asks"] = false;
+  rank_turns(turns, "", {0});
+  EXPECT_EQ(turns.front().id, id(2));
+}
+
+TEST(Ranking, WhoIsNamedInTheQuestionIsHeardFirst) {
+  std::vector<Candidate> turns = {turn(1, 1.2, "a"), turn(2, 1, "b")};
+  turns[0].payload["speaker"] = std::string("Ben Ash");
+  turns[1].payload["speaker"] = std::string("Ana Lee");
+  auto unnamed = turns;
+  rank_turns(turns, "What did ana lee buy?", {0});
+  EXPECT_EQ(turns.front().id, id(2));
+  rank_turns(unnamed, "What did Ana and Ben buy?", {0});
+  EXPECT_EQ(unnamed.front().id, id(1)) << "a part of a name is another name";
+}
+
+TEST(Ranking, BehindTheFirstTenEverySessionIsHeardBeforeOneIsHeardAgain) {
+  std::vector<Candidate> turns;
+  for (std::uint8_t n = 0; n < 14; ++n) turns.push_back(turn(n, 50 - n, "a"));
+  turns.push_back(turn(100, 1, "b"));
+  turns.push_back(turn(101, 0.5, "c"));
+  spread_over_sessions(turns);
+  std::vector<Uuid> expected;
+  for (std::uint8_t n = 0; n < 10; ++n) expected.push_back(id(n));
+  for (const std::uint8_t n : {100, 101, 10, 11, 12, 13}) expected.push_back(id(n));
+  EXPECT_EQ(order(turns), expected);
+}
+
+TEST(Ranking, OnlyTenSessionsAreSpreadOver) {
+  std::vector<Candidate> turns;
+  for (std::uint8_t n = 0; n < 11; ++n) turns.push_back(turn(n, 50 - n, std::string(1, static_cast<char>('a' + n / 2))));  // six sessions
+  for (std::uint8_t n = 11; n < 20; ++n) turns.push_back(turn(n, 30 - n, std::string(1, static_cast<char>('k' + n))));
+  spread_over_sessions(turns);
+  EXPECT_EQ(turns[10].id, id(10)) << "the sixth session";
+  EXPECT_EQ(turns[14].id, id(14)) << "the tenth";
+  EXPECT_EQ(turns.back().id, id(19));
 }
 
 TEST(Ranking, NoiseIsWhatNeitherLegFindsNear) {
