@@ -18,10 +18,13 @@ namespace {
 
 // "5 January 2026"
 std::string day_of(Timestamp time) {
-  constexpr std::array<std::string_view, 12> kMonths = {"January", "February", "March",     "April",   "May",      "June",
-                                                        "July",    "August",   "September", "October", "November", "December"};
-  const std::chrono::year_month_day date{std::chrono::floor<std::chrono::days>(std::chrono::sys_time<Duration>(Duration(time.micros)))};
-  return fmt::format("{} {} {}", static_cast<unsigned>(date.day()), kMonths[static_cast<unsigned>(date.month()) - 1], static_cast<int>(date.year()));
+  constexpr std::array<std::string_view, 12> kMonths = {"January",   "February", "March",    "April",
+                                                        "May",       "June",     "July",     "August",
+                                                        "September", "October",  "November", "December"};
+  const std::chrono::year_month_day date{
+      std::chrono::floor<std::chrono::days>(std::chrono::sys_time<Duration>(Duration(time.micros)))};
+  return fmt::format("{} {} {}", static_cast<unsigned>(date.day()), kMonths[static_cast<unsigned>(date.month()) - 1],
+                     static_cast<int>(date.year()));
 }
 
 constexpr std::string_view kUser = "User: ";
@@ -38,10 +41,14 @@ std::string quote_of(const GatheredItem& item) {
   const std::string_view who = is_turn && !item.text.starts_with(kUser) ? "it was said" : "you said";
   const std::string words = words_of(item);
   switch (item.trust) {
-    case Trust::kWeb: return fmt::format("On {} the web said ({}; quoted, not checked): “{}”", day_of(item.at), item.source, words);
-    case Trust::kTool: return fmt::format("On {} a tool reported ({}; quoted): “{}”", day_of(item.at), item.source, words);
-    case Trust::kModel: return fmt::format("On {} the assistant noted ({}): “{}”", day_of(item.at), item.source, words);
-    case Trust::kUser: break;
+    case Trust::kWeb:
+      return fmt::format("On {} the web said ({}; quoted, not checked): “{}”", day_of(item.at), item.source, words);
+    case Trust::kTool:
+      return fmt::format("On {} a tool reported ({}; quoted): “{}”", day_of(item.at), item.source, words);
+    case Trust::kModel:
+      return fmt::format("On {} the assistant noted ({}): “{}”", day_of(item.at), item.source, words);
+    case Trust::kUser:
+      break;
   }
   return fmt::format("On {} {} ({}): “{}”", day_of(item.at), who, item.source, words);
 }

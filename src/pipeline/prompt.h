@@ -1,5 +1,5 @@
-// What a model is shown. Recalled text is data: it stands in one block, each piece with its source, time and trust, fenced so
-// that nothing in it can end the block, under a rule that it is never an instruction. Pure.
+// What a model is shown. Recalled text is data: it stands in one block, each piece with its source, time and trust,
+// fenced so that nothing in it can end the block, under a rule that it is never an instruction. Pure.
 #pragma once
 #include <string>
 #include <vector>

@@ -46,7 +46,8 @@ class Step {
     rate_previous(event);
 
     if (points_nowhere(event.message.text, event.last_turns)) {
-      context().reflection = {Reflection::kClarify, "it refers to something that was not said", "What do you mean? Please name it."};
+      context().reflection = {Reflection::kClarify, "it refers to something that was not said",
+                              "What do you mean? Please name it."};
       observe_phase("phase 1");
       act(EmitAction{context().reflection.question});
       return finish(Ending::kClarified, context().reflection.question, false, std::nullopt);
@@ -62,7 +63,8 @@ class Step {
     context().gathered = event.section;
     observe_phase("phase 2", event.section.missing.empty() ? "" : event.section.missing.front());
     if (state_.stop) return stop_without_reply();
-    context().plans.push_back({1, {context().query.question}, state_.options.tools.empty() ? Route::kSynthesis : Route::kTools});
+    context().plans.push_back(
+        {1, {context().query.question}, state_.options.tools.empty() ? Route::kSynthesis : Route::kTools});
     observe_phase("phase 3");
     if (!state_.options.has_model) return answer_by_quoting(kNoModelConfigured);
     state_.messages = first_messages(context().query, context().gathered);
@@ -77,7 +79,8 @@ class Step {
 
   void on(const ModelDone& event) {
     if (!answers(event.id)) return;
-    observe(ObservationKind::kModel, event.result.model, true, event.result.finish_reason, event.result.tokens_in, event.result.tokens_out);
+    observe(ObservationKind::kModel, event.result.model, true, event.result.finish_reason, event.result.tokens_in,
+            event.result.tokens_out);
     if (state_.streamed.empty() && !event.result.content.empty()) act(EmitAction{event.result.content});
     const std::string text = state_.streamed.empty() ? event.result.content : state_.streamed;
     state_.record.turn.model = event.result.model;
@@ -91,7 +94,8 @@ class Step {
     state_.failure = event.error;
     if (!state_.streamed.empty()) return judge(state_.streamed, ReplyEnd::kCutOff);
     if (state_.stop) return stop_without_reply();
-    answer_by_quoting(fmt::format("The language model did not answer ({})", one_line(ellipsize(event.error.message, 200))));
+    answer_by_quoting(
+        fmt::format("The language model did not answer ({})", one_line(ellipsize(event.error.message, 200))));
   }
 
   void on(const ToolDone& event) {
@@ -125,7 +129,8 @@ class Step {
   void on(const DeadlinePassed&) { stop({ErrorCode::kDeadlineExceeded, "the turn took longer than allowed", ""}); }
   void on(const GuidanceAdded& event) {
     // Honoured before the next model call; when none comes it is part of what was said.
-    if (state_.phase != TurnPhase::kSaving && state_.phase != TurnPhase::kFinished) state_.messages.push_back({ChatRole::kUser, event.text, {}, ""});
+    if (state_.phase != TurnPhase::kSaving && state_.phase != TurnPhase::kFinished)
+      state_.messages.push_back({ChatRole::kUser, event.text, {}, ""});
   }
 
  private:
@@ -145,9 +150,11 @@ class Step {
     return true;
   }
 
-  void observe(ObservationKind kind, std::string name, bool ok, std::string detail, std::int64_t tokens_in = 0, std::int64_t tokens_out = 0) {
-    state_.record.observations.push_back({state_.record.turn.uid, kind, std::move(name), now_, std::max<std::int64_t>(0, (now_ - state_.step_began).count()),
-                                          tokens_in, tokens_out, ok, std::move(detail), std::nullopt});
+  void observe(ObservationKind kind, std::string name, bool ok, std::string detail, std::int64_t tokens_in = 0,
+               std::int64_t tokens_out = 0) {
+    state_.record.observations.push_back({state_.record.turn.uid, kind, std::move(name), now_,
+                                          std::max<std::int64_t>(0, (now_ - state_.step_began).count()), tokens_in,
+                                          tokens_out, ok, std::move(detail), std::nullopt});
   }
   void observe_phase(const char* name, std::string problem = "") {
     const bool ok = problem.empty();
@@ -159,9 +166,14 @@ class Step {
     if (event.last_turns.empty()) return;
     const TurnNumber previous = event.last_turns.front().number;
     switch (derive_feedback(event.message.text)) {
-      case Feedback::kContinues: act(RateAction{previous, kContinuedQuality, false}); break;
-      case Feedback::kRejects: act(RateAction{previous, kRejectedQuality, true}); break;
-      case Feedback::kNone: break;
+      case Feedback::kContinues:
+        act(RateAction{previous, kContinuedQuality, false});
+        break;
+      case Feedback::kRejects:
+        act(RateAction{previous, kRejectedQuality, true});
+        break;
+      case Feedback::kNone:
+        break;
     }
   }
 
@@ -172,7 +184,8 @@ class Step {
     state_.streamed.clear();
     ChatRequest request;
     request.messages = state_.messages;
-    const bool may_call = state_.passes < kMaxPasses && state_.tool_calls < kMaxToolCalls && state_.model_calls < kMaxModelCalls;
+    const bool may_call =
+        state_.passes < kMaxPasses && state_.tool_calls < kMaxToolCalls && state_.model_calls < kMaxModelCalls;
     if (may_call) request.tools = state_.options.tools;
     ask(StartModelAction{std::move(request)});
   }
@@ -207,18 +220,20 @@ class Step {
     state_.messages.push_back({ChatRole::kTool, result, {}, call.id});
   }
 
-  // Phase 6, and what follows from it. What has been streamed cannot be taken back, so only a reply without a word is asked
-  // for again.
+  // Phase 6, and what follows from it. What has been streamed cannot be taken back, so only a reply without a word is
+  // asked for again.
   void judge(const std::string& text, ReplyEnd end) {
     const int attempt = static_cast<int>(context().replies.size()) + 1;
     ValidationAttempt validation = validate_reply(context().query.message, text, end, context().tools);
     validation.attempt = attempt;
     context().replies.push_back({attempt, state_.record.turn.model, text});
     context().validations.push_back(validation);
-    if (validation.confidence > state_.best_confidence) state_.best_confidence = validation.confidence, state_.best_reply = text;
+    if (validation.confidence > state_.best_confidence)
+      state_.best_confidence = validation.confidence, state_.best_reply = text;
     const bool said_nothing = trim(text).empty();
     if (said_nothing && state_.stop) return stop_without_reply();
-    if (said_nothing && state_.revises < kMaxRevises && state_.revises + state_.retries < kMaxRepeats && state_.model_calls < kMaxModelCalls) {
+    if (said_nothing && state_.revises < kMaxRevises && state_.revises + state_.retries < kMaxRepeats &&
+        state_.model_calls < kMaxModelCalls) {
       ++state_.revises;
       return start_model();
     }
@@ -227,7 +242,9 @@ class Step {
       return answer_by_quoting("The language model gave an empty reply");
     }
     const bool failed = end == ReplyEnd::kCutOff;
-    state_.record.turn.status = state_.stop ? TurnStatus::kCancelled : failed ? TurnStatus::kFailed : TurnStatus::kComplete;
+    state_.record.turn.status = state_.stop ? TurnStatus::kCancelled
+                                : failed    ? TurnStatus::kFailed
+                                            : TurnStatus::kComplete;
     save(state_.best_reply, validation);
   }
 
@@ -249,18 +266,21 @@ class Step {
   }
 
   void save(const std::string& text, const ValidationAttempt& validation) {
-    observe(ObservationKind::kPhase, "phase 6", validation.verdict == Verdict::kApprove, std::string(to_string(validation.verdict)));
+    observe(ObservationKind::kPhase, "phase 6", validation.verdict == Verdict::kApprove,
+            std::string(to_string(validation.verdict)));
     state_.record.observations.back().confidence = validation.confidence;
     Turn& turn = state_.record.turn;
     turn.reply = Utterance{Role::kAssistant, "", text};
-    save_record(validation.verdict == Verdict::kApprove ? propose_memories(turn.message.text) : std::vector<MemoryProposal>());
+    save_record(validation.verdict == Verdict::kApprove ? propose_memories(turn.message.text)
+                                                        : std::vector<MemoryProposal>());
   }
 
   void save_record(std::vector<MemoryProposal> proposals) {
     const Turn& turn = state_.record.turn;
     const Timestamp began = state_.step_began;
     state_.step_began = state_.started_at;
-    observe(ObservationKind::kTurn, "turn", turn.status == TurnStatus::kComplete && !state_.failure, std::string(to_string(turn.status)));
+    observe(ObservationKind::kTurn, "turn", turn.status == TurnStatus::kComplete && !state_.failure,
+            std::string(to_string(turn.status)));
     state_.step_began = began;
     state_.phase = TurnPhase::kSaving;
     ask(SaveAction{state_.record, std::move(proposals)});
@@ -274,7 +294,9 @@ class Step {
     if (state_.phase == TurnPhase::kModel) act(CancelModelAction{});
   }
 
-  Ending ending_of_stop() const { return state_.stop->code == ErrorCode::kCancelled ? Ending::kCancelled : Ending::kFailed; }
+  Ending ending_of_stop() const {
+    return state_.stop->code == ErrorCode::kCancelled ? Ending::kCancelled : Ending::kFailed;
+  }
 
   // Nothing was said: a cancelled turn leaves nothing; one that ran out of time keeps the message.
   void stop_without_reply() {

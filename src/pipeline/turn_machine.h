@@ -1,9 +1,9 @@
 // A turn, phases 0 to 7, as a state machine without I/O: step(state, event) → actions.
 //
-// Whoever runs it carries the actions out and answers each that asks for it (`needs_answer`) with exactly one event of the
-// same id. Time comes with the events; the machine reads no clock, so a run can be repeated. Fast mode: phases 0, 1, 3 and 6
-// are rules, a turn costs one model call unless tools run. Every run ends with one Finish; a turn is saved at most once; a
-// clarification saves nothing. States and events: docs/pipeline.md.
+// Whoever runs it carries the actions out and answers each that asks for it (`needs_answer`) with exactly one event of
+// the same id. Time comes with the events; the machine reads no clock, so a run can be repeated. Fast mode: phases 0,
+// 1, 3 and 6 are rules, a turn costs one model call unless tools run. Every run ends with one Finish; a turn is saved
+// at most once; a clarification saves nothing. States and events: docs/pipeline.md.
 #pragma once
 #include <cstdint>
 #include <deque>
@@ -30,26 +30,40 @@ inline constexpr int kMaxToolCalls = 20;
 using ActionId = std::uint64_t;
 
 // ── actions ──
-struct RecallAction { std::string question; };
-struct StartModelAction { ChatRequest request; };
+struct RecallAction {
+  std::string question;
+};
+struct StartModelAction {
+  ChatRequest request;
+};
 struct CancelModelAction {};
-struct RunToolAction { ToolCall call; };
-struct EmitAction { std::string text; };                       // to the client, in order
-struct RateAction { TurnNumber turn; double quality; bool rejected; };  // what the message says of the turn before
+struct RunToolAction {
+  ToolCall call;
+};
+struct EmitAction {
+  std::string text;
+};  // to the client, in order
+struct RateAction {
+  TurnNumber turn;
+  double quality;
+  bool rejected;
+};  // what the message says of the turn before
 struct SaveAction {
-  TurnRecord record;                     // derived fields and memories are filled in by the runtime
-  std::vector<MemoryProposal> proposals; // staged, approved by validation
+  TurnRecord record;                      // derived fields and memories are filled in by the runtime
+  std::vector<MemoryProposal> proposals;  // staged, approved by validation
 };
 enum class Ending { kAnswered, kClarified, kCancelled, kFailed };
 struct FinishAction {
   Ending ending = Ending::kAnswered;
   std::string reply;
-  bool acknowledged = false;             // the save succeeded
-  std::optional<Error> error;            // why it failed, or why the save did
+  bool acknowledged = false;   // the save succeeded
+  std::optional<Error> error;  // why it failed, or why the save did
 };
 struct Action {
   ActionId id = 0;
-  std::variant<RecallAction, StartModelAction, CancelModelAction, RunToolAction, EmitAction, RateAction, SaveAction, FinishAction> what;
+  std::variant<RecallAction, StartModelAction, CancelModelAction, RunToolAction, EmitAction, RateAction, SaveAction,
+               FinishAction>
+      what;
   bool needs_answer() const;
 };
 
@@ -59,22 +73,49 @@ struct Started {
   UserId user;
   SessionId session;
   Utterance message;
-  std::vector<Turn> last_turns;          // of the session, newest first
+  std::vector<Turn> last_turns;  // of the session, newest first
 };
-struct Recalled { ActionId id; GatherSection section; };
-struct ModelDelta { ActionId id; std::string text; };
-struct ModelDone { ActionId id; ChatResult result; };
-struct ModelFailed { ActionId id; Error error; };
-struct ToolDone { ActionId id; ToolOutcome outcome; };
-struct ToolFailed { ActionId id; Error error; };
-struct Saved { ActionId id; };
-struct SaveFailed { ActionId id; Error error; };
+struct Recalled {
+  ActionId id;
+  GatherSection section;
+};
+struct ModelDelta {
+  ActionId id;
+  std::string text;
+};
+struct ModelDone {
+  ActionId id;
+  ChatResult result;
+};
+struct ModelFailed {
+  ActionId id;
+  Error error;
+};
+struct ToolDone {
+  ActionId id;
+  ToolOutcome outcome;
+};
+struct ToolFailed {
+  ActionId id;
+  Error error;
+};
+struct Saved {
+  ActionId id;
+};
+struct SaveFailed {
+  ActionId id;
+  Error error;
+};
 struct Cancelled {};
 struct DeadlinePassed {};
-struct GuidanceAdded { std::string text; };
+struct GuidanceAdded {
+  std::string text;
+};
 struct Event {
   Timestamp at;
-  std::variant<Started, Recalled, ModelDelta, ModelDone, ModelFailed, ToolDone, ToolFailed, Saved, SaveFailed, Cancelled, DeadlinePassed, GuidanceAdded> what;
+  std::variant<Started, Recalled, ModelDelta, ModelDone, ModelFailed, ToolDone, ToolFailed, Saved, SaveFailed,
+               Cancelled, DeadlinePassed, GuidanceAdded>
+      what;
 };
 
 struct MachineOptions {
@@ -88,14 +129,14 @@ struct TurnState {
   MachineOptions options;
   TurnPhase phase = TurnPhase::kNew;
   TurnRecord record;
-  std::vector<ChatMessage> messages;     // of the model call under way or to come
-  std::deque<ToolCall> calls;            // still to be run in this pass
-  std::string streamed;                  // of the model call under way
-  std::string best_reply;                // the best so far, with its confidence
+  std::vector<ChatMessage> messages;  // of the model call under way or to come
+  std::deque<ToolCall> calls;         // still to be run in this pass
+  std::string streamed;               // of the model call under way
+  std::string best_reply;             // the best so far, with its confidence
   double best_confidence = -1;
-  std::optional<Error> stop;             // cancelled or out of time: nothing new is begun
-  std::optional<Error> failure;          // of the model
-  ActionId last_id = 0, waiting_for = 0; // the one action that must still be answered
+  std::optional<Error> stop;              // cancelled or out of time: nothing new is begun
+  std::optional<Error> failure;           // of the model
+  ActionId last_id = 0, waiting_for = 0;  // the one action that must still be answered
   int model_calls = 0, tool_calls = 0, passes = 0, revises = 0, retries = 0;
   Timestamp started_at, step_began;
 };

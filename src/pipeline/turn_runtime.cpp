@@ -14,7 +14,8 @@
 namespace pandora {
 namespace {
 constexpr std::size_t kLastTurns = 3;
-constexpr Duration kPoll = std::chrono::milliseconds(50);  // between two looks at cancel and deadline while a model speaks
+constexpr Duration kPoll =
+    std::chrono::milliseconds(50);  // between two looks at cancel and deadline while a model speaks
 }  // namespace
 
 class TurnRuntime::Run : private ChatSink {
@@ -23,9 +24,11 @@ class TurnRuntime::Run : private ChatSink {
       : runtime_(runtime), request_(request), who_(Principal::of(request.user)), sink_(sink), deadline_(deadline) {}
 
   TurnOutcome run() {
-    // The session's turn before must be findable; when that takes too long the turn goes on, and recall says what is missing.
+    // The session's turn before must be findable; when that takes too long the turn goes on, and recall says what is
+    // missing.
     const Deadline wait = deadline_.at_most(runtime_.clock_, runtime_.options_.findable_wait);
-    if (const Status found = runtime_.saver_.wait_session(request_.session, wait); !found) late_ = found.error().message;
+    if (const Status found = runtime_.saver_.wait_session(request_.session, wait); !found)
+      late_ = found.error().message;
     auto last = runtime_.stores_.turns.list({.session = request_.session, .limit = kLastTurns}, who_, deadline_);
     if (!last) log_warn("turn.no_history", {{"error", last.error().to_line()}});
     if (last) last_turns_ = *std::move(last);
@@ -54,13 +57,20 @@ class TurnRuntime::Run : private ChatSink {
 
   void look_for_stop() {
     if (state_.stop || state_.phase == TurnPhase::kFinished) return;
-    if (sink_.cancelled()) feed(Cancelled{});
-    else if (deadline_.expired()) feed(DeadlinePassed{});
+    if (sink_.cancelled())
+      feed(Cancelled{});
+    else if (deadline_.expired())
+      feed(DeadlinePassed{});
   }
 
   void carry_out(ActionId id, RecallAction& action) {
-    RecallRequest request{who_, request_.session, action.question, request_.scope, runtime_.options_.token_budget,
-                          runtime_.options_.recall_limit, runtime_.options_.recall_candidates};
+    RecallRequest request{who_,
+                          request_.session,
+                          action.question,
+                          request_.scope,
+                          runtime_.options_.token_budget,
+                          runtime_.options_.recall_limit,
+                          runtime_.options_.recall_candidates};
     auto result = runtime_.recall_.run(request, deadline_.at_most(runtime_.clock_, runtime_.options_.recall_deadline));
     if (!late_.empty()) result.section.missing.push_back(late_);
     look_for_stop();
@@ -79,8 +89,10 @@ class TurnRuntime::Run : private ChatSink {
     look_for_stop();
     auto outcome = runtime_.tools_->run(action.call, who_, deadline_);
     look_for_stop();
-    if (outcome) feed(ToolDone{id, *std::move(outcome)});
-    else feed(ToolFailed{id, std::move(outcome).error()});
+    if (outcome)
+      feed(ToolDone{id, *std::move(outcome)});
+    else
+      feed(ToolFailed{id, std::move(outcome).error()});
   }
 
   void carry_out(ActionId, EmitAction& action) { sink_.on_text(action.text); }
@@ -117,7 +129,8 @@ class TurnRuntime::Run : private ChatSink {
     if (proposals.empty()) return;
     AdmissionRequest request{record.turn, proposals, {}, {}};
     for (const auto& item : record.context.gathered.items)
-      if (item.kind != GatheredKind::kMemory && item.kind != GatheredKind::kPreference) request.recalled.push_back(item.text);
+      if (item.kind != GatheredKind::kMemory && item.kind != GatheredKind::kPreference)
+        request.recalled.push_back(item.text);
     const std::string prompt = system_prompt({});
     request.system_prompts.push_back(prompt);
     auto admitted = runtime_.admit_(request, deadline_);
@@ -188,9 +201,11 @@ class TurnRuntime::Run : private ChatSink {
 Result<TurnOutcome> TurnRuntime::run(const TurnRequest& request, TurnSink& sink, const Deadline& deadline) {
   const auto size = static_cast<std::int64_t>(request.message.text.size());
   if (size > options_.message_bytes)
-    return fail(ErrorCode::kTooLarge, fmt::format("a message of {} bytes, at most {} are taken", size, options_.message_bytes),
+    return fail(ErrorCode::kTooLarge,
+                fmt::format("a message of {} bytes, at most {} are taken", size, options_.message_bytes),
                 "send it in parts, or raise limits.message_bytes");
-  if (trim(request.message.text).empty()) return fail(ErrorCode::kInvalidArgument, "the message is empty", "say something");
+  if (trim(request.message.text).empty())
+    return fail(ErrorCode::kInvalidArgument, "the message is empty", "say something");
   return Run(*this, request, sink, deadline).run();
 }
 

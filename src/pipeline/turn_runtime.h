@@ -1,7 +1,7 @@
 // Carries out what the turn machine decides: recall, model, tools, saving.
 //
-// `run` is synchronous and bounded by its deadline: for the command line, and for a pool of a server. Thread-safe: any number
-// of turns at once. No byte of the reply waits for the save; the outcome says whether the turn is acknowledged.
+// `run` is synchronous and bounded by its deadline: for the command line, and for a pool of a server. Thread-safe: any
+// number of turns at once. No byte of the reply waits for the save; the outcome says whether the turn is acknowledged.
 #pragma once
 #include <functional>
 #include <string>
@@ -15,7 +15,7 @@ namespace pandora {
 struct TurnRequest {
   UserId user;
   SessionId session;
-  Utterance message;           // cleaned of broken UTF-8 and NUL by the runtime
+  Utterance message;  // cleaned of broken UTF-8 and NUL by the runtime
   Scope scope = Scope::kUser;
 };
 
@@ -33,7 +33,7 @@ struct TurnOutcome {
   bool acknowledged = false;
   std::optional<Error> error;
   GatherSection gathered;
-  std::vector<Memory> memories;          // kept of what the message told
+  std::vector<Memory> memories;  // kept of what the message told
 };
 
 struct RuntimeOptions {
@@ -59,10 +59,17 @@ using AdmitMemories = std::function<Result<Admitted>(const AdmissionRequest&, co
 class TurnRuntime {
  public:
   // model and tools may be null: without a model the reply quotes what was found.
-  TurnRuntime(RuntimeOptions options, Stores stores, Recall& recall, TurnSaver& saver, UuidV7Generator& ids, const Clock& clock,
-              AdmitMemories admit, ChatModel* model, ToolRunner* tools)
-      : options_(std::move(options)), stores_(stores), recall_(recall), saver_(saver), ids_(ids), clock_(clock),
-        admit_(std::move(admit)), model_(model), tools_(tools) {}
+  TurnRuntime(RuntimeOptions options, Stores stores, Recall& recall, TurnSaver& saver, UuidV7Generator& ids,
+              const Clock& clock, AdmitMemories admit, ChatModel* model, ToolRunner* tools)
+      : options_(std::move(options)),
+        stores_(stores),
+        recall_(recall),
+        saver_(saver),
+        ids_(ids),
+        clock_(clock),
+        admit_(std::move(admit)),
+        model_(model),
+        tools_(tools) {}
 
   // Errors: kInvalidArgument (an empty message), kTooLarge. Everything later is in the outcome.
   Result<TurnOutcome> run(const TurnRequest& request, TurnSink& sink, const Deadline& deadline);

@@ -6,7 +6,8 @@
 
 namespace pandora {
 
-ValidationAttempt validate_reply(std::string_view message, std::string_view reply, ReplyEnd end, std::span<const ToolBlock> tools) {
+ValidationAttempt validate_reply(std::string_view message, std::string_view reply, ReplyEnd end,
+                                 std::span<const ToolBlock> tools) {
   ValidationAttempt result;
   result.confidence = 0.9;
   const auto at_most = [&](double confidence, const char* issue) {
@@ -15,12 +16,14 @@ ValidationAttempt validate_reply(std::string_view message, std::string_view repl
   };
   if (trim(reply).empty()) at_most(0, "the reply is empty");
   if (end == ReplyEnd::kCutOff) at_most(0.4, "the reply stopped in the middle");
-  const auto failed = std::ranges::count_if(tools, [](const ToolBlock& block) { return block.status != ToolStatus::kOk; });
+  const auto failed =
+      std::ranges::count_if(tools, [](const ToolBlock& block) { return block.status != ToolStatus::kOk; });
   if (failed > 0) {
     const bool all = failed == std::ssize(tools);
     at_most(all ? 0.45 : 0.7, all ? "every tool failed" : "some tools failed");
   }
-  if (!trim(reply).empty() && collapse_space(reply) == collapse_space(message)) at_most(0.4, "the reply repeats the message");
+  if (!trim(reply).empty() && collapse_space(reply) == collapse_space(message))
+    at_most(0.4, "the reply repeats the message");
   result.verdict = verdict_for(result.confidence);
   return result;
 }
