@@ -4,6 +4,7 @@
 #include <array>
 #include <charconv>
 #include <set>
+#include <utility>
 #include <vector>
 
 #include <fmt/format.h>
@@ -28,40 +29,60 @@ std::string day_of(Timestamp time) {
 }
 
 constexpr std::string_view kUser = "User: ";
+constexpr std::string_view kAssistant = "\nAssistant: ";
 
-// "User: I am allergic to peanuts" → the words alone; another speaker's name stays.
-std::string words_of(const GatheredItem& item) {
-  std::string_view text = item.text;
-  if (text.starts_with(kUser)) text.remove_prefix(kUser.size());
-  return ellipsize(collapse_space(text), kMaxQuoteBytes);
+// Inside quotation marks nothing may look like their end, nor speak to the terminal.
+std::string quotable(std::string_view text) {
+  std::string quoted = ellipsize(collapse_space(one_line(text)), kMaxQuoteBytes);
+  for (const auto& [mark, harmless] : {std::pair{"“", "‘"}, std::pair{"”", "’"}})
+    for (auto at = quoted.find(mark); at != std::string::npos; at = quoted.find(mark, at))
+      quoted.replace(at, std::string_view(mark).size(), harmless);
+  return quoted;
 }
 
-std::string quote_of(const GatheredItem& item) {
+struct Spoken {
+  bool by_user = false;  // another speaker's name stays in his words
+  std::string words, answered_by_assistant;
+};
+
+// "User: I am allergic to peanuts", with what the assistant answered when a model did.
+Spoken spoken_of(const GatheredItem& item) {
+  std::string_view text = item.text;
+  Spoken spoken;
   const bool is_turn = item.kind == GatheredKind::kTurn || item.kind == GatheredKind::kPreviousTurn;
-  const std::string_view who = is_turn && !item.text.starts_with(kUser) ? "it was said" : "you said";
-  const std::string words = words_of(item);
+  spoken.by_user = !is_turn || text.starts_with(kUser);
+  if (text.starts_with(kUser)) text.remove_prefix(kUser.size());
+  if (const auto at = is_turn ? text.find(kAssistant) : std::string_view::npos; at != std::string_view::npos) {
+    spoken.answered_by_assistant = quotable(text.substr(at + kAssistant.size()));
+    text = text.substr(0, at);
+  }
+  spoken.words = quotable(text);
+  return spoken;
+}
+
+std::string quote_of(const GatheredItem& item, const Spoken& spoken) {
+  const std::string day = day_of(item.at), source = quotable(item.source);
   switch (item.trust) {
     case Trust::kWeb:
-      return fmt::format("On {} the web said ({}; quoted, not checked): “{}”", day_of(item.at), item.source, words);
+      return fmt::format("On {} the web said ({}; quoted, not checked): “{}”", day, source, spoken.words);
     case Trust::kTool:
-      return fmt::format("On {} a tool reported ({}; quoted): “{}”", day_of(item.at), item.source, words);
+      return fmt::format("On {} a tool reported ({}; quoted): “{}”", day, source, spoken.words);
     case Trust::kModel:
-      return fmt::format("On {} the assistant noted ({}): “{}”", day_of(item.at), item.source, words);
+      return fmt::format("On {} the assistant noted ({}): “{}”", day, source, spoken.words);
     case Trust::kUser:
       break;
   }
-  return fmt::format("On {} {} ({}): “{}”", day_of(item.at), who, item.source, words);
+  std::string quote =
+      fmt::format("On {} {} ({}): “{}”", day, spoken.by_user ? "you said" : "it was said", source, spoken.words);
+  if (!spoken.answered_by_assistant.empty())
+    quote += fmt::format("; the assistant answered: “{}”", spoken.answered_by_assistant);
+  return quote;
 }
 
 std::set<std::string> terms_of(std::string_view text) {
   std::set<std::string> terms;
   for (const Term& term : analyze(text)) terms.insert(term.text);
   return terms;
-}
-
-bool asks(std::string_view message) {
-  const Intent intent = derive_intent(message);
-  return trim(message).ends_with('?') || intent == Intent::kQuestion || intent == Intent::kLookup;
 }
 
 // What answers: never what only asked, nor what merely stands there as context without a word in common.
@@ -77,7 +98,7 @@ std::vector<const GatheredItem*> answers(std::string_view message, const GatherS
     if (context && !shares) continue;
     const std::string_view first_line = std::string_view(item.text).substr(0, item.text.find('\n'));
     if (trim(first_line).ends_with('?') && item.text.find('\n') == std::string::npos) continue;
-    if (!quoted.insert(words_of(item)).second) continue;  // a turn, and the memory made of it
+    if (!quoted.insert(spoken_of(item).words).second) continue;  // a turn, and the memory made of it
     found.push_back(&item);
   }
   return found;
@@ -85,18 +106,33 @@ std::vector<const GatheredItem*> answers(std::string_view message, const GatherS
 
 }  // namespace
 
-std::string extractive_reply(std::string_view message, const GatherSection& gathered, std::string_view reason) {
-  if (!asks(message)) {
-    const bool told = !propose_memories(message).empty();
-    const std::string_view text = told ? "Noted; I will remember that." : "Noted; I will find this again when you ask.";
+bool wants_answer(std::string_view message) {
+  const Intent intent = derive_intent(message);
+  return trim(message).ends_with('?') || intent == Intent::kQuestion || intent == Intent::kLookup;
+}
+
+std::string extractive_reply(std::string_view message, const GatherSection& gathered, std::string_view reason,
+                             Staged staged) {
+  if (!wants_answer(message)) {
+    const bool remembered = staged == Staged::kKept && !propose_memories(message).empty();
+    const std::string_view text =
+        remembered ? "Noted; I will remember that." : "Noted; I will find this again when you ask.";
     return fmt::format("{}\n\n{}.", text, reason);
   }
   const auto found = answers(message, gathered);
   std::string reply = found.empty() ? "I found nothing about that in what you have told me." : "";
-  for (const auto* item : found) reply += fmt::format("{}{}", reply.empty() ? "" : "\n", quote_of(*item));
-  if (gathered.mode != RecallMode::kHybrid && !gathered.missing.empty())
-    reply += fmt::format("\n(The search was incomplete: {}.)", gathered.missing.front());
-  return fmt::format("{}\n\n{}{}.", reply, reason, found.empty() ? "" : "; these are your own words, not an answer");
+  bool own_words = true;  // nobody's but the user's
+  for (const auto* item : found) {
+    const Spoken spoken = spoken_of(*item);
+    own_words &= item->trust == Trust::kUser && spoken.by_user && spoken.answered_by_assistant.empty();
+    reply += fmt::format("{}{}", reply.empty() ? "" : "\n", quote_of(*item, spoken));
+  }
+  if (!gathered.missing.empty())
+    reply += fmt::format("\n(The search was incomplete: {}.)", quotable(gathered.missing.front()));
+  const std::string_view nature = found.empty() ? ""
+                                  : own_words   ? "; these are your own words, not an answer"
+                                                : "; these are quotes, not an answer";
+  return fmt::format("{}\n\n{}{}.", reply, reason, nature);
 }
 
 }  // namespace pandora

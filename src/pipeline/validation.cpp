@@ -16,10 +16,12 @@ ValidationAttempt validate_reply(std::string_view message, std::string_view repl
   };
   if (trim(reply).empty()) at_most(0, "the reply is empty");
   if (end == ReplyEnd::kCutOff) at_most(0.4, "the reply stopped in the middle");
-  const auto failed =
-      std::ranges::count_if(tools, [](const ToolBlock& block) { return block.status != ToolStatus::kOk; });
+  // A call that the user stopped is no failure.
+  const auto cancelled = [](const ToolBlock& block) { return block.status == ToolStatus::kCancelled; };
+  const auto ok = [](const ToolBlock& block) { return block.status == ToolStatus::kOk; };
+  const auto failed = std::ssize(tools) - std::ranges::count_if(tools, ok) - std::ranges::count_if(tools, cancelled);
   if (failed > 0) {
-    const bool all = failed == std::ssize(tools);
+    const bool all = std::ranges::none_of(tools, ok);
     at_most(all ? 0.45 : 0.7, all ? "every tool failed" : "some tools failed");
   }
   if (!trim(reply).empty() && collapse_space(reply) == collapse_space(message))
