@@ -1,6 +1,7 @@
 #include "pipeline/turn_machine.h"
 
 #include <algorithm>
+#include <cassert>
 
 #include <fmt/format.h>
 
@@ -26,12 +27,21 @@ bool points_nowhere(std::string_view message, const std::vector<Turn>& last_turn
   return false;
 }
 
+constexpr std::string_view kNoMoreTools = "no more tools may run in this turn";
+constexpr std::string_view kNoRoom = "(not shown: the results of this turn are too long)";
+// Confidence in quotes where a model should have answered: never enough for APPROVE.
+constexpr double kQuotesInsteadOfAModel = 0.6;
+constexpr std::size_t kMaxNoteBytes = 200;  // of what a server says of itself, in a record or a reply
+
+std::string note(std::string_view text) { return ellipsize(one_line(sanitize_utf8(text)), kMaxNoteBytes); }
+
 class Step {
  public:
   Step(TurnState& state, Timestamp at) : state_(state), now_(at) {}
   std::vector<Action> take() { return std::move(actions_); }
 
   void on(const Started& event) {
+    if (state_.phase != TurnPhase::kNew) return;
     state_.started_at = state_.step_began = now_;
     Turn& turn = state_.record.turn;
     turn.uid = event.uid;
@@ -49,8 +59,8 @@ class Step {
       context().reflection = {Reflection::kClarify, "it refers to something that was not said",
                               "What do you mean? Please name it."};
       observe_phase("phase 1");
-      act(EmitAction{context().reflection.question});
-      return finish(Ending::kClarified, context().reflection.question, false, std::nullopt);
+      emit(state_.reply.add_whole(context().reflection.question));
+      return finish(Ending::kClarified, false, std::nullopt);
     }
     context().reflection = {Reflection::kProceed, "it can be answered as it stands", ""};
     observe_phase("phase 1");
@@ -59,12 +69,11 @@ class Step {
   }
 
   void on(const Recalled& event) {
-    if (!answers(event.id)) return;
+    if (!answers(event.id, TurnPhase::kGathering)) return;
     context().gathered = event.section;
     observe_phase("phase 2", event.section.missing.empty() ? "" : event.section.missing.front());
-    if (state_.stop) return stop_without_reply();
-    context().plans.push_back(
-        {1, {context().query.question}, state_.options.tools.empty() ? Route::kSynthesis : Route::kTools});
+    if (state_.stop) return stopped();
+    plan(context().query.question, state_.options.tools.empty() ? Route::kSynthesis : Route::kTools);
     observe_phase("phase 3");
     if (!state_.options.has_model) return answer_by_quoting(kNoModelConfigured);
     state_.messages = first_messages(context().query, context().gathered);
@@ -73,33 +82,40 @@ class Step {
 
   void on(const ModelDelta& event) {
     if (event.id != state_.waiting_for || state_.phase != TurnPhase::kModel) return;
-    state_.streamed += event.text;
-    act(EmitAction{event.text});
+    hear(event.text);
   }
 
   void on(const ModelDone& event) {
-    if (!answers(event.id)) return;
-    observe(ObservationKind::kModel, event.result.model, true, event.result.finish_reason, event.result.tokens_in,
-            event.result.tokens_out);
-    if (state_.streamed.empty() && !event.result.content.empty()) act(EmitAction{event.result.content});
-    const std::string text = state_.streamed.empty() ? event.result.content : state_.streamed;
-    state_.record.turn.model = event.result.model;
-    if (!event.result.tool_calls.empty() && !state_.stop) return begin_tools(event.result);
-    judge(text, ReplyEnd::kWhole);
+    if (!answers(event.id, TurnPhase::kModel)) return;
+    const ChatResult& result = event.result;
+    const std::string model = ellipsize(one_line(sanitize_utf8(result.model)), kMaxNoteBytes);
+    observe(ObservationKind::kModel, model, true, note(result.finish_reason), result.tokens_in, result.tokens_out);
+    state_.record.turn.model = model;
+    if (state_.reply.of_call().empty()) hear(result.content);
+    emit(state_.reply.end_call());
+    if (state_.reply.full()) return conclude(ReplyEnd::kCutOff);
+    if (!result.tool_calls.empty() && state_.stop) return conclude(ReplyEnd::kCutOff);
+    if (!result.tool_calls.empty()) return begin_tools(result);
+    if (!ended_by_itself(result.finish_reason)) {
+      state_.failure = Error{ErrorCode::kUnavailable,
+                             fmt::format("the language model stopped early ({})", note(result.finish_reason)), ""};
+      return conclude(ReplyEnd::kCutOff);
+    }
+    conclude(ReplyEnd::kWhole);
   }
 
   void on(const ModelFailed& event) {
-    if (!answers(event.id)) return;
-    observe(ObservationKind::kModel, "model", false, event.error.to_line());
-    state_.failure = event.error;
-    if (!state_.streamed.empty()) return judge(state_.streamed, ReplyEnd::kCutOff);
-    if (state_.stop) return stop_without_reply();
-    answer_by_quoting(
-        fmt::format("The language model did not answer ({})", one_line(ellipsize(event.error.message, 200))));
+    if (!answers(event.id, TurnPhase::kModel)) return;
+    observe(ObservationKind::kModel, "model", false, note(event.error.to_line()));
+    if (!state_.failure) state_.failure = event.error;
+    emit(state_.reply.end_call());
+    if (state_.reply.spoke()) return conclude(ReplyEnd::kCutOff);
+    if (state_.stop) return stopped();
+    answer_by_quoting(fmt::format("The language model did not answer ({})", note(state_.failure->message)));
   }
 
   void on(const ToolDone& event) {
-    if (!answers(event.id)) return;
+    if (!answers(event.id, TurnPhase::kTools)) return;
     record_tool(event.outcome.status, event.outcome.result, event.outcome.claims);
     auto& research = state_.record.research;
     research.insert(research.end(), event.outcome.research.begin(), event.outcome.research.end());
@@ -109,7 +125,7 @@ class Step {
   }
 
   void on(const ToolFailed& event) {
-    if (!answers(event.id)) return;
+    if (!answers(event.id, TurnPhase::kTools)) return;
     const ToolStatus status = event.error.code == ErrorCode::kDeadlineExceeded   ? ToolStatus::kTimedOut
                               : event.error.code == ErrorCode::kCancelled        ? ToolStatus::kCancelled
                               : event.error.code == ErrorCode::kPermissionDenied ? ToolStatus::kRefused
@@ -119,18 +135,21 @@ class Step {
   }
 
   void on(const Saved& event) {
-    if (answers(event.id)) finish(ending_, reply(), true, state_.failure ? state_.failure : state_.stop);
+    if (!answers(event.id, TurnPhase::kSaving)) return;
+    const Ending ending = ending_of(state_.record.turn.status);
+    // What came whole was not stopped, though it was told to.
+    const bool was_stopped = state_.stop && ending != Ending::kAnswered;
+    finish(ending, true, was_stopped ? state_.stop : state_.failure);
   }
   void on(const SaveFailed& event) {
-    if (answers(event.id)) finish(ending_, reply(), false, event.error);
+    if (answers(event.id, TurnPhase::kSaving)) finish(ending_of(state_.record.turn.status), false, event.error);
   }
 
   void on(const Cancelled&) { stop({ErrorCode::kCancelled, "cancelled", ""}); }
   void on(const DeadlinePassed&) { stop({ErrorCode::kDeadlineExceeded, "the turn took longer than allowed", ""}); }
   void on(const GuidanceAdded& event) {
-    // Honoured before the next model call; when none comes it is part of what was said.
-    if (state_.phase != TurnPhase::kSaving && state_.phase != TurnPhase::kFinished)
-      state_.messages.push_back({ChatRole::kUser, event.text, {}, ""});
+    if (state_.phase == TurnPhase::kSaving || state_.phase == TurnPhase::kFinished) return;
+    if (!trim(event.text).empty()) state_.guidance.push_back(sanitize_utf8(event.text));
   }
 
  private:
@@ -144,8 +163,12 @@ class Step {
     state_.step_began = now_;
     state_.waiting_for = act(std::move(what));
   }
-  bool answers(ActionId id) {
-    if (state_.phase == TurnPhase::kFinished || id != state_.waiting_for || id == 0) return false;
+  void emit(std::string text) {
+    if (!text.empty()) act(EmitAction{std::move(text)});
+  }
+  // Only what is waited for, and only from where it was asked: a stale "saved" must not acknowledge anything.
+  bool answers(ActionId id, TurnPhase phase) {
+    if (state_.phase != phase || id != state_.waiting_for || id == 0) return false;
     state_.waiting_for = 0;
     return true;
   }
@@ -177,110 +200,210 @@ class Step {
     }
   }
 
+  // §3 grows: by the plan of each attempt, and by what the user adds.
+  void plan(const std::string& goal, Route route) {
+    context().plans.push_back({static_cast<int>(context().plans.size()) + 1, {goal}, route});
+  }
+
+  bool tools_may_run() {
+    return context().plans.back().route == Route::kTools && state_.passes < kMaxPasses &&
+           state_.tool_calls < kMaxToolCalls && state_.model_calls < kMaxModelCalls;
+  }
+
   void start_model() {
-    if (state_.stop) return stop_without_reply();
+    if (state_.stop) return stopped();
+    assert(state_.model_calls < kMaxModelCalls);  // whoever comes here has asked tools_may_run or what_to_repeat
+    show_guidance();
     ++state_.model_calls;
+    state_.failure.reset();
     state_.phase = TurnPhase::kModel;
-    state_.streamed.clear();
+    state_.reply.begin_call();
     ChatRequest request;
     request.messages = state_.messages;
-    const bool may_call =
-        state_.passes < kMaxPasses && state_.tool_calls < kMaxToolCalls && state_.model_calls < kMaxModelCalls;
-    if (may_call) request.tools = state_.options.tools;
+    if (tools_may_run()) request.tools = state_.options.tools;
     ask(StartModelAction{std::move(request)});
   }
 
+  bool guidance_waits() const { return state_.guidance_shown < state_.guidance.size(); }
+  void show_guidance() {
+    for (; guidance_waits(); ++state_.guidance_shown) {
+      const std::string& text = state_.guidance[state_.guidance_shown];
+      state_.messages.push_back({ChatRole::kUser, text, {}, ""});
+      plan(text, context().plans.back().route);
+    }
+  }
+
+  // What the model says goes out at once; more than a reply may hold is not listened to.
+  void hear(std::string_view text) {
+    const bool was_full = state_.reply.full();
+    emit(state_.reply.add(text));
+    if (was_full || !state_.reply.full()) return;
+    state_.failure = Error{ErrorCode::kTooLarge, fmt::format("the reply is longer than {} bytes", kMaxReplyBytes), ""};
+    if (state_.waiting_for != 0 && !state_.stop) act(CancelModelAction{});
+  }
+
+  // An empty reason is what servers say that name none.
+  static bool ended_by_itself(std::string_view finish_reason) {
+    return finish_reason != "length" && finish_reason != "content_filter";
+  }
+
   void begin_tools(const ChatResult& result) {
-    if (state_.model_calls >= kMaxModelCalls || state_.passes >= kMaxPasses || state_.tool_calls >= kMaxToolCalls)
-      return judge(state_.streamed.empty() ? result.content : state_.streamed, ReplyEnd::kWhole);
+    for (const auto& call : result.tool_calls) {
+      if (state_.calls.size() == kMaxCallsOfOneReply) break;
+      state_.calls.push_back({sanitize_utf8(call.id), sanitize_utf8(call.name), sanitize_utf8(call.arguments)});
+    }
+    const std::string said = sanitize_utf8(state_.reply.of_call());
+    state_.messages.push_back({ChatRole::kAssistant, said, {state_.calls.begin(), state_.calls.end()}, ""});
+    if (const std::size_t dropped = result.tool_calls.size() - state_.calls.size())
+      observe(ObservationKind::kTool, "tools", false, fmt::format("{} calls of one reply were dropped", dropped));
+    if (!tools_may_run()) {
+      while (!state_.calls.empty()) record_tool(ToolStatus::kRefused, std::string(kNoMoreTools), {});
+      return conclude(ReplyEnd::kCutOff, AsksForMore::kYes);
+    }
     ++state_.passes;
-    state_.messages.push_back({ChatRole::kAssistant, result.content, result.tool_calls, ""});
-    state_.calls.assign(result.tool_calls.begin(), result.tool_calls.end());
     state_.phase = TurnPhase::kTools;
     next_tool();
   }
 
   void next_tool() {
-    if (state_.stop) return stop_without_reply();
+    if (state_.stop) return stopped();
     while (!state_.calls.empty()) {
-      if (state_.tool_calls < kMaxToolCalls) {
+      const std::string refusal = why_not(state_.calls.front());
+      if (refusal.empty()) {
         ++state_.tool_calls;
         return ask(RunToolAction{state_.calls.front()});
       }
-      record_tool(ToolStatus::kRefused, "no more tools may run in this turn", {});
+      record_tool(guidance_waits() ? ToolStatus::kCancelled : ToolStatus::kRefused, refusal, {});
     }
     start_model();
+  }
+
+  // Empty: the call may run.
+  std::string why_not(const ToolCall& call) {
+    if (guidance_waits()) return "not run: the user has added something first";
+    if (state_.tool_calls >= kMaxToolCalls) return std::string(kNoMoreTools);
+    if (std::ranges::none_of(state_.options.tools, [&](const auto& tool) { return tool.name == call.name; }))
+      return "there is no tool of this name";
+    if (call.arguments.size() > kMaxToolArgumentBytes)
+      return fmt::format("arguments of more than {} bytes are not taken", kMaxToolArgumentBytes);
+    return "";
   }
 
   void record_tool(ToolStatus status, const std::string& result, std::vector<std::string> claims) {
     const ToolCall call = std::move(state_.calls.front());
     state_.calls.pop_front();
-    context().tools.push_back({1, state_.passes, call.name, call.arguments, status, result, std::move(claims)});
-    observe(ObservationKind::kTool, call.name, status == ToolStatus::kOk, std::string(to_string(status)));
-    state_.messages.push_back({ChatRole::kTool, result, {}, call.id});
+    const std::size_t room = kMaxToolTextBytes - state_.tool_text;
+    std::string text = ellipsize(sanitize_utf8(result), kMaxToolResultBytes);
+    if (text.size() > room) text = ellipsize(text, room);
+    if (text.empty() && !result.empty()) text = kNoRoom;
+    state_.tool_text = std::min(kMaxToolTextBytes, state_.tool_text + text.size());
+    for (auto& claim : claims) claim = sanitize_utf8(claim);
+    const std::string name = ellipsize(one_line(call.name), kMaxToolNameBytes);
+    context().tools.push_back({static_cast<int>(context().plans.size()), state_.passes, name,
+                               ellipsize(call.arguments, kMaxToolArgumentBytes), status, text, std::move(claims)});
+    observe(ObservationKind::kTool, name, status == ToolStatus::kOk, std::string(to_string(status)));
+    state_.messages.push_back({ChatRole::kTool, text, {}, call.id});
   }
 
-  // Phase 6, and what follows from it. What has been streamed cannot be taken back, so only a reply without a word is
-  // asked for again.
-  void judge(const std::string& text, ReplyEnd end) {
-    const int attempt = static_cast<int>(context().replies.size()) + 1;
-    ValidationAttempt validation = validate_reply(context().query.message, text, end, context().tools);
-    validation.attempt = attempt;
-    context().replies.push_back({attempt, state_.record.turn.model, text});
-    context().validations.push_back(validation);
-    if (validation.confidence > state_.best_confidence)
-      state_.best_confidence = validation.confidence, state_.best_reply = text;
-    const bool said_nothing = trim(text).empty();
-    if (said_nothing && state_.stop) return stop_without_reply();
-    if (said_nothing && state_.revises < kMaxRevises && state_.revises + state_.retries < kMaxRepeats &&
-        state_.model_calls < kMaxModelCalls) {
+  enum class AsksForMore { kNo, kYes };  // tools that may not run any more
+
+  // Phase 6, and what follows from it. What has been said cannot be taken back, so it stands whatever comes later;
+  // asked again is only for a reply without a word, and for one that still asks for tools.
+  void conclude(ReplyEnd end, AsksForMore more = AsksForMore::kNo) {
+    const bool wordless = !state_.reply.spoke();
+    if (wordless && state_.stop) return stopped();
+    ValidationAttempt& validation = attempt(wordless ? std::string() : state_.reply.text(), end);
+    if (wordless || more == AsksForMore::kYes) {
+      if (const auto again = what_to_repeat()) {
+        validation.verdict = *again;
+        return repeat(*again);
+      }
+      return give_up(wordless ? "the language model gave an empty reply"
+                              : "the language model asked for more tools than a turn may run");
+    }
+    save(end == ReplyEnd::kWhole ? TurnStatus::kComplete : cut_status(), validation);
+  }
+
+  // REVISE: the same again. RETRY: when tools came to nothing, a plan without them.
+  std::optional<Verdict> what_to_repeat() {
+    if (state_.model_calls >= kMaxModelCalls) return std::nullopt;
+    if (state_.revises < kMaxRevises) return Verdict::kRevise;
+    if (state_.retries < kMaxRetries && context().plans.back().route == Route::kTools) return Verdict::kRetry;
+    return std::nullopt;
+  }
+  void repeat(Verdict verdict) {
+    if (verdict == Verdict::kRevise) {
       ++state_.revises;
-      return start_model();
+    } else {
+      ++state_.retries;
+      plan(context().query.question, Route::kSynthesis);
+      state_.messages = first_messages(context().query, context().gathered);
+      state_.guidance_shown = 0;
     }
-    if (said_nothing) {
-      state_.failure = Error{ErrorCode::kUnavailable, "the language model gave an empty reply", ""};
-      return answer_by_quoting("The language model gave an empty reply");
+    start_model();
+  }
+
+  // The model came to no end of its own. What it said stands, as cut off; when it said nothing, what was found is
+  // quoted.
+  void give_up(const char* why) {
+    state_.failure = Error{ErrorCode::kUnavailable, why, ""};
+    if (!state_.reply.spoke()) {
+      std::string reason = why;
+      reason[0] = static_cast<char>(std::toupper(static_cast<unsigned char>(reason[0])));
+      return answer_by_quoting(reason);
     }
-    const bool failed = end == ReplyEnd::kCutOff;
-    state_.record.turn.status = state_.stop ? TurnStatus::kCancelled
-                                : failed    ? TurnStatus::kFailed
-                                            : TurnStatus::kComplete;
-    save(state_.best_reply, validation);
+    save(TurnStatus::kFailed, context().validations.back());
+  }
+
+  ValidationAttempt& attempt(const std::string& text, ReplyEnd end) {
+    const int number = static_cast<int>(context().replies.size()) + 1;
+    context().replies.push_back({number, state_.record.turn.model, text});
+    context().validations.push_back(validate_reply(context().query.message, text, end, context().tools));
+    context().validations.back().attempt = number;
+    return context().validations.back();
   }
 
   void answer_by_quoting(std::string_view reason) {
-    const std::string text = extractive_reply(context().query.message, context().gathered, reason);
+    // A question wants more than quotes when there is a model; what was told needs no more than to be noted.
+    const bool lacking = state_.failure && wants_answer(context().query.message);
     state_.record.turn.model = kExtractiveModel;
-    act(EmitAction{text});
-    const int attempt = static_cast<int>(context().replies.size()) + 1;
+    const auto compose = [&](Staged staged) {
+      return extractive_reply(context().query.message, context().gathered, reason, staged);
+    };
+    std::string text = compose(Staged::kKept);
     ValidationAttempt validation = validate_reply(context().query.message, text, ReplyEnd::kWhole, context().tools);
-    validation.attempt = attempt;
-    if (state_.failure) {
-      validation.issues.push_back(state_.failure->message);
-      validation.confidence = std::min(validation.confidence, 0.6);
-      validation.verdict = verdict_for(validation.confidence);
-    }
-    context().replies.push_back({attempt, std::string(kExtractiveModel), text});
+    if (state_.failure) validation.issues.push_back(note(state_.failure->message));
+    if (lacking) validation.confidence = std::min(validation.confidence, kQuotesInsteadOfAModel);
+    validation.verdict = verdict_for(validation.confidence);
+    // "I will remember that" only when it is so.
+    if (validation.verdict != Verdict::kApprove) text = compose(Staged::kDropped);
+    emit(state_.reply.add_whole(text));
+    const int number = static_cast<int>(context().replies.size()) + 1;
+    validation.attempt = number;
+    context().replies.push_back({number, state_.record.turn.model, state_.reply.text()});
     context().validations.push_back(validation);
-    save(text, validation);
+    save(TurnStatus::kComplete, validation);
   }
 
-  void save(const std::string& text, const ValidationAttempt& validation) {
+  // Something was said, or time ran out: it is kept.
+  void save(TurnStatus status, const ValidationAttempt& validation) {
     observe(ObservationKind::kPhase, "phase 6", validation.verdict == Verdict::kApprove,
             std::string(to_string(validation.verdict)));
     state_.record.observations.back().confidence = validation.confidence;
-    Turn& turn = state_.record.turn;
-    turn.reply = Utterance{Role::kAssistant, "", text};
-    save_record(validation.verdict == Verdict::kApprove ? propose_memories(turn.message.text)
-                                                        : std::vector<MemoryProposal>());
+    state_.record.turn.reply = Utterance{Role::kAssistant, "", state_.reply.text()};
+    save_record(status, validation.verdict);
   }
 
-  void save_record(std::vector<MemoryProposal> proposals) {
-    const Turn& turn = state_.record.turn;
+  void save_record(TurnStatus status, Verdict verdict) {
+    Turn& turn = state_.record.turn;
+    turn.status = status;
+    for (const auto& text : state_.guidance) turn.message.text += "\n\n" + text;  // he said it, heard in time or not
+    std::vector<MemoryProposal> proposals;
+    if (verdict == Verdict::kApprove) proposals = propose_memories(turn.message.text);
     const Timestamp began = state_.step_began;
     state_.step_began = state_.started_at;
-    observe(ObservationKind::kTurn, "turn", turn.status == TurnStatus::kComplete && !state_.failure,
-            std::string(to_string(turn.status)));
+    observe(ObservationKind::kTurn, "turn", status == TurnStatus::kComplete && !state_.failure,
+            std::string(to_string(status)));
     state_.step_began = began;
     state_.phase = TurnPhase::kSaving;
     ask(SaveAction{state_.record, std::move(proposals)});
@@ -290,34 +413,35 @@ class Step {
   void stop(Error why) {
     if (state_.stop || state_.phase == TurnPhase::kSaving || state_.phase == TurnPhase::kFinished) return;
     state_.stop = std::move(why);
-    if (state_.phase == TurnPhase::kNew) return finish(ending_of_stop(), "", false, state_.stop);
+    if (state_.phase == TurnPhase::kNew) return finish(ending_of(cut_status()), false, state_.stop);
     if (state_.phase == TurnPhase::kModel) act(CancelModelAction{});
   }
 
-  Ending ending_of_stop() const {
-    return state_.stop->code == ErrorCode::kCancelled ? Ending::kCancelled : Ending::kFailed;
+  TurnStatus cut_status() const {
+    return state_.stop && state_.stop->code == ErrorCode::kCancelled ? TurnStatus::kCancelled : TurnStatus::kFailed;
+  }
+  static Ending ending_of(TurnStatus status) {
+    return status == TurnStatus::kComplete    ? Ending::kAnswered
+           : status == TurnStatus::kCancelled ? Ending::kCancelled
+                                              : Ending::kFailed;
   }
 
-  // Nothing was said: a cancelled turn leaves nothing; one that ran out of time keeps the message.
-  void stop_without_reply() {
-    if (state_.stop->code == ErrorCode::kCancelled) return finish(Ending::kCancelled, "", false, state_.stop);
-    state_.record.turn.status = TurnStatus::kFailed;
-    save_record({});
+  // Nothing more is begun. What was said by then is kept. When nothing was, a cancelled turn leaves nothing; one that
+  // ran out of time keeps the message.
+  void stopped() {
+    if (!state_.reply.text().empty()) return save(cut_status(), attempt(state_.reply.text(), ReplyEnd::kCutOff));
+    if (cut_status() == TurnStatus::kCancelled) return finish(Ending::kCancelled, false, state_.stop);
+    save_record(TurnStatus::kFailed, Verdict::kFail);
   }
 
-  std::string reply() const { return state_.record.turn.reply ? state_.record.turn.reply->text : std::string(); }
-
-  void finish(Ending ending, std::string text, bool acknowledged, std::optional<Error> error) {
+  void finish(Ending ending, bool acknowledged, std::optional<Error> error) {
     state_.phase = TurnPhase::kFinished;
-    act(FinishAction{ending, std::move(text), acknowledged, std::move(error)});
+    act(FinishAction{ending, state_.reply.text(), acknowledged, std::move(error)});
   }
 
   TurnState& state_;
   const Timestamp now_;
   std::vector<Action> actions_;
-  const Ending ending_ = state_.record.turn.status == TurnStatus::kComplete    ? Ending::kAnswered
-                         : state_.record.turn.status == TurnStatus::kCancelled ? Ending::kCancelled
-                                                                               : Ending::kFailed;
 };
 
 }  // namespace

@@ -1,19 +1,21 @@
 // A turn, phases 0 to 7, as a state machine without I/O: step(state, event) → actions.
 //
 // Whoever runs it carries the actions out and answers each that asks for it (`needs_answer`) with exactly one event of
-// the same id. Time comes with the events; the machine reads no clock, so a run can be repeated. Fast mode: phases 0,
-// 1, 3 and 6 are rules, a turn costs one model call unless tools run. Every run ends with one Finish; a turn is saved
-// at most once; a clarification saves nothing. States and events: docs/pipeline.md.
+// the same id; such an action is the last of its step, and there is one at a time. An event that answers nothing (late,
+// doubled, of another kind, unknown) changes nothing. Time comes with the events; the machine reads no clock, so a run
+// can be repeated. Fast mode: phases 0, 1, 3 and 6 are rules, a turn costs one model call unless tools run. Every run
+// ends with one Finish; a turn is saved at most once; a clarification saves nothing; the reply is, to the byte, what
+// was emitted. States and events: docs/pipeline.md.
 #pragma once
 #include <cstdint>
 #include <deque>
 #include <optional>
-#include <set>
 #include <string>
 #include <variant>
 #include <vector>
 
 #include "domain/turn_record.h"
+#include "pipeline/spoken_reply.h"
 #include "ports/chat_model.h"
 #include "ports/tool_runner.h"
 #include "recall/recall.h"
@@ -23,9 +25,14 @@ namespace pandora {
 inline constexpr int kMaxRevises = 2;
 inline constexpr int kMaxRetries = 1;
 inline constexpr int kMaxRepeats = 3;  // of both together
-inline constexpr int kMaxPasses = 5;   // of the planner and coordinator
+static_assert(kMaxRevises + kMaxRetries <= kMaxRepeats);
+inline constexpr int kMaxPasses = 5;  // of the planner and coordinator
 inline constexpr int kMaxModelCalls = 25;
 inline constexpr int kMaxToolCalls = 20;
+inline constexpr std::size_t kMaxCallsOfOneReply = 32;           // more in one answer of a model are dropped
+inline constexpr std::size_t kMaxToolNameBytes = 128;            // a longer name is no tool of ours; cut in the record
+inline constexpr std::size_t kMaxToolArgumentBytes = 64 * 1024;  // longer ones are refused, and cut in the record
+inline constexpr std::size_t kMaxToolTextBytes = 4 * 1024 * 1024;  // of all results of a turn; what exceeds it is cut
 
 using ActionId = std::uint64_t;
 
@@ -40,14 +47,16 @@ struct CancelModelAction {};
 struct RunToolAction {
   ToolCall call;
 };
+// To the client, in order.
 struct EmitAction {
   std::string text;
-};  // to the client, in order
+};
+// What the message says of the turn before.
 struct RateAction {
   TurnNumber turn;
   double quality;
   bool rejected;
-};  // what the message says of the turn before
+};
 struct SaveAction {
   TurnRecord record;                      // derived fields and memories are filled in by the runtime
   std::vector<MemoryProposal> proposals;  // staged, approved by validation
@@ -108,6 +117,8 @@ struct SaveFailed {
 };
 struct Cancelled {};
 struct DeadlinePassed {};
+// What the user adds while the turn runs. Not taken in kSaving and kFinished: then it is the next message. Whoever
+// feeds it bounds its size together with the message's.
 struct GuidanceAdded {
   std::string text;
 };
@@ -129,11 +140,12 @@ struct TurnState {
   MachineOptions options;
   TurnPhase phase = TurnPhase::kNew;
   TurnRecord record;
-  std::vector<ChatMessage> messages;  // of the model call under way or to come
-  std::deque<ToolCall> calls;         // still to be run in this pass
-  std::string streamed;               // of the model call under way
-  std::string best_reply;             // the best so far, with its confidence
-  double best_confidence = -1;
+  SpokenReply reply;                      // everything emitted
+  std::vector<ChatMessage> messages;      // of the model call under way or to come
+  std::deque<ToolCall> calls;             // still to be run in this pass
+  std::vector<std::string> guidance;      // in order
+  std::size_t guidance_shown = 0;         // of it, to the model
+  std::size_t tool_text = 0;              // bytes of all results
   std::optional<Error> stop;              // cancelled or out of time: nothing new is begun
   std::optional<Error> failure;           // of the model
   ActionId last_id = 0, waiting_for = 0;  // the one action that must still be answered
