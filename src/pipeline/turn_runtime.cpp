@@ -14,8 +14,10 @@
 namespace pandora {
 namespace {
 constexpr std::size_t kLastTurns = 3;
-constexpr Duration kPoll =
-    std::chrono::milliseconds(50);  // between two looks at cancel and deadline while a model speaks
+constexpr Duration kPoll = std::chrono::milliseconds(50);  // looks at cancel and deadline while a model is silent
+constexpr Duration kStopGrace = std::chrono::seconds(5);   // for a model to end once it was told to
+// Of what goes with saving: done also when the turn's own time is up, and yet not waited for without end.
+constexpr Duration kSavingBudget = std::chrono::seconds(5);
 }  // namespace
 
 class TurnRuntime::Run : private ChatSink {
@@ -28,9 +30,12 @@ class TurnRuntime::Run : private ChatSink {
     // missing.
     const Deadline wait = deadline_.at_most(runtime_.clock_, runtime_.options_.findable_wait);
     if (const Status found = runtime_.saver_.wait_session(request_.session, wait); !found)
-      late_ = found.error().message;
+      missing_.push_back(found.error().message);
     auto last = runtime_.stores_.turns.list({.session = request_.session, .limit = kLastTurns}, who_, deadline_);
-    if (!last) log_warn("turn.no_history", {{"error", last.error().to_line()}});
+    if (!last) {
+      log_warn("turn.no_history", {{"error", last.error().to_line()}});
+      missing_.push_back(fmt::format("the last turns: {}", last.error().to_line()));
+    }
     if (last) last_turns_ = *std::move(last);
 
     state_.options.has_model = runtime_.model_ != nullptr;
@@ -38,6 +43,7 @@ class TurnRuntime::Run : private ChatSink {
     const Uuid uid = runtime_.ids_.next();
     Utterance message = request_.message;
     message.text = sanitize_utf8(message.text);
+    message.name = sanitize_utf8(message.name);
     feed(Started{uid, request_.user, request_.session, std::move(message), last_turns_});
     while (state_.phase != TurnPhase::kFinished) wait_for_model();
     outcome_.uid = uid;
@@ -47,6 +53,7 @@ class TurnRuntime::Run : private ChatSink {
 
  private:
   Timestamp now() const { return runtime_.clock_.now(); }
+  Deadline for_saving() const { return Deadline::after(runtime_.clock_, kSavingBudget); }
 
   // Feeds an event and carries out what follows, which may be further events.
   template <class What>
@@ -72,21 +79,33 @@ class TurnRuntime::Run : private ChatSink {
                           runtime_.options_.recall_limit,
                           runtime_.options_.recall_candidates};
     auto result = runtime_.recall_.run(request, deadline_.at_most(runtime_.clock_, runtime_.options_.recall_deadline));
-    if (!late_.empty()) result.section.missing.push_back(late_);
+    auto& missing = result.section.missing;
+    missing.insert(missing.end(), missing_.begin(), missing_.end());
     look_for_stop();
     feed(Recalled{id, std::move(result.section)});
   }
 
   void carry_out(ActionId id, StartModelAction& action) {
+    look_for_stop();
+    if (state_.stop) return feed(ModelFailed{id, *state_.stop});
     model_id_ = id;
+    told_to_stop_.reset();
+    {
+      const std::lock_guard lock(mutex_);
+      events_.clear();
+      ended_ = false;
+    }
     handle_ = runtime_.model_->start(std::move(action.request), deadline_, *this);
   }
   void carry_out(ActionId, CancelModelAction&) {
-    if (handle_) handle_->cancel();
+    if (!handle_) return;
+    handle_->cancel();
+    told_to_stop_ = runtime_.clock_.steady();
   }
 
   void carry_out(ActionId id, RunToolAction& action) {
     look_for_stop();
+    if (state_.stop) return feed(ToolFailed{id, *state_.stop});
     auto outcome = runtime_.tools_->run(action.call, who_, deadline_);
     look_for_stop();
     if (outcome)
@@ -101,12 +120,16 @@ class TurnRuntime::Run : private ChatSink {
     TurnChange change{.quality = action.quality};
     if (action.rejected) change.rejected = true;
     const auto changed = runtime_.stores_.turns.change(action.turn, change, who_, deadline_);
-    if (!changed) log_warn("turn.not_rated", {{"turn", action.turn.value}, {"error", changed.error().to_line()}});
+    if (changed) return;
+    log_warn("turn.not_rated", {{"turn", action.turn.value}, {"error", changed.error().to_line()}});
+    if (action.rejected)
+      missing_.push_back(
+          fmt::format("turn {} could not be marked as rejected: {}", action.turn.value, changed.error().to_line()));
   }
 
   void carry_out(ActionId id, SaveAction& action) {
     TurnRecord& record = action.record;
-    derive_fields(record.turn, last_turns_, term_statistics(runtime_.stores_.turns, who_, deadline_));
+    derive_fields(record.turn, last_turns_, term_statistics(runtime_.stores_.turns, who_, for_saving()));
     admit(record, action.proposals);
     // A turn whose time is up is still saved: what was said must not be lost.
     const Status saved = runtime_.saver_.save(record, Deadline::never());
@@ -114,6 +137,7 @@ class TurnRuntime::Run : private ChatSink {
       log_error("turn.not_saved", saved.error());
       return feed(SaveFailed{id, saved.error()});
     }
+    outcome_.memories = std::move(record.memories);
     supersede();
     feed(Saved{id});
   }
@@ -122,7 +146,7 @@ class TurnRuntime::Run : private ChatSink {
     outcome_.ending = action.ending;
     outcome_.reply = std::move(action.reply);
     outcome_.acknowledged = action.acknowledged;
-    outcome_.error = std::move(action.error);
+    outcome_.error = action.error ? std::move(action.error) : std::move(not_remembered_);
   }
 
   void admit(TurnRecord& record, const std::vector<MemoryProposal>& proposals) {
@@ -133,9 +157,12 @@ class TurnRuntime::Run : private ChatSink {
         request.recalled.push_back(item.text);
     const std::string prompt = system_prompt({});
     request.system_prompts.push_back(prompt);
-    auto admitted = runtime_.admit_(request, deadline_);
-    if (!admitted) return log_warn("turn.no_memories", {{"error", admitted.error().to_line()}});
-    outcome_.memories = admitted->memories;
+    auto admitted = runtime_.admit_(request, for_saving());
+    if (!admitted) {
+      log_warn("turn.no_memories", {{"error", admitted.error().to_line()}});
+      not_remembered_ = std::move(admitted).error().with_context("the turn is saved, but no memory was made of it");
+      return;
+    }
     record.memories = std::move(admitted->memories);
     superseded_ = std::move(admitted->superseded);
   }
@@ -143,30 +170,51 @@ class TurnRuntime::Run : private ChatSink {
   // What is replaced says so once its replacement is acknowledged.
   void supersede() {
     for (const auto& [old_id, new_id] : superseded_) {
-      auto old = runtime_.stores_.memories.find(old_id, who_, deadline_);
-      if (old) {
-        old->superseded_by = new_id;
-        const Status put = runtime_.stores_.memories.put(*old, {}, who_, deadline_);
-        if (!put) log_warn("memory.not_superseded", {{"memory", old_id.to_string()}, {"error", put.error().to_line()}});
-      }
+      const Status done = supersede(old_id, new_id, for_saving());
+      if (done) continue;
+      log_warn("memory.not_superseded", {{"memory", old_id.to_string()}, {"error", done.error().to_line()}});
+      not_remembered_ = Error(done.error()).with_context("an older memory that this one replaces still stands");
     }
+  }
+  Status supersede(const Uuid& old_id, const Uuid& new_id, const Deadline& deadline) {
+    MemoryStore& memories = runtime_.stores_.memories;
+    PANDORA_TRY(old, memories.find(old_id, who_, deadline));
+    old.superseded_by = new_id;
+    return memories.put(old, {}, who_, deadline);
   }
 
   // ── the model speaks on threads of its own; its events are taken up here ──
 
-  void on_delta(std::string_view text) override { push(ModelDelta{0, std::string(text)}); }
-  void on_done(ChatResult result) override { push(ModelDone{0, std::move(result)}); }
-  void on_error(Error error) override { push(ModelFailed{0, std::move(error)}); }
+  using ModelEvent = std::variant<ModelDelta, ModelDone, ModelFailed>;
 
-  void push(std::variant<ModelDelta, ModelDone, ModelFailed> event) {
+  // A model that is faster than its reader makes one growing delta of many, and no more than a reply may hold.
+  void on_delta(std::string_view text) override {
     const std::lock_guard lock(mutex_);
+    if (ended_) return;
+    auto* last = events_.empty() ? nullptr : std::get_if<ModelDelta>(&events_.back());
+    if (!last) last = &std::get<ModelDelta>(events_.emplace_back(ModelDelta{0, {}}));
+    constexpr std::size_t kOneTooMany = kMaxReplyBytes + 1;  // so that the machine sees it
+    last->text += text.substr(0, kOneTooMany - last->text.size());
+    arrived_.notify_one();
+  }
+  void on_done(ChatResult result) override { end(ModelDone{0, std::move(result)}); }
+  void on_error(Error error) override { end(ModelFailed{0, std::move(error)}); }
+
+  void end(ModelEvent event) {
+    const std::lock_guard lock(mutex_);
+    if (ended_) return;
+    ended_ = true;
     events_.push_back(std::move(event));
     arrived_.notify_one();
   }
 
   void wait_for_model() {
     look_for_stop();
-    std::optional<std::variant<ModelDelta, ModelDone, ModelFailed>> event;
+    if (told_to_stop_ && runtime_.clock_.steady() - *told_to_stop_ > kStopGrace) {
+      handle_.reset();  // after which it says nothing more
+      end(ModelFailed{0, {ErrorCode::kUnavailable, "the language model did not stop when told to", ""}});
+    }
+    std::optional<ModelEvent> event;
     {
       std::unique_lock lock(mutex_);
       arrived_.wait_for(lock, kPoll, [&] { return !events_.empty(); });
@@ -188,13 +236,16 @@ class TurnRuntime::Run : private ChatSink {
   TurnState state_;
   TurnOutcome outcome_;
   std::vector<Turn> last_turns_;
-  std::string late_;
+  std::vector<std::string> missing_;  // what this turn has to do without, for §2
+  std::optional<Error> not_remembered_;
   std::vector<std::pair<Uuid, Uuid>> superseded_;
 
   std::mutex mutex_;
   std::condition_variable arrived_;
-  std::deque<std::variant<ModelDelta, ModelDone, ModelFailed>> events_;
+  std::deque<ModelEvent> events_;  // at most a delta and the end
+  bool ended_ = false;
   ActionId model_id_ = 0;
+  std::optional<SteadyTime> told_to_stop_;
   std::unique_ptr<ChatHandle> handle_;  // last: destroyed first, while the sink still stands
 };
 

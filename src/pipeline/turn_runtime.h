@@ -31,7 +31,7 @@ struct TurnOutcome {
   Uuid uid;
   std::string reply;
   bool acknowledged = false;
-  std::optional<Error> error;
+  std::optional<Error> error;  // of an answered turn too: the model did not answer, a memory was not kept
   GatherSection gathered;
   std::vector<Memory> memories;  // kept of what the message told
 };
