@@ -5,9 +5,10 @@
 #include <cmath>
 #include <cstdint>
 
-// The loops run over columns, never reduce across them, and multiply-adds are not contracted: the width of the vector unit
-// does not change a result.
-#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+// The loops run over columns, never reduce across them, and multiply-adds are not contracted: the width of the vector
+// unit does not change a result.
+#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && !defined(__SANITIZE_ADDRESS__) && \
+    !defined(__SANITIZE_THREAD__)
 #define PANDORA_FOR_EACH_CPU __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
 #else
 #define PANDORA_FOR_EACH_CPU
@@ -48,7 +49,8 @@ void exponentials(float* scores, std::size_t tokens, float most) {
 }
 
 PANDORA_FOR_EACH_CPU
-void weighted_sum(const float* weights, const float* v, std::size_t tokens, std::size_t stride, std::size_t width, float scale, float* out) {
+void weighted_sum(const float* weights, const float* v, std::size_t tokens, std::size_t stride, std::size_t width,
+                  float scale, float* out) {
   std::fill(out, out + width, 0.0F);
   for (std::size_t j = 0; j < tokens; ++j) {
     const float weight = weights[j] * scale;
@@ -59,7 +61,8 @@ void weighted_sum(const float* weights, const float* v, std::size_t tokens, std:
 
 }  // namespace
 
-void self_attention(const float* qkv, std::size_t tokens, std::size_t hidden, std::size_t heads, float* out, std::vector<float>& scratch) {
+void self_attention(const float* qkv, std::size_t tokens, std::size_t hidden, std::size_t heads, float* out,
+                    std::vector<float>& scratch) {
   const std::size_t width = hidden / heads, stride = 3 * hidden;
   scratch.resize(width * tokens + tokens);
   float* kt = scratch.data();
@@ -80,7 +83,8 @@ void self_attention(const float* qkv, std::size_t tokens, std::size_t hidden, st
   }
 }
 
-void add_and_normalise(float* x, const float* add, std::size_t rows, std::size_t hidden, const float* gain, const float* bias) {
+void add_and_normalise(float* x, const float* add, std::size_t rows, std::size_t hidden, const float* gain,
+                       const float* bias) {
   constexpr float kEpsilon = 1e-12F;
   const auto n = static_cast<float>(hidden);
   for (std::size_t i = 0; i < rows; ++i, x += hidden) {

@@ -7,9 +7,11 @@ namespace pandora {
 
 // qkv: rows of [q | k | v], each `hidden` wide; q already scaled by 1/√(hidden/heads). out: tokens × hidden.
 // scratch grows as needed and may be reused.
-void self_attention(const float* qkv, std::size_t tokens, std::size_t hidden, std::size_t heads, float* out, std::vector<float>& scratch);
+void self_attention(const float* qkv, std::size_t tokens, std::size_t hidden, std::size_t heads, float* out,
+                    std::vector<float>& scratch);
 
 // x = LayerNorm(x + add) by rows, ε = 1e-12; `add` may be null.
-void add_and_normalise(float* x, const float* add, std::size_t rows, std::size_t hidden, const float* gain, const float* bias);
+void add_and_normalise(float* x, const float* add, std::size_t rows, std::size_t hidden, const float* gain,
+                       const float* bias);
 
 }  // namespace pandora

@@ -48,7 +48,8 @@ Result<Layer> load_layer(const Tensors& tensors, const ModelManifest& manifest, 
     const float factor = part == 0 ? scale : 1.0F;
     for (std::size_t i = 0; i < hidden; ++i) {
       bias[part * hidden + i] = b[i] * factor;
-      for (std::size_t o = 0; o < hidden; ++o) weights[i * 3 * hidden + part * hidden + o] = (in_out ? w[i * hidden + o] : w[o * hidden + i]) * factor;
+      for (std::size_t o = 0; o < hidden; ++o)
+        weights[i * 3 * hidden + part * hidden + o] = (in_out ? w[i * hidden + o] : w[o * hidden + i]) * factor;
     }
     ++part;
   }
@@ -65,7 +66,11 @@ Result<Layer> load_layer(const Tensors& tensors, const ModelManifest& manifest, 
   return Layer{PackedLinear(hidden, 3 * hidden, weights, true, bias, Activation::kNone),
                PackedLinear(hidden, hidden, out_w, in_out, out_b, Activation::kNone),
                PackedLinear(hidden, wide, up_w, in_out, up_b, Activation::kGelu),
-               PackedLinear(wide, hidden, down_w, in_out, down_b, Activation::kNone), gain1, bias1, gain2, bias2};
+               PackedLinear(wide, hidden, down_w, in_out, down_b, Activation::kNone),
+               gain1,
+               bias1,
+               gain2,
+               bias2};
 }
 
 Result<Model> load_model(const std::string& directory, const ModelManifest& manifest, std::size_t vocabulary) {
@@ -97,13 +102,19 @@ void normalise(std::vector<float>& vector) {
 class BertEmbedder final : public Embedder {
  public:
   BertEmbedder(std::string directory, ModelManifest manifest, WordpieceTokenizer tokenizer, std::size_t vocabulary)
-      : directory_(std::move(directory)), manifest_(std::move(manifest)), tokenizer_(std::move(tokenizer)), vocabulary_(vocabulary),
+      : directory_(std::move(directory)),
+        manifest_(std::move(manifest)),
+        tokenizer_(std::move(tokenizer)),
+        vocabulary_(vocabulary),
         identity_{manifest_.name, manifest_.revision, manifest_.hidden} {}
 
   const EmbedderIdentity& identity() const override { return identity_; }
-  std::size_t count_tokens(std::string_view text) const override { return tokenizer_.tokenize(text.substr(0, kMaxEmbeddedBytes)).size(); }
+  std::size_t count_tokens(std::string_view text) const override {
+    return tokenizer_.tokenize(text.substr(0, kMaxEmbeddedBytes)).size();
+  }
 
-  Result<std::vector<std::vector<float>>> embed(std::span<const std::string_view> texts, TextRole role, const Deadline& deadline) override {
+  Result<std::vector<std::vector<float>>> embed(std::span<const std::string_view> texts, TextRole role,
+                                                const Deadline& deadline) override {
     PANDORA_CHECK(load());
     use_one_thread();
     std::unique_ptr<Workspace> workspace = take_workspace();
@@ -141,7 +152,8 @@ class BertEmbedder final : public Embedder {
   }
 
   // A text that is longer than the window is read window by window; its vector is their mean, weighed by their tokens.
-  Result<std::vector<float>> embed_one(std::string_view text, TextRole role, Workspace& workspace, const Deadline& deadline) const {
+  Result<std::vector<float>> embed_one(std::string_view text, TextRole role, Workspace& workspace,
+                                       const Deadline& deadline) const {
     const std::string& prefix = role == TextRole::kQuestion ? manifest_.question_prefix : manifest_.passage_prefix;
     const auto tokens = tokenizer_.tokenize(prefix + std::string(text));
     const std::size_t room = manifest_.window - 2;
@@ -151,7 +163,8 @@ class BertEmbedder final : public Embedder {
       PANDORA_CHECK(deadline.check("encoding"));
       const std::size_t count = std::min(room, tokens.size() - begin);
       std::vector<std::int32_t> window = {tokenizer_.cls()};
-      window.insert(window.end(), tokens.begin() + static_cast<std::ptrdiff_t>(begin), tokens.begin() + static_cast<std::ptrdiff_t>(begin + count));
+      window.insert(window.end(), tokens.begin() + static_cast<std::ptrdiff_t>(begin),
+                    tokens.begin() + static_cast<std::ptrdiff_t>(begin + count));
       window.push_back(tokenizer_.sep());
       const auto vector = forward(window, workspace);
       const auto weight = static_cast<float>(std::max<std::size_t>(1, count));
@@ -173,7 +186,8 @@ class BertEmbedder final : public Embedder {
     const Model& model = *model_;
     for (std::size_t i = 0; i < count; ++i) {
       const float* word = model.words.data() + static_cast<std::size_t>(tokens[i]) * hidden;
-      for (std::size_t d = 0; d < hidden; ++d) w.x[i * hidden + d] = word[d] + model.types[d] + model.positions[i * hidden + d];
+      for (std::size_t d = 0; d < hidden; ++d)
+        w.x[i * hidden + d] = word[d] + model.types[d] + model.positions[i * hidden + d];
     }
     add_and_normalise(w.x.data(), nullptr, count, hidden, model.gain.data(), model.bias.data());
     for (const Layer& layer : model.layers) {

@@ -7,15 +7,17 @@
 
 namespace pandora {
 
-inline constexpr std::size_t kMaxEmbeddedBytes = 1u << 20;  // of one text: the rest is not looked at (1 MB is 500 windows)
+inline constexpr std::size_t kMaxEmbeddedBytes = 1u
+                                                 << 20;  // of one text: the rest is not looked at (1 MB is 500 windows)
 
 // The encoder whose files are in `directory` (scripts/fetch_weights). Cheap: weights are mapped and packed at the first
-// `embed`, which gives kIncompatible when they have another hash. Here: kNotFound when there are none, with the command that
-// fetches them. Several calls at once run side by side, each text on one thread.
+// `embed`, which gives kIncompatible when they have another hash. Here: kNotFound when there are none, with the command
+// that fetches them. Several calls at once run side by side, each text on one thread.
 Result<std::unique_ptr<Embedder>> open_bert_embedder(const std::string& directory);
 
-// An encoder without weights: hashed words and their trigrams, 384 dimensions, normalised. Deterministic and quick, and blind
-// to meaning: for tests, crash drivers, and machines without the weights that say so ("hashing" in the configuration).
+// An encoder without weights: hashed words and their trigrams, 384 dimensions, normalised. Deterministic and quick, and
+// blind to meaning: for tests, crash drivers, and machines without the weights that say so ("hashing" in the
+// configuration).
 std::unique_ptr<Embedder> make_hashing_embedder();
 
 }  // namespace pandora

@@ -13,7 +13,8 @@ class HashingEmbedder final : public Embedder {
  public:
   const EmbedderIdentity& identity() const override { return identity_; }
 
-  Result<std::vector<std::vector<float>>> embed(std::span<const std::string_view> texts, TextRole, const Deadline& deadline) override {
+  Result<std::vector<std::vector<float>>> embed(std::span<const std::string_view> texts, TextRole,
+                                                const Deadline& deadline) override {
     std::vector<std::vector<float>> vectors;
     for (const std::string_view text : texts) {
       PANDORA_CHECK(deadline.check("encoding"));

@@ -1,13 +1,12 @@
 #include "embed/model_files.h"
 
+#include <cstring>
+
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-#include <cstring>
-
-#include <fmt/format.h>
 
 #include "base/file_system.h"
 #include "base/hash.h"
@@ -21,7 +20,8 @@ constexpr std::string_view kFetch = "run scripts/fetch_weights --force";
 
 // What tells that a file is still the one that was hashed.
 std::string stamp_of(const struct stat& info, const std::string& sha256) {
-  return fmt::format("{} {} {} {}.{:09}\n", sha256, info.st_size, info.st_ino, info.st_ctim.tv_sec, info.st_ctim.tv_nsec);
+  return fmt::format("{} {} {} {}.{:09}\n", sha256, info.st_size, info.st_ino, info.st_ctim.tv_sec,
+                     info.st_ctim.tv_nsec);
 }
 
 Result<ModelManifest> parse_manifest(const std::string& text) {
@@ -30,8 +30,11 @@ Result<ModelManifest> parse_manifest(const std::string& text) {
   ModelManifest manifest;
   manifest.name = in.text("name");
   manifest.revision = in.text("revision");
-  for (const auto& [name, target] : {std::pair{"layers", &manifest.layers}, {"heads", &manifest.heads}, {"hidden", &manifest.hidden},
-                                     {"intermediate", &manifest.intermediate}, {"window", &manifest.window}}) {
+  for (const auto& [name, target] : {std::pair{"layers", &manifest.layers},
+                                     {"heads", &manifest.heads},
+                                     {"hidden", &manifest.hidden},
+                                     {"intermediate", &manifest.intermediate},
+                                     {"window", &manifest.window}}) {
     const auto value = in.integer(name);
     if (in.ok() && (value < 1 || value > 65'536)) in.fault(name, "is out of bounds");
     *target = static_cast<std::size_t>(value);
@@ -49,8 +52,10 @@ Result<ModelManifest> parse_manifest(const std::string& text) {
       in.absorb(file.finish());
     }
   (void)in.text("licence");
-  if (in.integer("dimension") != static_cast<std::int64_t>(manifest.hidden)) in.fault("dimension", "must be that of the hidden layers");
-  if (in.ok() && (manifest.hidden % manifest.heads != 0 || manifest.window < 4)) in.fault("heads", "do not divide hidden");
+  if (in.integer("dimension") != static_cast<std::int64_t>(manifest.hidden))
+    in.fault("dimension", "must be that of the hidden layers");
+  if (in.ok() && (manifest.hidden % manifest.heads != 0 || manifest.window < 4))
+    in.fault("heads", "do not divide hidden");
   PANDORA_CHECK(in.finish());
   return manifest;
 }
@@ -61,29 +66,37 @@ Result<ModelManifest> read_manifest(const std::string& directory) {
   const auto files = make_posix_file_system();
   auto text = files->read_file(directory + "/manifest.json", kMaxManifestBytes);
   if (!text && text.error().code == ErrorCode::kNotFound)
-    return fail(ErrorCode::kNotFound, fmt::format("there are no encoder weights in {}", directory), "run scripts/fetch_weights, or set encoder.model = \"hashing\"");
+    return fail(ErrorCode::kNotFound, fmt::format("there are no encoder weights in {}", directory),
+                "run scripts/fetch_weights, or set encoder.model = \"hashing\"");
   if (!text) return fail(std::move(text).error());
   auto manifest = parse_manifest(*text);
   if (!manifest) return fail(std::move(manifest).error().with_context(directory).with_remedy(kFetch));
   return manifest;
 }
 
-Result<std::unique_ptr<MappedFile>> MappedFile::open(const std::string& directory, const std::string& name, const ModelManifest& manifest) {
+Result<std::unique_ptr<MappedFile>> MappedFile::open(const std::string& directory, const std::string& name,
+                                                     const ModelManifest& manifest) {
   const std::string path = directory + "/" + name;
   const auto expected = manifest.files.find(name);
-  if (expected == manifest.files.end()) return fail(ErrorCode::kDataCorrupt, fmt::format("{}/manifest.json does not name {}", directory, name), std::string(kFetch));
+  if (expected == manifest.files.end())
+    return fail(ErrorCode::kDataCorrupt, fmt::format("{}/manifest.json does not name {}", directory, name),
+                std::string(kFetch));
   const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  if (descriptor < 0) return fail(ErrorCode::kNotFound, fmt::format("cannot open {}: {}", path, std::strerror(errno)), std::string(kFetch));
-  struct stat info {};
+  if (descriptor < 0)
+    return fail(ErrorCode::kNotFound, fmt::format("cannot open {}: {}", path, std::strerror(errno)),
+                std::string(kFetch));
+  struct stat info{};
   const bool known = ::fstat(descriptor, &info) == 0;
   const auto size = static_cast<std::size_t>(info.st_size);
   void* data = known && size > 0 ? ::mmap(nullptr, size, PROT_READ, MAP_PRIVATE, descriptor, 0) : MAP_FAILED;
   ::close(descriptor);
-  if (data == MAP_FAILED) return fail(ErrorCode::kUnavailable, fmt::format("cannot map {}: {}", path, std::strerror(errno)));
+  if (data == MAP_FAILED)
+    return fail(ErrorCode::kUnavailable, fmt::format("cannot map {}: {}", path, std::strerror(errno)));
   std::unique_ptr<MappedFile> file(new MappedFile(static_cast<const char*>(data), size));
 
   const auto other = [&] {
-    return fail(ErrorCode::kIncompatible, fmt::format("{} is not the file that its manifest names", path), std::string(kFetch));
+    return fail(ErrorCode::kIncompatible, fmt::format("{} is not the file that its manifest names", path),
+                std::string(kFetch));
   };
   if (size != expected->second.bytes) return other();
   const auto files = make_posix_file_system();
@@ -98,7 +111,9 @@ Result<std::unique_ptr<MappedFile>> MappedFile::open(const std::string& director
 MappedFile::~MappedFile() { ::munmap(const_cast<char*>(data_), size_); }
 
 Result<Tensors> Tensors::parse(std::string_view bytes) {
-  const auto wrong = [](std::string what) { return fail(ErrorCode::kDataCorrupt, "model.safetensors: " + what, std::string(kFetch)); };
+  const auto wrong = [](std::string what) {
+    return fail(ErrorCode::kDataCorrupt, "model.safetensors: " + what, std::string(kFetch));
+  };
   std::uint64_t header_size = 0;
   if (bytes.size() < sizeof header_size) return wrong("too short");
   std::memcpy(&header_size, bytes.data(), sizeof header_size);
@@ -112,9 +127,11 @@ Result<Tensors> Tensors::parse(std::string_view bytes) {
       continue;
     }
     const Json offsets = entry.value("data_offsets", Json());
-    if (entry.value("dtype", "") != "F32" || !offsets.is_array() || offsets.size() != 2) return wrong(name + " is no f32 tensor");
+    if (entry.value("dtype", "") != "F32" || !offsets.is_array() || offsets.size() != 2)
+      return wrong(name + " is no f32 tensor");
     const auto begin = offsets[0].get<std::uint64_t>(), end = offsets[1].get<std::uint64_t>();
-    if (begin > end || end > data.size() || begin % alignof(float) != 0) return wrong(name + " lies outside of the file");
+    if (begin > end || end > data.size() || begin % alignof(float) != 0)
+      return wrong(name + " lies outside of the file");
     tensors.tensors_[name] = {reinterpret_cast<const float*>(data.data() + begin), (end - begin) / sizeof(float)};
   }
   return tensors;
@@ -123,7 +140,8 @@ Result<Tensors> Tensors::parse(std::string_view bytes) {
 Result<std::span<const float>> Tensors::find(const std::string& name, std::size_t values) const {
   const auto found = tensors_.find(name);
   if (found != tensors_.end() && found->second.size() == values) return found->second;
-  return fail(ErrorCode::kDataCorrupt, fmt::format("model.safetensors has no tensor {} of {} values", name, values), std::string(kFetch));
+  return fail(ErrorCode::kDataCorrupt, fmt::format("model.safetensors has no tensor {} of {} values", name, values),
+              std::string(kFetch));
 }
 
 }  // namespace pandora

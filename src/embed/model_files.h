@@ -24,11 +24,13 @@ struct ModelManifest {
 // kNotFound: no manifest there; kDataCorrupt: it does not make sense.
 Result<ModelManifest> read_manifest(const std::string& directory);
 
-// The whole file, checked against the manifest's size and hash: kIncompatible when it is another one. The hash is computed
-// once and remembered in a stamp beside the file (size, inode, time of change); a file that changed is hashed again.
+// The whole file, checked against the manifest's size and hash: kIncompatible when it is another one. The hash is
+// computed once and remembered in a stamp beside the file (size, inode, time of change); a file that changed is hashed
+// again.
 class MappedFile {
  public:
-  static Result<std::unique_ptr<MappedFile>> open(const std::string& directory, const std::string& name, const ModelManifest& manifest);
+  static Result<std::unique_ptr<MappedFile>> open(const std::string& directory, const std::string& name,
+                                                  const ModelManifest& manifest);
   ~MappedFile();
   std::string_view bytes() const { return {data_, size_}; }
 

@@ -1,7 +1,6 @@
 #include "embed/packed_linear.h"
 
 #include <dlfcn.h>
-
 #include <oneapi/dnnl/dnnl.hpp>
 
 namespace pandora {
@@ -26,7 +25,8 @@ dnnl::primitive_attr attributes(Activation activation) {
 using Dims = dnnl::memory::dims;
 constexpr auto kF32 = dnnl::memory::data_type::f32;
 dnnl::memory::desc row_major(std::size_t rows, std::size_t columns) {
-  return {Dims{static_cast<std::int64_t>(rows), static_cast<std::int64_t>(columns)}, kF32, dnnl::memory::format_tag::ab};
+  return {Dims{static_cast<std::int64_t>(rows), static_cast<std::int64_t>(columns)}, kF32,
+          dnnl::memory::format_tag::ab};
 }
 
 }  // namespace
@@ -44,12 +44,15 @@ struct PackedLinear::State {
   dnnl::memory weights, bias;
 };
 
-PackedLinear::PackedLinear(std::size_t in, std::size_t out, std::span<const float> weights, bool in_out, std::span<const float> bias, Activation activation)
+PackedLinear::PackedLinear(std::size_t in, std::size_t out, std::span<const float> weights, bool in_out,
+                           std::span<const float> bias, Activation activation)
     : state_(std::make_unique<State>(State{in, out, activation, {}, {}})) {
   constexpr std::size_t kTypicalRows = 32;  // the layout that is best for a question is kept for all
   const auto bias_desc = row_major(1, out);
-  const dnnl::memory::desc any({static_cast<std::int64_t>(in), static_cast<std::int64_t>(out)}, kF32, dnnl::memory::format_tag::any);
-  const dnnl::matmul::primitive_desc best({row_major(kTypicalRows, in), any, bias_desc, row_major(kTypicalRows, out)}, attributes(activation), engine());
+  const dnnl::memory::desc any({static_cast<std::int64_t>(in), static_cast<std::int64_t>(out)}, kF32,
+                               dnnl::memory::format_tag::any);
+  const dnnl::matmul::primitive_desc best({row_major(kTypicalRows, in), any, bias_desc, row_major(kTypicalRows, out)},
+                                          attributes(activation), engine());
   const dnnl::memory::desc given({static_cast<std::int64_t>(in), static_cast<std::int64_t>(out)}, kF32,
                                  in_out ? dnnl::memory::format_tag::ab : dnnl::memory::format_tag::ba);
   dnnl::memory source(given, engine(), const_cast<float*>(weights.data()));
@@ -88,16 +91,20 @@ void LinearRunner::run(const PackedLinear& linear, const float* x, float* y, std
   auto found = state_->prepared.find(key);
   if (found == state_->prepared.end()) {
     const auto x_desc = row_major(rows, shape.in), y_desc = row_major(rows, shape.out);
-    const dnnl::matmul::primitive_desc desc({x_desc, shape.weights.get_desc(), shape.bias.get_desc(), y_desc}, attributes(shape.activation), engine());
-    State::Prepared prepared{dnnl::matmul(desc), dnnl::memory(x_desc, engine(), nullptr), dnnl::memory(y_desc, engine(), nullptr),
-                             dnnl::memory(desc.scratchpad_desc(), engine())};
+    const dnnl::matmul::primitive_desc desc({x_desc, shape.weights.get_desc(), shape.bias.get_desc(), y_desc},
+                                            attributes(shape.activation), engine());
+    State::Prepared prepared{dnnl::matmul(desc), dnnl::memory(x_desc, engine(), nullptr),
+                             dnnl::memory(y_desc, engine(), nullptr), dnnl::memory(desc.scratchpad_desc(), engine())};
     found = state_->prepared.emplace(key, std::move(prepared)).first;
   }
   State::Prepared& ready = found->second;
   ready.x.set_data_handle(const_cast<float*>(x));
   ready.y.set_data_handle(y);
-  ready.primitive.execute(state_->stream, {{DNNL_ARG_SRC, ready.x}, {DNNL_ARG_WEIGHTS, shape.weights}, {DNNL_ARG_BIAS, shape.bias},
-                                           {DNNL_ARG_DST, ready.y}, {DNNL_ARG_SCRATCHPAD, ready.scratch}});
+  ready.primitive.execute(state_->stream, {{DNNL_ARG_SRC, ready.x},
+                                           {DNNL_ARG_WEIGHTS, shape.weights},
+                                           {DNNL_ARG_BIAS, shape.bias},
+                                           {DNNL_ARG_DST, ready.y},
+                                           {DNNL_ARG_SCRATCHPAD, ready.scratch}});
   state_->stream.wait();
 }
 

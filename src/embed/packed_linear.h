@@ -1,7 +1,7 @@
 // y = x·W + b, optionally GELU(y), by oneDNN with weights packed once. Internal to embed.
 //
-// The weights (PackedLinear) are shared; a LinearRunner holds the primitives of one caller at a time, one a number of rows
-// (rounded up to kRowStep, so there are few).
+// The weights (PackedLinear) are shared; a LinearRunner holds the primitives of one caller at a time, one a number of
+// rows (rounded up to kRowStep, so there are few).
 #pragma once
 #include <cstddef>
 #include <map>
@@ -18,7 +18,8 @@ enum class Activation { kNone, kGelu };
 class PackedLinear {
  public:
   // weights: [in][out] or [out][in]. The bias and the weights are copied.
-  PackedLinear(std::size_t in, std::size_t out, std::span<const float> weights, bool in_out, std::span<const float> bias, Activation activation);
+  PackedLinear(std::size_t in, std::size_t out, std::span<const float> weights, bool in_out,
+               std::span<const float> bias, Activation activation);
   ~PackedLinear();
   PackedLinear(PackedLinear&&) noexcept;
   std::size_t in() const;

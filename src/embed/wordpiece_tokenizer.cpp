@@ -12,26 +12,41 @@ constexpr std::size_t kMaxWordCharacters = 100;
 constexpr std::string_view kContinuation = "##";
 
 bool is_cjk(utf8proc_int32_t c) {
-  return (c >= 0x4E00 && c <= 0x9FFF) || (c >= 0x3400 && c <= 0x4DBF) || (c >= 0x20000 && c <= 0x2A6DF) || (c >= 0x2A700 && c <= 0x2B73F) ||
-         (c >= 0x2B740 && c <= 0x2B81F) || (c >= 0x2B920 && c <= 0x2CEAF) || (c >= 0xF900 && c <= 0xFAFF) || (c >= 0x2F800 && c <= 0x2FA1F);
+  return (c >= 0x4E00 && c <= 0x9FFF) || (c >= 0x3400 && c <= 0x4DBF) || (c >= 0x20000 && c <= 0x2A6DF) ||
+         (c >= 0x2A700 && c <= 0x2B73F) || (c >= 0x2B740 && c <= 0x2B81F) || (c >= 0x2B920 && c <= 0x2CEAF) ||
+         (c >= 0xF900 && c <= 0xFAFF) || (c >= 0x2F800 && c <= 0x2FA1F);
 }
 bool is_space(utf8proc_int32_t c) {
-  return c == ' ' || c == '\t' || c == '\n' || c == '\r' || c == 0x85 || utf8proc_category(c) == UTF8PROC_CATEGORY_ZS || c == 0x2028 || c == 0x2029;
+  return c == ' ' || c == '\t' || c == '\n' || c == '\r' || c == 0x85 || utf8proc_category(c) == UTF8PROC_CATEGORY_ZS ||
+         c == 0x2028 || c == 0x2029;
 }
 bool is_dropped(utf8proc_int32_t c) {
   if (c == 0 || c == 0xFFFD) return true;
   if (c == '\t' || c == '\n' || c == '\r') return false;
   switch (utf8proc_category(c)) {
-    case UTF8PROC_CATEGORY_CC: case UTF8PROC_CATEGORY_CF: case UTF8PROC_CATEGORY_CO: case UTF8PROC_CATEGORY_CS: case UTF8PROC_CATEGORY_CN: return true;
-    default: return false;
+    case UTF8PROC_CATEGORY_CC:
+    case UTF8PROC_CATEGORY_CF:
+    case UTF8PROC_CATEGORY_CO:
+    case UTF8PROC_CATEGORY_CS:
+    case UTF8PROC_CATEGORY_CN:
+      return true;
+    default:
+      return false;
   }
 }
 bool is_punctuation(utf8proc_int32_t c) {
   if ((c >= 33 && c <= 47) || (c >= 58 && c <= 64) || (c >= 91 && c <= 96) || (c >= 123 && c <= 126)) return true;
   switch (utf8proc_category(c)) {
-    case UTF8PROC_CATEGORY_PC: case UTF8PROC_CATEGORY_PD: case UTF8PROC_CATEGORY_PS: case UTF8PROC_CATEGORY_PE: case UTF8PROC_CATEGORY_PI:
-    case UTF8PROC_CATEGORY_PF: case UTF8PROC_CATEGORY_PO: return true;
-    default: return false;
+    case UTF8PROC_CATEGORY_PC:
+    case UTF8PROC_CATEGORY_PD:
+    case UTF8PROC_CATEGORY_PS:
+    case UTF8PROC_CATEGORY_PE:
+    case UTF8PROC_CATEGORY_PI:
+    case UTF8PROC_CATEGORY_PF:
+    case UTF8PROC_CATEGORY_PO:
+      return true;
+    default:
+      return false;
   }
 }
 
@@ -49,14 +64,18 @@ Result<WordpieceTokenizer> WordpieceTokenizer::from_vocabulary(std::string_view 
   while (!vocabulary.empty()) {
     const auto end = vocabulary.find('\n');
     const std::string_view word = vocabulary.substr(0, end);
-    if (word.starts_with(kContinuation) && word.size() > kContinuation.size()) tokenizer.continuations_.emplace(word.substr(kContinuation.size()), id);
-    else tokenizer.words_.emplace(word, id);
+    if (word.starts_with(kContinuation) && word.size() > kContinuation.size())
+      tokenizer.continuations_.emplace(word.substr(kContinuation.size()), id);
+    else
+      tokenizer.words_.emplace(word, id);
     ++id;
     vocabulary.remove_prefix(end == std::string_view::npos ? vocabulary.size() : end + 1);
   }
-  for (const auto& [name, target] : {std::pair{"[CLS]", &tokenizer.cls_}, {"[SEP]", &tokenizer.sep_}, {"[UNK]", &tokenizer.unknown_}}) {
+  for (const auto& [name, target] :
+       {std::pair{"[CLS]", &tokenizer.cls_}, {"[SEP]", &tokenizer.sep_}, {"[UNK]", &tokenizer.unknown_}}) {
     const auto found = tokenizer.words_.find(std::string_view(name));
-    if (found == tokenizer.words_.end()) return fail(ErrorCode::kDataCorrupt, std::string("the vocabulary has no ") + name);
+    if (found == tokenizer.words_.end())
+      return fail(ErrorCode::kDataCorrupt, std::string("the vocabulary has no ") + name);
     *target = found->second;
     tokenizer.words_.erase(found);  // in a text they are plain words
   }
@@ -113,7 +132,8 @@ std::vector<std::int32_t> WordpieceTokenizer::tokenize(std::string_view text) co
     // Lower case of the decomposed characters, marks left out. The reference lowers after it decomposes.
     std::array<utf8proc_int32_t, 16> parts{};
     int boundary = 0;
-    const auto count = utf8proc_decompose_char(c, parts.data(), parts.size(), static_cast<utf8proc_option_t>(UTF8PROC_DECOMPOSE), &boundary);
+    const auto count = utf8proc_decompose_char(c, parts.data(), parts.size(),
+                                               static_cast<utf8proc_option_t>(UTF8PROC_DECOMPOSE), &boundary);
     for (utf8proc_ssize_t i = 0; i < std::min<utf8proc_ssize_t>(count, parts.size()); ++i) {
       utf8proc_int32_t part = parts[static_cast<std::size_t>(i)];
       if (utf8proc_category(part) == UTF8PROC_CATEGORY_MN) continue;

@@ -1,6 +1,6 @@
-// WordPiece, uncased, as BERT's reference does it: NFD without marks, lower case, punctuation and CJK apart, greedy longest
-// pieces, words of more than 100 characters unknown. A literal "[SEP]" in a text is plain text. Broken UTF-8 reads as U+FFFD,
-// which the reference drops. Linear in the text. Thread-safe after construction.
+// WordPiece, uncased, as BERT's reference does it: NFD without marks, lower case, punctuation and CJK apart, greedy
+// longest pieces, words of more than 100 characters unknown. A literal "[SEP]" in a text is plain text. Broken UTF-8
+// reads as U+FFFD, which the reference drops. Linear in the text. Thread-safe after construction.
 #pragma once
 #include <cstdint>
 #include <string>
