@@ -28,7 +28,6 @@ bool is_dropped(utf8proc_int32_t c) {
     case UTF8PROC_CATEGORY_CF:
     case UTF8PROC_CATEGORY_CO:
     case UTF8PROC_CATEGORY_CS:
-    case UTF8PROC_CATEGORY_CN:
       return true;
     default:
       return false;
@@ -68,6 +67,7 @@ Result<WordpieceTokenizer> WordpieceTokenizer::from_vocabulary(std::string_view 
       tokenizer.continuations_.emplace(word.substr(kContinuation.size()), id);
     else
       tokenizer.words_.emplace(word, id);
+    tokenizer.longest_piece_ = std::max(tokenizer.longest_piece_, word.size());
     ++id;
     vocabulary.remove_prefix(end == std::string_view::npos ? vocabulary.size() : end + 1);
   }
@@ -97,7 +97,7 @@ void WordpieceTokenizer::add_word(std::u32string_view word, std::vector<std::int
   const std::size_t first_id = ids.size();
   for (std::size_t begin = 0; begin < word.size();) {
     const auto& pieces = begin == 0 ? words_ : continuations_;
-    std::size_t end = word.size();
+    std::size_t end = std::min(word.size(), begin + longest_piece_);
     auto found = pieces.end();
     for (; end > begin; --end) {
       found = pieces.find(std::string_view(utf8).substr(offsets[begin], offsets[end] - offsets[begin]));

@@ -1,6 +1,7 @@
 // WordPiece, uncased, as BERT's reference does it: NFD without marks, lower case, punctuation and CJK apart, greedy
 // longest pieces, words of more than 100 characters unknown. A literal "[SEP]" in a text is plain text. Broken UTF-8
-// reads as U+FFFD, which the reference drops. Linear in the text. Thread-safe after construction.
+// reads as U+FFFD, which the reference drops. Categories are those of utf8proc's Unicode, newer than the reference's:
+// marks and punctuation that it does not know yet are such here. Linear in the text. Thread-safe after construction.
 #pragma once
 #include <cstdint>
 #include <string>
@@ -29,6 +30,7 @@ class WordpieceTokenizer {
   void add_word(std::u32string_view word, std::vector<std::int32_t>& ids) const;
   std::unordered_map<std::string, std::int32_t, Hash, std::equal_to<>> words_, continuations_;
   std::int32_t cls_ = 0, sep_ = 0, unknown_ = 0;
+  std::size_t longest_piece_ = 0;  // bytes, so no fewer than characters: nothing longer need be looked up
 };
 
 }  // namespace pandora
