@@ -18,10 +18,23 @@ namespace {
 constexpr std::size_t kMaxManifestBytes = 1 << 20;
 constexpr std::string_view kFetch = "run scripts/fetch_weights --force";
 
+// A change that follows the stamp within this time may leave the file's time of change as it was: clocks of file
+// systems tick coarsely. A stamp that is not later than that is not believed.
+constexpr std::int64_t kStampAfter = 1'000'000'000;  // nanoseconds
+
 // What tells that a file is still the one that was hashed.
 std::string stamp_of(const struct stat& info, const std::string& sha256) {
   return fmt::format("{} {} {} {}.{:09}\n", sha256, info.st_size, info.st_ino, info.st_ctim.tv_sec,
                      info.st_ctim.tv_nsec);
+}
+
+std::int64_t nanoseconds(const struct timespec& time) { return time.tv_sec * 1'000'000'000 + time.tv_nsec; }
+
+bool was_verified(const struct stat& info, const std::string& stamp, const std::string& stamp_path) {
+  struct stat stamped{};
+  if (::stat(stamp_path.c_str(), &stamped) != 0) return false;
+  if (nanoseconds(stamped.st_mtim) - nanoseconds(info.st_ctim) < kStampAfter) return false;
+  return make_posix_file_system()->read_file(stamp_path, kMaxManifestBytes).value_or("") == stamp;
 }
 
 Result<ModelManifest> parse_manifest(const std::string& text) {
@@ -82,29 +95,33 @@ Result<std::unique_ptr<MappedFile>> MappedFile::open(const std::string& director
     return fail(ErrorCode::kDataCorrupt, fmt::format("{}/manifest.json does not name {}", directory, name),
                 std::string(kFetch));
   const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  if (descriptor < 0)
-    return fail(ErrorCode::kNotFound, fmt::format("cannot open {}: {}", path, std::strerror(errno)),
-                std::string(kFetch));
-  struct stat info{};
-  const bool known = ::fstat(descriptor, &info) == 0;
-  const auto size = static_cast<std::size_t>(info.st_size);
-  void* data = known && size > 0 ? ::mmap(nullptr, size, PROT_READ, MAP_PRIVATE, descriptor, 0) : MAP_FAILED;
-  ::close(descriptor);
-  if (data == MAP_FAILED)
-    return fail(ErrorCode::kUnavailable, fmt::format("cannot map {}: {}", path, std::strerror(errno)));
-  std::unique_ptr<MappedFile> file(new MappedFile(static_cast<const char*>(data), size));
-
+  if (descriptor < 0) {
+    const ErrorCode code = errno == ENOENT ? ErrorCode::kNotFound : ErrorCode::kPermissionDenied;
+    return fail(code, fmt::format("cannot open {}: {}", path, std::strerror(errno)), std::string(kFetch));
+  }
   const auto other = [&] {
     return fail(ErrorCode::kIncompatible, fmt::format("{} is not the file that its manifest names", path),
                 std::string(kFetch));
   };
-  if (size != expected->second.bytes) return other();
-  const auto files = make_posix_file_system();
+  struct stat info{};
+  const bool known = ::fstat(descriptor, &info) == 0;
+  const auto size = static_cast<std::size_t>(info.st_size);
+  if (known && (size != expected->second.bytes || size == 0)) {
+    ::close(descriptor);
+    return other();
+  }
+  void* data = known ? ::mmap(nullptr, size, PROT_READ, MAP_PRIVATE, descriptor, 0) : MAP_FAILED;
+  const int error = errno;
+  ::close(descriptor);
+  if (data == MAP_FAILED)
+    return fail(ErrorCode::kUnavailable, fmt::format("cannot map {}: {}", path, std::strerror(error)));
+  std::unique_ptr<MappedFile> file(new MappedFile(static_cast<const char*>(data), size));
+
   const std::string stamp = stamp_of(info, expected->second.sha256), stamp_path = path + ".verified";
-  if (files->read_file(stamp_path, kMaxManifestBytes).value_or("") == stamp) return file;
+  if (was_verified(info, stamp, stamp_path)) return file;
   if (sha256_hex(file->bytes()) != expected->second.sha256) return other();
   // A cache that cannot be written is only slower.
-  (void)files->write_atomic(stamp_path, stamp, Durability::kDeferred);
+  (void)make_posix_file_system()->write_atomic(stamp_path, stamp, Durability::kDeferred);
   return file;
 }
 
@@ -121,14 +138,20 @@ Result<Tensors> Tensors::parse(std::string_view bytes) {
   PANDORA_TRY(header, parse_json(bytes.substr(sizeof header_size, header_size), bytes.size(), "model.safetensors"));
   const std::string_view data = bytes.substr(sizeof header_size + header_size);
   Tensors tensors;
+  if (!header.is_object() || header_size % alignof(float) != 0) return wrong("its header makes no sense");
+  const auto is = [](const Json& object, const char* name, const char* value) {
+    return object.is_object() && object.contains(name) && object[name] == value;
+  };
   for (const auto& [name, entry] : header.items()) {
     if (name == "__metadata__") {
-      tensors.linear_in_out_ = entry.value("linear_layout", "") == "in_out";
+      tensors.linear_in_out_ = is(entry, "linear_layout", "in_out");
       continue;
     }
+    if (!is(entry, "dtype", "F32")) continue;  // tables of positions, as some tools write them
     const Json offsets = entry.value("data_offsets", Json());
-    if (entry.value("dtype", "") != "F32" || !offsets.is_array() || offsets.size() != 2)
-      return wrong(name + " is no f32 tensor");
+    if (!offsets.is_array() || offsets.size() != 2 || !offsets[0].is_number_unsigned() ||
+        !offsets[1].is_number_unsigned())
+      return wrong(name + " has no place in the file");
     const auto begin = offsets[0].get<std::uint64_t>(), end = offsets[1].get<std::uint64_t>();
     if (begin > end || end > data.size() || begin % alignof(float) != 0)
       return wrong(name + " lies outside of the file");

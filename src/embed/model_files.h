@@ -24,9 +24,10 @@ struct ModelManifest {
 // kNotFound: no manifest there; kDataCorrupt: it does not make sense.
 Result<ModelManifest> read_manifest(const std::string& directory);
 
-// The whole file, checked against the manifest's size and hash: kIncompatible when it is another one. The hash is
-// computed once and remembered in a stamp beside the file (size, inode, time of change); a file that changed is hashed
-// again.
+// The whole file, checked against the manifest's size and hash: kIncompatible when it is another one, kNotFound or
+// kPermissionDenied when it cannot be opened. The hash is computed once and remembered in a stamp beside the file
+// (size, inode, time of change); a file that changed is hashed again, also one that changed within a second before the
+// stamp.
 class MappedFile {
  public:
   static Result<std::unique_ptr<MappedFile>> open(const std::string& directory, const std::string& name,
@@ -40,7 +41,7 @@ class MappedFile {
   std::size_t size_;
 };
 
-// Tensors of f32 by name, as safetensors lays them out.
+// Tensors of f32 by name, as safetensors lays them out; others are left out.
 class Tensors {
  public:
   static Result<Tensors> parse(std::string_view safetensors);
