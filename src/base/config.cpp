@@ -15,7 +15,9 @@
 #define TOML_ASSERT(condition) ((condition) ? void() : throw std::logic_error("it is malformed"))
 #define TOML_ASSERT_ASSUME(condition) TOML_ASSERT(condition)
 #pragma GCC diagnostic push
+#ifndef __clang__
 #pragma GCC diagnostic ignored "-Wterminate"  // in its noexcept functions an assertion still ends the program
+#endif
 #include <toml++/toml.h>
 #pragma GCC diagnostic pop
 
