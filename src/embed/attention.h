@@ -1,6 +1,10 @@
 // What stands between the matrix products of a BERT layer. Internal to embed; pure.
+//
+// Written for vectors of 16 floats, which the compiler turns into whatever the processor has. Sums over a row are taken in
+// 16 parts and multiply-adds may be contracted: another processor may differ in the last bits, as its products do.
 #pragma once
 #include <cstddef>
+#include <cstdint>
 #include <vector>
 
 namespace pandora {
