@@ -23,6 +23,9 @@ constexpr std::size_t kRows = 4;  // of queries at a time: eight accumulators ke
 using Floats = float __attribute__((vector_size(kLanes * sizeof(float)), aligned(4), may_alias));
 using Ints = std::int32_t __attribute__((vector_size(kLanes * sizeof(float)), aligned(4), may_alias));
 
+using Words = std::uint32_t __attribute__((vector_size(kLanes * sizeof(float)), aligned(4), may_alias));
+using Halves = std::uint16_t __attribute__((vector_size(kLanes * sizeof(std::uint16_t)), aligned(2), may_alias));
+
 PANDORA_INLINE const Floats& at(const float* values) { return *reinterpret_cast<const Floats*>(values); }
 PANDORA_INLINE Floats& at(float* values) { return *reinterpret_cast<Floats*>(values); }
 
@@ -210,6 +213,20 @@ void add_and_normalise(float* x, const float* add, std::size_t rows, std::size_t
                        const float* bias) {
   for (std::size_t i = 0; i < rows; ++i, x += hidden)
     normalise_row(x, add ? add + i * hidden : nullptr, hidden, gain, bias);
+}
+
+PANDORA_FOR_EACH_CPU
+void round_to_bf16(const float* values, std::size_t count, std::uint16_t* out) {
+  constexpr std::uint32_t kHalf = 0x7FFF;  // a little less than half of what the lower bits can hold
+  std::size_t i = 0;
+  for (; i + kLanes <= count; i += kLanes) {
+    const Words bits = *reinterpret_cast<const Words*>(values + i);
+    *reinterpret_cast<Halves*>(out + i) = __builtin_convertvector((bits + kHalf + ((bits >> 16) & 1)) >> 16, Halves);
+  }
+  for (; i < count; ++i) {
+    const auto bits = std::bit_cast<std::uint32_t>(values[i]);
+    out[i] = static_cast<std::uint16_t>((bits + kHalf + ((bits >> 16) & 1)) >> 16);
+  }
 }
 
 }  // namespace pandora

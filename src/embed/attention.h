@@ -1,7 +1,7 @@
 // What stands between the matrix products of a BERT layer. Internal to embed; pure.
 //
-// Written for vectors of 16 floats, which the compiler turns into whatever the processor has. Sums over a row are taken in
-// 16 parts and multiply-adds may be contracted: another processor may differ in the last bits, as its products do.
+// Written for vectors of 16 floats, which the compiler turns into whatever the processor has. Sums over a row are taken
+// in 16 parts and multiply-adds may be contracted: another processor may differ in the last bits, as its products do.
 #pragma once
 #include <cstddef>
 #include <cstdint>
@@ -17,5 +17,8 @@ void self_attention(const float* qkv, std::size_t tokens, std::size_t hidden, st
 // x = LayerNorm(x + add) by rows, ε = 1e-12; `add` may be null.
 void add_and_normalise(float* x, const float* add, std::size_t rows, std::size_t hidden, const float* gain,
                        const float* bias);
+
+// The upper half of each float, rounded to the nearest, ties to even. No infinities, no NaN.
+void round_to_bf16(const float* values, std::size_t count, std::uint16_t* out);
 
 }  // namespace pandora

@@ -29,51 +29,56 @@ struct Model {
 // What one text at a time needs while it is encoded.
 struct Workspace {
   LinearRunner linear;
-  std::vector<float> x, qkv, mixed, projected, wide, scratch;
+  std::vector<float> x, qkv, mixed, projected, scratch;
+  std::vector<std::uint16_t> rounded;  // x or mixed, for bf16 products
+  std::vector<std::byte> wide;
 };
 
-Result<Layer> load_layer(const Tensors& tensors, const ModelManifest& manifest, std::size_t index) {
+Result<Layer> load_layer(const Tensors& tensors, const ModelManifest& manifest, std::size_t index,
+                         Precision precision) {
   const std::size_t hidden = manifest.hidden, wide = manifest.intermediate;
   const std::string prefix = fmt::format("encoder.layer.{}.", index);
-  const bool in_out = tensors.linear_in_out();
+  const Layout layout = tensors.linear_in_out() ? Layout::kInOut : Layout::kOutIn;
   const auto find = [&](const std::string& name, std::size_t values) { return tensors.find(prefix + name, values); };
+  const auto pack = [&](const LinearShape& shape, const std::string& name) -> Result<PackedLinear> {
+    PANDORA_TRY(weights, find(name + ".weight", shape.in * shape.out));
+    PANDORA_TRY(bias, find(name + ".bias", shape.out));
+    return PackedLinear::pack(shape, weights, layout, bias);
+  };
 
   // One product for q, k and v; the scale 1/√width of the scores is folded into q.
   const float scale = 1.0F / std::sqrt(static_cast<float>(hidden / manifest.heads));
-  std::vector<float> weights(3 * hidden * hidden), bias(3 * hidden);
+  std::vector<float> weights(3 * hidden * hidden), all_bias(3 * hidden);
   std::size_t part = 0;
   for (const char* name : {"query", "key", "value"}) {
     PANDORA_TRY(w, find(fmt::format("attention.self.{}.weight", name), hidden * hidden));
     PANDORA_TRY(b, find(fmt::format("attention.self.{}.bias", name), hidden));
     const float factor = part == 0 ? scale : 1.0F;
-    for (std::size_t i = 0; i < hidden; ++i) {
-      bias[part * hidden + i] = b[i] * factor;
-      for (std::size_t o = 0; o < hidden; ++o)
-        weights[i * 3 * hidden + part * hidden + o] = (in_out ? w[i * hidden + o] : w[o * hidden + i]) * factor;
-    }
+    // Side by side in columns, or below one another.
+    const std::size_t step = layout == Layout::kInOut ? 3 * hidden : hidden;
+    float* target = weights.data() + part * (layout == Layout::kInOut ? hidden : hidden * hidden);
+    for (std::size_t row = 0; row < hidden; ++row)
+      for (std::size_t i = 0; i < hidden; ++i) target[row * step + i] = w[row * hidden + i] * factor;
+    for (std::size_t i = 0; i < hidden; ++i) all_bias[part * hidden + i] = b[i] * factor;
     ++part;
   }
-  PANDORA_TRY(out_w, find("attention.output.dense.weight", hidden * hidden));
-  PANDORA_TRY(out_b, find("attention.output.dense.bias", hidden));
-  PANDORA_TRY(up_w, find("intermediate.dense.weight", hidden * wide));
-  PANDORA_TRY(up_b, find("intermediate.dense.bias", wide));
-  PANDORA_TRY(down_w, find("output.dense.weight", hidden * wide));
-  PANDORA_TRY(down_b, find("output.dense.bias", hidden));
+  PANDORA_TRY(qkv,
+              PackedLinear::pack({.in = hidden, .out = 3 * hidden, .precision = precision}, weights, layout, all_bias));
+  PANDORA_TRY(out, pack({.in = hidden, .out = hidden, .precision = precision}, "attention.output.dense"));
+  PANDORA_TRY(
+      up,
+      pack({.in = hidden, .out = wide, .activation = Activation::kGelu, .precision = precision, .result = precision},
+           "intermediate.dense"));
+  PANDORA_TRY(down, pack({.in = wide, .out = hidden, .precision = precision}, "output.dense"));
   PANDORA_TRY(gain1, find("attention.output.LayerNorm.weight", hidden));
   PANDORA_TRY(bias1, find("attention.output.LayerNorm.bias", hidden));
   PANDORA_TRY(gain2, find("output.LayerNorm.weight", hidden));
   PANDORA_TRY(bias2, find("output.LayerNorm.bias", hidden));
-  return Layer{PackedLinear(hidden, 3 * hidden, weights, true, bias, Activation::kNone),
-               PackedLinear(hidden, hidden, out_w, in_out, out_b, Activation::kNone),
-               PackedLinear(hidden, wide, up_w, in_out, up_b, Activation::kGelu),
-               PackedLinear(wide, hidden, down_w, in_out, down_b, Activation::kNone),
-               gain1,
-               bias1,
-               gain2,
-               bias2};
+  return Layer{std::move(qkv), std::move(out), std::move(up), std::move(down), gain1, bias1, gain2, bias2};
 }
 
-Result<Model> load_model(const std::string& directory, const ModelManifest& manifest, std::size_t vocabulary) {
+Result<Model> load_model(const std::string& directory, const ModelManifest& manifest, std::size_t vocabulary,
+                         Precision precision) {
   PANDORA_TRY(file, MappedFile::open(directory, "model.safetensors", manifest));
   PANDORA_TRY(tensors, Tensors::parse(file->bytes()));
   Model model;
@@ -84,7 +89,7 @@ Result<Model> load_model(const std::string& directory, const ModelManifest& mani
   PANDORA_TRY(bias, tensors.find("embeddings.LayerNorm.bias", manifest.hidden));
   model.words = words, model.positions = positions, model.types = types, model.gain = gain, model.bias = bias;
   for (std::size_t i = 0; i < manifest.layers; ++i) {
-    PANDORA_TRY(layer, load_layer(tensors, manifest, i));
+    PANDORA_TRY(layer, load_layer(tensors, manifest, i, precision));
     model.layers.push_back(std::move(layer));
   }
   model.file = std::move(file);
@@ -101,11 +106,13 @@ void normalise(std::vector<float>& vector) {
 
 class BertEmbedder final : public Embedder {
  public:
-  BertEmbedder(std::string directory, ModelManifest manifest, WordpieceTokenizer tokenizer, std::size_t vocabulary)
+  BertEmbedder(std::string directory, ModelManifest manifest, WordpieceTokenizer tokenizer, std::size_t vocabulary,
+               Precision precision)
       : directory_(std::move(directory)),
         manifest_(std::move(manifest)),
         tokenizer_(std::move(tokenizer)),
         vocabulary_(vocabulary),
+        precision_(precision),
         identity_{manifest_.name, manifest_.revision, manifest_.hidden} {}
 
   const EmbedderIdentity& identity() const override { return identity_; }
@@ -133,7 +140,7 @@ class BertEmbedder final : public Embedder {
     const std::lock_guard lock(mutex_);
     if (model_) return {};
     use_one_thread();
-    PANDORA_TRY(model, load_model(directory_, manifest_, vocabulary_));
+    PANDORA_TRY(model, load_model(directory_, manifest_, vocabulary_, precision_));
     model_ = std::make_unique<Model>(std::move(model));
     return {};
   }
@@ -166,7 +173,7 @@ class BertEmbedder final : public Embedder {
       window.insert(window.end(), tokens.begin() + static_cast<std::ptrdiff_t>(begin),
                     tokens.begin() + static_cast<std::ptrdiff_t>(begin + count));
       window.push_back(tokenizer_.sep());
-      const auto vector = forward(window, workspace);
+      PANDORA_TRY(vector, forward(window, workspace));
       const auto weight = static_cast<float>(std::max<std::size_t>(1, count));
       for (std::size_t d = 0; d < sum.size(); ++d) sum[d] += weight * vector[d];
       begin += count;
@@ -175,14 +182,23 @@ class BertEmbedder final : public Embedder {
     return sum;
   }
 
-  std::vector<float> forward(const std::vector<std::int32_t>& tokens, Workspace& w) const {
+  // What a product reads: the values, or their upper halves.
+  const void* operand(const std::vector<float>& values, std::size_t count, Workspace& w) const {
+    if (precision_ == Precision::kF32) return values.data();
+    w.rounded.resize(count);
+    round_to_bf16(values.data(), count, w.rounded.data());
+    return w.rounded.data();
+  }
+
+  Result<std::vector<float>> forward(const std::vector<std::int32_t>& tokens, Workspace& w) const {
     const std::size_t count = tokens.size(), hidden = manifest_.hidden;
     const std::size_t rows = (count + kRowStep - 1) / kRowStep * kRowStep;
     w.x.assign(rows * hidden, 0);
     w.qkv.resize(rows * 3 * hidden);
     w.mixed.assign(rows * hidden, 0);
     w.projected.resize(rows * hidden);
-    w.wide.resize(rows * manifest_.intermediate);
+    w.wide.resize(rows * manifest_.intermediate *
+                  (precision_ == Precision::kF32 ? sizeof(float) : sizeof(std::uint16_t)));
     const Model& model = *model_;
     for (std::size_t i = 0; i < count; ++i) {
       const float* word = model.words.data() + static_cast<std::size_t>(tokens[i]) * hidden;
@@ -191,12 +207,12 @@ class BertEmbedder final : public Embedder {
     }
     add_and_normalise(w.x.data(), nullptr, count, hidden, model.gain.data(), model.bias.data());
     for (const Layer& layer : model.layers) {
-      w.linear.run(layer.qkv, w.x.data(), w.qkv.data(), rows);
+      PANDORA_CHECK(w.linear.run(layer.qkv, operand(w.x, rows * hidden, w), w.qkv.data(), rows));
       self_attention(w.qkv.data(), count, hidden, manifest_.heads, w.mixed.data(), w.scratch);
-      w.linear.run(layer.attention_out, w.mixed.data(), w.projected.data(), rows);
+      PANDORA_CHECK(w.linear.run(layer.attention_out, operand(w.mixed, rows * hidden, w), w.projected.data(), rows));
       add_and_normalise(w.x.data(), w.projected.data(), count, hidden, layer.gain1.data(), layer.bias1.data());
-      w.linear.run(layer.up, w.x.data(), w.wide.data(), rows);
-      w.linear.run(layer.down, w.wide.data(), w.projected.data(), rows);
+      PANDORA_CHECK(w.linear.run(layer.up, operand(w.x, rows * hidden, w), w.wide.data(), rows));
+      PANDORA_CHECK(w.linear.run(layer.down, w.wide.data(), w.projected.data(), rows));
       add_and_normalise(w.x.data(), w.projected.data(), count, hidden, layer.gain2.data(), layer.bias2.data());
     }
     std::vector<float> pooled(w.x.begin(), w.x.begin() + static_cast<std::ptrdiff_t>(hidden));
@@ -211,6 +227,7 @@ class BertEmbedder final : public Embedder {
   const ModelManifest manifest_;
   const WordpieceTokenizer tokenizer_;
   const std::size_t vocabulary_;
+  const Precision precision_;
   const EmbedderIdentity identity_;
   std::mutex mutex_;
   std::unique_ptr<Model> model_;
@@ -219,12 +236,13 @@ class BertEmbedder final : public Embedder {
 
 }  // namespace
 
-Result<std::unique_ptr<Embedder>> open_bert_embedder(const std::string& directory) {
+Result<std::unique_ptr<Embedder>> open_bert_embedder(const std::string& directory, Products products) {
   PANDORA_TRY(manifest, read_manifest(directory));
   PANDORA_TRY(vocabulary, MappedFile::open(directory, "vocab.txt", manifest));
   PANDORA_TRY(tokenizer, WordpieceTokenizer::from_vocabulary(vocabulary->bytes()));
   const auto words = static_cast<std::size_t>(std::ranges::count(vocabulary->bytes(), '\n'));
-  return std::make_unique<BertEmbedder>(directory, std::move(manifest), std::move(tokenizer), words);
+  return std::make_unique<BertEmbedder>(directory, std::move(manifest), std::move(tokenizer), words,
+                                        products == Products::kF32 ? Precision::kF32 : fastest_precision());
 }
 
 }  // namespace pandora

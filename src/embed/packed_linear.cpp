@@ -1,10 +1,18 @@
 #include "embed/packed_linear.h"
 
+#include <algorithm>
+#include <map>
+#include <string>
+
 #include <dlfcn.h>
 #include <oneapi/dnnl/dnnl.hpp>
 
 namespace pandora {
 namespace {
+
+using Dims = dnnl::memory::dims;
+using Tag = dnnl::memory::format_tag;
+using Type = dnnl::memory::data_type;
 
 dnnl::engine& engine() {
   static dnnl::engine instance(dnnl::engine::kind::cpu, 0);
@@ -22,11 +30,21 @@ dnnl::primitive_attr attributes(Activation activation) {
   return attributes;
 }
 
-using Dims = dnnl::memory::dims;
-constexpr auto kF32 = dnnl::memory::data_type::f32;
-dnnl::memory::desc row_major(std::size_t rows, std::size_t columns) {
-  return {Dims{static_cast<std::int64_t>(rows), static_cast<std::int64_t>(columns)}, kF32,
-          dnnl::memory::format_tag::ab};
+Type type_of(Precision precision) { return precision == Precision::kBf16 ? Type::bf16 : Type::f32; }
+
+dnnl::memory::desc matrix(std::size_t rows, std::size_t columns, Type type, Tag tag = Tag::ab) {
+  return {Dims{static_cast<std::int64_t>(rows), static_cast<std::int64_t>(columns)}, type, tag};
+}
+
+dnnl::matmul::primitive_desc product(const LinearShape& shape, std::size_t rows, const dnnl::memory::desc& weights) {
+  return {{matrix(rows, shape.in, type_of(shape.precision)), weights, matrix(1, shape.out, Type::f32),
+           matrix(rows, shape.out, type_of(shape.result))},
+          attributes(shape.activation),
+          engine()};
+}
+
+auto failed(const dnnl::error& error) {
+  return fail(ErrorCode::kInternal, std::string("oneDNN cannot multiply matrices: ") + error.what());
 }
 
 }  // namespace
@@ -38,74 +56,82 @@ void use_one_thread() {
   if (set_threads) set_threads(1);
 }
 
+Precision fastest_precision() {
+#if defined(__x86_64__)
+  switch (dnnl::get_effective_cpu_isa()) {
+    case dnnl::cpu_isa::avx512_core_amx:
+      return Precision::kBf16;
+    case dnnl::cpu_isa::avx512_core_bf16:
+      return __builtin_cpu_is("amd") ? Precision::kBf16 : Precision::kF32;
+    default:
+      return Precision::kF32;
+  }
+#else
+  return Precision::kF32;
+#endif
+}
+
 struct PackedLinear::State {
-  std::size_t in, out;
-  Activation activation;
+  LinearShape shape;
   dnnl::memory weights, bias;
 };
 
-PackedLinear::PackedLinear(std::size_t in, std::size_t out, std::span<const float> weights, bool in_out,
-                           std::span<const float> bias, Activation activation)
-    : state_(std::make_unique<State>(State{in, out, activation, {}, {}})) {
+Result<PackedLinear> PackedLinear::pack(const LinearShape& shape, std::span<const float> weights, Layout layout,
+                                        std::span<const float> bias) try {
   constexpr std::size_t kTypicalRows = 32;  // the layout that is best for a question is kept for all
-  const auto bias_desc = row_major(1, out);
-  const dnnl::memory::desc any({static_cast<std::int64_t>(in), static_cast<std::int64_t>(out)}, kF32,
-                               dnnl::memory::format_tag::any);
-  const dnnl::matmul::primitive_desc best({row_major(kTypicalRows, in), any, bias_desc, row_major(kTypicalRows, out)},
-                                          attributes(activation), engine());
-  const dnnl::memory::desc given({static_cast<std::int64_t>(in), static_cast<std::int64_t>(out)}, kF32,
-                                 in_out ? dnnl::memory::format_tag::ab : dnnl::memory::format_tag::ba);
+  auto state = std::make_unique<State>(State{shape, {}, {}});
+  const auto best = product(shape, kTypicalRows, matrix(shape.in, shape.out, type_of(shape.precision), Tag::any));
+  const auto given = matrix(shape.in, shape.out, Type::f32, layout == Layout::kInOut ? Tag::ab : Tag::ba);
   dnnl::memory source(given, engine(), const_cast<float*>(weights.data()));
-  state_->weights = dnnl::memory(best.weights_desc(), engine());
+  state->weights = dnnl::memory(best.weights_desc(), engine());
   dnnl::stream stream(engine());
-  dnnl::reorder(source, state_->weights).execute(stream, source, state_->weights);
+  dnnl::reorder(source, state->weights).execute(stream, source, state->weights);
   stream.wait();
-  state_->bias = dnnl::memory(bias_desc, engine());
-  std::copy(bias.begin(), bias.end(), static_cast<float*>(state_->bias.get_data_handle()));
+  state->bias = dnnl::memory(matrix(1, shape.out, Type::f32), engine());
+  std::copy(bias.begin(), bias.end(), static_cast<float*>(state->bias.get_data_handle()));
+  return PackedLinear(std::move(state));
+} catch (const dnnl::error& error) {
+  return failed(error);
 }
+
+PackedLinear::PackedLinear(std::unique_ptr<State> state) : state_(std::move(state)) {}
 PackedLinear::~PackedLinear() = default;
 PackedLinear::PackedLinear(PackedLinear&&) noexcept = default;
-std::size_t PackedLinear::in() const { return state_->in; }
-std::size_t PackedLinear::out() const { return state_->out; }
 
 struct LinearRunner::State {
-  struct Key {
-    std::size_t in, out, rows;
-    Activation activation;
-    auto operator<=>(const Key&) const = default;
-  };
   struct Prepared {
     dnnl::matmul primitive;
     dnnl::memory x, y, scratch;
   };
-  std::map<Key, Prepared> prepared;  // at most shapes × window / kRowStep
+  std::map<std::pair<LinearShape, std::size_t>, Prepared> prepared;  // at most shapes × window / kRowStep
   dnnl::stream stream{engine()};
 };
 
 LinearRunner::LinearRunner() : state_(std::make_unique<State>()) {}
 LinearRunner::~LinearRunner() = default;
 
-void LinearRunner::run(const PackedLinear& linear, const float* x, float* y, std::size_t rows) {
-  const PackedLinear::State& shape = *linear.state_;
-  const State::Key key{shape.in, shape.out, rows, shape.activation};
-  auto found = state_->prepared.find(key);
+Status LinearRunner::run(const PackedLinear& linear, const void* x, void* y, std::size_t rows) try {
+  const PackedLinear::State& packed = *linear.state_;
+  auto found = state_->prepared.find({packed.shape, rows});
   if (found == state_->prepared.end()) {
-    const auto x_desc = row_major(rows, shape.in), y_desc = row_major(rows, shape.out);
-    const dnnl::matmul::primitive_desc desc({x_desc, shape.weights.get_desc(), shape.bias.get_desc(), y_desc},
-                                            attributes(shape.activation), engine());
-    State::Prepared prepared{dnnl::matmul(desc), dnnl::memory(x_desc, engine(), nullptr),
-                             dnnl::memory(y_desc, engine(), nullptr), dnnl::memory(desc.scratchpad_desc(), engine())};
-    found = state_->prepared.emplace(key, std::move(prepared)).first;
+    const auto desc = product(packed.shape, rows, packed.weights.get_desc());
+    State::Prepared prepared{dnnl::matmul(desc), dnnl::memory(desc.src_desc(), engine(), nullptr),
+                             dnnl::memory(desc.dst_desc(), engine(), nullptr),
+                             dnnl::memory(desc.scratchpad_desc(), engine())};
+    found = state_->prepared.emplace(std::pair{packed.shape, rows}, std::move(prepared)).first;
   }
   State::Prepared& ready = found->second;
-  ready.x.set_data_handle(const_cast<float*>(x));
+  ready.x.set_data_handle(const_cast<void*>(x));
   ready.y.set_data_handle(y);
   ready.primitive.execute(state_->stream, {{DNNL_ARG_SRC, ready.x},
-                                           {DNNL_ARG_WEIGHTS, shape.weights},
-                                           {DNNL_ARG_BIAS, shape.bias},
+                                           {DNNL_ARG_WEIGHTS, packed.weights},
+                                           {DNNL_ARG_BIAS, packed.bias},
                                            {DNNL_ARG_DST, ready.y},
                                            {DNNL_ARG_SCRATCHPAD, ready.scratch}});
   state_->stream.wait();
+  return {};
+} catch (const dnnl::error& error) {
+  return failed(error);
 }
 
 }  // namespace pandora

@@ -1,33 +1,47 @@
 // y = x·W + b, optionally GELU(y), by oneDNN with weights packed once. Internal to embed.
 //
 // The weights (PackedLinear) are shared; a LinearRunner holds the primitives of one caller at a time, one a number of
-// rows (rounded up to kRowStep, so there are few).
+// rows (rounded up to kRowStep, so there are few). Errors: kInternal, with what oneDNN says.
 #pragma once
 #include <cstddef>
-#include <map>
 #include <memory>
 #include <span>
-#include <vector>
+
+#include "base/result.h"
 
 namespace pandora {
 
 inline constexpr std::size_t kRowStep = 16;
 
 enum class Activation { kNone, kGelu };
+enum class Layout { kInOut, kOutIn };  // weights[in][out] or [out][in]
+
+// Of what is multiplied; sums are f32 always. bf16: a float's upper half, rounded.
+enum class Precision { kF32, kBf16 };
+// bf16 where this processor multiplies it faster: with AMX, and on AMD's with AVX-512 BF16 (twice as fast as f32 on Zen
+// 5; on Intel's without AMX it is no faster).
+Precision fastest_precision();
+
+struct LinearShape {
+  std::size_t in = 0, out = 0;
+  Activation activation = Activation::kNone;
+  Precision precision = Precision::kF32;  // of x and the weights
+  Precision result = Precision::kF32;     // of y; kBf16 needs bf16 products
+  auto operator<=>(const LinearShape&) const = default;
+};
 
 class PackedLinear {
  public:
-  // weights: [in][out] or [out][in]. The bias and the weights are copied.
-  PackedLinear(std::size_t in, std::size_t out, std::span<const float> weights, bool in_out,
-               std::span<const float> bias, Activation activation);
+  // The bias and the weights are copied.
+  static Result<PackedLinear> pack(const LinearShape& shape, std::span<const float> weights, Layout layout,
+                                   std::span<const float> bias);
   ~PackedLinear();
   PackedLinear(PackedLinear&&) noexcept;
-  std::size_t in() const;
-  std::size_t out() const;
 
  private:
   friend class LinearRunner;
   struct State;
+  explicit PackedLinear(std::unique_ptr<State> state);
   std::unique_ptr<State> state_;
 };
 
@@ -35,8 +49,8 @@ class LinearRunner {
  public:
   LinearRunner();
   ~LinearRunner();
-  // x: rows × in, y: rows × out, row-major; rows a multiple of kRowStep.
-  void run(const PackedLinear& linear, const float* x, float* y, std::size_t rows);
+  // x: rows × in, y: rows × out, row-major, of the shape's precisions; rows a multiple of kRowStep.
+  Status run(const PackedLinear& linear, const void* x, void* y, std::size_t rows);
 
  private:
   struct State;

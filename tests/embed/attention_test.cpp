@@ -1,6 +1,7 @@
 // The vector code beside what it computes, written down in doubles.
 #include "embed/attention.h"
 
+#include <bit>
 #include <cmath>
 #include <random>
 
@@ -103,6 +104,26 @@ TEST(AddAndNormalise, GivesWhatItsFormulaGivesForEveryWidth) {
       }
       EXPECT_EQ(out.back(), kUntouched);
     }
+}
+
+TEST(RoundToBf16, TakesTheNearestAndOfTwoTheEvenOne) {
+  // Upper halves by value: a tie goes to the even neighbour; the tail after 16 goes the scalar way.
+  const std::vector<std::pair<std::uint32_t, std::uint16_t>> cases = {
+      {0x00000000, 0x0000}, {0x80000000, 0x8000}, {0x3F800000, 0x3F80}, {0x3F807FFF, 0x3F80},
+      {0x3F808000, 0x3F80}, {0x3F808001, 0x3F81}, {0x3F818000, 0x3F82}, {0x3F817FFF, 0x3F81},
+      {0xBF808001, 0xBF81}, {0x3FFFFFFF, 0x4000}, {0x00000001, 0x0000}};
+  for (const std::size_t offset : {0u, 5u}) {
+    std::vector<float> values(offset, 1.0F);
+    std::vector<std::uint16_t> expected(offset, 0x3F80);
+    for (std::size_t i = 0; i < 2 * cases.size(); ++i) {
+      values.push_back(std::bit_cast<float>(cases[i % cases.size()].first));
+      expected.push_back(cases[i % cases.size()].second);
+    }
+    std::vector<std::uint16_t> out(values.size() + 1, 7);
+    expected.push_back(7);
+    round_to_bf16(values.data(), values.size(), out.data());
+    EXPECT_EQ(out, expected);
+  }
 }
 
 }  // namespace
