@@ -1,8 +1,14 @@
 // A chat model: started with a sink, cancelled by its handle. Asynchronous, unlike the stores.
 //
-// `start` returns at once. The sink is called from threads of the model's, one call at a time: any number of on_delta,
-// then exactly one on_done or on_error, also after cancel (kCancelled) and when the deadline passes. Destroying the handle
-// cancels and waits until no call of the sink is under way. The sink must outlive the handle.
+// `start` returns at once and never fails itself. The sink is called from threads of the model's, never from `start` or
+// `cancel`, one call at a time, perhaps before `start` has returned: any number of on_delta, then exactly one on_done or
+// on_error. After `cancel` that last word is kCancelled, when the deadline passes kDeadlineExceeded (also one that had
+// passed before `start`), unless it was on its way already; a delta that was may still come. Other errors: kUnavailable,
+// kResourceExhausted, kInvalidArgument (a request that the model refuses), kTooLarge, kDataCorrupt (no sense in what it said).
+//
+// Destroying the handle cancels and waits; the last word has been said when it returns. So it must not be destroyed from
+// within a call of its own sink; `cancel` may be called from there. Thread-safe: any number of starts at once, each with a
+// sink of its own, which must outlive the handle, as the model must.
 #pragma once
 #include <cstdint>
 #include <memory>
@@ -58,7 +64,7 @@ class ChatSink {
 class ChatHandle {
  public:
   virtual ~ChatHandle() = default;
-  virtual void cancel() = 0;  // returns at once; idempotent
+  virtual void cancel() = 0;  // returns at once; idempotent; thread-safe; nothing after the last word
 };
 class ChatModel {
  public:
