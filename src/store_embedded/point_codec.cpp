@@ -10,7 +10,7 @@
 namespace pandora {
 namespace {
 
-constexpr std::size_t kMaxPayloadBytes = 16u << 20;
+constexpr std::size_t kMaxJsonBytes = 16u << 20;  // of kMaxPayloadBytes, each byte escaped at worst
 
 Json value_json(const PayloadValue& value) {
   return std::visit(
@@ -94,7 +94,7 @@ std::string encode_payload(const Payload& payload) {
 }
 
 Result<Payload> decode_payload(std::string_view text) {
-  PANDORA_TRY(json, parse_json(text, kMaxPayloadBytes, "a payload"));
+  PANDORA_TRY(json, parse_json(text, kMaxJsonBytes, "a payload"));
   if (!json.is_object()) return fail(ErrorCode::kDataCorrupt, "a payload is no object");
   Payload payload;
   for (const auto& [name, value] : json.items()) {
@@ -146,7 +146,7 @@ std::string encode_spec(const CollectionSpec& spec) {
 }
 
 Result<CollectionSpec> decode_spec(std::string_view text) {
-  PANDORA_TRY(json, parse_json(text, kMaxPayloadBytes, "a collection"));
+  PANDORA_TRY(json, parse_json(text, kMaxJsonBytes, "a collection"));
   JsonReader in(json, "collection");
   CollectionSpec spec;
   spec.name = in.text("name");
