@@ -27,7 +27,7 @@ bool better(const Hit& a, const Hit& b);
 class TopHits {
  public:
   explicit TopHits(std::size_t k) : k_(k) {}
-  bool wants(float score) const { return hits_.size() < k_ || score >= hits_.front().score; }
+  bool wants(float score) const { return hits_.size() < k_ || (k_ > 0 && score >= hits_.front().score); }
   void offer(const Hit& hit);
   std::vector<Hit> take();
 

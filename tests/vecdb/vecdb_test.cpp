@@ -62,6 +62,14 @@ TEST(DenseIndex, EqualScoresAreOrderedById) {
   for (std::size_t i = 0; i < 7; ++i) EXPECT_EQ((*hits)[i].id, ids[i]);
 }
 
+TEST(DenseIndex, NothingIsAskedForAndNothingFound) {
+  DenseIndex index(2);
+  index.put(0, Uuid{}, std::vector<float>{1, 0});
+  const auto hits = index.search(std::vector<float>{1, 0}, 0, {}, Deadline::never());
+  ASSERT_TRUE(hits.has_value());
+  EXPECT_TRUE(hits->empty());
+}
+
 TEST(DenseIndex, AnExpiredDeadlineEndsTheScan) {
   const ManualClock clock;
   DenseIndex index(1);
