@@ -1,12 +1,13 @@
 #include "store_embedded/point_collection.h"
 
 #include <algorithm>
-#include <cmath>
 
-#include <fmt/format.h>
+#include "ports/vector_checks.h"
 
 namespace pandora {
 namespace {
+
+constexpr std::size_t kLookEvery = 4096;  // points between two looks at the clock
 
 // Numbers compare with numbers, times with times; anything else only with its own kind.
 std::optional<double> as_number(const PayloadValue& value) {
@@ -43,32 +44,10 @@ bool holds(const Uuid& id, const Payload& payload, const Condition& condition) {
   return !condition.to || (comparable(value, *condition.to) && !not_below(value, *condition.to));
 }
 
-bool finite(std::span<const float> values) {
-  return std::ranges::all_of(values, [](float value) { return std::isfinite(value); });
-}
-
 }  // namespace
 
 PointCollection::PointCollection(CollectionSpec spec) : spec_(std::move(spec)), dense_(spec_.dimension) {
   for (const auto& name : spec_.sparse) sparse_[name];
-}
-
-Status PointCollection::check(const Point& point) const {
-  const auto wrong = [&](std::string what) {
-    return fail(ErrorCode::kInvalidArgument, fmt::format("point {} of {}: {}", point.id.to_string(), spec_.name, what));
-  };
-  for (const auto& [name, vector] : point.dense) {
-    if (!name.empty()) return wrong(fmt::format("no dense vector is named \"{}\"", name));
-    if (vector.size() != spec_.dimension) return wrong(fmt::format("{} dimensions instead of {}", vector.size(), spec_.dimension));
-    if (!finite(vector)) return wrong("a value is not finite");
-  }
-  for (const auto& [name, vector] : point.sparse) {
-    if (!sparse_.contains(name)) return wrong(fmt::format("no sparse vector is named \"{}\"", name));
-    if (vector.indices.size() != vector.values.size()) return wrong("indices and values of different lengths");
-    if (!finite(vector.values)) return wrong("a value is not finite");
-    if (!std::ranges::is_sorted(vector.indices, std::less_equal<>())) return wrong("indices must ascend");
-  }
-  return {};
 }
 
 std::optional<std::int64_t> PointCollection::version(const Uuid& id) const {
@@ -77,18 +56,9 @@ std::optional<std::int64_t> PointCollection::version(const Uuid& id) const {
   return entries_[found->second].version;
 }
 
-bool PointCollection::visible(const Entry& entry, const Principal& who) const {
-  if (who.access == Access::kSystem) return true;
-  const auto is = [&](const char* name, const std::string& text) {
-    const auto found = entry.payload.find(name);
-    return found != entry.payload.end() && found->second == PayloadValue(text);
-  };
-  return is("user_id", who.user.str()) || is("scope", "global");
-}
-
-bool PointCollection::may_see(const Uuid& id, const Principal& who) const {
+bool PointCollection::may_write(const Uuid& id, const Principal& who) const {
   const auto found = slots_.find(id);
-  return found != slots_.end() && visible(entries_[found->second], who);
+  return found == slots_.end() || writable_by(entries_[found->second].payload, who);
 }
 
 bool PointCollection::matches(const Entry& entry, const Filter& filter) {
@@ -111,11 +81,16 @@ void PointCollection::put(const Point& point) {
   const Slot slot = place->second;
   entries_[slot] = {point.id, point.version, point.payload, true};
   const auto dense = point.dense.find("");
-  if (dense != point.dense.end()) dense_.put(slot, point.id, dense->second);
-  else dense_.remove(slot);
+  if (dense != point.dense.end()) {
+    std::vector<float> vector = dense->second;
+    normalise(vector);
+    dense_.put(slot, point.id, vector);
+  } else {
+    dense_.remove(slot);
+  }
   for (auto& [name, index] : sparse_) {
     const auto vector = point.sparse.find(name);
-    if (vector != point.sparse.end()) index.put(slot, point.id, vector->second);
+    if (vector != point.sparse.end() && !vector->second.indices.empty()) index.put(slot, point.id, vector->second);
     else index.remove(slot);
   }
 }
@@ -133,20 +108,14 @@ bool PointCollection::remove(const Uuid& id) {
 }
 
 Result<std::vector<ScoredPoint>> PointCollection::query(const PointQuery& query, const Principal& who, const Deadline& deadline) const {
-  const SlotFilter filter = [&](Slot slot) { return visible(entries_[slot], who) && matches(entries_[slot], query.filter); };
+  const SlotFilter filter = [&](Slot slot) { return visible_to(entries_[slot].payload, who) && matches(entries_[slot], query.filter); };
   Result<std::vector<Hit>> hits = std::vector<Hit>();
   if (const auto* dense = std::get_if<std::vector<float>>(&query.nearest)) {
-    if (!query.vector.empty()) return fail(ErrorCode::kInvalidArgument, fmt::format("{} has no dense vector \"{}\"", spec_.name, query.vector));
-    if (dense->size() != spec_.dimension)
-      return fail(ErrorCode::kInvalidArgument, fmt::format("a query of {} dimensions, {} has {}", dense->size(), spec_.name, spec_.dimension));
-    if (!finite(*dense)) return fail(ErrorCode::kInvalidArgument, "a value of the query is not finite");
-    hits = dense_.search(*dense, query.limit, filter, deadline);
+    std::vector<float> vector = *dense;
+    normalise(vector);
+    hits = dense_.search(vector, query.limit, filter, deadline);
   } else {
-    const auto& sparse = std::get<SparseVector>(query.nearest);
-    const auto index = sparse_.find(query.vector);
-    if (index == sparse_.end()) return fail(ErrorCode::kInvalidArgument, fmt::format("{} has no sparse vector \"{}\"", spec_.name, query.vector));
-    if (sparse.indices.size() != sparse.values.size() || !finite(sparse.values)) return fail(ErrorCode::kInvalidArgument, "the sparse query is malformed");
-    hits = index->second.search(sparse, query.limit, filter, deadline);
+    hits = sparse_.at(query.vector).search(std::get<SparseVector>(query.nearest), query.limit, filter, deadline);
   }
   if (!hits) return fail(std::move(hits).error());
   std::vector<ScoredPoint> points;
@@ -156,7 +125,7 @@ Result<std::vector<ScoredPoint>> PointCollection::query(const PointQuery& query,
 
 std::optional<Point> PointCollection::find(const Uuid& id, const Principal& who) const {
   const auto found = slots_.find(id);
-  if (found == slots_.end() || !visible(entries_[found->second], who)) return std::nullopt;
+  if (found == slots_.end() || !visible_to(entries_[found->second].payload, who)) return std::nullopt;
   const Slot slot = found->second;
   Point point{id, entries_[slot].version, {}, {}, entries_[slot].payload};
   if (dense_.has(slot)) {
@@ -168,17 +137,26 @@ std::optional<Point> PointCollection::find(const Uuid& id, const Principal& who)
   return point;
 }
 
-std::vector<Point> PointCollection::scroll(const Filter& filter, const std::optional<Uuid>& after, std::size_t limit, const Principal& who) const {
+Result<std::vector<Point>> PointCollection::scroll(const Filter& filter, const std::optional<Uuid>& after, std::size_t limit,
+                                                   const Principal& who, const Deadline& deadline) const {
   std::vector<Point> points;
+  std::size_t looked = 0;
   for (auto at = after ? slots_.upper_bound(*after) : slots_.begin(); at != slots_.end() && points.size() < limit; ++at) {
+    if (++looked % kLookEvery == 0) PANDORA_CHECK(deadline.check("listing points"));
     const Entry& entry = entries_[at->second];
-    if (visible(entry, who) && matches(entry, filter)) points.push_back({entry.id, entry.version, {}, {}, entry.payload});
+    if (visible_to(entry.payload, who) && matches(entry, filter)) points.push_back({entry.id, entry.version, {}, {}, entry.payload});
   }
   return points;
 }
 
-std::int64_t PointCollection::count(const Filter& filter, const Principal& who) const {
-  return std::ranges::count_if(entries_, [&](const Entry& entry) { return entry.present && visible(entry, who) && matches(entry, filter); });
+Result<std::int64_t> PointCollection::count(const Filter& filter, const Principal& who, const Deadline& deadline) const {
+  std::int64_t count = 0;
+  std::size_t looked = 0;
+  for (const Entry& entry : entries_) {
+    if (++looked % kLookEvery == 0) PANDORA_CHECK(deadline.check("counting points"));
+    if (entry.present && visible_to(entry.payload, who) && matches(entry, filter)) ++count;
+  }
+  return count;
 }
 
 }  // namespace pandora

@@ -16,16 +16,17 @@ class PointCollection {
   explicit PointCollection(CollectionSpec spec);
   const CollectionSpec& spec() const { return spec_; }
 
-  Status check(const Point& point) const;  // dimension, NaN, vector names
   std::optional<std::int64_t> version(const Uuid& id) const;
-  bool may_see(const Uuid& id, const Principal& who) const;
-  void put(const Point& point);  // checked before
+  bool may_write(const Uuid& id, const Principal& who) const;  // also true when it is not there
+  void put(const Point& point);  // checked before; normalised here
   bool remove(const Uuid& id);
 
+  // Checked before.
   Result<std::vector<ScoredPoint>> query(const PointQuery& query, const Principal& who, const Deadline& deadline) const;
   std::optional<Point> find(const Uuid& id, const Principal& who) const;  // with vectors
-  std::vector<Point> scroll(const Filter& filter, const std::optional<Uuid>& after, std::size_t limit, const Principal& who) const;
-  std::int64_t count(const Filter& filter, const Principal& who) const;
+  Result<std::vector<Point>> scroll(const Filter& filter, const std::optional<Uuid>& after, std::size_t limit, const Principal& who,
+                                    const Deadline& deadline) const;
+  Result<std::int64_t> count(const Filter& filter, const Principal& who, const Deadline& deadline) const;
 
  private:
   struct Entry {
@@ -34,7 +35,6 @@ class PointCollection {
     Payload payload;
     bool present = false;
   };
-  bool visible(const Entry& entry, const Principal& who) const;
   static bool matches(const Entry& entry, const Filter& filter);
 
   CollectionSpec spec_;

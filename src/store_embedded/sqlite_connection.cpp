@@ -137,6 +137,18 @@ Result<std::unique_ptr<Connection>> Connection::open(const std::string& path, co
   return connection;
 }
 
+bool Connection::file_exists(const std::string& path, const std::string& vfs) {
+  sqlite3_vfs* files = sqlite3_vfs_find(vfs.empty() ? nullptr : vfs.c_str());
+  int there = 0;
+  return files && files->xAccess(files, path.c_str(), SQLITE_ACCESS_EXISTS, &there) == SQLITE_OK && there != 0;
+}
+
+void Connection::remove_file(const std::string& path, const std::string& vfs) {
+  sqlite3_vfs* files = sqlite3_vfs_find(vfs.empty() ? nullptr : vfs.c_str());
+  if (!files) return;
+  for (const char* beside : {"-wal", "-shm", "-journal", ""}) (void)files->xDelete(files, (path + beside).c_str(), 1);
+}
+
 Connection::~Connection() {
   for (auto& [sql, statement] : idle_) sqlite3_finalize(statement);
   sqlite3_close_v2(handle_);

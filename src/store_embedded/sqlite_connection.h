@@ -77,6 +77,8 @@ class Connection {
  public:
   // `vfs`: SQLite's name of one, empty for the default. WAL with synchronous=FULL, foreign keys, overwriting deletes.
   static Result<std::unique_ptr<Connection>> open(const std::string& path, const std::string& vfs);
+  static bool file_exists(const std::string& path, const std::string& vfs);
+  static void remove_file(const std::string& path, const std::string& vfs);  // with what SQLite keeps beside it
   ~Connection();
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;

@@ -1,31 +1,21 @@
 #include "store_embedded/sqlite_vector_store.h"
 
 #include <algorithm>
+#include <set>
 #include <shared_mutex>
 
 #include <fmt/format.h>
 
+#include "ports/vector_checks.h"
 #include "store_embedded/point_codec.h"
 #include "store_embedded/point_collection.h"
 
 namespace pandora {
 namespace {
 
-Status check_collection_name(const std::string& name) {
-  const bool good = !name.empty() && name.size() <= 64 &&
-                    std::ranges::all_of(name, [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_'; });
-  if (good) return {};
-  return fail(ErrorCode::kInvalidArgument, fmt::format("\"{}\" is no name of a collection", name));
-}
-
-Status check_filter(const Filter& filter) {
-  if (filter.must.size() + filter.should.size() + filter.must_not.size() <= kMaxConditions) return {};
-  return fail(ErrorCode::kTooLarge, fmt::format("a filter of more than {} conditions", kMaxConditions));
-}
-
 class SqliteVectorStoreImpl final : public SqliteVectorStore {
  public:
-  explicit SqliteVectorStoreImpl(std::unique_ptr<SqliteDatabase> database) : database_(std::move(database)) {}
+  SqliteVectorStoreImpl(std::unique_ptr<SqliteDatabase> database, std::string vfs) : database_(std::move(database)), vfs_(std::move(vfs)) {}
   SqliteDatabase& database() override { return *database_; }
 
   Status load() {
@@ -39,8 +29,10 @@ class SqliteVectorStoreImpl final : public SqliteVectorStore {
   }
 
   Status ensure_collection(const CollectionSpec& spec, const Deadline& deadline) override {
-    PANDORA_CHECK(check_collection_name(spec.name));
+    PANDORA_CHECK(deadline.check("making a collection"));
+    PANDORA_CHECK(check_spec(spec));
     const std::lock_guard writing(writing_);
+    if (aliases_.contains(spec.name)) return fail(ErrorCode::kConflict, spec.name + " is an alias");
     if (const auto existing = collections_.find(spec.name); existing != collections_.end()) {
       if (existing->second->spec() == spec) return {};
       const CollectionSpec& old = existing->second->spec();
@@ -56,7 +48,8 @@ class SqliteVectorStoreImpl final : public SqliteVectorStore {
     return {};
   }
 
-  Result<std::vector<CollectionSpec>> collections(const Deadline&) override {
+  Result<std::vector<CollectionSpec>> collections(const Deadline& deadline) override {
+    PANDORA_CHECK(deadline.check("listing collections"));
     const std::shared_lock lock(mutex_);
     std::vector<CollectionSpec> specs;
     for (const auto& [name, collection] : collections_) specs.push_back(collection->spec());
@@ -64,6 +57,7 @@ class SqliteVectorStoreImpl final : public SqliteVectorStore {
   }
 
   Status drop_collection(const std::string& name, const Deadline& deadline) override {
+    PANDORA_CHECK(deadline.check("dropping a collection"));
     const std::lock_guard writing(writing_);
     PANDORA_CHECK(database_->write([&](Connection& connection) { return connection.run("DELETE FROM collections WHERE name = ?", name); }, deadline));
     const std::unique_lock lock(mutex_);
@@ -73,7 +67,8 @@ class SqliteVectorStoreImpl final : public SqliteVectorStore {
   }
 
   Status alias_switch(const std::string& alias, const std::string& name, const Deadline& deadline) override {
-    PANDORA_CHECK(check_collection_name(alias));
+    PANDORA_CHECK(deadline.check("switching an alias"));
+    PANDORA_CHECK(check_vector_name("alias", alias));
     const std::lock_guard writing(writing_);
     if (collections_.contains(alias)) return fail(ErrorCode::kConflict, fmt::format("{} is a collection", alias));
     if (!collections_.contains(name)) return no_collection(name);
@@ -88,16 +83,21 @@ class SqliteVectorStoreImpl final : public SqliteVectorStore {
   }
 
   Result<std::size_t> upsert(const std::string& name, std::span<const Point> points, const Principal& who, const Deadline& deadline) override {
-    if (points.size() > kMaxUpsert) return fail(ErrorCode::kTooLarge, fmt::format("{} points at once, at most {}", points.size(), kMaxUpsert));
+    PANDORA_CHECK(deadline.check("writing points"));
     const std::lock_guard writing(writing_);
     PointCollection* collection = find(name);
     if (!collection) return no_collection(name);
+    PANDORA_CHECK(check_points(collection->spec(), points, who));
     std::vector<const Point*> newer;
+    std::map<Uuid, std::int64_t> here;  // versions of this call's own points
     for (const Point& point : points) {
-      PANDORA_CHECK(collection->check(point));
-      const auto version = collection->version(point.id);
-      if (version && !collection->may_see(point.id, who)) return fail(ErrorCode::kPermissionDenied, fmt::format("point {} belongs to another user", point.id.to_string()));
-      if (!version || *version <= point.version) newer.push_back(&point);
+      if (!collection->may_write(point.id, who))
+        return fail(ErrorCode::kPermissionDenied, fmt::format("point {} belongs to another user", point.id.to_string()));
+      const auto earlier = here.find(point.id);
+      const auto version = earlier == here.end() ? collection->version(point.id) : earlier->second;
+      if (version && *version > point.version) continue;
+      here[point.id] = point.version;
+      newer.push_back(&point);
     }
     const std::string& real = collection->spec().name;
     PANDORA_CHECK(database_->write(
@@ -117,12 +117,14 @@ class SqliteVectorStoreImpl final : public SqliteVectorStore {
   }
 
   Result<std::size_t> remove(const std::string& name, std::span<const Uuid> ids, const Principal& who, const Deadline& deadline) override {
+    PANDORA_CHECK(deadline.check("removing points"));
+    PANDORA_CHECK(check_ids(ids));
     const std::lock_guard writing(writing_);
     PointCollection* collection = find(name);
     if (!collection) return no_collection(name);
-    std::vector<Uuid> gone;
+    std::set<Uuid> gone;
     for (const Uuid& id : ids)
-      if (collection->may_see(id, who)) gone.push_back(id);
+      if (collection->version(id) && collection->may_write(id, who)) gone.insert(id);
     PANDORA_CHECK(database_->write(
         [&](Connection& connection) -> Status {
           for (const Uuid& id : gone) PANDORA_CHECK(connection.run("DELETE FROM points WHERE collection = ? AND id = ?", collection->spec().name, id));
@@ -135,15 +137,17 @@ class SqliteVectorStoreImpl final : public SqliteVectorStore {
   }
 
   Result<std::vector<ScoredPoint>> query(const std::string& name, const PointQuery& query, const Principal& who, const Deadline& deadline) override {
-    PANDORA_CHECK(check_filter(query.filter));
-    if (query.limit > kMaxQueryLimit) return fail(ErrorCode::kTooLarge, fmt::format("{} points asked for, at most {}", query.limit, kMaxQueryLimit));
+    PANDORA_CHECK(deadline.check("searching"));
     const std::shared_lock lock(mutex_);
     const PointCollection* collection = find(name);
     if (!collection) return no_collection(name);
+    PANDORA_CHECK(check_query(collection->spec(), query));
     return collection->query(query, who, deadline);
   }
 
-  Result<std::vector<Point>> retrieve(const std::string& name, std::span<const Uuid> ids, const Principal& who, const Deadline&) override {
+  Result<std::vector<Point>> retrieve(const std::string& name, std::span<const Uuid> ids, const Principal& who, const Deadline& deadline) override {
+    PANDORA_CHECK(deadline.check("fetching points"));
+    PANDORA_CHECK(check_ids(ids));
     const std::shared_lock lock(mutex_);
     const PointCollection* collection = find(name);
     if (!collection) return no_collection(name);
@@ -154,23 +158,27 @@ class SqliteVectorStoreImpl final : public SqliteVectorStore {
   }
 
   Result<std::vector<Point>> scroll(const std::string& name, const Filter& filter, const std::optional<Uuid>& after, std::size_t limit,
-                                    const Principal& who, const Deadline&) override {
+                                    const Principal& who, const Deadline& deadline) override {
+    PANDORA_CHECK(deadline.check("listing points"));
+    PANDORA_CHECK(check_limit(limit));
     PANDORA_CHECK(check_filter(filter));
     const std::shared_lock lock(mutex_);
     const PointCollection* collection = find(name);
     if (!collection) return no_collection(name);
-    return collection->scroll(filter, after, limit, who);
+    return collection->scroll(filter, after, limit, who, deadline);
   }
 
-  Result<std::int64_t> count(const std::string& name, const Filter& filter, const Principal& who, const Deadline&) override {
+  Result<std::int64_t> count(const std::string& name, const Filter& filter, const Principal& who, const Deadline& deadline) override {
+    PANDORA_CHECK(deadline.check("counting points"));
     PANDORA_CHECK(check_filter(filter));
     const std::shared_lock lock(mutex_);
     const PointCollection* collection = find(name);
     if (!collection) return no_collection(name);
-    return collection->count(filter, who);
+    return collection->count(filter, who, deadline);
   }
 
   Status snapshot(const std::string& name, const std::string& path, const Deadline& deadline) override {
+    PANDORA_CHECK(deadline.check("copying a collection"));
     std::string real;
     {
       const std::shared_lock lock(mutex_);
@@ -178,15 +186,22 @@ class SqliteVectorStoreImpl final : public SqliteVectorStore {
       if (!collection) return no_collection(name);
       real = collection->spec().name;
     }
-    PANDORA_CHECK(database_->read([&](Connection& connection) { return connection.run("VACUUM INTO ?", path); }, deadline));
-    PANDORA_TRY(copy, Connection::open(path, ""));
-    PANDORA_CHECK(copy->run("DELETE FROM collections WHERE name <> ?", real));
-    return copy->script("VACUUM; PRAGMA journal_mode = DELETE");
+    if (Connection::file_exists(path, vfs_)) return fail(ErrorCode::kConflict, path + " exists");
+    const Status copied = copy_to(path, real, deadline);
+    if (!copied) Connection::remove_file(path, vfs_);
+    return copied;
   }
 
  private:
   static tl::unexpected<Error> no_collection(const std::string& name) {
     return fail(ErrorCode::kNotFound, fmt::format("there is no collection {}", name));
+  }
+  // Everything, then without what is of the other collections; what was deleted leaves no bytes behind.
+  Status copy_to(const std::string& path, const std::string& collection, const Deadline& deadline) {
+    PANDORA_CHECK(database_->read([&](Connection& connection) { return connection.run("VACUUM INTO ?", path); }, deadline));
+    PANDORA_TRY(copy, Connection::open(path, vfs_));
+    PANDORA_CHECK(copy->run("DELETE FROM collections WHERE name <> ?", collection));
+    return copy->script("VACUUM; PRAGMA journal_mode = DELETE");
   }
   PointCollection* find(const std::string& name) const {
     const auto alias = aliases_.find(name);
@@ -226,12 +241,14 @@ class SqliteVectorStoreImpl final : public SqliteVectorStore {
       PANDORA_CHECK(decode_vectors(rows.blob(4), point));
       PointCollection* collection = find(std::string(rows.text(0)));
       if (!collection) return no_collection(std::string(rows.text(0)));
-      PANDORA_CHECK(collection->check(point));
+      if (Status good = check_points(collection->spec(), {&point, 1}, Principal::system()); !good)
+        return fail(ErrorCode::kDataCorrupt, good.error().message, "remove vectors.db and run `pandora reconcile --apply`");
       collection->put(point);
     }
   }
 
   std::unique_ptr<SqliteDatabase> database_;
+  const std::string vfs_;
   std::mutex writing_;                // one writer at a time: a version is checked, stored and shown as one
   mutable std::shared_mutex mutex_;   // what is in memory; taken after writing_
   std::map<std::string, std::unique_ptr<PointCollection>> collections_;
@@ -242,7 +259,7 @@ class SqliteVectorStoreImpl final : public SqliteVectorStore {
 
 Result<std::unique_ptr<SqliteVectorStore>> SqliteVectorStore::open(const std::string& path, const std::string& vfs, const Clock& clock) {
   PANDORA_TRY(database, SqliteDatabase::open(path, "vectors", vfs, clock));
-  auto store = std::make_unique<SqliteVectorStoreImpl>(std::move(database));
+  auto store = std::make_unique<SqliteVectorStoreImpl>(std::move(database), vfs);
   PANDORA_CHECK(store->load());
   return store;
 }
