@@ -1,0 +1,10 @@
+# The ports other than rows: vectors, documents, cache, objects, encoders, models, tools, probes, processes.
+pandora_test(contract_services_test
+  SOURCES
+    vector_collections_contract.cpp
+    vector_points_contract.cpp
+    vector_query_contract.cpp
+    vector_store_implementations.cpp
+  USES store_memory store_embedded embed test_support
+  LABELS contract
+  TIMEOUT 300)
