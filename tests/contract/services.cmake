@@ -2,6 +2,7 @@
 pandora_test(contract_services_test
   SOURCES
     vector_collections_contract.cpp
+    vector_model_contract.cpp
     vector_points_contract.cpp
     vector_query_contract.cpp
     vector_store_implementations.cpp
