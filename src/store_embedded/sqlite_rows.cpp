@@ -74,9 +74,9 @@ Status record_fetch(Connection& connection, const FetchAttempt& attempt, Timesta
       connection.run("DELETE FROM source_attempts WHERE domain = ? AND at < ?", attempt.domain, now - kRecentAttempts));
   PANDORA_CHECK(connection.run("INSERT INTO source_attempts VALUES (?, ?, ?)", attempt.domain, attempt.at, attempt.ok));
   const char* count = attempt.ok ? "UPDATE sources SET success_count = success_count + 1, last_success = "
-                                   "max(coalesce(last_success, 0), ?2) WHERE domain = ?1"
+                                   "max(coalesce(last_success, ?2), ?2) WHERE domain = ?1"
                                  : "UPDATE sources SET failure_count = failure_count + 1, last_failure = "
-                                   "max(coalesce(last_failure, 0), ?2) WHERE domain = ?1";
+                                   "max(coalesce(last_failure, ?2), ?2) WHERE domain = ?1";
   PANDORA_CHECK(connection.run(count, attempt.domain, attempt.at));
   if (!attempt.detail.empty()) {
     std::string patterns;
