@@ -14,11 +14,13 @@ class SqliteMigrationTarget final : public MigrationTarget {
     PANDORA_TRY(exists, connection_.query("SELECT count(*) FROM sqlite_schema WHERE name = 'schema_migrations'"));
     PANDORA_CHECK(exists.next());
     if (exists.integer(0) == 0) return found;
-    PANDORA_TRY(rows, connection_.query("SELECT version, name, checksum, formula FROM schema_migrations ORDER BY version"));
+    PANDORA_TRY(rows,
+                connection_.query("SELECT version, name, checksum, formula FROM schema_migrations ORDER BY version"));
     for (;;) {
       PANDORA_TRY(more, rows.next());
       if (!more) return found;
-      found.push_back({static_cast<int>(rows.integer(0)), std::string(rows.text(1)), std::string(rows.text(2)), static_cast<int>(rows.integer(3))});
+      found.push_back({static_cast<int>(rows.integer(0)), std::string(rows.text(1)), std::string(rows.text(2)),
+                       static_cast<int>(rows.integer(3))});
     }
   }
 
@@ -34,9 +36,10 @@ class SqliteMigrationTarget final : public MigrationTarget {
 
  private:
   Status apply_in_transaction(const Migration& migration, const AppliedMigration& record) {
-    PANDORA_CHECK(connection_.script(
-        "CREATE TABLE IF NOT EXISTS schema_migrations (version INTEGER PRIMARY KEY, name TEXT NOT NULL, checksum TEXT NOT NULL,"
-        " formula INTEGER NOT NULL, applied_at INTEGER NOT NULL) STRICT"));
+    PANDORA_CHECK(
+        connection_.script("CREATE TABLE IF NOT EXISTS schema_migrations (version INTEGER PRIMARY KEY, name TEXT NOT "
+                           "NULL, checksum TEXT NOT NULL,"
+                           " formula INTEGER NOT NULL, applied_at INTEGER NOT NULL) STRICT"));
     PANDORA_TRY(meanwhile, applied());
     for (const auto& other : meanwhile)
       if (other.version == migration.version) return {};
@@ -54,7 +57,8 @@ Status check_integrity(Connection& connection) {
   PANDORA_TRY(rows, connection.query("PRAGMA quick_check(1)"));
   PANDORA_TRY(more, rows.next());
   if (more && rows.text(0) == "ok") return {};
-  return fail(ErrorCode::kDataCorrupt, fmt::format("{} is damaged: {}", connection.path(), more ? rows.text(0) : "no answer"),
+  return fail(ErrorCode::kDataCorrupt,
+              fmt::format("{} is damaged: {}", connection.path(), more ? rows.text(0) : "no answer"),
               "move the file aside and run `pandora reconcile --apply`: journal and documents hold everything");
 }
 
@@ -87,13 +91,19 @@ Status SqliteDatabase::write(const Job& job, const Deadline& deadline) {
   {
     const std::lock_guard lock(mutex_);
     if (queue_.size() >= kMaxQueuedWrites)
-      return fail(ErrorCode::kResourceExhausted, fmt::format("{} writes wait for {}", queue_.size(), path_), "try again in a moment");
+      return fail(ErrorCode::kResourceExhausted, fmt::format("{} writes wait for {}", queue_.size(), path_),
+                  "try again in a moment");
     auto pending = std::make_unique<Pending>(Pending{&job, &deadline, {}});
     done = pending->done.get_future();
     queue_.push_back(std::move(pending));
   }
   wake_.notify_one();
   return done.get();
+}
+
+std::size_t SqliteDatabase::waiting() {
+  const std::lock_guard lock(mutex_);
+  return queue_.size();
 }
 
 void SqliteDatabase::write_loop() {
@@ -128,8 +138,7 @@ void SqliteDatabase::run_batch(std::vector<std::unique_ptr<Pending>> batch) {
   }
   if (common) common = writer_->script("COMMIT");
   if (!common && writer_->in_transaction()) (void)writer_->script("ROLLBACK");
-  for (std::size_t i = 0; i < batch.size(); ++i)
-    batch[i]->done.set_value(common ? results[i] : common);
+  for (std::size_t i = 0; i < batch.size(); ++i) batch[i]->done.set_value(common ? results[i] : common);
 }
 
 Result<std::unique_ptr<Connection>> SqliteDatabase::take_reader() {
@@ -154,7 +163,8 @@ Status SqliteDatabase::checkpoint(const Deadline& deadline) {
   PANDORA_TRY(connection, Connection::open(path_, vfs_));
   PANDORA_TRY(rows, connection->query("PRAGMA wal_checkpoint(TRUNCATE)"));
   PANDORA_CHECK(rows.next());
-  if (rows.integer(0) != 0) return fail(ErrorCode::kUnavailable, "a reader held the log of " + path_, "try again in a moment");
+  if (rows.integer(0) != 0)
+    return fail(ErrorCode::kUnavailable, "a reader held the log of " + path_, "try again in a moment");
   return {};
 }
 

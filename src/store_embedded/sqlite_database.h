@@ -61,6 +61,7 @@ class SqliteDatabase {
   }
   // Empties the write-ahead log into the file, so that overwritten bytes are gone from both.
   Status checkpoint(const Deadline& deadline);
+  std::size_t waiting();  // jobs that the writer has not taken yet
   const std::string& path() const { return path_; }
 
  private:

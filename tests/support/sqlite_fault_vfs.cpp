@@ -1,6 +1,7 @@
 #include "support/sqlite_fault_vfs.h"
 
 #include <array>
+#include <atomic>
 #include <cstring>
 #include <new>
 
@@ -31,6 +32,7 @@ struct SqliteFaultVfs::State {
   std::mutex mutex;
   std::map<std::string, std::shared_ptr<Shared>> shared;
   std::uint64_t temporaries = 0;
+  std::atomic<bool> read_only = false;
 
   State(FaultFileSystem& f, std::string n) : files(f), name(std::move(n)) {}
   std::shared_ptr<Shared> shared_of(const std::string& path) {
@@ -221,7 +223,8 @@ int open_file(State& state, const char* given, sqlite3_file* out, int flags, int
   if (!given || (flags & SQLITE_OPEN_DELETEONCLOSE)) handle->delete_on_close = path;
   reinterpret_cast<SqliteFile*>(out)->handle = handle;
   out->pMethods = &kMethods;
-  if (out_flags) *out_flags = flags;
+  // As the system's own does: what cannot be opened for writing is opened for reading, and SQLite is told.
+  if (out_flags) *out_flags = state.read_only ? (flags & ~SQLITE_OPEN_READWRITE) | SQLITE_OPEN_READONLY : flags;
   return SQLITE_OK;
 }
 }  // namespace
@@ -279,6 +282,7 @@ SqliteFaultVfs::SqliteFaultVfs(FaultFileSystem& files, std::string name)
 
 SqliteFaultVfs::~SqliteFaultVfs() { sqlite3_vfs_unregister(&state_->vfs); }
 const char* SqliteFaultVfs::name() const { return state_->name.c_str(); }
+void SqliteFaultVfs::set_read_only(bool read_only) { state_->read_only = read_only; }
 void SqliteFaultVfs::forget() {
   const std::lock_guard guard(state_->mutex);
   state_->shared.clear();

@@ -19,6 +19,8 @@ class SqliteFaultVfs {
   SqliteFaultVfs(const SqliteFaultVfs&) = delete;
   SqliteFaultVfs& operator=(const SqliteFaultVfs&) = delete;
   const char* name() const;
+  // Files that are opened from now on cannot be written, as on a file system that is mounted so.
+  void set_read_only(bool read_only);
   // After FaultFileSystem::crash, before the database is opened again: locks and shared memory are gone.
   void forget();
 
