@@ -49,6 +49,35 @@ TEST(FaultFileSystem, WhatWasNotSyncedIsKeptLostAndTorn) {
   EXPECT_TRUE(kept && lost && torn && nameless);
 }
 
+TEST(FaultFileSystem, NamesInAFolderGoWithItWhenItIsRenamed) {
+  for (std::uint64_t seed = 0; seed < kRuns; ++seed) {
+    SCOPED_TRACE(seed);
+    SeededRandom random(seed);
+    FaultFileSystem files;
+    ASSERT_TRUE(files.create_directories("/staged") && files.write_atomic("/staged/a", "x", Durability::kDeferred));
+    ASSERT_TRUE(files.rename("/staged", "/final"));
+    ASSERT_TRUE(files.sync_file("/final/a") && files.sync_directory("/final") && files.sync_directory("/"));
+    files.crash(random);
+    EXPECT_EQ(files.read_file("/final/a", 100).value_or(""), "x");
+    EXPECT_FALSE(files.exists("/staged"));
+  }
+}
+
+TEST(FaultFileSystem, AnOldNameDoesNotComeBackWithALaterSync) {
+  for (std::uint64_t seed = 0; seed < kRuns; ++seed) {
+    SCOPED_TRACE(seed);
+    SeededRandom random(seed);
+    FaultFileSystem files;
+    ASSERT_TRUE(files.create_directories("/a") && files.create_directories("/b") && files.sync_directory("/"));
+    ASSERT_TRUE(files.write_atomic("/a/old", "x", Durability::kDeferred) && files.sync_file("/a/old"));
+    ASSERT_TRUE(files.rename("/a/old", "/b/new"));
+    ASSERT_TRUE(files.sync_directory("/b") && files.sync_directory("/a"));
+    files.crash(random);
+    EXPECT_FALSE(files.exists("/a/old"));
+    EXPECT_EQ(files.read_file("/b/new", 100).value_or(""), "x");
+  }
+}
+
 TEST(FaultFileSystem, AnAtomicWriteIsOldOrNewAtEveryCrashPoint) {
   for (std::uint64_t point = 0; point < 6; ++point)
     for (std::uint64_t seed = 0; seed < 100; ++seed) {

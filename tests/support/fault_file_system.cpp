@@ -69,6 +69,18 @@ void FaultFileSystem::apply(const NameChange& change, Names& names) {
   names.merge(moved);
 }
 
+// A name belongs to its folder, not to the path that the folder had then: on disk it may have another by now.
+void FaultFileSystem::make_durable(NameChange change) {
+  const auto place = [this](std::string& name, const NodePtr& folder) {
+    if (name.empty() || is_root(parent_of(name))) return;
+    for (const auto& [path, node] : durable_)
+      if (node == folder) return name = path + name.substr(name.find_last_of('/')), void();
+  };
+  place(change.gone, change.gone_folder);
+  place(change.path, change.folder);
+  apply(change, durable_);
+}
+
 // What is left of one file: each unsynced write fares on its own.
 void FaultFileSystem::survive(Node& node, Random& random) {
   const std::uint64_t mood = random.below(4);  // all kept; all lost; each on its own (twice as likely)
@@ -95,7 +107,7 @@ void FaultFileSystem::crash(Random& random) {
     for (const auto& [path, node] : *names) nodes.insert(node);
   for (const NameChange& change : pending_) {
     if (change.node) nodes.insert(change.node);
-    if (random.below(2) == 0) apply(change, durable_);
+    if (random.below(2) == 0) make_durable(change);
   }
   for (const NodePtr& node : nodes) survive(*node, random);
   // A name in a directory that was lost is lost with it; sorted order puts a parent before its children.
@@ -160,6 +172,9 @@ Status FaultFileSystem::change_name(NameChange change) {
   bool reaches = false;
   Status begun = begin(&reaches);
   if (!begun && !reaches) return begun;
+  const auto folder_of = [this](const std::string& name) { return name.empty() ? nullptr : live_.at(parent_of(name)); };
+  change.gone_folder = folder_of(change.gone);
+  change.folder = folder_of(change.path);
   apply(change, live_);
   pending_.push_back(std::move(change));
   return begun;
@@ -246,7 +261,7 @@ Status FaultFileSystem::write_atomic(const std::string& path, std::string_view b
   if (status) status = rename(temporary, path);
   if (status && durability == Durability::kNow) return sync_directory(parent_of(path));
   if (!status && !dead_) {
-    NameChange gone{temporary, {}, nullptr};
+    NameChange gone{temporary, {}, nullptr, live_.at(parent_of(temporary)), nullptr};
     apply(gone, live_);
     pending_.push_back(std::move(gone));
   }
@@ -319,13 +334,22 @@ Status FaultFileSystem::sync_file(const std::string& path) {
 
 Status FaultFileSystem::sync_directory(const std::string& path) {
   const std::lock_guard guard(mutex_);
-  PANDORA_TRY(node, find(path, true));
+  PANDORA_TRY(directory, find(path, true));
   PANDORA_CHECK(begin());
-  std::erase_if(pending_, [&](const NameChange& change) {
-    if (parent_of(change.path.empty() ? change.gone : change.path) != path) return false;
-    apply(change, durable_);
-    return true;
-  });
+  // What came earlier for the same file goes with it: else its old name would come back.
+  std::set<NodePtr> moved;
+  std::vector<bool> covered(pending_.size());
+  for (std::size_t i = pending_.size(); i-- > 0;) {
+    const NameChange& change = pending_[i];
+    covered[i] = (change.path.empty() ? change.gone_folder : change.folder) == directory || moved.contains(change.node);
+    if (covered[i] && change.node) moved.insert(change.node);
+  }
+  std::vector<NameChange> left;
+  for (std::size_t i = 0; i < pending_.size(); ++i) {
+    if (covered[i]) make_durable(pending_[i]);
+    else left.push_back(pending_[i]);
+  }
+  pending_ = std::move(left);
   return {};
 }
 

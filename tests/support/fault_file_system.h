@@ -3,7 +3,8 @@
 // It models the page cache. Every write, truncation and change of a name is volatile until `sync`, `sync_file` or
 // `sync_directory` covers it. `crash` is power loss: what was synced survives whole; each unsynced write is kept, lost,
 // torn at any byte, or leaves zeros or garbage where it should be; each unsynced name change is kept or lost, whatever
-// the others do. After `crash` the machine is up again; handles and locks from before it answer kUnavailable.
+// the others do; but those of one file keep their order, and the names in a folder go with it when it is renamed. After
+// `crash` the machine is up again; handles and locks from before it answer kUnavailable.
 //
 // Faults are counted in operations that change something (create, write, truncate, sync, rename, remove). Thread-safe.
 #pragma once
@@ -70,6 +71,7 @@ class FaultFileSystem final : public FileSystem {
   struct NameChange {  // `gone` disappears and `path` appears, at once; either may be empty
     std::string gone, path;
     NodePtr node;
+    NodePtr gone_folder, folder;  // that hold the two names, wherever they are moved meanwhile
   };
 
   Status begin(bool* may_reach_disk = nullptr);
@@ -81,6 +83,7 @@ class FaultFileSystem final : public FileSystem {
   Result<NodePtr> find(const std::string& path, bool directory) const;
   Result<NodePtr> create_file(const std::string& path);
   static void apply(const NameChange& change, Names& names);
+  void make_durable(NameChange change);
   static void apply(const Write& write, std::string& content);
   static void survive(Node& node, Random& random);
 
