@@ -3,32 +3,20 @@
 #include <algorithm>
 #include <mutex>
 #include <set>
+#include <shared_mutex>
 
 #include <fmt/format.h>
 
 #include "base/log.h"
-#include "base/text.h"
+#include "ports/document_checks.h"
 
 namespace pandora {
 namespace {
 
-constexpr std::size_t kMaxPath = 512;
-constexpr std::size_t kMaxDocuments = 1'000;  // of one folder
 constexpr std::string_view kStaging = ".staging";
 
-Status check_path(const std::string& path) {
-  bool good = !path.empty() && path.size() <= kMaxPath && !path.starts_with('/') && !path.ends_with('/');
-  char previous = '/';
-  for (const char c : path) {
-    const bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '-';
-    good = good && (letter || (c == '.' && previous != '/') || (c == '/' && previous != '/'));
-    previous = c;
-  }
-  if (good) return {};
-  return fail(ErrorCode::kInvalidArgument, fmt::format("\"{}\" is no path of a document", one_line(ellipsize(path, 100))));
-}
-
 std::string parent_of(const std::string& path) { return path.substr(0, path.rfind('/')); }
+bool within(const std::string& path, const std::string& folder) { return path.starts_with(folder + "/"); }
 
 class Store final : public DocumentStore {
  public:
@@ -41,91 +29,90 @@ class Store final : public DocumentStore {
   }
 
   Status put_folder(const std::string& folder, const std::vector<Document>& documents, Durability durability, const Deadline& deadline) override {
-    PANDORA_CHECK(check_path(folder));
+    PANDORA_CHECK(check_folder(folder, documents));
     PANDORA_CHECK(deadline.check("writing " + folder));
-    if (documents.size() > kMaxDocuments) return fail(ErrorCode::kTooLarge, fmt::format("{}: {} documents, at most {}", folder, documents.size(), kMaxDocuments));
     const std::lock_guard lock(mutex_);
-    const std::string fresh = staged("new", folder);
+    PANDORA_CHECK(must_not_be(folder, false));
+    const std::string fresh = staged("new");
     Status written = write_folder(fresh, documents, durability);
     if (written) written = swap_in(fresh, folder);
     if (!written) {
       (void)files_.remove_tree(fresh);
       return written;
     }
-    if (durability == Durability::kNow) {
-      deferred_.erase(folder);
-      return files_.sync_directory(parent_of(at(folder)));
-    }
+    forget_deferred(folder);
+    if (durability == Durability::kNow) return sync_name(folder);
     deferred_.insert(folder);
     return {};
   }
 
   Status put(const std::string& path, std::string_view bytes, Durability durability, const Deadline& deadline) override {
-    PANDORA_CHECK(check_path(path));
+    PANDORA_CHECK(check_document_path(path));
+    PANDORA_CHECK(check_document_size(path, bytes.size()));
     PANDORA_CHECK(deadline.check("writing " + path));
-    PANDORA_CHECK(check_size(path, bytes.size()));
     const std::lock_guard lock(mutex_);
-    PANDORA_CHECK(make_parents(path));
-    PANDORA_CHECK(files_.write_atomic(at(path), bytes, durability));
-    if (durability == Durability::kDeferred) deferred_.insert(path);
-    else deferred_.erase(path);
-    return {};
+    return put_locked(path, bytes, durability);
   }
 
   Result<std::string> read(const std::string& path, const Deadline& deadline) override {
-    PANDORA_CHECK(check_path(path));
+    PANDORA_CHECK(check_document_path(path));
     PANDORA_CHECK(deadline.check("reading " + path));
-    return files_.read_file(at(path), kMaxDocumentBytes);
+    const std::shared_lock lock(names_);
+    auto bytes = files_.read_file(at(path), kMaxDocumentBytes);
+    if (!bytes && is(path, true)) return fail(ErrorCode::kNotFound, path + " is a folder");
+    return bytes;
   }
 
   Result<std::vector<FileInfo>> list(const std::string& folder, const Deadline& deadline) override {
-    PANDORA_CHECK(check_path(folder));
+    PANDORA_CHECK(check_document_path(folder));
     PANDORA_CHECK(deadline.check("listing " + folder));
+    const std::shared_lock lock(names_);
     auto entries = files_.list(at(folder));
-    if (!entries && entries.error().code == ErrorCode::kNotFound) return std::vector<FileInfo>();
+    if (!entries && (entries.error().code == ErrorCode::kNotFound || is(folder, false))) return std::vector<FileInfo>();
     return entries;
   }
 
   Result<bool> exists(const std::string& path, const Deadline& deadline) override {
-    PANDORA_CHECK(check_path(path));
+    PANDORA_CHECK(check_document_path(path));
     PANDORA_CHECK(deadline.check("looking for " + path));
-    const auto info = files_.info(at(path));
-    if (info) return true;
-    if (info.error().code == ErrorCode::kNotFound) return false;
-    return fail(info.error());
+    const std::shared_lock lock(names_);
+    return exists_locked(path);
   }
 
   Status move(const std::string& from, const std::string& to, const Deadline& deadline) override {
-    PANDORA_CHECK(check_path(from));
-    PANDORA_CHECK(check_path(to));
+    PANDORA_CHECK(check_document_path(from));
+    PANDORA_CHECK(check_document_path(to));
+    if (within(to, from)) return fail(ErrorCode::kInvalidArgument, fmt::format("{} is in {}", to, from));
     PANDORA_CHECK(deadline.check("moving " + from));
     const std::lock_guard lock(mutex_);
     return move_locked(from, to);
   }
 
   Status remove(const std::string& path, const Deadline& deadline) override {
-    PANDORA_CHECK(check_path(path));
+    PANDORA_CHECK(check_document_path(path));
     PANDORA_CHECK(deadline.check("removing " + path));
     const std::lock_guard lock(mutex_);
-    deferred_.erase(path);
-    if (!files_.exists(at(path))) return {};
-    PANDORA_CHECK(files_.remove_tree(at(path)));
-    return files_.sync_directory(parent_of(at(path)));
+    PANDORA_TRY(there, exists_locked(path));
+    if (!there) return {};
+    // Its name goes first and as one, then its content, so that no crash leaves a part of a folder.
+    const std::string gone = staged("gone");
+    PANDORA_CHECK(files_.rename(at(path), gone));
+    forget_deferred(path);
+    PANDORA_CHECK(sync_names(at(path)));
+    PANDORA_CHECK(files_.remove_tree(gone));
+    return files_.sync_directory(at(std::string(kStaging)));
   }
 
   Result<std::string> quarantine(const std::string& path, const std::string& reason, const Deadline& deadline) override {
-    PANDORA_CHECK(check_path(path));
+    PANDORA_CHECK(check_quarantine(path));
     PANDORA_CHECK(deadline.check("setting aside " + path));
     const std::lock_guard lock(mutex_);
-    const std::string day = to_iso8601(clock_.now()).substr(0, 10);
-    std::string flat = path;
-    std::ranges::replace(flat, '/', '-');
+    PANDORA_TRY(there, exists_locked(path));
+    if (!there) return fail(ErrorCode::kNotFound, "there is no " + path);
     std::string place;
-    for (int n = 1; place.empty() || files_.exists(at(place)); ++n) place = fmt::format("quarantine/{}-{}-{}", day, flat, n);
-    PANDORA_CHECK(files_.create_directories(at(place)));
-    PANDORA_CHECK(files_.write_atomic(at(place + "/reason.txt"), reason + "\n", Durability::kNow));
+    for (int n = 1; place.empty() || files_.exists(at(place)); ++n) place = quarantine_folder(path, clock_.now(), n);
+    PANDORA_CHECK(put_locked(place + "/reason.txt", reason + "\n", Durability::kNow));
     PANDORA_CHECK(move_locked(path, fmt::format("{}/{}", place, path.substr(path.rfind('/') + 1))));
-    PANDORA_CHECK(files_.sync_directory(at("quarantine")));
     return place;
   }
 
@@ -137,7 +124,10 @@ class Store final : public DocumentStore {
       PANDORA_CHECK(sync_tree(at(*path)));
       parents.insert(parent_of(at(*path)));
     }
-    for (const auto& parent : parents) PANDORA_CHECK(files_.sync_directory(parent));
+    for (const auto& parent : parents) {
+      const Status synced = files_.sync_directory(parent);
+      if (!synced && synced.error().code != ErrorCode::kNotFound) return synced;  // somebody removed it: nothing to sync
+    }
     deferred_.clear();
     return {};
   }
@@ -145,16 +135,69 @@ class Store final : public DocumentStore {
  private:
   std::string at(const std::string& path) const { return join_path(root_, path); }
 
-  // .staging/new~turns~turn_000012~7: which folder it is of stands in its name, for `recover`.
-  std::string staged(std::string_view what, const std::string& folder) {
+  // .staging/new~7; of a folder that is replaced .staging/old~turns~turn_000012~7: for `recover` its name stands there.
+  std::string staged(std::string_view what) { return at(fmt::format("{}/{}~{}", kStaging, what, ++counter_)); }
+  std::string staged_old(const std::string& folder) {
     std::string flat = folder;
     std::ranges::replace(flat, '/', '~');
-    return at(fmt::format("{}/{}~{}~{}", kStaging, what, flat, ++counter_));
+    return staged("old~" + flat);
   }
 
-  static Status check_size(const std::string& path, std::size_t size) {
-    if (size <= kMaxDocumentBytes) return {};
-    return fail(ErrorCode::kTooLarge, fmt::format("{} of {} bytes, at most {} are kept", path, size, kMaxDocumentBytes));
+  bool is(const std::string& path, bool directory) {
+    const auto info = files_.info(at(path));
+    return info && info->is_directory == directory;
+  }
+  Result<bool> exists_locked(const std::string& path) {
+    const auto info = files_.info(at(path));
+    if (info) return true;
+    if (info.error().code == ErrorCode::kNotFound) return false;
+    return fail(info.error());
+  }
+  // Neither is `path` of the other kind, nor is a document where its folders should be.
+  Status must_not_be(const std::string& path, bool directory) {
+    if (is(path, directory)) return fail(ErrorCode::kConflict, fmt::format("{} is a {}", path, directory ? "folder" : "document"));
+    for (auto slash = path.rfind('/'); slash != std::string::npos && slash > 0; slash = path.rfind('/', slash - 1)) {
+      const std::string above = path.substr(0, slash);
+      if (is(above, true)) return {};
+      if (is(above, false)) return fail(ErrorCode::kConflict, above + " is a document");
+    }
+    return {};
+  }
+  void forget_deferred(const std::string& path) {
+    std::erase_if(deferred_, [&](const std::string& one) { return one == path || within(one, path); });
+  }
+
+  Status put_locked(const std::string& path, std::string_view bytes, Durability durability) {
+    PANDORA_CHECK(must_not_be(path, true));
+    PANDORA_CHECK(make_parents(path));
+    // What is there is the only copy until the new content is on disk, also when the caller can wait.
+    const bool sync = durability == Durability::kNow || files_.exists(at(path));
+    const std::string fresh = staged("document");
+    Status written = write_document(fresh, bytes, sync);
+    if (written) written = files_.rename(fresh, at(path));
+    if (!written) {
+      (void)files_.remove_tree(fresh);
+      return written;
+    }
+    if (durability == Durability::kDeferred) {
+      deferred_.insert(path);
+      return {};
+    }
+    deferred_.erase(path);
+    return sync_name(path);
+  }
+
+  // That of `path`, and of folders above it that wait for a sync themselves.
+  Status sync_name(const std::string& path) {
+    for (const auto& one : deferred_)
+      if (within(path, one)) PANDORA_CHECK(files_.sync_directory(parent_of(at(one))));
+    return files_.sync_directory(parent_of(at(path)));
+  }
+
+  Status write_document(const std::string& path, std::string_view bytes, bool sync) {
+    PANDORA_TRY(file, files_.open(path, OpenMode::kCreateNew));
+    PANDORA_CHECK(file->append(bytes));
+    return sync ? file->sync() : Status();
   }
 
   // New names on the way are made durable at once: they are few.
@@ -169,12 +212,9 @@ class Store final : public DocumentStore {
   Status write_folder(const std::string& fresh, const std::vector<Document>& documents, Durability durability) {
     PANDORA_CHECK(files_.create_directories(fresh));
     for (const auto& document : documents) {
-      PANDORA_CHECK(check_path(document.name));
-      PANDORA_CHECK(check_size(document.name, document.bytes.size()));
       const std::string path = join_path(fresh, document.name);
       if (document.name.find('/') != std::string::npos) PANDORA_CHECK(files_.create_directories(parent_of(path)));
-      PANDORA_TRY(file, files_.open(path, OpenMode::kCreateNew));
-      PANDORA_CHECK(file->append(document.bytes));
+      PANDORA_CHECK(write_document(path, document.bytes, false));
     }
     return durability == Durability::kNow ? sync_tree(fresh) : Status();
   }
@@ -185,13 +225,16 @@ class Store final : public DocumentStore {
     if (!files_.exists(target)) return files_.rename(fresh, target);
     // The old folder is the only copy until the new one's content and name are on disk, also when the caller can wait.
     PANDORA_CHECK(sync_tree(fresh));
-    const std::string old = staged("old", folder);
-    PANDORA_CHECK(files_.rename(target, old));
-    Status renamed = sync_names(target);
-    if (renamed) renamed = files_.rename(fresh, target);
-    if (!renamed) {
-      (void)files_.rename(old, target);
-      return renamed;
+    const std::string old = staged_old(folder);
+    {
+      const std::lock_guard no_readers(names_);  // they would find nothing between the two renames
+      PANDORA_CHECK(files_.rename(target, old));
+      Status renamed = sync_names(target);
+      if (renamed) renamed = files_.rename(fresh, target);
+      if (!renamed) {
+        (void)files_.rename(old, target);
+        return renamed;
+      }
     }
     PANDORA_CHECK(sync_names(target));
     return files_.remove_tree(old);
@@ -204,10 +247,17 @@ class Store final : public DocumentStore {
   }
 
   Status move_locked(const std::string& from, const std::string& to) {
+    PANDORA_TRY(there, exists_locked(from));
+    if (!there) return fail(ErrorCode::kNotFound, "there is no " + from);
+    PANDORA_TRY(taken, exists_locked(to));
+    if (taken) return fail(ErrorCode::kConflict, to + " exists");
+    PANDORA_CHECK(must_not_be(to, true));
+    const bool deferred = std::ranges::any_of(deferred_, [&](const std::string& one) { return one == from || within(one, from) || within(from, one); });
+    if (deferred) PANDORA_CHECK(sync_tree(at(from)));
     PANDORA_CHECK(make_parents(to));
-    if (deferred_.erase(from) > 0) PANDORA_CHECK(sync_tree(at(from)));
     PANDORA_CHECK(files_.rename(at(from), at(to)));
-    PANDORA_CHECK(files_.sync_directory(parent_of(at(to))));
+    forget_deferred(from);
+    PANDORA_CHECK(sync_name(to));
     return files_.sync_directory(parent_of(at(from)));
   }
 
@@ -231,6 +281,7 @@ class Store final : public DocumentStore {
         std::string folder = entry.name.substr(first + 1, last - first - 1);
         std::ranges::replace(folder, '~', '/');
         if (!files_.exists(at(folder))) {  // interrupted between its two renames: undone
+          PANDORA_CHECK(make_parents(folder));
           PANDORA_CHECK(files_.rename(path, at(folder)));
           log_warn("documents.recovered", {{"folder", folder}});
           continue;
@@ -244,7 +295,8 @@ class Store final : public DocumentStore {
   FileSystem& files_;
   const std::string root_;
   const Clock& clock_;
-  std::mutex mutex_;
+  std::mutex mutex_;         // one writer at a time
+  std::shared_mutex names_;  // taken after mutex_: readers share it
   std::set<std::string> deferred_;
   std::uint64_t counter_ = 0;
 };

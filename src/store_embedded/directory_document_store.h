@@ -1,7 +1,8 @@
 // DocumentStore in a directory. See ports/document_store.h for what it promises.
 //
-// A folder is written under .staging/, then renamed into place; a folder that it replaces is renamed aside first and removed
-// last. Opening finishes or undoes what a crash interrupted.
+// Everything is written under .staging/, then renamed into place; a folder that is replaced is renamed aside first and
+// removed last; what is removed is renamed there before. Opening finishes or undoes what a crash interrupted. One process at
+// a time.
 #pragma once
 #include <memory>
 #include <string>
