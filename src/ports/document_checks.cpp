@@ -45,6 +45,7 @@ Status check_document_size(const std::string& path, std::size_t bytes) {
 
 Status check_folder(const std::string& folder, const std::vector<Document>& documents) {
   PANDORA_CHECK(check_document_path(folder));
+  if (folder.size() > kMaxFolderPath) return no_path(folder);
   if (documents.empty()) return fail(ErrorCode::kInvalidArgument, folder + " would hold no documents");
   if (documents.size() > kMaxFolderDocuments)
     return fail(ErrorCode::kTooLarge,

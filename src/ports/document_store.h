@@ -30,6 +30,7 @@ struct Document {
 inline constexpr std::size_t kMaxDocumentBytes = 64 * 1024 * 1024;
 inline constexpr std::size_t kMaxDocumentPath = 512;
 inline constexpr std::size_t kMaxDocumentName = 255;      // of one component
+inline constexpr std::size_t kMaxFolderPath = 200;        // of put_folder
 inline constexpr std::size_t kMaxFolderDocuments = 1'000;
 
 class DocumentStore {
@@ -63,7 +64,8 @@ std::string turn_folder(TurnNumber number);          // turns/turn_000012
 std::string archived_turn_folder(TurnNumber number); // archive/turn_000012
 std::string memory_path(const Uuid& id);             // memories/<id>.json
 std::string research_path(const Uuid& id);           // research/<id>.json
-std::string site_knowledge_path(const std::string& domain);  // site_knowledge/<domain>.json
+// site_knowledge/<domain>.json; of a domain that is too long for a name, its SHA-256.
+std::string site_knowledge_path(const std::string& domain);
 // forgotten/<uid>.json: that a turn or memory was forgotten, without a word of it; nothing brings it back.
 std::string tombstone_path(const Uuid& uid);
 

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "base/hash.h"
 #include "domain/analyzer.h"
 #include "ports/document_store.h"
 #include "ports/outbox.h"
@@ -33,7 +34,11 @@ std::string turn_folder(TurnNumber number) { return "turns/" + turn_directory_na
 std::string archived_turn_folder(TurnNumber number) { return "archive/" + turn_directory_name(number); }
 std::string memory_path(const Uuid& id) { return "memories/" + id.to_string() + ".json"; }
 std::string research_path(const Uuid& id) { return "research/" + id.to_string() + ".json"; }
-std::string site_knowledge_path(const std::string& domain) { return "site_knowledge/" + domain + ".json"; }
+std::string site_knowledge_path(const std::string& domain) {
+  constexpr std::string_view kExtension = ".json";
+  const bool fits = domain.size() + kExtension.size() <= kMaxDocumentName;
+  return fmt::format("site_knowledge/{}{}", fits ? domain : sha256_hex(domain), kExtension);
+}
 std::string tombstone_path(const Uuid& uid) { return "forgotten/" + uid.to_string() + ".json"; }
 
 std::vector<CollectionSpec> collection_specs(const EmbedderIdentity& embedder) {
