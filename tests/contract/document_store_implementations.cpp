@@ -1,0 +1,72 @@
+// The implementations of DocumentStore that the suites run on: one more is one more class and one more line below.
+#include "contract/document_store_contract.h"
+#include "store_embedded/directory_document_store.h"
+#include "store_memory/memory_document_store.h"
+#include "support/fault_file_system.h"
+#include "support/temporary_directory.h"
+
+namespace pandora {
+namespace {
+
+class MemorySetup final : public DocumentStoreSetup {
+ public:
+  DocumentStore& store() override { return store_; }
+  void reopen() override {}
+
+ private:
+  MemoryDocumentStore store_{clock_};
+};
+
+class DirectorySetup final : public DocumentStoreSetup {
+ public:
+  DirectorySetup() { reopen(); }
+  DocumentStore& store() override { return *store_; }
+  void reopen() override {
+    store_.reset();
+    store_ = must(DirectoryDocumentStore::open(*files_, folder_.path() + "/docs", clock_));
+  }
+
+ private:
+  const testing::TemporaryDirectory folder_;
+  const std::unique_ptr<FileSystem> files_ = make_posix_file_system();
+  std::unique_ptr<DocumentStore> store_;
+};
+
+class FaultSetup final : public CrashingDocumentStoreSetup {
+ public:
+  FaultSetup() {
+    // As whoever makes a data directory does, durably.
+    must(files_.create_directories("/data/docs"));
+    must(files_.sync_directory("/"));
+    must(files_.sync_directory("/data"));
+    reopen();
+  }
+  DocumentStore& store() override { return *store_; }
+  void reopen() override {
+    store_.reset();
+    store_ = must(DirectoryDocumentStore::open(files_, "/data/docs", clock_));
+  }
+  void die_after(std::uint64_t operations) override { files_.die_after(operations); }
+  void crash(Random& random) override {
+    files_.crash(random);
+    reopen();
+  }
+
+ private:
+  testing::FaultFileSystem files_;
+  std::unique_ptr<DocumentStore> store_;
+};
+
+}  // namespace
+
+std::vector<Implementation<DocumentStoreSetup>> document_store_implementations() {
+  return {{"Memory", [] { return std::make_unique<MemorySetup>(); }},
+          {"Directory", [] { return std::make_unique<DirectorySetup>(); }},
+          {"DirectoryOnADiskThatForgets", [] { return std::make_unique<FaultSetup>(); }}};
+}
+
+std::vector<Implementation<CrashingDocumentStoreSetup>> crashing_document_stores() {
+  return {{"Directory", [] { return std::make_unique<FaultSetup>(); }}};
+}
+
+}  // namespace pandora
