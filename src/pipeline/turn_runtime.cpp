@@ -99,8 +99,8 @@ class TurnRuntime::Run : private ChatSink {
   }
   void carry_out(ActionId, CancelModelAction&) {
     if (!handle_) return;
-    handle_->cancel();
     told_to_stop_ = runtime_.clock_.steady();
+    handle_->cancel();
   }
 
   void carry_out(ActionId id, RunToolAction& action) {
