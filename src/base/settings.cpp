@@ -30,7 +30,7 @@ constexpr std::array kSettings = {
     Setting{"recall.limit", "PANDORA_RECALL_LIMIT", kInteger, "40", 0, 100, false, "turns recalled at most"},
     Setting{"turns.archive_after_days", "PANDORA_ARCHIVE_AFTER_DAYS", kInteger, "30", 1, 36'500, false,
             "age at which `pandora turns archive` moves a turn"},
-    Setting{"limits.message_bytes", "PANDORA_LIMITS_MESSAGE_BYTES", kInteger, "16777216", 1, 32 * kMega, false,
+    Setting{"limits.message_bytes", "PANDORA_LIMITS_MESSAGE_BYTES", kInteger, "4194304", 1, 8 * kMega, false,
             "longest message that is taken"},
     Setting{"journal.segment_bytes", "PANDORA_JOURNAL_SEGMENT_BYTES", kInteger, "67108864", 65'536, 1024 * kMega, false,
             "size at which a journal segment is closed"},

@@ -15,7 +15,7 @@ enum class ChatFormat { kText, kJson };  // kJson: one JSON object a reply
 struct ChatOptions {
   UserId user;
   SessionId session;
-  std::int64_t message_bytes = 16 << 20;
+  std::int64_t message_bytes = 4 << 20;
   ChatFormat format = ChatFormat::kText;
 };
 // The exit code.

@@ -37,7 +37,7 @@ struct TurnOutcome {
 };
 
 struct RuntimeOptions {
-  std::int64_t message_bytes = 16 << 20;
+  std::int64_t message_bytes = 4 << 20;  // a record holds the text four times, and at most 64 MiB
   std::int64_t token_budget = 1600;
   std::size_t recall_limit = 40, recall_candidates = 200;
   Duration recall_deadline = std::chrono::seconds(2);

@@ -78,6 +78,16 @@ TEST_F(TurnRuntimeTest, AMessageOfTheMaximumIsTakenAndALongerOneIsNot) {
   EXPECT_EQ(run(std::string(101, 'x')).error().code, ErrorCode::kTooLarge);
 }
 
+// The record holds a message four times, and is read up to a maximum: what is taken must be saved.
+TEST_F(TurnRuntimeTest, AMessageOfTheMaximumThatIsConfiguredIsSaved) {
+  std::string message;
+  while (message.size() < static_cast<std::size_t>(RuntimeOptions().message_bytes)) message += "\"One\"\n";
+  message.resize(static_cast<std::size_t>(RuntimeOptions().message_bytes));
+  with(nullptr);
+  const auto outcome = must_run(message);
+  EXPECT_TRUE(outcome.acknowledged) << outcome.error.value_or(Error()).to_line();
+}
+
 TEST_F(TurnRuntimeTest, WithoutAModelATurnIsAnsweredSavedAndFoundAgain) {
   with(nullptr);
   const auto told = must_run("I am allergic to peanuts.");
