@@ -33,6 +33,10 @@ class ScriptedModel final : public ChatModel {
     const std::lock_guard lock(mutex_);
     scripts_.push_back(std::move(script));
   }
+  void forget_the_rest() {
+    const std::lock_guard lock(mutex_);
+    scripts_.clear();
+  }
   std::unique_ptr<ChatHandle> start(ChatRequest request, const Deadline&, ChatSink& sink) override {
     ModelScript script{.deltas = {"All right."}};
     {
