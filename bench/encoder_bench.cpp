@@ -74,7 +74,7 @@ void tokenizer(benchmark::State& state) {
   state.SetBytesProcessed(static_cast<std::int64_t>(all.size()) * state.iterations());
 }
 
-BENCHMARK(one_text)->Arg(16)->Arg(64)->Arg(256)->Unit(benchmark::kMillisecond);
+BENCHMARK(one_text)->Arg(8)->Arg(16)->Arg(64)->Arg(256)->Unit(benchmark::kMillisecond);
 BENCHMARK(batch_of_32)->Arg(64)->Unit(benchmark::kMillisecond);
 BENCHMARK(open_and_first_text)->Unit(benchmark::kMillisecond);
 BENCHMARK(open_only)->Unit(benchmark::kMillisecond);

@@ -92,6 +92,7 @@ Result<Model> load_model(const std::string& directory, const ModelManifest& mani
     PANDORA_TRY(layer, load_layer(tensors, manifest, i, precision));
     model.layers.push_back(std::move(layer));
   }
+  file->forget_pages();  // most of it is packed now; the words of a text come back when they are needed
   model.file = std::move(file);
   return model;
 }
@@ -192,7 +193,7 @@ class BertEmbedder final : public Embedder {
 
   Result<std::vector<float>> forward(const std::vector<std::int32_t>& tokens, Workspace& w) const {
     const std::size_t count = tokens.size(), hidden = manifest_.hidden;
-    const std::size_t rows = (count + kRowStep - 1) / kRowStep * kRowStep;
+    const std::size_t rows = rows_for(count);
     w.x.assign(rows * hidden, 0);
     w.qkv.resize(rows * 3 * hidden);
     w.mixed.assign(rows * hidden, 0);

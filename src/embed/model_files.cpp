@@ -125,6 +125,8 @@ Result<std::unique_ptr<MappedFile>> MappedFile::open(const std::string& director
   return file;
 }
 
+void MappedFile::forget_pages() const { ::madvise(const_cast<char*>(data_), size_, MADV_DONTNEED); }
+
 MappedFile::~MappedFile() { ::munmap(const_cast<char*>(data_), size_); }
 
 Result<Tensors> Tensors::parse(std::string_view bytes) {

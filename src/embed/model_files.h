@@ -34,6 +34,7 @@ class MappedFile {
                                                   const ModelManifest& manifest);
   ~MappedFile();
   std::string_view bytes() const { return {data_, size_}; }
+  void forget_pages() const;  // what is read again comes from the page cache again
 
  private:
   MappedFile(const char* data, std::size_t size) : data_(data), size_(size) {}

@@ -103,7 +103,7 @@ struct LinearRunner::State {
     dnnl::matmul primitive;
     dnnl::memory x, y, scratch;
   };
-  std::map<std::pair<LinearShape, std::size_t>, Prepared> prepared;  // at most shapes × window / kRowStep
+  std::map<std::pair<LinearShape, std::size_t>, Prepared> prepared;  // at most shapes × what rows_for gives
   dnnl::stream stream{engine()};
 };
 

@@ -1,7 +1,7 @@
 // y = x·W + b, optionally GELU(y), by oneDNN with weights packed once. Internal to embed.
 //
 // The weights (PackedLinear) are shared; a LinearRunner holds the primitives of one caller at a time, one a number of
-// rows (rounded up to kRowStep, so there are few). Errors: kInternal, with what oneDNN says.
+// rows (rounded up by `rows_for`, so there are few). Errors: kInternal, with what oneDNN says.
 #pragma once
 #include <cstddef>
 #include <memory>
@@ -11,7 +11,11 @@
 
 namespace pandora {
 
-inline constexpr std::size_t kRowStep = 16;
+// Rows to multiply for so many tokens: short questions are worth a finer step.
+constexpr std::size_t rows_for(std::size_t tokens) {
+  const std::size_t step = tokens <= 64 ? 4 : 16;
+  return (tokens + step - 1) / step * step;
+}
 
 enum class Activation { kNone, kGelu };
 enum class Layout { kInOut, kOutIn };  // weights[in][out] or [out][in]
@@ -49,7 +53,7 @@ class LinearRunner {
  public:
   LinearRunner();
   ~LinearRunner();
-  // x: rows × in, y: rows × out, row-major, of the shape's precisions; rows a multiple of kRowStep.
+  // x: rows × in, y: rows × out, row-major, of the shape's precisions; rows as `rows_for` gives them.
   Status run(const PackedLinear& linear, const void* x, void* y, std::size_t rows);
 
  private:
