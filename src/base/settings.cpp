@@ -20,7 +20,7 @@ constexpr std::array kSettings = {
     Setting{"user.name", "PANDORA_USER", kString, "me", 0, 0, false, "whose memory a command works on"},
     Setting{"session.name", "PANDORA_SESSION", kString, "default", 0, 0, false, "which conversation a command continues"},
     Setting{"encoder.model", "PANDORA_ENCODER", kString, "bge-small-en-v1.5", 0, 0, false,
-            "sentence encoder; \"hashing\" needs no weights and finds words only"},
+            "sentence encoder: bge-small-en-v1.5, all-MiniLM-L6-v2 (lighter), or \"hashing\", which needs no weights and finds words only"},
     Setting{"recall.token_budget", "PANDORA_RECALL_TOKEN_BUDGET", kInteger, "1600", 0, 10'500, false,
             "tokens of what is recalled into a turn"},
     Setting{"recall.deadline_ms", "PANDORA_RECALL_DEADLINE_MS", kInteger, "2000", 1, 60'000, false,

@@ -83,7 +83,7 @@ Result<Model> load_model(const std::string& directory, const ModelManifest& mani
   PANDORA_TRY(tensors, Tensors::parse(file->bytes()));
   Model model;
   PANDORA_TRY(words, tensors.find("embeddings.word_embeddings.weight", vocabulary * manifest.hidden));
-  PANDORA_TRY(positions, tensors.find("embeddings.position_embeddings.weight", manifest.window * manifest.hidden));
+  PANDORA_TRY(positions, tensors.find_table("embeddings.position_embeddings.weight", manifest.window, manifest.hidden));
   PANDORA_TRY(types, tensors.find("embeddings.token_type_embeddings.weight", 2 * manifest.hidden));
   PANDORA_TRY(gain, tensors.find("embeddings.LayerNorm.weight", manifest.hidden));
   PANDORA_TRY(bias, tensors.find("embeddings.LayerNorm.bias", manifest.hidden));

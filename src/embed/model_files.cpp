@@ -16,7 +16,14 @@ namespace pandora {
 namespace {
 
 constexpr std::size_t kMaxManifestBytes = 1 << 20;
-constexpr std::string_view kFetch = "run scripts/fetch_weights --force";
+constexpr std::string_view kFetch = "run scripts/fetch_weights --force";  // with --model, where that is known
+
+// A model's directory has its name.
+std::string fetch_of(const std::string& directory) {
+  const auto last = directory.find_last_not_of('/');
+  const std::string path = directory.substr(0, last == std::string::npos ? 0 : last + 1);
+  return "run scripts/fetch_weights --model " + path.substr(path.rfind('/') + 1);
+}
 
 // A change that follows the stamp within this time may leave the file's time of change as it was: clocks of file
 // systems tick coarsely. A stamp that is not later than that is not believed.
@@ -80,28 +87,27 @@ Result<ModelManifest> read_manifest(const std::string& directory) {
   auto text = files->read_file(directory + "/manifest.json", kMaxManifestBytes);
   if (!text && text.error().code == ErrorCode::kNotFound)
     return fail(ErrorCode::kNotFound, fmt::format("there are no encoder weights in {}", directory),
-                "run scripts/fetch_weights, or set encoder.model = \"hashing\"");
+                fetch_of(directory) + ", or set encoder.model = \"hashing\"");
   if (!text) return fail(std::move(text).error());
   auto manifest = parse_manifest(*text);
-  if (!manifest) return fail(std::move(manifest).error().with_context(directory).with_remedy(kFetch));
+  if (!manifest)
+    return fail(std::move(manifest).error().with_context(directory).with_remedy(fetch_of(directory) + " --force"));
   return manifest;
 }
 
 Result<std::unique_ptr<MappedFile>> MappedFile::open(const std::string& directory, const std::string& name,
                                                      const ModelManifest& manifest) {
-  const std::string path = directory + "/" + name;
+  const std::string path = directory + "/" + name, remedy = fetch_of(directory) + " --force";
   const auto expected = manifest.files.find(name);
   if (expected == manifest.files.end())
-    return fail(ErrorCode::kDataCorrupt, fmt::format("{}/manifest.json does not name {}", directory, name),
-                std::string(kFetch));
+    return fail(ErrorCode::kDataCorrupt, fmt::format("{}/manifest.json does not name {}", directory, name), remedy);
   const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
   if (descriptor < 0) {
     const ErrorCode code = errno == ENOENT ? ErrorCode::kNotFound : ErrorCode::kPermissionDenied;
-    return fail(code, fmt::format("cannot open {}: {}", path, std::strerror(errno)), std::string(kFetch));
+    return fail(code, fmt::format("cannot open {}: {}", path, std::strerror(errno)), remedy);
   }
   const auto other = [&] {
-    return fail(ErrorCode::kIncompatible, fmt::format("{} is not the file that its manifest names", path),
-                std::string(kFetch));
+    return fail(ErrorCode::kIncompatible, fmt::format("{} is not the file that its manifest names", path), remedy);
   };
   struct stat info{};
   const bool known = ::fstat(descriptor, &info) == 0;
@@ -166,6 +172,14 @@ Result<std::span<const float>> Tensors::find(const std::string& name, std::size_
   const auto found = tensors_.find(name);
   if (found != tensors_.end() && found->second.size() == values) return found->second;
   return fail(ErrorCode::kDataCorrupt, fmt::format("model.safetensors has no tensor {} of {} values", name, values),
+              std::string(kFetch));
+}
+
+Result<std::span<const float>> Tensors::find_table(const std::string& name, std::size_t rows, std::size_t width) const {
+  const auto found = tensors_.find(name);
+  if (found != tensors_.end() && found->second.size() >= rows * width && found->second.size() % width == 0)
+    return found->second;
+  return fail(ErrorCode::kDataCorrupt, fmt::format("model.safetensors has no tensor {} of {} rows", name, rows),
               std::string(kFetch));
 }
 

@@ -48,6 +48,8 @@ class Tensors {
   static Result<Tensors> parse(std::string_view safetensors);
   // kDataCorrupt when it is missing or has another number of values.
   Result<std::span<const float>> find(const std::string& name, std::size_t values) const;
+  // A table with at least so many rows of `width` values; kDataCorrupt as above.
+  Result<std::span<const float>> find_table(const std::string& name, std::size_t rows, std::size_t width) const;
   bool linear_in_out() const { return linear_in_out_; }  // linear weights are [in, out], not [out, in]
 
  private:

@@ -216,11 +216,14 @@ TEST_P(Encoder, AnExpiredDeadlineIsAnErrorAndTheNextCallWorks) {
   EXPECT_TRUE(embedder_->embed({&text, 1}, TextRole::kPassage, Deadline::after(clock, Duration(1))));
 }
 
-constexpr std::array<float, 3> kHappyBge = {0.8533F, 0.9760F, 0.6628F};
-INSTANTIATE_TEST_SUITE_P(Models, Encoder,
-                         ::testing::Values(ModelCase{"bge-small-en-v1.5", "Bge", Products::kFastest, kHappyBge, 512},
-                                           ModelCase{"bge-small-en-v1.5", "BgeF32", Products::kF32, kHappyBge, 512}),
-                         [](const auto& each) { return each.param.label; });
+constexpr std::array<float, 3> kHappyBge = {0.8533F, 0.9760F, 0.6628F}, kHappyMiniLm = {0.6946F, 0.9429F, 0.2569F};
+INSTANTIATE_TEST_SUITE_P(
+    Models, Encoder,
+    ::testing::Values(ModelCase{"bge-small-en-v1.5", "Bge", Products::kFastest, kHappyBge, 512},
+                      ModelCase{"bge-small-en-v1.5", "BgeF32", Products::kF32, kHappyBge, 512},
+                      ModelCase{"all-MiniLM-L6-v2", "MiniLm", Products::kFastest, kHappyMiniLm, 256},
+                      ModelCase{"all-MiniLM-L6-v2", "MiniLmF32", Products::kF32, kHappyMiniLm, 256}),
+    [](const auto& each) { return each.param.label; });
 
 TEST(HashingEmbedder, IsDeterministicNormalisedAndSeesCommonWords) {
   const auto embedder = make_hashing_embedder();

@@ -35,4 +35,5 @@ inline std::string read_golden(const std::string& name) { return read_test_file(
 // Weights are 130 MB and come by scripts/bootstrap: without them a test that needs them says so.
 #define PANDORA_NEED_WEIGHTS(name)                                                                              \
   if (!make_posix_file_system()->exists(join_path(::pandora::testing::model_directory(name), "manifest.json"))) \
-  GTEST_SKIP() << "no weights in " << ::pandora::testing::model_directory(name) << ": run scripts/fetch_weights"
+  GTEST_SKIP() << "no weights in " << ::pandora::testing::model_directory(name)                                 \
+               << ": run scripts/fetch_weights --model " << (name)
