@@ -158,6 +158,13 @@ void SqliteDatabase::give_reader(std::unique_ptr<Connection> connection) {
   if (readers_.size() < kMaxReaders) readers_.push_back(std::move(connection));
 }
 
+Status SqliteDatabase::copy_to(const std::string& path, const Deadline& deadline) {
+  PANDORA_CHECK(deadline.check("copying " + path_));
+  PANDORA_TRY(connection, Connection::open(path_, vfs_));
+  connection->set_deadline(deadline);
+  return connection->run("VACUUM INTO ?", path);
+}
+
 Status SqliteDatabase::checkpoint(const Deadline& deadline) {
   PANDORA_CHECK(deadline.check("emptying the log of " + path_));
   PANDORA_TRY(connection, Connection::open(path_, vfs_));

@@ -61,6 +61,8 @@ class SqliteDatabase {
   }
   // Empties the write-ahead log into the file, so that overwritten bytes are gone from both.
   Status checkpoint(const Deadline& deadline);
+  // A compact copy of what is committed, without deleted bytes, in a new file.
+  Status copy_to(const std::string& path, const Deadline& deadline);
   std::size_t waiting();  // jobs that the writer has not taken yet
   const std::string& path() const { return path_; }
 

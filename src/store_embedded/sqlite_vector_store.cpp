@@ -198,7 +198,7 @@ class SqliteVectorStoreImpl final : public SqliteVectorStore {
   }
   // Everything, then without what is of the other collections; what was deleted leaves no bytes behind.
   Status copy_to(const std::string& path, const std::string& collection, const Deadline& deadline) {
-    PANDORA_CHECK(database_->read([&](Connection& connection) { return connection.run("VACUUM INTO ?", path); }, deadline));
+    PANDORA_CHECK(database_->copy_to(path, deadline));
     PANDORA_TRY(copy, Connection::open(path, vfs_));
     PANDORA_CHECK(copy->run("DELETE FROM collections WHERE name <> ?", collection));
     return copy->script("VACUUM; PRAGMA journal_mode = DELETE");

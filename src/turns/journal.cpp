@@ -158,6 +158,7 @@ Status Journal::append(std::string_view payload) {
   std::unique_lock lock(mutex_);
   const std::shared_ptr<Batch> mine = open_;
   mine->bytes += encode_journal_record(payload, ++sequence_);
+  ++mine->records;
   while (!mine->done) {
     if (writing_) {
       changed_.wait(lock);
@@ -237,6 +238,11 @@ Status Journal::drop_through(std::uint64_t segment) {
 bool Journal::empty() const {
   const std::lock_guard lock(mutex_);
   return records_ == 0;
+}
+
+std::size_t Journal::waiting() const {
+  const std::lock_guard lock(mutex_);
+  return open_->records;
 }
 
 bool Journal::wants_checkpoint() const {

@@ -56,11 +56,13 @@ class Journal {
   Status drop_through(std::uint64_t segment);
   // Is there a segment that holds records?
   bool empty() const;
+  std::size_t waiting() const;     // records that the next sync takes
   bool wants_checkpoint() const;  // a segment has reached its size
 
  private:
   struct Batch {
     std::string bytes;
+    std::size_t records = 0;
     bool done = false;
     Status status;
   };
