@@ -3,6 +3,8 @@
 
 #include <thread>
 
+#include "ports/document_checks.h"
+
 namespace pandora {
 namespace {
 
@@ -361,6 +363,18 @@ TEST_P(DocumentStoreContract, ManyThreadsWriteAtOnce) {
   EXPECT_EQ(failures, 0);
   EXPECT_EQ(names("memories").size(), std::size_t{kThreads * kEach + 1});
   EXPECT_EQ(names("turns/shared"), Names{"a"});
+}
+
+TEST(DocumentPaths, TheLongestDomainHasAFileToo) {
+  EXPECT_EQ(site_knowledge_path("example.com"), "site_knowledge/example.com.json");
+  std::string domain;
+  while (domain.size() < 253) domain += domain.size() % 64 == 63 ? '.' : 'a';
+  const std::string path = site_knowledge_path(domain), fits = site_knowledge_path(domain.substr(3));
+  EXPECT_TRUE(check_document_path(path)) << path;
+  EXPECT_TRUE(check_document_path(fits)) << fits;
+  EXPECT_EQ(fits, "site_knowledge/" + domain.substr(3) + ".json");
+  domain.back() = 'b';
+  EXPECT_NE(site_knowledge_path(domain), path);
 }
 
 INSTANTIATE_TEST_SUITE_P(Documents, DocumentStoreContract, ::testing::ValuesIn(document_store_implementations()),

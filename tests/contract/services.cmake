@@ -1,9 +1,13 @@
 # The ports other than rows: vectors, documents, cache, objects, encoders, models, tools, probes, processes.
 pandora_test(contract_services_test
   SOURCES
+    cache_contract.cpp
+    cache_implementations.cpp
     document_crash_contract.cpp
     document_store_contract.cpp
     document_store_implementations.cpp
+    object_store_contract.cpp
+    object_store_implementations.cpp
     vector_collections_contract.cpp
     vector_model_contract.cpp
     vector_points_contract.cpp
