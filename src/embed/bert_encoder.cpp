@@ -123,6 +123,9 @@ class BertEmbedder final : public Embedder {
 
   Result<std::vector<std::vector<float>>> embed(std::span<const std::string_view> texts, TextRole role,
                                                 const Deadline& deadline) override {
+    if (texts.size() > kMaxEmbeddedTexts)
+      return fail(ErrorCode::kTooLarge, fmt::format("{} texts at once, at most {}", texts.size(), kMaxEmbeddedTexts));
+    PANDORA_CHECK(deadline.check("encoding"));
     PANDORA_CHECK(load());
     use_one_thread();
     std::unique_ptr<Workspace> workspace = take_workspace();

@@ -7,9 +7,6 @@
 
 namespace pandora {
 
-inline constexpr std::size_t kMaxEmbeddedBytes = 1u
-                                                 << 20;  // of one text: the rest is not looked at (1 MB is 500 windows)
-
 // How the products of matrices are computed. kFastest: in bf16 where the processor does that faster (AMX, AMD's AVX-512
 // BF16), else in f32. The vectors of both are near enough to be compared with each other (cosine at least 0.9995).
 enum class Products { kFastest, kF32 };

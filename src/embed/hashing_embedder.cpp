@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <cmath>
 
 #include "domain/analyzer.h"
@@ -15,6 +16,8 @@ class HashingEmbedder final : public Embedder {
 
   Result<std::vector<std::vector<float>>> embed(std::span<const std::string_view> texts, TextRole,
                                                 const Deadline& deadline) override {
+    if (texts.size() > kMaxEmbeddedTexts) return fail(ErrorCode::kTooLarge, "too many texts at once");
+    PANDORA_CHECK(deadline.check("encoding"));
     std::vector<std::vector<float>> vectors;
     for (const std::string_view text : texts) {
       PANDORA_CHECK(deadline.check("encoding"));
@@ -23,7 +26,9 @@ class HashingEmbedder final : public Embedder {
     return vectors;
   }
 
-  std::size_t count_tokens(std::string_view text) const override { return (text.size() + 3) / 4; }
+  std::size_t count_tokens(std::string_view text) const override {
+    return (std::min(text.size(), kMaxEmbeddedBytes) + 3) / 4;
+  }
 
  private:
   // Every feature adds its weight, with a sign, to one dimension (Weinberger et al. 2009).

@@ -1,4 +1,5 @@
-// Is a dependency ready, and if not, why? Thread-safe. A probe never fails: not answering is an answer.
+// Is a dependency ready, and if not, why? Thread-safe. A probe never fails: not answering by the deadline (also one that had
+// passed before) is an answer, kDown. It changes nothing, and costs the dependency next to nothing.
 #pragma once
 #include <string>
 
@@ -9,14 +10,14 @@ namespace pandora {
 enum class HealthState { kReady, kDegraded, kDown };
 struct Health {
   HealthState state = HealthState::kDown;
-  Duration latency{0};
-  std::string detail;  // why, when not ready; no secrets
+  Duration latency{0};  // of the answer, or of the wait for it
+  std::string detail;   // why, when not ready: one line, no secrets; empty when it is
 };
 
 class HealthProbe {
  public:
   virtual ~HealthProbe() = default;
-  virtual const std::string& name() const = 0;
+  virtual const std::string& name() const = 0;  // "qdrant", the same for the life of the probe
   virtual Health probe(const Deadline& deadline) = 0;
 };
 

@@ -6,6 +6,8 @@ pandora_test(contract_services_test
     document_crash_contract.cpp
     document_store_contract.cpp
     document_store_implementations.cpp
+    embedder_contract.cpp
+    embedder_implementations.cpp
     object_store_contract.cpp
     object_store_implementations.cpp
     vector_collections_contract.cpp

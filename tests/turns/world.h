@@ -6,43 +6,18 @@
 #include <string>
 
 #include "base/hash.h"
-#include "domain/analyzer.h"
 #include "domain/derive.h"
 #include "store_embedded/directory_document_store.h"
 #include "store_embedded/sqlite_stores.h"
 #include "store_embedded/sqlite_vector_store.h"
 #include "support/fault_file_system.h"
 #include "support/sqlite_fault_vfs.h"
+#include "support/word_embedder.h"
 #include "turns/forgetting.h"
 #include "turns/reconciler.h"
 #include "turns/turn_saver.h"
 
 namespace pandora::testing {
-
-// A vector of hashed words: texts with common words are near. Fails when told.
-class WordEmbedder final : public Embedder {
- public:
-  const EmbedderIdentity& identity() const override { return identity_; }
-  Result<std::vector<std::vector<float>>> embed(std::span<const std::string_view> texts, TextRole,
-                                                const Deadline&) override {
-    ++calls;
-    if (down) return fail(ErrorCode::kUnavailable, "the encoder is away");
-    std::vector<std::vector<float>> vectors;
-    for (const auto text : texts) {
-      std::vector<float> own(identity_.dimension, 0.01F);
-      for (const auto& term : analyze(text)) own[term_id(term.text) % own.size()] += 1;
-      const WindowVector alone{0, own};
-      vectors.push_back(windowed_vector({&alone, 1}));
-    }
-    return vectors;
-  }
-  std::size_t count_tokens(std::string_view text) const override { return analyze(text).size(); }
-  std::atomic<bool> down = false;
-  std::atomic<int> calls = 0;
-
- private:
-  EmbedderIdentity identity_{"words", "1", 16};
-};
 
 // The wall clock of the machine, so that leases of a process that died run out when the test says so.
 class ShiftedClock final : public Clock {
