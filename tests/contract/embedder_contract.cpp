@@ -97,7 +97,8 @@ TEST_P(EmbedderContract, PastItsBoundATextIsNotRead) {
 
 TEST_P(EmbedderContract, TextsOfOneCallHaveABound) {
   std::vector<std::string_view> texts(kMaxEmbeddedTexts, "");
-  if (GetParam().quick) EXPECT_EQ(must(embedder().embed(texts, TextRole::kPassage, kNever)).size(), kMaxEmbeddedTexts);
+  EXPECT_TRUE(!GetParam().quick ||
+              must(embedder().embed(texts, TextRole::kPassage, kNever)).size() == kMaxEmbeddedTexts);
   texts.push_back("");
   EXPECT_FAILS(kTooLarge, embedder().embed(texts, TextRole::kPassage, kNever));
 }

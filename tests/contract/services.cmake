@@ -3,13 +3,18 @@ pandora_test(contract_services_test
   SOURCES
     cache_contract.cpp
     cache_implementations.cpp
+    chat_model_contract.cpp
     document_crash_contract.cpp
     document_store_contract.cpp
     document_store_implementations.cpp
+    double_implementations.cpp
     embedder_contract.cpp
     embedder_implementations.cpp
+    health_probe_contract.cpp
     object_store_contract.cpp
     object_store_implementations.cpp
+    process_runner_contract.cpp
+    tool_runner_contract.cpp
     vector_collections_contract.cpp
     vector_model_contract.cpp
     vector_points_contract.cpp
