@@ -20,14 +20,21 @@ namespace {
 constexpr std::size_t kLanes = 16;
 constexpr std::size_t kRows = 4;  // of queries at a time: eight accumulators keep two multipliers busy
 
-using Floats = float __attribute__((vector_size(kLanes * sizeof(float)), aligned(4), may_alias));
-using Ints = std::int32_t __attribute__((vector_size(kLanes * sizeof(float)), aligned(4), may_alias));
+using Floats = float __attribute__((vector_size(kLanes * sizeof(float))));
+using Ints = std::int32_t __attribute__((vector_size(kLanes * sizeof(std::int32_t))));
+using Words = std::uint32_t __attribute__((vector_size(kLanes * sizeof(std::uint32_t))));
+using Halves = std::uint16_t __attribute__((vector_size(kLanes * sizeof(std::uint16_t))));
 
-using Words = std::uint32_t __attribute__((vector_size(kLanes * sizeof(float)), aligned(4), may_alias));
-using Halves = std::uint16_t __attribute__((vector_size(kLanes * sizeof(std::uint16_t)), aligned(2), may_alias));
-
-PANDORA_INLINE const Floats& at(const float* values) { return *reinterpret_cast<const Floats*>(values); }
-PANDORA_INLINE Floats& at(float* values) { return *reinterpret_cast<Floats*>(values); }
+// From and to any address.
+PANDORA_INLINE Floats load(const float* from) {
+  Floats values;
+  std::memcpy(&values, from, sizeof values);
+  return values;
+}
+template <class Vector, class Value>
+PANDORA_INLINE void store(Value* to, const Vector& values) {
+  std::memcpy(to, &values, sizeof values);
+}
 
 constexpr std::size_t padded(std::size_t count) { return (count + kLanes - 1) / kLanes * kLanes; }
 
@@ -68,22 +75,22 @@ void scores_of(const float* q, std::size_t stride, const float* kt, std::size_t 
   for (; j + 2 * kLanes <= columns; j += 2 * kLanes) {
     Floats sums[kRows][2] = {};
     for (std::size_t d = 0; d < width; ++d) {
-      const Floats first = at(kt + d * columns + j), second = at(kt + d * columns + j + kLanes);
+      const Floats first = load(kt + d * columns + j), second = load(kt + d * columns + j + kLanes);
       for (std::size_t row = 0; row < kRows; ++row) {
         sums[row][0] += first * q[row * stride + d];
         sums[row][1] += second * q[row * stride + d];
       }
     }
     for (std::size_t row = 0; row < kRows; ++row) {
-      at(scores + row * columns + j) = sums[row][0];
-      at(scores + row * columns + j + kLanes) = sums[row][1];
+      store(scores + row * columns + j, sums[row][0]);
+      store(scores + row * columns + j + kLanes, sums[row][1]);
     }
   }
   for (; j < columns; j += kLanes) {
     Floats sums[kRows] = {};
     for (std::size_t d = 0; d < width; ++d)
-      for (std::size_t row = 0; row < kRows; ++row) sums[row] += at(kt + d * columns + j) * q[row * stride + d];
-    for (std::size_t row = 0; row < kRows; ++row) at(scores + row * columns + j) = sums[row];
+      for (std::size_t row = 0; row < kRows; ++row) sums[row] += load(kt + d * columns + j) * q[row * stride + d];
+    for (std::size_t row = 0; row < kRows; ++row) store(scores + row * columns + j, sums[row]);
   }
 }
 
@@ -93,17 +100,17 @@ void exponentials(float* scores, std::size_t tokens, std::size_t columns, float*
   constexpr float kNothing = -1e30F;
   for (std::size_t row = 0; row < kRows; ++row, scores += columns) {
     std::fill(scores + tokens, scores + columns, kNothing);
-    Floats most = at(scores);
+    Floats most = load(scores);
     for (std::size_t j = kLanes; j < columns; j += kLanes) {
-      const Floats& next = at(scores + j);
+      const Floats next = load(scores + j);
       most = most < next ? next : most;
     }
     const float highest = most_of(most);
     Floats total = {};
     for (std::size_t j = 0; j < columns; j += kLanes) {
-      Floats value = at(scores + j) - highest;
+      Floats value = load(scores + j) - highest;
       exponential(value);
-      at(scores + j) = value;
+      store(scores + j, value);
       total += value;
     }
     totals[row] = sum_of(total);
@@ -118,22 +125,22 @@ void weighted_sums(const float* weights, std::size_t columns, const float* total
   for (; d + 2 * kLanes <= room; d += 2 * kLanes) {
     Floats sums[kRows][2] = {};
     for (std::size_t j = 0; j < tokens; ++j) {
-      const Floats first = at(v + j * room + d), second = at(v + j * room + d + kLanes);
+      const Floats first = load(v + j * room + d), second = load(v + j * room + d + kLanes);
       for (std::size_t row = 0; row < kRows; ++row) {
         sums[row][0] += first * weights[row * columns + j];
         sums[row][1] += second * weights[row * columns + j];
       }
     }
     for (std::size_t row = 0; row < kRows; ++row) {
-      at(out + row * room + d) = sums[row][0] / totals[row];
-      at(out + row * room + d + kLanes) = sums[row][1] / totals[row];
+      store(out + row * room + d, sums[row][0] / totals[row]);
+      store(out + row * room + d + kLanes, sums[row][1] / totals[row]);
     }
   }
   for (; d < room; d += kLanes) {
     Floats sums[kRows] = {};
     for (std::size_t j = 0; j < tokens; ++j)
-      for (std::size_t row = 0; row < kRows; ++row) sums[row] += at(v + j * room + d) * weights[row * columns + j];
-    for (std::size_t row = 0; row < kRows; ++row) at(out + row * room + d) = sums[row] / totals[row];
+      for (std::size_t row = 0; row < kRows; ++row) sums[row] += load(v + j * room + d) * weights[row * columns + j];
+    for (std::size_t row = 0; row < kRows; ++row) store(out + row * room + d, sums[row] / totals[row]);
   }
 }
 
@@ -155,19 +162,20 @@ void normalise_row(float* x, const float* add, std::size_t hidden, const float* 
   Floats parts = {};
   float rest = 0;
   for (std::size_t d = 0; d < whole; d += kLanes) {
-    if (add) at(x + d) += at(add + d);
-    parts += at(x + d);
+    if (add) store(x + d, load(x + d) + load(add + d));
+    parts += load(x + d);
   }
   for (std::size_t d = whole; d < hidden; ++d) rest += add ? x[d] += add[d] : x[d];
   const float mean = (sum_of(parts) + rest) / static_cast<float>(hidden);
   parts = Floats{}, rest = 0;
   for (std::size_t d = 0; d < whole; d += kLanes) {
-    const Floats off = at(x + d) - mean;
+    const Floats off = load(x + d) - mean;
     parts += off * off;
   }
   for (std::size_t d = whole; d < hidden; ++d) rest += (x[d] - mean) * (x[d] - mean);
   const float scale = 1.0F / std::sqrt((sum_of(parts) + rest) / static_cast<float>(hidden) + kEpsilon);
-  for (std::size_t d = 0; d < whole; d += kLanes) at(x + d) = (at(x + d) - mean) * scale * at(gain + d) + at(bias + d);
+  for (std::size_t d = 0; d < whole; d += kLanes)
+    store(x + d, (load(x + d) - mean) * scale * load(gain + d) + load(bias + d));
   for (std::size_t d = whole; d < hidden; ++d) x[d] = (x[d] - mean) * scale * gain[d] + bias[d];
 }
 
@@ -220,8 +228,8 @@ void round_to_bf16(const float* values, std::size_t count, std::uint16_t* out) {
   constexpr std::uint32_t kHalf = 0x7FFF;  // a little less than half of what the lower bits can hold
   std::size_t i = 0;
   for (; i + kLanes <= count; i += kLanes) {
-    const Words bits = *reinterpret_cast<const Words*>(values + i);
-    *reinterpret_cast<Halves*>(out + i) = __builtin_convertvector((bits + kHalf + ((bits >> 16) & 1)) >> 16, Halves);
+    const Words bits = std::bit_cast<Words>(load(values + i));
+    store(out + i, __builtin_convertvector((bits + kHalf + ((bits >> 16) & 1)) >> 16, Halves));
   }
   for (; i < count; ++i) {
     const auto bits = std::bit_cast<std::uint32_t>(values[i]);
