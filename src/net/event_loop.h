@@ -1,0 +1,83 @@
+// Inside net: one thread that waits for descriptors. Boost.Asio stands behind it, in event_loop.cpp alone.
+//
+// Waiting is for readiness, not for completion: a connection that waits holds no buffer, and reads go into one scratch
+// buffer that all connections of a thread share. That is what makes a thousand idle streams cheap. Everything but
+// `post` and `is_current` is for the loop's own thread.
+#pragma once
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include <sys/socket.h>
+
+#include "base/clock.h"
+#include "base/result.h"
+
+namespace pandora {
+
+inline constexpr std::size_t kScratchBytes = 64 * 1024;
+inline constexpr Duration kSweepInterval = std::chrono::milliseconds(25);  // how late a limit of time may strike
+
+// Told that a descriptor is ready. A wait keeps it alive.
+class ReadyHandler {
+ public:
+  virtual ~ReadyHandler() = default;
+  virtual void on_readable() = 0;
+  virtual void on_writable() = 0;
+};
+
+// Owns a non-blocking descriptor. Destroying it closes the descriptor; waits then end without a call.
+class WatchedDescriptor {
+ public:
+  virtual ~WatchedDescriptor() = default;
+  virtual int descriptor() const = 0;
+  // One call each; asking again while a wait is under way changes nothing. Also called when the other side is gone.
+  virtual void wait_readable(std::shared_ptr<ReadyHandler> handler) = 0;
+  virtual void wait_writable(std::shared_ptr<ReadyHandler> handler) = 0;
+};
+
+// Looked at every kSweepInterval while it is enrolled: deadlines cost a comparison, not a timer each.
+class Swept {
+ public:
+  virtual ~Swept() = default;
+  virtual void on_sweep(SteadyTime now) = 0;  // of the injected clock; may enroll and dismiss
+
+ private:
+  friend class AsioEventLoop;
+  std::size_t place_ = SIZE_MAX;
+};
+
+struct SocketAddress {
+  sockaddr_storage storage{};
+  socklen_t size = 0;
+  const sockaddr* get() const { return reinterpret_cast<const sockaddr*>(&storage); }
+};
+std::string to_string(const SocketAddress& address);  // "127.0.0.1", "::1"
+bool is_loopback(const SocketAddress& address);
+// Reachable from anywhere: not loopback, private, link-local, shared, multicast or reserved; also inside IPv6.
+bool is_public(const SocketAddress& address);
+std::uint16_t port_of(const SocketAddress& address);
+Result<SocketAddress> parse_address(const std::string& literal, std::uint16_t port);  // kInvalidArgument
+
+class EventLoop {
+ public:
+  static std::shared_ptr<EventLoop> create(const Clock& clock);
+  virtual ~EventLoop() = default;
+  virtual void run() = 0;                             // until stop
+  virtual void stop() = 0;                            // from any thread; what is posted later is dropped
+  virtual void post(std::function<void()> work) = 0;  // from any thread; in order
+  virtual bool is_current() const = 0;
+  virtual const Clock& clock() const = 0;
+
+  // Takes the descriptor; null, and the descriptor closed, when the system refuses to watch it.
+  virtual std::unique_ptr<WatchedDescriptor> watch(int descriptor) = 0;
+  virtual void enroll(Swept& swept) = 0;
+  virtual void dismiss(Swept& swept) = 0;  // also when it is not enrolled
+  virtual std::span<char> scratch() = 0;   // valid until the next read on this thread
+  using Resolved = std::function<void(Result<std::vector<SocketAddress>>)>;
+  virtual void resolve(const std::string& host, std::uint16_t port, Resolved then) = 0;  // `then` runs on this thread
+};
+
+}  // namespace pandora
