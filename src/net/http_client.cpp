@@ -18,7 +18,14 @@ namespace {
 
 struct ClientCore {
   HttpClientLimits limits;
-  std::shared_ptr<TlsContext> tls;
+  std::string ca_file;
+  std::once_flag tls_once;
+  Result<std::shared_ptr<TlsContext>> tls;
+  // Made when it is first needed: the system's authorities take some 60 ms to read.
+  const Result<std::shared_ptr<TlsContext>>& tls_context() {
+    std::call_once(tls_once, [&] { tls = TlsContext::client(ca_file); });
+    return tls;
+  }
   std::atomic<std::size_t> calls = 0, connections = 0, idle = 0;
   std::atomic<std::uint64_t> connected = 0, retried = 0;
   std::atomic<std::size_t> next_loop = 0;
@@ -61,7 +68,7 @@ class ClientShard final : public ConnectionHome, public std::enable_shared_from_
     ++core_->connections;
     ++core_->connected;
     return std::make_shared<ClientConnection>(*loop_, shared_from_this(), server, url.host,
-                                              url.is_secure() ? core_->tls : nullptr);
+                                              url.is_secure() ? *core_->tls_context() : nullptr);
   }
   void keep(std::shared_ptr<ClientConnection> connection) override;
   void closed(ClientConnection& connection) override;
@@ -121,6 +128,8 @@ class ClientCall final : public ConnectionUser, public Swept, public std::enable
     if (done_) return;
     if (!waiting_) limit(request_.options.timeouts.connect, "no connection in time");
     waiting_ = false;
+    if (url_.is_secure())
+      if (const auto& tls = shard_->core().tls_context(); !tls) return fail_with(tls.error());
     const std::string server = pool_name();
     if (!fresh_only_) connection_ = shard_->take_idle(server);
     if (connection_) return on_connected();
@@ -430,8 +439,10 @@ class WaitingSink final : public HttpCallSink {
 Result<std::unique_ptr<HttpClient>> HttpClient::create(HttpClientOptions options, IoThreads& threads) {
   auto core = std::make_shared<ClientCore>();
   core->limits = options.limits;
-  PANDORA_TRY(tls, TlsContext::client(options.ca_file));
-  core->tls = std::move(tls);
+  core->ca_file = options.ca_file;
+  if (!options.ca_file.empty()) {
+    if (const auto& tls = core->tls_context(); !tls) return fail(tls.error());
+  }
   return std::make_unique<PooledHttpClient>(std::move(core), threads);
 }
 
