@@ -257,13 +257,15 @@ bool ServerConnection::begin_head(std::string_view bytes) {
   const bool continues = head.request.headers.has("Expect");
   if (continues && !equal_ignoring_case(head.request.headers.get("Expect"), "100-continue"))
     return refuse(refusal(417, ErrorCode::kInvalidArgument, "the expectation is not understood")), false;
+  const Persistence after = head.body.kind == BodyKind::kNone ? Persistence::kKeepAlive : Persistence::kClose;
   if (!incoming_->in_flight.grow(1, core_->limits.requests_in_flight))
     return refuse(refusal(Error{ErrorCode::kResourceExhausted,
                                 fmt::format("{} requests are being answered already", core_->limits.requests_in_flight),
-                                "try again in a moment"})),
-           false;
+                                "try again in a moment"}),
+                  after),
+           true;
   auto route = core_->router.route(head.request);
-  if (!route) return refuse(refusal(std::move(route).error())), false;
+  if (!route) return refuse(refusal(std::move(route).error()), after), true;
   incoming_->route = *route;
   if (head.body.kind == BodyKind::kLength && head.body.length > route->max_body_bytes)
     return refuse(refusal(
@@ -345,19 +347,26 @@ void ServerConnection::input_ended(IoState how) {
   }
 }
 
-// Answers what is not handed to a handler, and ends the connection: what follows cannot be trusted to be a request.
-void ServerConnection::refuse(const HttpRefusal& why) {
+// Answers what is not handed to a handler, and ends the connection: what follows cannot be trusted to be a request, or
+// is a body that nobody wants. `after`: kKeepAlive when neither is so.
+void ServerConnection::refuse(const HttpRefusal& why, Persistence after) {
   ++core_->refused;
   HttpResponse response = error_response(why.status, why.error);
   if (why.error.code == ErrorCode::kResourceExhausted) response.headers.add("Retry-After", "1");
   std::string id = incoming_ ? incoming_->head.request.id : core_->ids.next().to_string();
   const bool is_head = incoming_ && incoming_->head.request.method == "HEAD";
+  const int minor_version = incoming_ ? incoming_->head.request.minor_version : 1;
   log_debug("http.refused", {{"request", id}, {"peer", peer_}, {"status", why.status}, {"why", why.error.message}});
   incoming_.reset();
   state_ = State::kHandling;
-  close_after_ = true;
-  ExchangeTraits traits{
-      std::move(id), is_head, 1, Persistence::kClose, core_->limits.response_high_water, core_->limits.response_bytes};
+  began_ = skipped_line_ = false;
+  if (after == Persistence::kClose) close_after_ = true;
+  ExchangeTraits traits{std::move(id),
+                        is_head,
+                        minor_version,
+                        close_after_ ? Persistence::kClose : Persistence::kKeepAlive,
+                        core_->limits.response_high_water,
+                        core_->limits.response_bytes};
   exchange_ = std::make_shared<Exchange>(std::move(traits), shared_loop_.lock(), weak_from_this());
   const auto exchange = exchange_;
   exchange->respond(std::move(response));

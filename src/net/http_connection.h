@@ -71,7 +71,7 @@ class ServerConnection final : public ReadyHandler,
   bool take_body(std::string_view bytes, std::size_t& used);
   void dispatch();
   void input_ended(IoState how);
-  void refuse(const HttpRefusal& refusal);
+  void refuse(const HttpRefusal& refusal, Persistence after = Persistence::kClose);
   void send_pending();
   void complete();
   void linger();
