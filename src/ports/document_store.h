@@ -5,9 +5,9 @@
 // that lost its last may stay.
 //
 // A folder or a document is replaced, moved and removed as a whole: a reader sees the old or the new, never a part and never
-// a gap, also after a crash; nothing is listed that was not put. A failed call leaves what was there. kDeferred content is
-// on disk after the next `sync`; until then a crash may leave the old, the new, or, where nothing was before, a part.
-// Thread-safe.
+// a gap, also after a crash; nothing is listed that was not put. A failed call leaves the old or the new, and can be done
+// again. kDeferred content is on disk after the next `sync`; until then a crash may leave the old, the new, or, where nothing
+// was before, a part. Thread-safe.
 //
 // Errors as base/file_system.h, and kInvalidArgument (a path that is none), kConflict (a document where a folder is meant or
 // the other way round), kDeadlineExceeded (also a deadline that had passed before: nothing is done).

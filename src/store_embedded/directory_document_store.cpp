@@ -25,25 +25,26 @@ class Store final : public DocumentStore {
   Status open() {
     PANDORA_CHECK(files_.create_directories(root_));
     PANDORA_CHECK(files_.create_directories(at(std::string(kStaging))));
-    return recover();
+    PANDORA_CHECK(recover());
+    return files_.sync_directory(root_);  // a process that was killed may have made folders and not synced them
   }
 
   Status put_folder(const std::string& folder, const std::vector<Document>& documents, Durability durability, const Deadline& deadline) override {
     PANDORA_CHECK(check_folder(folder, documents));
     PANDORA_CHECK(deadline.check("writing " + folder));
     const std::lock_guard lock(mutex_);
+    PANDORA_CHECK(settle());
     PANDORA_CHECK(must_not_be(folder, false));
     const std::string fresh = staged("new");
     Status written = write_folder(fresh, documents, durability);
-    if (written) written = swap_in(fresh, folder);
+    if (written) written = swap_in(fresh, folder, durability);
     if (!written) {
       (void)files_.remove_tree(fresh);
       return written;
     }
     forget_deferred(folder);
-    if (durability == Durability::kNow) return sync_name(folder);
-    deferred_.insert(folder);
-    return {};
+    if (durability == Durability::kDeferred) deferred_.insert(folder);
+    return settle();
   }
 
   Status put(const std::string& path, std::string_view bytes, Durability durability, const Deadline& deadline) override {
@@ -51,6 +52,7 @@ class Store final : public DocumentStore {
     PANDORA_CHECK(check_document_size(path, bytes.size()));
     PANDORA_CHECK(deadline.check("writing " + path));
     const std::lock_guard lock(mutex_);
+    PANDORA_CHECK(settle());
     return put_locked(path, bytes, durability);
   }
 
@@ -85,6 +87,7 @@ class Store final : public DocumentStore {
     if (within(to, from)) return fail(ErrorCode::kInvalidArgument, fmt::format("{} is in {}", to, from));
     PANDORA_CHECK(deadline.check("moving " + from));
     const std::lock_guard lock(mutex_);
+    PANDORA_CHECK(settle());
     return move_locked(from, to);
   }
 
@@ -92,21 +95,23 @@ class Store final : public DocumentStore {
     PANDORA_CHECK(check_document_path(path));
     PANDORA_CHECK(deadline.check("removing " + path));
     const std::lock_guard lock(mutex_);
+    PANDORA_CHECK(settle());
     PANDORA_TRY(there, exists_locked(path));
     if (!there) return {};
     // Its name goes first and as one, then its content, so that no crash leaves a part of a folder.
     const std::string gone = staged("gone");
+    owe_swap(path);
     PANDORA_CHECK(files_.rename(at(path), gone));
+    litter_.insert(gone);
     forget_deferred(path);
-    PANDORA_CHECK(sync_names(at(path)));
-    PANDORA_CHECK(files_.remove_tree(gone));
-    return files_.sync_directory(at(std::string(kStaging)));
+    return settle();
   }
 
   Result<std::string> quarantine(const std::string& path, const std::string& reason, const Deadline& deadline) override {
     PANDORA_CHECK(check_quarantine(path));
     PANDORA_CHECK(deadline.check("setting aside " + path));
     const std::lock_guard lock(mutex_);
+    PANDORA_CHECK(settle());
     PANDORA_TRY(there, exists_locked(path));
     if (!there) return fail(ErrorCode::kNotFound, "there is no " + path);
     std::string place;
@@ -118,16 +123,13 @@ class Store final : public DocumentStore {
 
   Status sync(const Deadline& deadline) override {
     const std::lock_guard lock(mutex_);
-    std::set<std::string> parents;
-    for (auto path = deferred_.begin(); path != deferred_.end(); ++path) {
+    for (const auto& path : deferred_) {
       PANDORA_CHECK(deadline.check("syncing documents"));
-      PANDORA_CHECK(sync_tree(at(*path)));
-      parents.insert(parent_of(at(*path)));
+      PANDORA_CHECK(sync_tree(at(path)));
+      owed_.insert(parent_of(at(path)));
     }
-    for (const auto& parent : parents) {
-      const Status synced = files_.sync_directory(parent);
-      if (!synced && synced.error().code != ErrorCode::kNotFound) return synced;  // somebody removed it: nothing to sync
-    }
+    PANDORA_CHECK(deadline.check("syncing documents"));
+    PANDORA_CHECK(settle());
     deferred_.clear();
     return {};
   }
@@ -172,6 +174,7 @@ class Store final : public DocumentStore {
     PANDORA_CHECK(make_parents(path));
     // What is there is the only copy until the new content is on disk, also when the caller can wait.
     const bool sync = durability == Durability::kNow || files_.exists(at(path));
+    if (durability == Durability::kNow) owe_name(path);
     const std::string fresh = staged("document");
     Status written = write_document(fresh, bytes, sync);
     if (written) written = files_.rename(fresh, at(path));
@@ -179,19 +182,35 @@ class Store final : public DocumentStore {
       (void)files_.remove_tree(fresh);
       return written;
     }
-    if (durability == Durability::kDeferred) {
-      deferred_.insert(path);
-      return {};
-    }
-    deferred_.erase(path);
-    return sync_name(path);
+    if (durability == Durability::kDeferred) deferred_.insert(path);
+    else deferred_.erase(path);
+    return settle();
   }
 
-  // That of `path`, and of folders above it that wait for a sync themselves.
-  Status sync_name(const std::string& path) {
-    for (const auto& one : deferred_)
-      if (within(path, one)) PANDORA_CHECK(files_.sync_directory(parent_of(at(one))));
-    return files_.sync_directory(parent_of(at(path)));
+  // Folders whose names change are noted before they do, and synced by `settle`. What a failure leaves here is synced before
+  // anything else is done: else a call that is repeated, and finds its work done, would promise what is not on disk. Litter is
+  // what has no name any more but still its bytes, perhaps of something that was to be forgotten.
+  void owe_name(const std::string& path) {
+    owed_.insert(parent_of(at(path)));
+    for (const auto& one : deferred_)  // folders above it that wait for a sync themselves
+      if (within(path, one)) owed_.insert(parent_of(at(one)));
+  }
+  void owe_swap(const std::string& path) {
+    owed_.insert(parent_of(at(path)));
+    owed_.insert(at(std::string(kStaging)));
+  }
+  Status settle() {
+    while (!owed_.empty()) {
+      const Status synced = files_.sync_directory(*owed_.begin());
+      if (!synced && synced.error().code != ErrorCode::kNotFound) return synced;  // gone: nothing to sync
+      owed_.erase(owed_.begin());
+    }
+    const bool littered = !litter_.empty();
+    while (!litter_.empty()) {
+      PANDORA_CHECK(files_.remove_tree(*litter_.begin()));
+      litter_.erase(litter_.begin());
+    }
+    return littered ? files_.sync_directory(at(std::string(kStaging))) : Status();
   }
 
   Status write_document(const std::string& path, std::string_view bytes, bool sync) {
@@ -204,9 +223,9 @@ class Store final : public DocumentStore {
   Status make_parents(const std::string& path) {
     const std::string parent = parent_of(at(path));
     if (files_.exists(parent)) return {};
+    for (std::string up = parent; up.size() > root_.size(); up = parent_of(up)) owed_.insert(parent_of(up));
     PANDORA_CHECK(files_.create_directories(parent));
-    for (std::string up = parent; up.size() > root_.size(); up = parent_of(up)) PANDORA_CHECK(files_.sync_directory(parent_of(up)));
-    return {};
+    return settle();
   }
 
   Status write_folder(const std::string& fresh, const std::vector<Document>& documents, Durability durability) {
@@ -219,31 +238,28 @@ class Store final : public DocumentStore {
     return durability == Durability::kNow ? sync_tree(fresh) : Status();
   }
 
-  Status swap_in(const std::string& fresh, const std::string& folder) {
+  Status swap_in(const std::string& fresh, const std::string& folder, Durability durability) {
     PANDORA_CHECK(make_parents(folder));
     const std::string target = at(folder);
+    if (durability == Durability::kNow) owe_name(folder);
     if (!files_.exists(target)) return files_.rename(fresh, target);
     // The old folder is the only copy until the new one's content and name are on disk, also when the caller can wait.
     PANDORA_CHECK(sync_tree(fresh));
     const std::string old = staged_old(folder);
     {
       const std::lock_guard no_readers(names_);  // they would find nothing between the two renames
+      owe_swap(folder);
       PANDORA_CHECK(files_.rename(target, old));
-      Status renamed = sync_names(target);
+      Status renamed = settle();
+      owe_swap(folder);
       if (renamed) renamed = files_.rename(fresh, target);
       if (!renamed) {
         (void)files_.rename(old, target);
         return renamed;
       }
     }
-    PANDORA_CHECK(sync_names(target));
-    return files_.remove_tree(old);
-  }
-
-  // Both ends of a rename between the staging folder and `target`.
-  Status sync_names(const std::string& target) {
-    PANDORA_CHECK(files_.sync_directory(parent_of(target)));
-    return files_.sync_directory(at(std::string(kStaging)));
+    litter_.insert(old);
+    return settle();
   }
 
   Status move_locked(const std::string& from, const std::string& to) {
@@ -255,10 +271,11 @@ class Store final : public DocumentStore {
     const bool deferred = std::ranges::any_of(deferred_, [&](const std::string& one) { return one == from || within(one, from) || within(from, one); });
     if (deferred) PANDORA_CHECK(sync_tree(at(from)));
     PANDORA_CHECK(make_parents(to));
+    owe_name(to);
+    owe_name(from);
     PANDORA_CHECK(files_.rename(at(from), at(to)));
     forget_deferred(from);
-    PANDORA_CHECK(sync_name(to));
-    return files_.sync_directory(parent_of(at(from)));
+    return settle();
   }
 
   Status sync_tree(const std::string& path) {
@@ -298,6 +315,7 @@ class Store final : public DocumentStore {
   std::mutex mutex_;         // one writer at a time
   std::shared_mutex names_;  // taken after mutex_: readers share it
   std::set<std::string> deferred_;
+  std::set<std::string> owed_, litter_;  // folders to sync and things to remove, as paths of files_
   std::uint64_t counter_ = 0;
 };
 
