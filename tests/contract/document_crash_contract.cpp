@@ -39,6 +39,36 @@ class DocumentCrashContract : public ::testing::TestWithParam<Implementation<Cra
     }
     EXPECT_TRUE(reached_the_end) << "the change has more operations than were cut";
   }
+  // Lets every operation of `change` fail once in turn, does it again, and cuts the power.
+  static void fail_once(const Change& change) {
+    const auto whole = GetParam().make();
+    must(prepare(whole->store()));
+    const Tree before = tree_of(whole->store());
+    must(change(whole->store()));
+    const Tree after = tree_of(whole->store());
+    bool reached_the_end = false;
+    for (std::uint64_t point = 0; point < kMaxPoints && !reached_the_end; ++point) {
+      for (std::uint64_t seed = 0; seed < kSeeds; ++seed) {
+        SCOPED_TRACE("operation " + std::to_string(point) + " failed, seed " + std::to_string(seed));
+        SeededRandom random(seed * 1'000 + point);
+        const auto setup = GetParam().make();
+        must(prepare(setup->store()));
+        must(setup->store().sync(kNever));
+        setup->fail_after(point);
+        reached_the_end = change(setup->store()).has_value();
+        if (reached_the_end) break;  // the fault was never met
+        const Tree now = tree_of(setup->store());
+        EXPECT_TRUE(now == before || now == after) << "the failed call left neither the old nor the new";
+        const Status again = change(setup->store());
+        // What is moved already is not found again; it is moved.
+        EXPECT_TRUE(again || (now == after && again.error().code == ErrorCode::kNotFound)) << again.error().to_line();
+        setup->crash(random);
+        EXPECT_EQ(tree_of(setup->store()), after);
+        if (HasFailure()) return;
+      }
+    }
+    EXPECT_TRUE(reached_the_end) << "the change has more operations than were tried";
+  }
   static void old_or_new(const Tree& before, const Tree& after, const Tree& now, bool succeeded) {
     EXPECT_TRUE(now == after || now == before) << "neither the old nor the new";
     EXPECT_TRUE(!succeeded || now == after) << "it was acknowledged";
@@ -103,6 +133,19 @@ TEST_P(DocumentCrashContract, WhatIsSetAsideIsHereOrThere) {
           std::erase_if(now, [](const auto& document) { return document.first.ends_with("/reason.txt"); });
         EXPECT_TRUE(now == after || now == before);
       });
+}
+
+TEST_P(DocumentCrashContract, WhatFailedCanBeDoneAgainAndIsOnDiskThen) {
+  const std::string bytes(200, '2');
+  const std::vector<Document> documents = {{"a", bytes}, {"sub/c", bytes}};
+  const auto now = Durability::kNow;
+  fail_once([&](DocumentStore& store) { return store.put("memories/m", bytes, now, kNever); });
+  fail_once([&](DocumentStore& store) { return store.put("archive/deep/down/m", bytes, now, kNever); });
+  fail_once([&](DocumentStore& store) { return store.put_folder("turns/t", documents, now, kNever); });
+  fail_once([&](DocumentStore& store) { return store.put_folder("archive/deep/down/t", documents, now, kNever); });
+  fail_once([&](DocumentStore& store) { return store.move("turns/t", "archive/deep/down/t", kNever); });
+  fail_once([&](DocumentStore& store) { return store.remove("turns/t", kNever); });
+  fail_once([&](DocumentStore& store) { return store.remove("memories/m", kNever); });
 }
 
 // Deferred: nothing is promised of what was not there before, and everything of what was.

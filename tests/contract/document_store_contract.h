@@ -24,8 +24,9 @@ class DocumentStoreSetup {
 // One whose power can be cut.
 class CrashingDocumentStoreSetup : public DocumentStoreSetup {
  public:
-  virtual void die_after(std::uint64_t operations) = 0;  // of the disk: everything fails from then on
-  virtual void crash(Random& random) = 0;                // what was not synced is lost or kept; then it is opened again
+  virtual void die_after(std::uint64_t operations) = 0;   // of the disk: everything fails from then on
+  virtual void fail_after(std::uint64_t operations) = 0;  // one operation of the disk fails
+  virtual void crash(Random& random) = 0;  // what was not synced is lost or kept; then it is opened again
 };
 
 std::vector<Implementation<DocumentStoreSetup>> document_store_implementations();

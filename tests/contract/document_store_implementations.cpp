@@ -47,6 +47,7 @@ class FaultSetup final : public CrashingDocumentStoreSetup {
     store_ = must(DirectoryDocumentStore::open(files_, "/data/docs", clock_));
   }
   void die_after(std::uint64_t operations) override { files_.die_after(operations); }
+  void fail_after(std::uint64_t operations) override { files_.fail_after(operations, ErrorCode::kUnavailable); }
   void crash(Random& random) override {
     files_.crash(random);
     reopen();
