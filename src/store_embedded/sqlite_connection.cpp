@@ -131,9 +131,10 @@ Result<std::unique_ptr<Connection>> Connection::open(const std::string& path, co
   if (sqlite3_db_readonly(handle, "main") == 1)
     return fail(ErrorCode::kPermissionDenied, path + " is read-only",
                 std::string(remedy_of(ErrorCode::kPermissionDenied)));
-  PANDORA_CHECK(connection->script(
-      "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA secure_delete = ON;"
-      "PRAGMA cell_size_check = ON; PRAGMA wal_autocheckpoint = 2000;"));
+  PANDORA_CHECK(connection->use_write_ahead_log());
+  PANDORA_CHECK(
+      connection->script("PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA secure_delete = ON;"
+                         "PRAGMA cell_size_check = ON; PRAGMA wal_autocheckpoint = 2000;"));
   return connection;
 }
 
@@ -147,6 +148,26 @@ void Connection::remove_file(const std::string& path, const std::string& vfs) {
   sqlite3_vfs* files = sqlite3_vfs_find(vfs.empty() ? nullptr : vfs.c_str());
   if (!files) return;
   for (const char* beside : {"-wal", "-shm", "-journal", ""}) (void)files->xDelete(files, (path + beside).c_str(), 1);
+}
+
+// A new file changes to WAL under an exclusive lock, and of two that try at once SQLite refuses one without waiting.
+Status Connection::use_write_ahead_log() {
+  constexpr int kMaxTries = 10;
+  for (int tries = 1;; ++tries) {
+    std::string mode;
+    {
+      PANDORA_TRY(row, query("PRAGMA journal_mode = WAL"));
+      const auto found = row.next();
+      const bool busy = (sqlite3_errcode(handle_) & 0xFF) == SQLITE_BUSY;
+      if (!found && (!busy || tries == kMaxTries)) return fail(found.error());
+      if (found) mode = row.text(0);
+    }
+    if (mode == "wal") return {};
+    if (!mode.empty())
+      return fail(ErrorCode::kUnavailable, fmt::format("{} can have no write-ahead log there", path_),
+                  "keep the data directory on a local file system");
+    PANDORA_CHECK(script("BEGIN IMMEDIATE; ROLLBACK"));  // waits, within the busy time, until the other is done
+  }
 }
 
 Connection::~Connection() {

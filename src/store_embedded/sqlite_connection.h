@@ -108,6 +108,7 @@ class Connection {
  private:
   friend class Statement;
   Connection(sqlite3* handle, std::string path) : handle_(handle), path_(std::move(path)) {}
+  Status use_write_ahead_log();
   void give_back(sqlite3_stmt* statement);
   sqlite3* handle_;
   std::string path_;
