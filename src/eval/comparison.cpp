@@ -10,15 +10,16 @@ namespace {
 
 struct Figure {
   const char* name;
-  double QuestionScore::*value;
+  double QuestionScore::* value;
 };
 constexpr std::array kRecalls = {Figure{"turn_recall_at_5", &QuestionScore::turn_recall_at_5},
                                  Figure{"turn_recall_at_10", &QuestionScore::turn_recall_at_10},
                                  Figure{"session_recall_at_5", &QuestionScore::session_recall_at_5},
                                  Figure{"session_recall_at_10", &QuestionScore::session_recall_at_10}};
-constexpr std::array kCosts = {Figure{"context_tokens", &QuestionScore::context_tokens}, Figure{"recall_ms", &QuestionScore::recall_ms}};
+constexpr std::array kCosts = {Figure{"context_tokens", &QuestionScore::context_tokens},
+                               Figure{"recall_ms", &QuestionScore::recall_ms}};
 
-std::vector<double> values_of(const EvalScores& scores, double QuestionScore::*value) {
+std::vector<double> values_of(const EvalScores& scores, double QuestionScore::* value) {
   std::vector<double> values;
   for (const auto& score : scores) values.push_back(score.*value);
   return values;
@@ -39,7 +40,8 @@ Json recalls_of(const EvalScores& scores) {
 
 Json summarise(const EvalScores& scores) {
   Json json = recalls_of(scores);
-  const auto tokens = values_of(scores, &QuestionScore::context_tokens), millis = values_of(scores, &QuestionScore::recall_ms);
+  const auto tokens = values_of(scores, &QuestionScore::context_tokens),
+             millis = values_of(scores, &QuestionScore::recall_ms);
   json["context_tokens_p50"] = percentile(tokens, 0.5);
   json["recall_ms_p50"] = percentile(millis, 0.5);
   json["recall_ms_p95"] = percentile(millis, 0.95);
@@ -67,10 +69,13 @@ Json to_json(const EvalScores& scores) {
 }
 
 Result<EvalScores> scores_from_json(const Json& json) {
-  if (!json.is_object() || json.value("format", "") != "pandora evaluation" || json.value("version", 0) != 1)
-    return fail(ErrorCode::kInvalidArgument, "this is no saved evaluation", "name a file that `pandora eval … --save FILE` wrote");
+  constexpr const char* kRemedy = "name a file that `pandora eval … --save FILE` wrote";
+  if (!json.is_object()) return fail(ErrorCode::kInvalidArgument, "this is no saved evaluation", kRemedy);
   JsonReader in(json, "evaluation", ErrorCode::kInvalidArgument);
-  in.any("format"), in.any("version");
+  const std::string format = in.text("format");
+  const std::int64_t version = in.integer("version");
+  if (in.ok() && (format != "pandora evaluation" || version != 1))
+    return fail(ErrorCode::kInvalidArgument, "this is no saved evaluation of version 1", kRemedy);
   const Json* list = in.array("scores");
   PANDORA_CHECK(in.finish());
   EvalScores scores;
@@ -101,7 +106,7 @@ Result<EvalComparison> compare(const EvalScores& before, const EvalScores& now) 
   if (first.empty()) return fail(ErrorCode::kInvalidArgument, "the two evaluations have no question in common");
   EvalComparison comparison;
   comparison.questions = static_cast<std::int64_t>(first.size());
-  const auto differences = [&](double QuestionScore::*value) {
+  const auto differences = [&](double QuestionScore::* value) {
     std::vector<double> values;
     for (std::size_t i = 0; i < first.size(); ++i) values.push_back(second[i].*value - first[i].*value);
     return values;

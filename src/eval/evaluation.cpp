@@ -8,10 +8,11 @@
 namespace pandora {
 namespace {
 
-constexpr std::size_t kBatch = 200;  // lines an import call
+constexpr std::size_t kBatch = 200;               // lines an import call
 const char* const kAskingSession = "evaluation";  // none of the conversations': nothing of it is recalled
 
-Result<Json> call(Service& service, const char* operation, const UserId& user, const Json& arguments, CallObserver& observer) {
+Result<Json> call(Service& service, const char* operation, const UserId& user, const Json& arguments,
+                  CallObserver& observer) {
   PANDORA_TRY(answer, service.call({operation, user, dump_json(arguments)}, observer, Deadline::never()));
   return Json::parse(answer, nullptr, false);
 }
@@ -21,7 +22,10 @@ void progress(CallObserver& observer, const char* what, std::size_t done, std::s
 }
 
 std::string import_line(const EvalUtterance& utterance) {
-  return dump_json({{"session", utterance.session.str()}, {"speaker", utterance.speaker}, {"text", utterance.text}, {"at", to_iso8601(utterance.at)}});
+  return dump_json({{"session", utterance.session.str()},
+                    {"speaker", utterance.speaker},
+                    {"text", utterance.text},
+                    {"at", to_iso8601(utterance.at)}});
 }
 
 // Of turns, in the order that they would be injected; a session counts where its first turn stands.
@@ -51,9 +55,11 @@ Result<KeptTurns> keep_conversations(Service& service, const QuestionSet& set, C
       const std::size_t end = std::min(begin + kBatch, conversation.utterances.size());
       Json lines = Json::array();
       for (std::size_t i = begin; i < end; ++i) lines.push_back(import_line(conversation.utterances[i]));
-      PANDORA_TRY(result, call(service, "import.turns", conversation.user, {{"lines", lines}, {"first_line", begin + 1}}, observer));
+      PANDORA_TRY(result, call(service, "import.turns", conversation.user,
+                               {{"lines", lines}, {"first_line", begin + 1}}, observer));
       for (const Json& error : result["errors"])
-        return fail(ErrorCode::kInvalidArgument, fmt::format("{}: utterance {}: {}", conversation.user.str(), error.value("line", 0), error.value("error", "")));
+        return fail(ErrorCode::kInvalidArgument, fmt::format("{}: utterance {}: {}", conversation.user.str(),
+                                                             error.value("line", 0), error.value("error", "")));
       for (const Json& uid : result["uids"]) uids.push_back(uid.get<std::string>());
       done += end - begin;
       progress(observer, "utterances kept", done, all);
@@ -63,7 +69,8 @@ Result<KeptTurns> keep_conversations(Service& service, const QuestionSet& set, C
   return kept;
 }
 
-Result<EvalScores> ask_questions(Service& service, const QuestionSet& set, const KeptTurns& turns, CallObserver& observer) {
+Result<EvalScores> ask_questions(Service& service, const QuestionSet& set, const KeptTurns& turns,
+                                 CallObserver& observer) {
   std::size_t all = 0;
   for (const auto& conversation : set) all += conversation.questions.size();
   EvalScores scores;
@@ -79,7 +86,8 @@ Result<EvalScores> ask_questions(Service& service, const QuestionSet& set, const
         const std::string& session = utterances[position.at(id)].session.str();
         if (std::ranges::find(wanted_sessions, session) == wanted_sessions.end()) wanted_sessions.push_back(session);
       }
-      PANDORA_TRY(result, call(service, "recall", user, {{"question", question.text}, {"session", kAskingSession}}, observer));
+      PANDORA_TRY(result,
+                  call(service, "recall", user, {{"question", question.text}, {"session", kAskingSession}}, observer));
       const Found found = found_in(result);
       QuestionScore score;
       score.id = fmt::format("{}: {}", user.str(), question.text);

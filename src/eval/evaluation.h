@@ -1,7 +1,7 @@
 // Asks the questions of a set of what was kept of its conversations, and scores what recall would inject into §2.
 //
-// It works through the Service façade, so it measures the very code that answers a user. The service should stand on a data
-// directory of its own: the conversations become turns of their users.
+// It works through the Service façade, so it measures the very code that answers a user. The service should stand on a
+// data directory of its own: the conversations become turns of their users.
 #pragma once
 #include <string>
 #include <vector>
@@ -22,11 +22,12 @@ struct QuestionScore {
 };
 using EvalScores = std::vector<QuestionScore>;
 
-// Keeps every utterance as a turn of its conversation's user, in order, and waits until all are findable. Progress goes to
-// `observer`. Returns the uid of each utterance's turn, by conversation and position.
+// Keeps every utterance as a turn of its conversation's user, in order, and waits until all are findable. Progress goes
+// to `observer`. Returns the uid of each utterance's turn, by conversation and position.
 using KeptTurns = std::vector<std::vector<std::string>>;
 Result<KeptTurns> keep_conversations(Service& service, const QuestionSet& set, CallObserver& observer);
-Result<EvalScores> ask_questions(Service& service, const QuestionSet& set, const KeptTurns& turns, CallObserver& observer);
+Result<EvalScores> ask_questions(Service& service, const QuestionSet& set, const KeptTurns& turns,
+                                 CallObserver& observer);
 
 // Means with 95 % intervals, the same a category, median tokens and milliseconds: what `--json` prints.
 Json summarise(const EvalScores& scores);

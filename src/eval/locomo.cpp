@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "base/text.h"
 #include "eval/question_set.h"
 #include "wire/json_reader.h"
 
@@ -28,8 +29,9 @@ bool take(std::string_view& text, std::string_view expected) {
 
 // "1:56 pm on 8 May, 2023"
 Result<Timestamp> parse_session_date(std::string_view text) {
-  constexpr std::array<std::string_view, 12> kMonths = {"January", "February", "March",     "April",   "May",      "June",
-                                                        "July",    "August",   "September", "October", "November", "December"};
+  constexpr std::array<std::string_view, 12> kMonths = {"January",   "February", "March",    "April",
+                                                        "May",       "June",     "July",     "August",
+                                                        "September", "October",  "November", "December"};
   std::string_view rest = text;
   int hour = take_number(rest);
   take(rest, ":");
@@ -72,7 +74,8 @@ class LocomoReader {
     if (!json.is_object()) return wrong(place_, "is no object");
     JsonReader in(json, place_, ErrorCode::kInvalidArgument);
     const Json* name = in.any("conversation");
-    const std::string text = name && name->is_string() ? name->get<std::string>() : fmt::format("conversation-{}", number + 1);
+    const std::string text =
+        name && name->is_string() ? name->get<std::string>() : fmt::format("conversation-{}", number + 1);
     PANDORA_TRY(user, UserId::parse(text));
     conversation_.user = std::move(user);
     const Json *sessions = in.array("sessions"), *questions = in.array("questions");
@@ -102,7 +105,8 @@ class LocomoReader {
       EvalUtterance utterance{one.text("id"), session, one.text("speaker"), one.text("text"), at};
       PANDORA_CHECK(one.finish());
       at = at + kBetweenUtterances;
-      ids_.insert(utterance.id);
+      if (!ids_.insert(utterance.id).second)
+        return wrong(place_, fmt::format("two turns have the id \"{}\"", utterance.id));
       conversation_.utterances.push_back(std::move(utterance));
     }
     return {};
@@ -113,6 +117,7 @@ class LocomoReader {
     JsonReader in(json, place_ + ".questions", ErrorCode::kInvalidArgument);
     EvalQuestion question;
     question.text = in.text("question");
+    if (in.ok() && trim(question.text).empty()) in.fault("question", "is empty");
     const std::vector<std::string> evidence = in.texts("evidence");
     const Json* category = in.any("category");
     if (category) question.category = category->is_string() ? category->get<std::string>() : category->dump();

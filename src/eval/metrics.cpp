@@ -10,7 +10,8 @@ namespace pandora {
 
 double recall_at(std::size_t k, std::span<const std::string> wanted, std::span<const std::string> found) {
   const auto first = found.first(std::min(k, found.size()));
-  const auto hits = std::ranges::count_if(wanted, [&](const auto& id) { return std::ranges::find(first, id) != first.end(); });
+  const auto hits =
+      std::ranges::count_if(wanted, [&](const auto& id) { return std::ranges::find(first, id) != first.end(); });
   return static_cast<double>(hits) / static_cast<double>(wanted.size());
 }
 

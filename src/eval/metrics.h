@@ -7,7 +7,8 @@
 
 namespace pandora {
 
-// The share of `wanted` among the first k of `found` (Manning et al. 2008, 8.4). `wanted` is not empty, no repetition counts.
+// The share of `wanted` among the first k of `found` (Manning et al. 2008, 8.4). `wanted` is not empty, no repetition
+// counts.
 double recall_at(std::size_t k, std::span<const std::string> wanted, std::span<const std::string> found);
 
 // Of `values` in any order, by the nearest rank; 0 when empty. share in [0, 1].

@@ -30,8 +30,9 @@ using QuestionSet = std::vector<EvalConversation>;
 inline constexpr std::size_t kMaxQuestionSetBytes = 256u << 20;
 
 // LoCoMo's conversations (Maharana et al. 2024) in the form of a list of {conversation, sessions: [{session, date_time,
-// turns: [{id, speaker, text}]}], questions: [{question, evidence: [id], category}]}. An evidence string may hold several
-// ids; one that no turn has is ignored, and so is a question that is left without any. kInvalidArgument names the place.
+// turns: [{id, speaker, text}]}], questions: [{question, evidence: [id], category}]}. An evidence string may hold
+// several ids; one that no turn has is ignored, and so is a question that is left without any. kInvalidArgument names
+// the place.
 Result<QuestionSet> parse_locomo(std::string_view json);
 
 }  // namespace pandora

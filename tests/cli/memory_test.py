@@ -77,5 +77,26 @@ class Memory(PandoraCase):
         self.assertEqual(self.ask_all(), [])
 
 
+    def test_an_evaluation_finds_what_was_said_and_touches_no_memory_of_its_user(self):
+        path, scores = os.path.join(self.home, "set.json"), os.path.join(self.home, "scores.json")
+        turns = [{"id": f"D1:{n + 1}", "speaker": "Ana", "text": fact} for n, (fact, _, _) in enumerate(FACTS[6:])]
+        questions = [{"question": question, "evidence": [f"D1:{n + 1}"], "category": 1} for n, (_, question, _) in enumerate(FACTS[6:])]
+        with open(path, "w") as file:
+            json.dump([{"conversation": "c", "sessions": [{"session": 1, "date_time": "1:56 pm on 8 May, 2023", "turns": turns}], "questions": questions}], file)
+        summary = self.json("eval", "locomo", path, "--save", scores, "--require", "turn_recall_at_10=1")
+        self.assertEqual((summary["questions"], summary["turn_recall_at_10"], summary["session_recall_at_10"]), (4, 1.0, 1.0))
+        self.assertEqual(summary["modes"], {"hybrid": 4})
+        self.assertFalse(self.json("eval", "locomo", path, "--against", scores)["against"]["worse"])
+        self.run_pandora("eval", "locomo", path, "--require", "turn_recall_at_10=1.1", code=4)
+        self.assert_one_clear_line(self.run_pandora("eval", "locomo", path, "--require", "nonsense=1", code=2), "nonsense")
+        self.assert_one_clear_line(self.run_pandora("eval", "locomo", path, "--save", "/nonexistent/scores", code=3), "/nonexistent")
+        self.assert_one_clear_line(self.run_pandora("eval", "locomo", path + "x", code=3), path + "x")
+        self.assertEqual(self.json("turns", "list")["turns"], [])
+        self.assert_one_clear_line(self.run_pandora("eval", "locomo", path, "--work", self.data, code=4), "--work", "empty")
+        work = os.path.join(self.home, "work")
+        self.json("eval", "locomo", path, "--work", work)
+        self.assertEqual(self.json("eval", "locomo", path, "--work", work)["turn_recall_at_10"], 1.0)
+
+
 if __name__ == "__main__":
     unittest.main(verbosity=2)
