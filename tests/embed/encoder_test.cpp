@@ -14,7 +14,9 @@ namespace {
 
 using Vector = std::vector<float>;
 
-constexpr float kHappyTolerance = 1e-3F;  // of the cosines below
+// Of the cosines below, which are given to four digits. In bf16 (8 bits of mantissa) compilers and kernels differ by a
+// little over a thousandth.
+constexpr float kHappyToleranceF32 = 1e-3F, kHappyToleranceFastest = 2e-3F;
 // With the reference's vectors, in f16: whose rounding alone costs 1e-7.
 constexpr double kCosineF32 = 0.99999, kCosineFastest = 0.9995;
 
@@ -52,6 +54,7 @@ struct ModelCase {
   std::array<float, 3> happy;  // cosines that the model's publisher and every other runtime give
   std::size_t window;
 };
+void PrintTo(const ModelCase& one, std::ostream* out) { *out << one.label; }
 
 class Encoder : public ::testing::TestWithParam<ModelCase> {
  protected:
@@ -97,7 +100,8 @@ TEST_P(Encoder, SaysWhichWeightsItHas) {
 TEST_P(Encoder, GivesTheCosinesThatEveryRuntimeGives) {
   const auto v = encode_all(
       {"That is a happy person", "That is a happy dog", "That is a very happy person", "Today is a sunny day"});
-  for (std::size_t i = 0; i < 3; ++i) EXPECT_NEAR(dot(v[0], v[i + 1]), GetParam().happy[i], kHappyTolerance) << i;
+  const float tolerance = GetParam().products == Products::kF32 ? kHappyToleranceF32 : kHappyToleranceFastest;
+  for (std::size_t i = 0; i < 3; ++i) EXPECT_NEAR(dot(v[0], v[i + 1]), GetParam().happy[i], tolerance) << i;
 }
 
 TEST_P(Encoder, GivesTheVectorsOfTheReference) {
