@@ -133,6 +133,22 @@ TEST_F(ConfigTest, AnUnknownKeyNamesThePlaceAndTheNearest) {
   EXPECT_NE(config.error().remedy.find("recall.token_budget"), std::string::npos);
 }
 
+TEST_F(ConfigTest, LettersThatAreNotAsciiStandInStringsAndCommentsOnly) {
+  write("/pandora.toml", "\xEF\xBB\xBF# caf\u00E9 \"\n[data]\npath = \"/caf\u00E9 \\\\ \u00E9\" # \u00E9\n[models]\npath = '/\u00E9\\'\n");
+  const auto config = load();
+  ASSERT_TRUE(config) << config.error().to_line();
+  EXPECT_EQ(config->string("data.path"), "/caf\u00E9 \\ \u00E9");
+  for (const char* text : {"[data]\npath = \u00E9\n", "[data]\n\u00A0path = \"x\"\n", "[data]\npath = \"x\" \uFBBE\n", "[data]\npath = \"\\\u00E9\"\n",
+                           "[data]\npath = \"\"\"x\\\n\u00E9\"\"\"\n", "[data]\npath = \"\"\"x\\ \u00E9\"\"\"\n"}) {
+    write("/pandora.toml", text);
+    const auto refused = load();
+    ASSERT_FALSE(refused) << text;
+    EXPECT_EQ(refused.error().code, ErrorCode::kInvalidArgument);
+    EXPECT_NE(refused.error().message.find("/pandora.toml:"), std::string::npos) << refused.error().message;
+    EXPECT_NE(refused.error().message.find("ASCII"), std::string::npos) << refused.error().message;
+  }
+}
+
 TEST_F(ConfigTest, TakesTheBoundAndRefusesOnePastAndHidesSecrets) {
   environment_["PANDORA_RECALL_TOKEN_BUDGET"] = "10500";
   EXPECT_EQ(load()->integer("recall.token_budget"), 10'500);
