@@ -115,29 +115,38 @@ Result<std::string> toml_text(const toml::node& node, std::string_view key, std:
   return fail(ErrorCode::kInvalidArgument, fmt::format("{}: {} must be a string, a number or true/false", place, key));
 }
 
-// TOML allows a letter that is not ASCII in strings and comments only, and toml++ 3.3's behaviour is undefined where it meets
-// one while it looks for white space. So strings over several lines, and what an escape may skip to, must do without. The
-// line of the first one elsewhere; 0: none.
+// TOML allows a letter that is not ASCII in strings and comments only, and toml++ 3.3 has undefined behaviour where it
+// meets one while it looks for white space. So a line may have such letters in a comment, and in a value that is one
+// string on that line. The line of the first one elsewhere; 0: none.
 int line_of_stray_letter(std::string_view text) {
+  enum class At { kKey, kBeforeValue, kString, kRest, kComment };
   if (text.starts_with("\xEF\xBB\xBF")) text.remove_prefix(3);
+  At at = At::kKey;
   int line = 1;
-  char quote = 0;  // of the string that is open
-  bool comment = false, escape = false;
+  char quote = 0;       // of the string
+  bool escape = false;  // behind a backslash, and the blanks that may follow one
   for (const char c : text) {
     const bool blank = c == ' ' || c == '\t';
-    if (static_cast<unsigned char>(c) >= 0x80 && !comment && (quote == 0 || escape)) return line;
+    const bool may_stand = at == At::kComment || (at == At::kString && !escape);
+    if (static_cast<unsigned char>(c) >= 0x80 && !may_stand) return line;
     if (c == '\n') {
       ++line;
-      quote = 0;
-      comment = escape = false;
-    } else if (escape) {
-      escape = blank;  // a backslash at the end of a line may have blanks behind it
-    } else if (quote != 0) {
-      escape = quote == '"' && c == '\\';
-      if (c == quote) quote = 0;
-    } else if (!comment) {
-      comment = c == '#';
-      if (c == '"' || c == '\'') quote = c;
+      at = At::kKey;
+      escape = false;
+    } else if (at == At::kString) {
+      if (escape)
+        escape = blank;
+      else if (c == quote)
+        at = At::kRest;
+      else
+        escape = quote == '"' && c == '\\';
+    } else if (at != At::kComment && c == '#') {
+      at = At::kComment;
+    } else if (at == At::kKey && c == '=') {
+      at = At::kBeforeValue;
+    } else if (at == At::kBeforeValue && !blank) {
+      at = c == '"' || c == '\'' ? At::kString : At::kRest;
+      quote = c;
     }
   }
   return 0;
@@ -145,12 +154,14 @@ int line_of_stray_letter(std::string_view text) {
 
 Result<toml::table> parse_toml(const std::string& text, const std::string& file) {
   if (const int line = line_of_stray_letter(text); line > 0)
-    return fail(ErrorCode::kInvalidArgument, fmt::format("{}:{}: a letter that is not ASCII stands outside of a string", file, line),
+    return fail(ErrorCode::kInvalidArgument,
+                fmt::format("{}:{}: a letter that is not ASCII stands outside of a string", file, line),
                 "put the value in quotes, on one line");
   try {
     return toml::parse(std::string_view(text), std::string_view(file));
   } catch (const toml::parse_error& error) {
-    return fail(ErrorCode::kInvalidArgument, fmt::format("{}:{}: {}", file, error.source().begin.line, error.description()));
+    return fail(ErrorCode::kInvalidArgument,
+                fmt::format("{}:{}: {}", file, error.source().begin.line, error.description()));
   } catch (const std::exception& error) {
     return fail(ErrorCode::kInvalidArgument, fmt::format("{}: {}", file, error.what()));
   }
