@@ -4,7 +4,9 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <clocale>
 #include <cstdio>
+#include <cwchar>
 #include <iostream>
 #include <memory>
 #include <optional>
@@ -96,27 +98,41 @@ int over_a_pipe(Service& service, const ChatOptions& options) {
 char prompt_text[] = "you> ";
 char* prompt(EditLine*) { return prompt_text; }
 
+// A character for the editor. Its own function would miss a Ctrl-C that comes just before it waits, or in another thread.
+int next_letter(EditLine*, wchar_t* letter) {
+  std::mbstate_t state{};
+  for (char byte = 0;;) {
+    if (!wait_for_input(STDIN_FILENO)) return -1;
+    const ssize_t count = ::read(STDIN_FILENO, &byte, 1);
+    if (count < 0 && errno == EINTR) continue;
+    if (count <= 0) return static_cast<int>(count);
+    if (byte == 0) byte = 'D' & 0x1F;  // what the kernel makes of a Ctrl-D typed before the editor has the terminal
+    const std::size_t length = std::mbrtowc(letter, &byte, 1, &state);
+    if (length == static_cast<std::size_t>(-2)) continue;  // there is more of it
+    if (length != static_cast<std::size_t>(-1)) return 1;
+    state = {};  // no character: left out
+  }
+}
+
 int in_a_terminal(Service& service, const ChatOptions& options) {
+  (void)std::setlocale(LC_CTYPE, "C.UTF-8");  // what is typed is UTF-8, whatever the environment says
   constexpr int kHistory = 500;  // of this conversation; nothing typed is kept in a file of its own
   const std::unique_ptr<EditLine, decltype(&el_end)> editor(el_init("pandora", stdin, stdout, stderr), el_end);
   const std::unique_ptr<History, decltype(&history_end)> history(history_init(), history_end);
   HistEvent event{};
   ::history(history.get(), &event, H_SETSIZE, kHistory);
   el_set(editor.get(), EL_PROMPT, &prompt);
+  el_set(editor.get(), EL_GETCFN, &next_letter);
   el_set(editor.get(), EL_EDITOR, "emacs");
   el_set(editor.get(), EL_HIST, &::history, history.get());
   fmt::print(stderr, "Session {} of {}. What you say is remembered. /quit or Ctrl-D ends.\n", options.session.str(), options.user.str());
   for (;;) {
     clear_interrupt();
     int count = 0;
-    errno = 0;
     const char* typed = el_gets(editor.get(), &count);
     if (!typed || count <= 0) {
-      if (interrupted() || errno == EINTR) {
-        fmt::print("\n");
-        continue;
-      }
       fmt::print("\n");
+      if (interrupted()) continue;
       return 0;
     }
     const std::string line(trim(std::string_view(typed, static_cast<std::size_t>(count))));

@@ -1,9 +1,13 @@
 #include "cli/terminal.h"
 
+#include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <unistd.h>
 
+#include <array>
 #include <atomic>
+#include <cerrno>
 #include <cstdio>
 #include <cstdlib>
 #include <iostream>
@@ -15,7 +19,14 @@
 namespace pandora {
 namespace {
 std::atomic<int> interrupts{0};
-void on_interrupt(int) { ++interrupts; }
+std::array<int, 2> interrupt_pipe{-1, -1};  // a byte an interrupt: what waits for the pipe cannot miss one
+
+void on_interrupt(int) {
+  const int before = errno;
+  ++interrupts;
+  (void)!::write(interrupt_pipe[1], "", 1);  // a full pipe wakes as well
+  errno = before;
+}
 }  // namespace
 
 bool is_terminal(int descriptor) { return ::isatty(descriptor) == 1; }
@@ -38,13 +49,24 @@ Status confirm(std::string_view question, bool yes) {
 }
 
 void catch_interrupts() {
+  if (interrupt_pipe[0] < 0 && ::pipe2(interrupt_pipe.data(), O_CLOEXEC | O_NONBLOCK) != 0) interrupt_pipe = {-1, -1};
   struct sigaction action {};
   action.sa_handler = on_interrupt;  // no SA_RESTART: a read that waits for the user comes back
   ::sigaction(SIGINT, &action, nullptr);
   ::signal(SIGPIPE, SIG_IGN);
 }
 bool interrupted() { return interrupts > 0; }
-void clear_interrupt() { interrupts = 0; }
+void clear_interrupt() {
+  interrupts = 0;
+  for (char byte = 0; ::read(interrupt_pipe[0], &byte, 1) == 1;) continue;
+}
+
+bool wait_for_input(int descriptor) {
+  std::array<pollfd, 2> ends{pollfd{descriptor, POLLIN, 0}, pollfd{interrupt_pipe[0], POLLIN, 0}};
+  while (!interrupted())
+    if (::poll(ends.data(), ends.size(), -1) >= 0 || errno != EINTR) return !interrupted();
+  return false;
+}
 
 ProgressObserver::~ProgressObserver() {
   if (open_line_) fmt::print(stderr, "\n");

@@ -18,6 +18,8 @@ Status confirm(std::string_view question, bool yes);
 void catch_interrupts();
 bool interrupted();
 void clear_interrupt();
+// Until there is input or its end; false: interrupted. Also by a Ctrl-C that comes before it waits, or in another thread.
+bool wait_for_input(int descriptor);
 
 // Shows progress on one line of a terminal, in plain lines now and then elsewhere; cancelled by Ctrl-C.
 class ProgressObserver final : public CallObserver {

@@ -3,10 +3,13 @@ import os
 import pty
 import select
 import signal
+import termios
 import time
 import unittest
 
 from pandora_case import PROGRAM, PandoraCase
+
+IUTF8 = 0o40000  # of Linux; termios does not name it
 
 
 class Chat:
@@ -16,6 +19,9 @@ class Chat:
         self.case, self.seen = case, b""
         self.pid, self.fd = pty.fork()
         if self.pid == 0:
+            attributes = termios.tcgetattr(0)
+            attributes[0] |= IUTF8  # as terminals do: one erase takes one letter, also before the editor has the line
+            termios.tcsetattr(0, termios.TCSANOW, attributes)
             signal.signal(signal.SIGINT, signal.SIG_DFL)  # a runner in the background ignores it, and so would its children
             os.execve(PROGRAM, [PROGRAM, "chat"], {**case.environment, "TERM": "dumb", "NO_COLOR": "1"})
         case.addCleanup(os.close, self.fd)
@@ -50,12 +56,18 @@ class Terminal(PandoraCase):
     def test_a_conversation_with_editing_ends_by_ctrl_d(self):
         chat = Chat(self)
         chat.wait_for(b"you> ")
-        chat.type(b"I have a dogX\x7f.\r")  # a mistake, taken back
+        chat.type("I have a dog, Zoé\x7fë.\r".encode())  # a mistake, taken back
         chat.wait_for(b"Noted")
         chat.wait_for(b"you> ")
         chat.type(b"\x04")
         self.assertEqual(chat.exit_code(), 0)
-        self.assertEqual(self.json("turns", "list")["turns"][0]["message"]["text"], "I have a dog.")
+        self.assertEqual(self.json("turns", "list")["turns"][0]["message"]["text"], "I have a dog, Zoë.")
+
+    def test_what_is_typed_ahead_counts(self):
+        chat = Chat(self)
+        chat.type(b"I have a dog.\r\x04")  # before there is a prompt
+        self.assertEqual(chat.exit_code(), 0)
+        self.assertEqual(len(self.json("turns", "list")["turns"]), 1)
 
     def test_ctrl_c_clears_the_line_and_goes_on(self):
         chat = Chat(self)
