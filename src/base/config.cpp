@@ -102,69 +102,84 @@ Status check_value(const Setting& setting, const std::string& value, std::string
   return {};
 }
 
+// toml++ 3.3 has undefined behaviour at some letters up to U+FEFF where it looks for white space. So it sees none of them:
+// a letter of the basic plane goes to the private plane 15 before, and comes back from there in what was parsed.
+std::string to_private_plane(std::string_view text) {
+  std::string moved;
+  moved.reserve(text.size());
+  const auto low = [&](std::size_t i) { return static_cast<unsigned>(text[i]) & 0x3F; };
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const unsigned lead = static_cast<unsigned char>(text[i]);
+    unsigned letter = 0;
+    if (lead >= 0xC0 && lead < 0xE0) {
+      letter = (lead & 0x1F) << 6 | low(i + 1);
+      i += 1;
+    } else if (lead >= 0xE0 && lead < 0xF0) {
+      letter = (lead & 0x0F) << 12 | low(i + 1) << 6 | low(i + 2);
+      i += 2;
+    } else {
+      moved += text[i];  // ASCII, or a byte of a letter above the basic plane
+      continue;
+    }
+    for (const unsigned byte : {0xF3u, 0xB0 | letter >> 12, 0x80 | (letter >> 6 & 0x3F), 0x80 | (letter & 0x3F)})
+      moved += static_cast<char>(byte);
+  }
+  return moved;
+}
+
+std::string from_private_plane(std::string_view moved) {
+  std::string text;
+  text.reserve(moved.size());
+  const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(moved[i]); };
+  for (std::size_t i = 0; i < moved.size(); ++i) {
+    if (byte(i) != 0xF3 || byte(i + 1) < 0xB0) {
+      text += moved[i];
+      continue;
+    }
+    const unsigned letter = (byte(i + 1) & 0x0Fu) << 12 | (byte(i + 2) & 0x3Fu) << 6 | (byte(i + 3) & 0x3Fu);
+    i += 3;
+    if (letter >= 0x800) text += static_cast<char>(0xE0 | letter >> 12);
+    text += static_cast<char>(letter >= 0x800 ? 0x80 | (letter >> 6 & 0x3F) : 0xC0 | letter >> 6);
+    text += static_cast<char>(0x80 | (letter & 0x3F));
+  }
+  return text;
+}
+
+bool has_private_plane(std::string_view text) {  // as letters or as escapes
+  if (text.find("\\U000F") != text.npos || text.find("\\U000f") != text.npos) return true;
+  const auto is_letter = [&](std::size_t i) { return static_cast<unsigned char>(text[i + 1]) >= 0xB0; };
+  for (std::size_t i = 0; (i = text.find('\xF3', i)) != text.npos; ++i)
+    if (is_letter(i)) return true;
+  return false;
+}
+
+Result<toml::table> parse_toml(std::string_view text, const std::string& file) {
+  if (!is_valid_utf8(text)) return fail(ErrorCode::kInvalidArgument, fmt::format("{}: it is not UTF-8", file));
+  if (has_private_plane(text))
+    return fail(ErrorCode::kInvalidArgument, fmt::format("{}: it has a private-use letter, U+F0000 to U+FFFFF", file),
+                "take the letter out");
+  if (text.starts_with("\xEF\xBB\xBF")) text.remove_prefix(3);  // a byte order mark
+  try {
+    return toml::parse(to_private_plane(text), std::string_view(file));
+  } catch (const toml::parse_error& error) {
+    return fail(ErrorCode::kInvalidArgument, fmt::format("{}:{}: {}", file, error.source().begin.line,
+                                                         from_private_plane(error.description())));
+  } catch (const std::exception& error) {
+    return fail(ErrorCode::kInvalidArgument, fmt::format("{}: {}", file, error.what()));
+  }
+}
+
 struct FileValue {
   std::string value;
   std::string origin;
 };
 
 Result<std::string> toml_text(const toml::node& node, std::string_view key, std::string_view place) {
-  if (const auto* text = node.as_string()) return text->get();
+  if (const auto* text = node.as_string()) return from_private_plane(text->get());
   if (const auto* integer = node.as_integer()) return fmt::format("{}", integer->get());
   if (const auto* number = node.as_floating_point()) return fmt::format("{}", number->get());
   if (const auto* flag = node.as_boolean()) return std::string(flag->get() ? "true" : "false");
   return fail(ErrorCode::kInvalidArgument, fmt::format("{}: {} must be a string, a number or true/false", place, key));
-}
-
-// TOML allows a letter that is not ASCII in strings and comments only, and toml++ 3.3 has undefined behaviour where it
-// meets one while it looks for white space. So a line may have such letters in a comment, and in a value that is one
-// string on that line. The line of the first one elsewhere; 0: none.
-int line_of_stray_letter(std::string_view text) {
-  enum class At { kKey, kBeforeValue, kString, kRest, kComment };
-  if (text.starts_with("\xEF\xBB\xBF")) text.remove_prefix(3);
-  At at = At::kKey;
-  int line = 1;
-  char quote = 0;       // of the string
-  bool escape = false;  // behind a backslash, and the blanks that may follow one
-  for (const char c : text) {
-    const bool blank = c == ' ' || c == '\t';
-    const bool may_stand = at == At::kComment || (at == At::kString && !escape);
-    if (static_cast<unsigned char>(c) >= 0x80 && !may_stand) return line;
-    if (c == '\n') {
-      ++line;
-      at = At::kKey;
-      escape = false;
-    } else if (at == At::kString) {
-      if (escape)
-        escape = blank;
-      else if (c == quote)
-        at = At::kRest;
-      else
-        escape = quote == '"' && c == '\\';
-    } else if (at != At::kComment && c == '#') {
-      at = At::kComment;
-    } else if (at == At::kKey && c == '=') {
-      at = At::kBeforeValue;
-    } else if (at == At::kBeforeValue && !blank) {
-      at = c == '"' || c == '\'' ? At::kString : At::kRest;
-      quote = c;
-    }
-  }
-  return 0;
-}
-
-Result<toml::table> parse_toml(const std::string& text, const std::string& file) {
-  if (const int line = line_of_stray_letter(text); line > 0)
-    return fail(ErrorCode::kInvalidArgument,
-                fmt::format("{}:{}: a letter that is not ASCII stands outside of a string", file, line),
-                "put the value in quotes, on one line");
-  try {
-    return toml::parse(std::string_view(text), std::string_view(file));
-  } catch (const toml::parse_error& error) {
-    return fail(ErrorCode::kInvalidArgument,
-                fmt::format("{}:{}: {}", file, error.source().begin.line, error.description()));
-  } catch (const std::exception& error) {
-    return fail(ErrorCode::kInvalidArgument, fmt::format("{}: {}", file, error.what()));
-  }
 }
 
 Result<std::map<std::string, FileValue>> read_toml(const ConfigInputs& inputs, FileSystem& files) {
@@ -177,9 +192,9 @@ Result<std::map<std::string, FileValue>> read_toml(const ConfigInputs& inputs, F
   for (const auto& [section, node] : parsed) {
     const auto place = [&](const toml::node& at) { return fmt::format("{}:{}", inputs.file, at.source().begin.line); };
     const auto* table = node.as_table();
-    if (!table) return unknown_key(section.str(), place(node));
+    if (!table) return unknown_key(from_private_plane(section.str()), place(node));
     for (const auto& [name, value] : *table) {
-      const std::string key = fmt::format("{}.{}", section.str(), name.str());
+      const std::string key = from_private_plane(fmt::format("{}.{}", section.str(), name.str()));
       if (!find_setting(key)) return unknown_key(key, place(value));
       PANDORA_TRY(as_text, toml_text(value, key, place(value)));
       values[key] = {as_text, place(value)};
