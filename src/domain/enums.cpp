@@ -8,6 +8,7 @@
 #include "domain/memory.h"
 #include "domain/observation.h"
 #include "domain/principal.h"
+#include "domain/recall_receipt.h"
 #include "domain/research.h"
 #include "domain/source.h"
 #include "domain/turn.h"
@@ -50,6 +51,12 @@ constexpr Names<Reflection, 2> kReflections{"decision", {"PROCEED", "CLARIFY"}};
 constexpr Names<GatheredKind, 6> kGatheredKinds{
     "kind of item", {"preference", "previous turn", "turn", "research", "memory", "source"}};
 constexpr Names<RecallMode, 4> kRecallModes{"recall mode", {"hybrid", "lexical", "recent", "none"}};
+constexpr Names<RowState, 6> kRowStates{"state of a row",
+                                        {"holds", "gone", "rejected", "superseded", "expired", "blocked"}};
+constexpr Names<RecallFate, 12> kRecallFates{
+    "fate of a candidate",
+    {"injected", "already there", "noise", "not read", "gone", "rejected", "superseded", "expired", "decayed",
+     "blocked source", "over budget", "over limit"}};
 constexpr Names<Route, 2> kRoutes{"route", {"synthesis", "tools"}};
 constexpr Names<ToolStatus, 5> kToolStatuses{"tool status", {"ok", "failed", "timed out", "refused", "cancelled"}};
 constexpr Names<Verdict, 4> kVerdicts{"verdict", {"APPROVE", "REVISE", "RETRY", "FAIL"}};
@@ -69,6 +76,8 @@ std::string_view to_string(ObservationKind value) { return kObservationKinds.nam
 std::string_view to_string(Reflection value) { return kReflections.name(value); }
 std::string_view to_string(GatheredKind value) { return kGatheredKinds.name(value); }
 std::string_view to_string(RecallMode value) { return kRecallModes.name(value); }
+std::string_view to_string(RowState value) { return kRowStates.name(value); }
+std::string_view to_string(RecallFate value) { return kRecallFates.name(value); }
 std::string_view to_string(Route value) { return kRoutes.name(value); }
 std::string_view to_string(ToolStatus value) { return kToolStatuses.name(value); }
 std::string_view to_string(Verdict value) { return kVerdicts.name(value); }
