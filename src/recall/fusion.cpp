@@ -2,58 +2,49 @@
 
 #include <algorithm>
 #include <cmath>
-#include <unordered_map>
+#include <functional>
 
 namespace pandora {
 namespace {
 
-struct Scale {
-  double mean = 0, deviation = 1, last = 0;
-  double z(double score) const { return (score - mean) / deviation; }
+class Scale {
+ public:
+  explicit Scale(std::vector<float> leg) : empty_(leg.empty()) {
+    if (empty_) return;
+    std::ranges::sort(leg, std::greater());  // sums of floats depend on their order
+    double sum = 0, squares = 0;
+    for (const double score : leg) sum += score;
+    mean_ = sum / static_cast<double>(leg.size());
+    for (const double score : leg) squares += (score - mean_) * (score - mean_);
+    deviation_ = std::sqrt(squares / static_cast<double>(leg.size())) + 1e-9;
+    last_ = leg.back();
+  }
+  double z(const std::optional<float>& score) const {
+    return empty_ ? 0 : (static_cast<double>(score.value_or(last_)) - mean_) / deviation_;
+  }
+
+ private:
+  bool empty_;
+  float last_ = 0;
+  double mean_ = 0, deviation_ = 1;
 };
 
-Scale scale_of(std::span<const ScoredPoint> leg) {
-  Scale scale;
-  if (leg.empty()) return scale;
-  double sum = 0, squares = 0;
-  for (const auto& point : leg) sum += point.score;
-  scale.mean = sum / static_cast<double>(leg.size());
-  for (const auto& point : leg) squares += (point.score - scale.mean) * (point.score - scale.mean);
-  scale.deviation = std::sqrt(squares / static_cast<double>(leg.size())) + 1e-9;
-  scale.last = leg.back().score;
-  return scale;
+Scale scale_of(std::span<const RecallCandidate> candidates, std::optional<float> RecallCandidate::* leg) {
+  std::vector<float> scores;
+  for (const auto& candidate : candidates)
+    if (candidate.*leg) scores.push_back(*(candidate.*leg));
+  return Scale(std::move(scores));
 }
 
 }  // namespace
 
-std::vector<Candidate> fuse(std::span<const ScoredPoint> dense, std::span<const ScoredPoint> lexical) {
-  std::vector<Candidate> candidates;
-  std::unordered_map<Uuid, std::size_t> at;
-  const auto slot = [&](const ScoredPoint& point) -> Candidate& {
-    const auto [entry, added] = at.try_emplace(point.id, candidates.size());
-    if (added) candidates.push_back({point.id, 0, 0, 0, point.payload});
-    return candidates[entry->second];
-  };
-  const Scale dense_scale = scale_of(dense), lexical_scale = scale_of(lexical);
-  std::vector<char> has_dense, has_lexical;
-  for (const auto& point : dense) slot(point).dense = point.score;
-  for (const auto& point : lexical) slot(point).lexical = point.score;
-  has_dense.resize(candidates.size());
-  has_lexical.resize(candidates.size());
-  for (const auto& point : dense) has_dense[at[point.id]] = 1;
-  for (const auto& point : lexical) has_lexical[at[point.id]] = 1;
-
-  for (std::size_t i = 0; i < candidates.size(); ++i) {
-    Candidate& candidate = candidates[i];
-    if (!dense.empty())
-      candidate.score += dense_scale.z(has_dense[i] ? candidate.dense : dense_scale.last);
-    if (!lexical.empty())
-      candidate.score += lexical_scale.z(has_lexical[i] ? candidate.lexical : lexical_scale.last);
-  }
-  std::ranges::sort(candidates, [](const Candidate& a, const Candidate& b) {
-    return a.score != b.score ? a.score > b.score : a.id < b.id;
-  });
-  return candidates;
+std::vector<FusedScore> fuse(std::span<const RecallCandidate> candidates) {
+  const Scale dense = scale_of(candidates, &RecallCandidate::dense);
+  const Scale lexical = scale_of(candidates, &RecallCandidate::lexical);
+  std::vector<FusedScore> scores;
+  scores.reserve(candidates.size());
+  for (const auto& candidate : candidates) scores.push_back({dense.z(candidate.dense), lexical.z(candidate.lexical)});
+  return scores;
 }
 
 }  // namespace pandora

@@ -1,26 +1,23 @@
 // Two legs of a search become one ranking.
 //
-// Each leg brings its best K with scores of its own scale. They are turned into z-scores over that leg's K and summed; a
-// candidate that one leg did not bring counts there as the leg's last. (Measured: reciprocal rank fusion loses to its
-// better half; K = 200 loses nothing against all scores. docs/recall.md.) Pure.
+// Each leg brings its best K with scores of its own scale. They are turned into z-scores over that leg's K and summed;
+// a candidate that one leg did not bring counts there as the leg's last. (Measured: reciprocal rank fusion loses to its
+// better half; K = 200 loses nothing against all scores. docs/recall.md.) Pure; the order of the candidates is no
+// matter, to the last bit.
 #pragma once
 #include <span>
 #include <vector>
 
-#include "ports/vector_store.h"
+#include "domain/recall_receipt.h"
 
 namespace pandora {
 
-
-struct Candidate {
-  Uuid id;
-  double score = 0;     // fused, then adjusted by ranking.h
-  double dense = 0;     // as the store gave it; 0 when that leg did not bring it
-  double lexical = 0;
-  Payload payload;
+struct FusedScore {
+  double dense = 0, lexical = 0;  // z-scores; 0 when that leg brought nothing at all
+  double sum() const { return dense + lexical; }
 };
 
-// Descending score, then ascending id. Either leg may be empty (it then adds nothing).
-std::vector<Candidate> fuse(std::span<const ScoredPoint> dense, std::span<const ScoredPoint> lexical);
+// One for each candidate, in their order.
+std::vector<FusedScore> fuse(std::span<const RecallCandidate> candidates);
 
 }  // namespace pandora

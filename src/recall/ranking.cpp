@@ -7,20 +7,14 @@
 #include <string>
 
 #include "domain/analyzer.h"
+#include "recall/fusion.h"
 
 namespace pandora {
 namespace {
 
-template <class T>
-const T* field(const Candidate& candidate, const char* name) {
-  const auto found = candidate.payload.find(name);
-  return found == candidate.payload.end() ? nullptr : std::get_if<T>(&found->second);
-}
-
-double recency(const Candidate& candidate, const char* name, Timestamp now) {
-  const auto* at = field<Timestamp>(candidate, name);
-  if (!at) return 0;
-  const double days = std::max(0.0, static_cast<double>((now - *at).count()) / 86'400e6);
+double recency(const RecallCandidate& candidate, Timestamp now) {
+  if (!candidate.at) return 0;
+  const double days = std::max(0.0, static_cast<double>((now - *candidate.at).count()) / 86'400e6);
   return std::exp(-days / 90.0);
 }
 
@@ -34,7 +28,8 @@ class NamedSpeakers {
     const auto [known, is_new] = known_.try_emplace(speaker, false);
     if (is_new) {
       const auto parts = analyze(speaker);
-      known->second = !parts.empty() && std::ranges::all_of(parts, [&](const Term& part) { return terms_.contains(part.text); });
+      known->second =
+          !parts.empty() && std::ranges::all_of(parts, [&](const Term& part) { return terms_.contains(part.text); });
     }
     return known->second;
   }
@@ -44,60 +39,90 @@ class NamedSpeakers {
   std::map<std::string, bool> known_;
 };
 
-void sort_by_score(std::vector<Candidate>& candidates) {
-  std::ranges::sort(candidates, [](const Candidate& a, const Candidate& b) {
-    return a.score != b.score ? a.score > b.score : a.id < b.id;
+void sort_by_score(std::vector<Ranked>& ranked, std::span<const RecallCandidate> candidates) {
+  std::ranges::sort(ranked, [&](const Ranked& a, const Ranked& b) {
+    return a.score != b.score ? a.score > b.score : candidates[a.index].uid < candidates[b.index].uid;
   });
+}
+
+// By the words alone.
+std::vector<Ranked> rank_fused(std::span<const RecallCandidate> candidates) {
+  const auto fused = fuse(candidates);
+  std::vector<Ranked> ranked;
+  for (std::size_t i = 0; i < candidates.size(); ++i) {
+    if (is_noise(candidates[i])) continue;
+    ranked.push_back({i, fused[i].sum(), {.dense = fused[i].dense, .lexical = fused[i].lexical}});
+  }
+  sort_by_score(ranked, candidates);
+  return ranked;
+}
+
+struct SessionScore {
+  double sum = 0;
+  int count = 0;
+};
+using SessionScores = std::map<std::string_view, SessionScore>;
+
+SessionScores session_scores(std::span<const Ranked> ranked, std::span<const RecallCandidate> turns) {
+  constexpr int kBest = 3;
+  constexpr double kWorst = -3;
+  SessionScores sessions;
+  for (const auto& one : ranked) {  // in descending order: the first three of a session are its best
+    const std::string& session = turns[one.index].session;
+    if (session.empty()) continue;
+    auto& entry = sessions[session];
+    if (entry.count == kBest) continue;
+    entry.sum += std::max(one.score, kWorst);
+    ++entry.count;
+  }
+  return sessions;
 }
 
 }  // namespace
 
-void rank_turns(std::vector<Candidate>& turns, std::string_view question, Timestamp now) {
-  constexpr int kBest = 3;
-  constexpr double kWorst = -3;
-  struct Session {
-    double sum = 0;
-    int count = 0;
-  };
-  std::map<std::string, Session> sessions;
-  for (const auto& turn : turns) {  // in descending order: the first three of a session are its best
-    const auto* session = field<std::string>(turn, "session_id");
-    if (!session) continue;
-    auto& entry = sessions[*session];
-    if (entry.count == kBest) continue;
-    entry.sum += std::max(turn.score, kWorst);
-    ++entry.count;
-  }
+std::vector<Ranked> rank_turns(std::span<const RecallCandidate> turns, std::string_view question, Timestamp now) {
+  auto ranked = rank_fused(turns);
+  const SessionScores sessions = session_scores(ranked, turns);
   NamedSpeakers named(question);
-  for (auto& turn : turns) {
-    if (const auto* session = field<std::string>(turn, "session_id"))
-      turn.score += kSessionWeight * sessions[*session].sum / sessions[*session].count;
-    turn.score += kRecencyWeight * recency(turn, "timestamp", now);
-    if (const auto* quality = field<double>(turn, "quality")) turn.score += kQualityWeight * (*quality - 0.5);
-    if (const auto* asks = field<bool>(turn, "asks"); asks && *asks) turn.score -= kAskingWeight;
-    if (const auto* speaker = field<std::string>(turn, "speaker"); speaker && named.names(*speaker)) turn.score += kSpeakerWeight;
+  for (auto& [index, score, terms] : ranked) {
+    const RecallCandidate& turn = turns[index];
+    if (const auto session = sessions.find(turn.session); session != sessions.end())
+      terms.session = kSessionWeight * session->second.sum / session->second.count;
+    terms.recency = kRecencyWeight * recency(turn, now);
+    terms.quality = kQualityWeight * (turn.quality - 0.5);
+    if (turn.asks) terms.asking = -kAskingWeight;
+    if (!turn.speaker.empty() && named.names(turn.speaker)) terms.speaker = kSpeakerWeight;
+    score = terms.sum();
   }
-  sort_by_score(turns);
+  sort_by_score(ranked, turns);
+  return ranked;
 }
 
-void spread_over_sessions(std::vector<Candidate>& turns) {
-  std::set<std::string> sessions;
-  std::vector<Candidate> first, rest;
-  for (auto& turn : turns) {
-    const auto* session = field<std::string>(turn, "session_id");
-    const bool is_new = session && !sessions.contains(*session) && sessions.size() < kSpreadSessions;
-    if (is_new) sessions.insert(*session);
-    (first.size() < kUndisturbed || is_new ? first : rest).push_back(std::move(turn));
+std::vector<Ranked> rank_knowledge(std::span<const RecallCandidate> items, Timestamp now) {
+  auto ranked = rank_fused(items);
+  for (auto& [index, score, terms] : ranked) {
+    terms.recency = kRecencyWeight * recency(items[index], now);
+    score = terms.sum();
   }
-  first.insert(first.end(), std::make_move_iterator(rest.begin()), std::make_move_iterator(rest.end()));
-  turns = std::move(first);
+  sort_by_score(ranked, items);
+  return ranked;
 }
 
-void rank_knowledge(std::vector<Candidate>& items, Timestamp now) {
-  for (auto& item : items) item.score += kRecencyWeight * recency(item, "created_at", now);
-  sort_by_score(items);
+std::vector<std::size_t> spread_over_sessions(std::span<const Ranked> ranked, std::span<const RecallCandidate> turns,
+                                              std::size_t most) {
+  std::set<std::string_view> sessions;
+  std::vector<std::size_t> first, rest;
+  for (const auto& one : ranked.first(std::min(most, ranked.size()))) {
+    const std::string& session = turns[one.index].session;
+    const bool is_new = !session.empty() && sessions.size() < kSpreadSessions && sessions.insert(session).second;
+    (first.size() < kUndisturbed || is_new ? first : rest).push_back(one.index);
+  }
+  first.insert(first.end(), rest.begin(), rest.end());
+  return first;
 }
 
-bool is_noise(const Candidate& candidate) { return candidate.lexical <= 0 && candidate.dense < kDenseFloor; }
+bool is_noise(const RecallCandidate& candidate) {
+  return candidate.lexical.value_or(0) <= 0 && candidate.dense.value_or(0) < kDenseFloor;
+}
 
 }  // namespace pandora

@@ -1,16 +1,15 @@
 #include "recall/recall.h"
 
 #include <algorithm>
-#include <set>
 #include <unordered_map>
 
 #include <fmt/format.h>
 
 #include "base/text.h"
+#include "domain/analyzer.h"
 #include "domain/confidence.h"
 #include "domain/derive.h"
-#include "recall/fusion.h"
-#include "recall/ranking.h"
+#include "recall/rank_receipt.h"
 #include "recall/references.h"
 
 namespace pandora {
@@ -20,10 +19,9 @@ namespace {
 constexpr int kEmbedShare = 2;   // embedding may take half of what is left
 constexpr int kSearchShare = 2;  // searching half of the rest
 
-constexpr std::size_t kMaxPreferences = 20;
-constexpr std::size_t kMaxMemories = 5;
-constexpr std::size_t kMaxResearch = 3;
-constexpr std::size_t kMaxItemBytes = 4'000;  // of one quoted text; a long reply is cut, the turn stays named
+constexpr std::size_t kMaxPreferencesRead = 100;  // the newest; of them kMaxPreferences at most are injected
+constexpr std::size_t kMaxItemBytes = 4'000;      // of one quoted text; a long reply is cut, the turn stays named
+
 Deadline share(const Deadline& deadline, const Clock& clock, int parts) {
   const Duration left = deadline.remaining();
   return left == Duration::max() ? deadline : deadline.at_most(clock, left / parts);
@@ -33,111 +31,287 @@ std::int64_t micros_since(const Clock& clock, SteadyTime start) {
   return std::chrono::duration_cast<Duration>(clock.steady() - start).count();
 }
 
-// What a leg gave, or why it gave nothing.
-struct Legs {
-  std::vector<ScoredPoint> dense, lexical;
-  bool dense_ok = false, lexical_ok = false;
-  bool any() const { return dense_ok || lexical_ok; }
-};
+std::string turn_text(const Turn& turn) {
+  std::string text = fmt::format("{}: {}", turn.message.speaker(), ellipsize(turn.message.text, kMaxItemBytes));
+  if (const Utterance* reply = own_reply(turn))
+    text += fmt::format("\n{}: {}", reply->speaker(), ellipsize(reply->text, kMaxItemBytes));
+  return text;
+}
 
-// One recall: the steps share the request, the section under way and the budget.
-class Gathering {
+bool only_asked(const Turn& turn) {
+  return turn.model == kExtractiveModel && (turn.intent == Intent::kQuestion || turn.intent == Intent::kLookup);
+}
+
+// The rows that ranking asks for, and the texts that would be injected of them.
+class StoreRows final : public RowReader {
  public:
-  Gathering(Stores stores, Embedder& embedder, const Clock& clock, const RecallRequest& request)
-      : stores_(stores), embedder_(embedder), clock_(clock), request_(request), now_(clock.now()) {}
+  StoreRows(Stores& stores, const Embedder& embedder, const Principal& who, Timestamp now, const Deadline& deadline,
+            std::vector<std::string>& missing)
+      : stores_(stores), embedder_(embedder), who_(who), now_(now), deadline_(deadline), missing_(missing) {}
 
-  RecallResult run(const Deadline& deadline) {
-    const SteadyTime start = clock_.steady();
-    include_preferences(deadline);
-    include_previous_turn(deadline);
-    include_referenced_turns(deadline);
+  RowFacts facts_of(const Turn& turn) {
+    keep(turn.uid, {GatheredKind::kTurn, fmt::format("turn {}", turn.number.value), turn.uid.to_string(),
+                    turn.session.str(), turn.created_at, Trust::kUser, 1.0, 0, turn_text(turn)});
+    return {turn.rejected ? RowState::kRejected : RowState::kHolds, only_asked(turn), 1.0, std::nullopt};
+  }
 
-    SteadyTime stage = clock_.steady();
-    embed_question(deadline);
-    result_.timings.embed = micros_since(clock_, stage);
+  RowFacts facts_of(const Memory& memory) {
+    const ContentType type =
+        memory.kind == MemoryKind::kPreference ? ContentType::kPreference : ContentType::kGeneralFact;
+    const double confidence = decayed_confidence(memory.confidence, type, now_ - memory.created_at);
+    const std::string id = memory.id.to_string();
+    keep(memory.id, {GatheredKind::kMemory, "memory " + id, id, memory.session ? memory.session->str() : "",
+                     memory.created_at, memory.trust, confidence, 0, ellipsize(memory.content, kMaxItemBytes)});
+    const bool expired = memory.expires_at && *memory.expires_at <= now_;
+    const RowState state = memory.superseded_by ? RowState::kSuperseded
+                           : expired            ? RowState::kExpired
+                                                : RowState::kHolds;
+    return {state, false, confidence, std::nullopt};
+  }
 
-    stage = clock_.steady();
-    const Deadline search = share(deadline, clock_, kSearchShare);
-    const Legs turns = search_collection(kTurnsCollection, turn_filter(), search);
-    const Legs memories = search_collection(kMemoriesCollection, memory_filter(), search);
-    const Legs research = search_collection(kResearchCollection, {}, search);
-    result_.timings.search = micros_since(clock_, stage);
-
-    stage = clock_.steady();
-    if (turns.any()) {
-      section().mode = turns.dense_ok ? RecallMode::kHybrid : RecallMode::kLexical;
-      add_turns(turns, deadline);
-    } else {
-      add_recent_turns(deadline);
+  void read_turns(std::span<RecallCandidate* const> turns) override {
+    std::vector<Uuid> uids;
+    for (const auto* turn : turns) uids.push_back(turn->uid);
+    const auto rows = stores_.turns.find_all(uids, who_, deadline_);
+    if (!rows) return miss("turns", rows.error());
+    std::unordered_map<Uuid, const Turn*> found;
+    for (const auto& row : *rows) found.emplace(row.uid, &row);
+    for (auto* turn : turns) {
+      const auto row = found.find(turn->uid);
+      turn->row = row == found.end() ? RowFacts{.state = RowState::kGone} : facts_of(*row->second);
     }
-    add_memories(memories, deadline);
-    add_research(research, deadline);
-    result_.timings.rank = micros_since(clock_, stage);
-    result_.timings.total = micros_since(clock_, start);
-    return std::move(result_);
+  }
+
+  void read_memory(RecallCandidate& memory) override {
+    const auto row = stores_.memories.find(memory.uid, who_, deadline_);
+    if (row)
+      memory.row = facts_of(*row);
+    else
+      not_found(memory, "memory", row.error());
+  }
+
+  void read_research(RecallCandidate& research) override {
+    const auto row = stores_.research.find(research.uid, who_, deadline_);
+    if (row)
+      research.row = facts_of(*row);
+    else
+      not_found(research, "research", row.error());
+  }
+
+  void count_tokens(const Uuid& uid, RowFacts& row) override {
+    if (const auto item = items_.find(uid); item != items_.end())
+      row.tokens = static_cast<std::int64_t>(embedder_.count_tokens(item->second.text));
+  }
+
+  Timestamp now() const { return now_; }
+  // A row may be given and found: what it is injected as is not known before.
+  GatheredItem take(const Uuid& uid, GatheredKind kind, double score) {
+    GatheredItem item = std::move(items_.at(uid));
+    item.kind = kind;
+    item.score = score;
+    return item;
   }
 
  private:
-  GatherSection& section() { return result_.section; }
+  void keep(const Uuid& uid, GatheredItem item) { items_.try_emplace(uid, std::move(item)); }
   void miss(std::string_view what, const Error& error) {
-    section().missing.push_back(fmt::format("{}: {}", what, error.to_line()));
+    missing_.push_back(fmt::format("{}: {}", what, error.to_line()));
+  }
+  void not_found(RecallCandidate& candidate, const char* what, const Error& error) {
+    if (error.code == ErrorCode::kNotFound)
+      candidate.row = RowFacts{.state = RowState::kGone};
+    else
+      miss(fmt::format("{} {}", what, candidate.uid.to_string()), error);
   }
 
-  // Adds the item if its text fits into what is left of `budget`; false when it does not.
-  bool include(GatheredItem item, std::int64_t budget) {
-    if (included_.contains(item.id)) return true;
-    const auto tokens = static_cast<std::int64_t>(embedder_.count_tokens(item.text));
-    if (section().tokens + tokens > budget) return false;
-    section().tokens += tokens;
-    included_.insert(item.id);
-    section().items.push_back(std::move(item));
-    return true;
+  // The findings that still hold, weighed by their sources; none of a blocked one.
+  RowFacts facts_of(const Research& research) {
+    RowFacts facts{.confidence = 0};
+    std::string text;
+    bool any_blocked = false;
+    for (const auto& finding : research.findings) {
+      double confidence = decayed_confidence(finding.confidence, finding.type, now_ - research.created_at);
+      bool blocked = false;
+      for (const auto& domain : finding.domains) {
+        const auto source = stores_.sources.find(domain, now_, deadline_);
+        if (!source) continue;
+        blocked |= source->manual == SourceOverride::kBlock;
+        if (source->manual == SourceOverride::kNone) confidence = weighed_confidence(confidence, source_score(*source));
+      }
+      any_blocked |= blocked;
+      if (blocked) continue;
+      facts.confidence = std::max(facts.confidence, confidence);
+      if (confidence < kMinConfidence) continue;
+      text += fmt::format("{}- {}", text.empty() ? "" : "\n", ellipsize(finding.claim, kMaxItemBytes));
+    }
+    if (research.expires_at <= now_)
+      facts.state = RowState::kExpired;
+    else if (text.empty() && any_blocked)
+      facts.state = RowState::kBlocked;
+    const std::string id = research.id.to_string();
+    keep(research.id,
+         {GatheredKind::kResearch, "research " + id, id, research.session ? research.session->str() : "",
+          research.created_at, Trust::kWeb, facts.confidence, 0, fmt::format("{}:\n{}", research.primary_topic, text)});
+    return facts;
   }
 
-  static std::string turn_text(const Turn& turn) {
-    std::string text = fmt::format("{}: {}", turn.message.speaker(), ellipsize(turn.message.text, kMaxItemBytes));
-    if (const Utterance* reply = own_reply(turn))
-      text += fmt::format("\n{}: {}", reply->speaker(), ellipsize(reply->text, kMaxItemBytes));
-    return text;
+  Stores& stores_;
+  const Embedder& embedder_;
+  const Principal& who_;
+  const Timestamp now_;
+  const Deadline& deadline_;
+  std::vector<std::string>& missing_;
+  std::unordered_map<Uuid, GatheredItem> items_;
+};
+
+// What ranking reads of a point's payload.
+class PayloadReader {
+ public:
+  explicit PayloadReader(const Payload& payload) : payload_(payload) {}
+  template <class T>
+  const T* field(const char* name) const {
+    const auto found = payload_.find(name);
+    return found == payload_.end() ? nullptr : std::get_if<T>(&found->second);
+  }
+  std::optional<Uuid> uid(const char* name) const {
+    const auto* text = field<std::string>(name);
+    const auto parsed = text ? Uuid::parse(*text) : fail(ErrorCode::kDataCorrupt, "");
+    return parsed ? std::optional(*parsed) : std::nullopt;
+  }
+  std::optional<Timestamp> time(const char* name) const {
+    const auto* at = field<Timestamp>(name);
+    return at ? std::optional(*at) : std::nullopt;
+  }
+  std::string text(const char* name) const {
+    const auto* text = field<std::string>(name);
+    return text ? *text : std::string();
   }
 
-  GatheredItem item_of(const Turn& turn, GatheredKind kind, double score) const {
-    return {kind,  fmt::format("turn {}", turn.number.value), turn.uid.to_string(), turn.session.str(), turn.created_at,
-            Trust::kUser, 1.0, score, turn_text(turn)};
+ private:
+  const Payload& payload_;
+};
+
+RecallCandidate turn_candidate(const PayloadReader& payload) {
+  RecallCandidate turn;
+  turn.session = payload.text("session_id");
+  turn.speaker = ellipsize(payload.text("speaker"), kMaxReceiptSpeakerBytes);
+  turn.at = payload.time("timestamp");
+  if (const auto* quality = payload.field<double>("quality")) turn.quality = *quality;
+  if (const auto* asks = payload.field<bool>("asks")) turn.asks = *asks;
+  return turn;
+}
+RecallCandidate knowledge_candidate(const PayloadReader& payload) {
+  RecallCandidate item;
+  item.at = payload.time("created_at");
+  return item;
+}
+
+struct SearchedCollection {
+  std::string_view name;
+  const char* uid_field;
+  RecallCandidate (*candidate)(const PayloadReader&);
+};
+constexpr SearchedCollection kTurns{kTurnsCollection, "turn_uid", turn_candidate};
+constexpr SearchedCollection kMemories{kMemoriesCollection, "memory_id", knowledge_candidate};
+constexpr SearchedCollection kResearch{kResearchCollection, "research_id", knowledge_candidate};
+
+// One recall: its steps gather the evidence of the receipt.
+class Gathering {
+ public:
+  Gathering(Stores& stores, Embedder& embedder, const Clock& clock, const RecallRequest& request,
+            const Deadline& deadline)
+      : stores_(stores),
+        embedder_(embedder),
+        clock_(clock),
+        request_(request),
+        deadline_(deadline),
+        rows_(stores, embedder, request.who, clock.now(), deadline, receipt_.missing) {
+    receipt_.user = request.who.user;
+    receipt_.session = request.session;
+    receipt_.question = ellipsize(request.question, kMaxReceiptQuestionBytes);
+    receipt_.question_cut = receipt_.question != request.question;
+    receipt_.at = rows_.now();
+    receipt_.scope = request.scope;
+    receipt_.token_budget = request.token_budget;
+    receipt_.limit = static_cast<std::int64_t>(request.limit);
+    receipt_.candidates = static_cast<std::int64_t>(request.candidates);
+    receipt_.embedder = fmt::format("{}@{}", embedder.identity().model, embedder.identity().revision);
+    receipt_.analyzer = kAnalyzerVersion;
   }
 
-  void include_preferences(const Deadline& deadline) {
-    auto found = stores_.memories.list({.kind = MemoryKind::kPreference, .valid_at = now_, .limit = kMaxPage},
-                                       request_.who, deadline);
+  RecallResult run() {
+    const SteadyTime start = clock_.steady();
+    give_preferences();
+    give_previous_turn();
+    give_referenced_turns();
+
+    SteadyTime stage = clock_.steady();
+    embed_question();
+    receipt_.micros.embed = micros_since(clock_, stage);
+
+    stage = clock_.steady();
+    const Deadline search = share(deadline_, clock_, kSearchShare);
+    receipt_.mode = search_collection(kTurns, turn_filter(), receipt_.turns, search);
+    search_collection(kMemories, memory_filter(), receipt_.memories, search);
+    search_collection(kResearch, {}, receipt_.research, search);
+    receipt_.micros.search = micros_since(clock_, stage);
+
+    stage = clock_.steady();
+    if (receipt_.mode == RecallMode::kNone) give_recent_turns();
+    rank(receipt_, rows_);
+    GatherSection section = injected();
+    receipt_.micros.rank = micros_since(clock_, stage);
+    receipt_.micros.total = micros_since(clock_, start);
+    return {std::move(section), std::move(receipt_)};
+  }
+
+ private:
+  void miss(std::string_view what, const Error& error) {
+    receipt_.missing.push_back(fmt::format("{}: {}", what, error.to_line()));
+  }
+  template <class Row>
+  void give(const Row& row, const Uuid& uid, GatheredKind kind) {
+    receipt_.given.push_back({kind, uid, rows_.facts_of(row)});
+  }
+
+  void give_preferences() {
+    auto found = stores_.memories.list({.kind = MemoryKind::kPreference, .valid_at = receipt_.at, .limit = kMaxPage},
+                                       request_.who, deadline_);
     if (!found) return miss("preferences", found.error());
     std::ranges::reverse(*found);  // newest first
-    std::size_t count = 0;
-    for (const auto& memory : *found) {
-      if (count == kMaxPreferences) break;
-      if (add_memory(memory, GatheredKind::kPreference, 0, request_.token_budget / 4)) ++count;
-    }
+    if (found->size() > kMaxPreferencesRead) found->resize(kMaxPreferencesRead);
+    for (const auto& memory : *found) give(memory, memory.id, GatheredKind::kPreference);
   }
 
-  void include_previous_turn(const Deadline& deadline) {
-    auto found = stores_.turns.list({.session = request_.session, .include_rejected = false, .limit = 1}, request_.who,
-                                    deadline);
+  void give_previous_turn() {
+    const auto found = stores_.turns.list({.session = request_.session, .include_rejected = false, .limit = 1},
+                                          request_.who, deadline_);
     if (!found) return miss("previous turn", found.error());
-    if (!found->empty()) include(item_of(found->front(), GatheredKind::kPreviousTurn, 0), request_.token_budget / 2);
+    for (const auto& turn : *found) give(turn, turn.uid, GatheredKind::kPreviousTurn);
   }
 
-  void include_referenced_turns(const Deadline& deadline) {
+  void give_referenced_turns() {
     for (const TurnNumber number : referenced_turns(request_.question)) {
-      auto turn = stores_.turns.find(number, request_.who, deadline);
-      if (!turn)
-        miss(fmt::format("turn {}", number.value), turn.error());
+      const auto turn = stores_.turns.find(number, request_.who, deadline_);
+      if (turn)
+        give(*turn, turn->uid, GatheredKind::kTurn);
       else
-        include(item_of(*turn, GatheredKind::kTurn, 0), request_.token_budget);
+        miss(fmt::format("turn {}", number.value), turn.error());
     }
   }
 
-  void embed_question(const Deadline& deadline) {
+  void give_recent_turns() {
+    TurnQuery query{.include_rejected = false, .limit = request_.limit};
+    if (request_.scope == Scope::kSession) query.session = request_.session;
+    const auto found = stores_.turns.list(query, request_.who, deadline_);
+    if (!found) return miss("recent turns", found.error());
+    receipt_.mode = RecallMode::kRecent;
+    for (const auto& turn : *found) give(turn, turn.uid, GatheredKind::kTurn);
+  }
+
+  void embed_question() {
     const std::string_view text = request_.question;
-    auto vectors = embedder_.embed({&text, 1}, TextRole::kQuestion, share(deadline, clock_, kEmbedShare));
+    auto vectors = embedder_.embed({&text, 1}, TextRole::kQuestion, share(deadline_, clock_, kEmbedShare));
     if (vectors)
       question_vector_ = std::move(vectors->front());
     else
@@ -158,158 +332,88 @@ class Gathering {
     return filter;
   }
 
-  Legs search_collection(std::string_view collection, const Filter& filter, const Deadline& deadline) {
-    Legs legs;
-    const std::string name(collection);
+  // How far it got; kNone: neither leg answered.
+  RecallMode search_collection(const SearchedCollection& collection, const Filter& filter,
+                               std::vector<RecallCandidate>& candidates, const Deadline& deadline) {
+    CandidateList list{collection, candidates, {}};
     PointQuery query{.vector = {}, .nearest = {}, .filter = filter, .limit = request_.candidates};
+    bool by_meaning = false;
     if (!question_vector_.empty()) {
       query.nearest = question_vector_;
-      legs.dense_ok = take(stores_.vectors.query(name, query, request_.who, deadline), legs.dense, fmt::format("{} by meaning", collection));
+      by_meaning = search_leg(query, list, &RecallCandidate::dense, "by meaning", deadline);
     }
     query.vector = kLexicalVector;
     query.nearest = query_weights(request_.question);
-    legs.lexical_ok = take(stores_.vectors.query(name, query, request_.who, deadline), legs.lexical, fmt::format("{} by words", collection));
-    return legs;
+    const bool by_words = search_leg(query, list, &RecallCandidate::lexical, "by words", deadline);
+    return by_meaning ? RecallMode::kHybrid : by_words ? RecallMode::kLexical : RecallMode::kNone;
   }
 
-  // A collection that does not exist yet holds nothing: that is an answer.
-  bool take(Result<std::vector<ScoredPoint>> found, std::vector<ScoredPoint>& leg, const std::string& what) {
-    if (found) leg = *std::move(found);
-    else if (found.error().code != ErrorCode::kNotFound) miss(what, found.error());
-    return found || found.error().code == ErrorCode::kNotFound;
-  }
+  struct CandidateList {
+    const SearchedCollection& collection;
+    std::vector<RecallCandidate>& candidates;
+    std::unordered_map<Uuid, std::size_t> at;
+  };
 
-  static Result<Uuid> uuid_field(const Candidate& candidate, const char* name) {
-    const auto found = candidate.payload.find(name);
-    const auto* text = found == candidate.payload.end() ? nullptr : std::get_if<std::string>(&found->second);
-    return text ? Uuid::parse(*text) : fail(ErrorCode::kDataCorrupt, fmt::format("a point without {}", name));
-  }
-
-  // The rows of the best candidates decide: a point whose row is gone is no memory any more.
-  void add_turns(const Legs& legs, const Deadline& deadline) {
-    auto candidates = fuse(legs.dense, legs.lexical);
-    std::erase_if(candidates, is_noise);
-    rank_turns(candidates, request_.question, now_);
-    if (candidates.size() > request_.limit * 2) candidates.resize(request_.limit * 2);
-    spread_over_sessions(candidates);
-    std::vector<Uuid> uids;
-    std::unordered_map<Uuid, double> scores;
-    for (const auto& candidate : candidates)
-      if (auto uid = uuid_field(candidate, "turn_uid")) {
-        uids.push_back(*uid);
-        scores[*uid] = candidate.score;
+  bool search_leg(const PointQuery& query, CandidateList& list, std::optional<float> RecallCandidate::* leg,
+                  const char* how, const Deadline& deadline) {
+    const std::string name(list.collection.name);
+    const auto found = stores_.vectors.query(name, query, request_.who, deadline);
+    // A collection that does not exist yet holds nothing: that is an answer.
+    if (!found && found.error().code == ErrorCode::kNotFound) return true;
+    if (!found) return miss(fmt::format("{} {}", name, how), found.error()), false;
+    std::size_t nameless = 0;
+    for (const auto& point : *found) {
+      const PayloadReader payload(point.payload);
+      const auto uid = payload.uid(list.collection.uid_field);
+      if (!uid) {
+        ++nameless;
+        continue;
       }
-    auto rows = stores_.turns.find_all(uids, request_.who, deadline);
-    if (!rows) return miss("turns", rows.error());
-
-    std::erase_if(*rows, [](const Turn& turn) { return turn.rejected; });
-    // What was only asked, and answered by quotes, adds no fact of its own: it comes behind everything that does.
-    std::ranges::stable_partition(*rows, [](const Turn& turn) { return !only_asked(turn); });
-    std::size_t count = 0;
-    for (const auto& turn : *rows) {
-      if (count == request_.limit) break;
-      if (included_.contains(turn.uid.to_string())) continue;
-      if (include(item_of(turn, GatheredKind::kTurn, scores[turn.uid]), request_.token_budget)) ++count;
+      const auto [entry, is_new] = list.at.try_emplace(*uid, list.candidates.size());
+      if (is_new) list.candidates.push_back(list.collection.candidate(payload));
+      RecallCandidate& candidate = list.candidates[entry->second];
+      candidate.uid = *uid;
+      candidate.*leg = point.score;
     }
+    if (nameless > 0)
+      miss(fmt::format("{} {}", name, how),
+           {ErrorCode::kDataCorrupt, fmt::format("{} points without {}", nameless, list.collection.uid_field),
+            "run `pandora reconcile --apply`"});
+    return true;
   }
 
-  static bool only_asked(const Turn& turn) {
-    return turn.model == kExtractiveModel && (turn.intent == Intent::kQuestion || turn.intent == Intent::kLookup);
+  // §2: the texts of what ranking has chosen, each at its place.
+  GatherSection injected() {
+    std::vector<std::pair<std::int64_t, GatheredItem>> placed;
+    for (const auto& one : receipt_.given)
+      if (one.place > 0) placed.emplace_back(one.place, rows_.take(one.uid, one.kind, 0));
+    const auto take = [&](const std::vector<RecallCandidate>& candidates, GatheredKind kind) {
+      for (const auto& one : candidates)
+        if (one.place > 0) placed.emplace_back(one.place, rows_.take(one.uid, kind, one.score));
+    };
+    take(receipt_.turns, GatheredKind::kTurn);
+    take(receipt_.memories, GatheredKind::kMemory);
+    take(receipt_.research, GatheredKind::kResearch);
+    std::ranges::sort(placed, {}, [](const auto& one) { return one.first; });
+    GatherSection section{receipt_.mode, {}, receipt_.missing, receipt_.tokens};
+    for (auto& [place, item] : placed) section.items.push_back(std::move(item));
+    return section;
   }
 
-  void add_recent_turns(const Deadline& deadline) {
-    TurnQuery query{.include_rejected = false, .limit = request_.limit};
-    if (request_.scope == Scope::kSession) query.session = request_.session;
-    auto found = stores_.turns.list(query, request_.who, deadline);
-    if (!found) {
-      section().mode = RecallMode::kNone;
-      return miss("recent turns", found.error());
-    }
-    section().mode = RecallMode::kRecent;
-    for (const auto& turn : *found) include(item_of(turn, GatheredKind::kTurn, 0), request_.token_budget);
-  }
-
-  bool add_memory(const Memory& memory, GatheredKind kind, double score, std::int64_t budget) {
-    const ContentType type =
-        memory.kind == MemoryKind::kPreference ? ContentType::kPreference : ContentType::kGeneralFact;
-    const double confidence = decayed_confidence(memory.confidence, type, now_ - memory.created_at);
-    const bool expired = memory.expires_at && *memory.expires_at <= now_;
-    if (confidence < kMinConfidence || expired || memory.superseded_by) return false;
-    const std::string id = memory.id.to_string();
-    return include({kind, "memory " + id, id, memory.session ? memory.session->str() : "", memory.created_at,
-                    memory.trust, confidence, score, ellipsize(memory.content, kMaxItemBytes)},
-                   budget);
-  }
-
-  void add_memories(const Legs& legs, const Deadline& deadline) {
-    auto candidates = fuse(legs.dense, legs.lexical);
-    std::erase_if(candidates, is_noise);
-    rank_knowledge(candidates, now_);
-    std::size_t count = 0;
-    for (const auto& candidate : candidates) {
-      if (count == kMaxMemories) break;
-      const auto id = uuid_field(candidate, "memory_id");
-      if (!id) continue;
-      auto memory = stores_.memories.find(*id, request_.who, deadline);
-      if (memory && add_memory(*memory, GatheredKind::kMemory, candidate.score, request_.token_budget)) ++count;
-    }
-  }
-
-  void add_research(const Legs& legs, const Deadline& deadline) {
-    auto candidates = fuse(legs.dense, legs.lexical);
-    std::erase_if(candidates, is_noise);
-    rank_knowledge(candidates, now_);
-    std::size_t count = 0;
-    for (const auto& candidate : candidates) {
-      if (count == kMaxResearch) break;
-      const auto id = uuid_field(candidate, "research_id");
-      if (!id) continue;
-      auto research = stores_.research.find(*id, request_.who, deadline);
-      if (research && add_findings(*research, candidate.score, deadline)) ++count;
-    }
-  }
-
-  // The findings that still hold, weighed by their sources; none of a blocked one.
-  bool add_findings(const Research& research, double score, const Deadline& deadline) {
-    if (research.expires_at <= now_) return false;
-    std::string text;
-    double best = 0;
-    for (const auto& finding : research.findings) {
-      double confidence = decayed_confidence(finding.confidence, finding.type, now_ - research.created_at);
-      bool blocked = false;
-      for (const auto& domain : finding.domains) {
-        const auto source = stores_.sources.find(domain, now_, deadline);
-        if (!source) continue;
-        blocked |= source->manual == SourceOverride::kBlock;
-        if (source->manual == SourceOverride::kNone)
-          confidence = weighed_confidence(confidence, source_score(*source));
-      }
-      if (blocked || confidence < kMinConfidence) continue;
-      best = std::max(best, confidence);
-      text += fmt::format("{}- {}", text.empty() ? "" : "\n", ellipsize(finding.claim, kMaxItemBytes));
-    }
-    if (text.empty()) return false;
-    const std::string id = research.id.to_string();
-    return include({GatheredKind::kResearch, "research " + id, id, research.session ? research.session->str() : "",
-                    research.created_at, Trust::kWeb, best, score,
-                    fmt::format("{}:\n{}", research.primary_topic, text)},
-                   request_.token_budget);
-  }
-
-  Stores stores_;
+  Stores& stores_;
   Embedder& embedder_;
   const Clock& clock_;
   const RecallRequest& request_;
-  const Timestamp now_;
-  RecallResult result_;
+  const Deadline& deadline_;
+  RecallReceipt receipt_;
+  StoreRows rows_;
   std::vector<float> question_vector_;
-  std::set<std::string> included_;
 };
 
 }  // namespace
 
 RecallResult Recall::run(const RecallRequest& request, const Deadline& deadline) {
-  return Gathering(stores_, embedder_, clock_, request).run(deadline);
+  return Gathering(stores_, embedder_, clock_, request, deadline).run();
 }
 
 }  // namespace pandora

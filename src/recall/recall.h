@@ -1,9 +1,13 @@
 // Phase 2: finds what a question needs of everything that was said, and cuts it to the token budget.
 //
-// Embeds the question once, asks both legs (dense vectors and BM25) of turns, research and memories, turns each leg's best
-// K into z-scores, sums them, weighs in the session, recency, quality and trust, and keeps what fits. Always included: the
-// user's preferences, the previous turn of the session, turns named by number ("turn 12"). Rejected turns, expired or
-// superseded memories, and what has decayed below kMinConfidence stay out. Formulas and figures: docs/recall.md.
+// Embeds the question once, asks both legs (dense vectors and BM25) of turns, research and memories, turns each leg's
+// best K into z-scores, sums them, weighs in the session, recency, quality and trust, and keeps what fits. Always
+// included: the user's preferences, the previous turn of the session, turns named by number ("turn 12"). Rejected
+// turns, expired or superseded memories, and what has decayed below kMinConfidence stay out. Formulas and figures:
+// docs/recall.md.
+//
+// Recall gathers the evidence; rank_receipt.h decides. So the receipt that comes with the section holds all that was
+// decided by, and can be ranked again.
 //
 // It degrades and says so (GatherSection::mode, missing): hybrid → lexical (no vector in time) → recent (no store in
 // time) → none. So it returns a section always; what went wrong is in `missing`. Thread-safe.
@@ -11,8 +15,7 @@
 #include <cstdint>
 #include <string>
 
-#include "domain/context_document.h"
-#include "domain/principal.h"
+#include "domain/recall_receipt.h"
 #include "ports/stores.h"
 
 namespace pandora {
@@ -20,19 +23,16 @@ namespace pandora {
 struct RecallRequest {
   Principal who;
   SessionId session;
-  std::string question;             // self-contained
-  Scope scope = Scope::kUser;       // kSession: this conversation only
-  std::int64_t token_budget = 1600; // of the injected texts, by the embedder's tokenizer
-  std::size_t limit = 40;           // turns, besides those that are always included
-  std::size_t candidates = 200;     // K of each leg
+  std::string question;              // self-contained
+  Scope scope = Scope::kUser;        // kSession: this conversation only
+  std::int64_t token_budget = 1600;  // of the injected texts, by the embedder's tokenizer
+  std::size_t limit = 40;            // turns, besides those that are always included
+  std::size_t candidates = 200;      // K of each leg
 };
 
-struct RecallTimings {  // microseconds a stage
-  std::int64_t embed = 0, search = 0, rank = 0, total = 0;
-};
 struct RecallResult {
   GatherSection section;
-  RecallTimings timings;
+  RecallReceipt receipt;  // without an id and the asking turn: whoever keeps it gives them
 };
 
 class Recall {

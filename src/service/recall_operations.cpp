@@ -19,7 +19,7 @@ Result<Json> recall(OperationCall& call) {
   PANDORA_CHECK(call.in.finish());
   const auto found = call.parts.recall.run(request, call.deadline.at_most(call.parts.clock, call.parts.recall_deadline));
   return Json{{"items", json_list(found.section.items)}, {"mode", to_string(found.section.mode)}, {"missing", found.section.missing},
-              {"tokens", found.section.tokens}, {"micros", micros_of(found.timings)}};
+              {"tokens", found.section.tokens}, {"micros", micros_of(found.receipt.micros)}};
 }
 
 }  // namespace

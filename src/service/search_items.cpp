@@ -16,7 +16,7 @@ Result<Json> search_items(OperationCall& call, const std::string& query, const s
   Json items = Json::array();
   for (const auto& item : found.section.items)
     if (kinds.contains(item.kind) && items.size() < limit) items.push_back(to_json(item));
-  return Json{{"items", items}, {"mode", to_string(found.section.mode)}, {"missing", found.section.missing}, {"micros", found.timings.total}};
+  return Json{{"items", items}, {"mode", to_string(found.section.mode)}, {"missing", found.section.missing}, {"micros", found.receipt.micros.total}};
 }
 
 Forgetting make_forgetting(ServiceParts& parts) {

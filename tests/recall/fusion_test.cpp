@@ -15,100 +15,141 @@ Uuid id(std::uint8_t n) {
   uuid.bytes[15] = n;
   return uuid;
 }
-std::vector<Uuid> order(const std::vector<Candidate>& candidates) {
+RecallCandidate brought(std::uint8_t n, std::optional<float> dense, std::optional<float> lexical) {
+  RecallCandidate candidate;
+  candidate.uid = id(n);
+  candidate.dense = dense;
+  candidate.lexical = lexical;
+  return candidate;
+}
+// Turns whose words alone put them in the order in which they are given.
+std::vector<RecallCandidate> turns(const std::vector<std::string>& sessions) {
+  std::vector<RecallCandidate> all;
+  for (std::size_t i = 0; i < sessions.size(); ++i) {
+    all.push_back(brought(static_cast<std::uint8_t>(i + 1), 0.95F - 0.01F * static_cast<float>(i), std::nullopt));
+    all.back().session = sessions[i];
+  }
+  return all;
+}
+std::vector<Uuid> order(const std::vector<Ranked>& ranked, const std::vector<RecallCandidate>& candidates) {
   std::vector<Uuid> ids;
-  for (const auto& candidate : candidates) ids.push_back(candidate.id);
+  for (const auto& one : ranked) ids.push_back(candidates[one.index].uid);
   return ids;
 }
-Candidate turn(std::uint8_t n, double score, const std::string& session, Timestamp at = {0}, double quality = 0.5) {
-  return {id(n), score, 1, 1, {{"session_id", session}, {"timestamp", at}, {"quality", quality}}};
+std::vector<Uuid> order(const std::vector<RecallCandidate>& all, std::string_view question = "", Timestamp now = {0}) {
+  return order(rank_turns(all, question, now), all);
 }
 
 TEST(Fusion, WhatBothLegsBringComesFirst) {
-  const std::vector<ScoredPoint> dense = {{id(1), 0.9F, {}}, {id(2), 0.8F, {}}, {id(3), 0.1F, {}}};
-  const std::vector<ScoredPoint> lexical = {{id(2), 9.0F, {}}, {id(4), 2.0F, {}}, {id(3), 1.0F, {}}};
-  EXPECT_EQ(fuse(dense, lexical).front().id, id(2));
+  const std::vector<RecallCandidate> found = {brought(1, 0.9F, {}), brought(2, 0.8F, 9.0F), brought(3, 0.1F, 1.0F),
+                                              brought(4, {}, 2.0F)};
+  EXPECT_EQ(order(found).front(), id(2));
 }
 
 TEST(Fusion, AMissingScoreCountsAsTheLastOfThatLeg) {
-  const std::vector<ScoredPoint> dense = {{id(1), 0.9F, {}}, {id(2), 0.5F, {}}};
-  const std::vector<ScoredPoint> lexical = {{id(1), 3.0F, {}}, {id(3), 1.0F, {}}};
-  const auto fused = fuse(dense, lexical);
+  const std::vector<RecallCandidate> found = {brought(1, 0.9F, 3.0F), brought(2, 0.5F, {}), brought(3, {}, 1.0F)};
+  const auto fused = fuse(found);
   ASSERT_EQ(fused.size(), 3u);
-  EXPECT_EQ(fused.front().id, id(1));
-  EXPECT_DOUBLE_EQ(fused[1].score, fused[2].score) << "each is last in one leg and missing in the other";
-  EXPECT_THAT(order(fused), ElementsAre(id(1), id(2), id(3))) << "ties by id";
+  EXPECT_DOUBLE_EQ(fused[1].sum(), fused[2].sum()) << "each is last in one leg and missing in the other";
+  EXPECT_THAT(order(found), ElementsAre(id(1), id(2), id(3))) << "ties by uid";
 }
 
 TEST(Fusion, OneLegAloneKeepsItsOrderAndNoneGivesNone) {
-  const std::vector<ScoredPoint> dense = {{id(3), 0.9F, {}}, {id(1), 0.5F, {}}};
-  EXPECT_THAT(order(fuse(dense, {})), ElementsAre(id(3), id(1)));
-  EXPECT_THAT(order(fuse({}, dense)), ElementsAre(id(3), id(1)));
-  EXPECT_TRUE(fuse({}, {}).empty());
+  const std::vector<RecallCandidate> dense = {brought(3, 0.9F, {}), brought(1, 0.5F, {})};
+  EXPECT_THAT(order(dense), ElementsAre(id(3), id(1)));
+  const std::vector<RecallCandidate> lexical = {brought(1, {}, 0.5F), brought(3, {}, 0.9F)};
+  EXPECT_THAT(order(lexical), ElementsAre(id(3), id(1)));
+  EXPECT_TRUE(fuse({}).empty());
 }
 
 TEST(Ranking, ASessionWithSeveralGoodTurnsLiftsThem) {
-  std::vector<Candidate> turns = {turn(1, 1.1, "other"), turn(2, 1.0, "right"), turn(3, 0.9, "right"), turn(4, 0.8, "right"),
-                                  turn(5, -2, "other"), turn(6, -2, "other")};
-  rank_turns(turns, "", {0});
-  EXPECT_EQ(turns.front().id, id(2));
+  auto all = turns({"other", "right", "right", "right", "other"});
+  all.back().dense = 0.5F;
+  const auto ranked = rank_turns(all, "", {0});
+  EXPECT_EQ(all[ranked.front().index].uid, id(2));
+  EXPECT_DOUBLE_EQ(ranked[0].terms.session, ranked[1].terms.session) << "all turns of a session get the same";
 }
 
-TEST(Ranking, OfTwoEqualsTheNewerAndTheBetterLikedComesFirst) {
+TEST(Ranking, ATurnOfNoSessionGetsNothingOfOne) {
+  for (const auto& one : rank_turns(turns({"", "", ""}), "", {0})) EXPECT_EQ(one.terms.session, 0);
+}
+
+TEST(Ranking, OfTwoEqualsTheNewerComesFirst) {
   const Timestamp now{400LL * 86'400'000'000};
-  std::vector<Candidate> aged = {turn(1, 1, "a", {0}), turn(2, 1, "b", now)};
-  rank_turns(aged, "", now);
-  EXPECT_EQ(aged.front().id, id(2));
-  std::vector<Candidate> liked = {turn(1, 1, "a", now, kRejectedQuality), turn(2, 1, "b", now, kContinuedQuality)};
-  rank_turns(liked, "", now);
-  EXPECT_EQ(liked.front().id, id(2));
+  std::vector<RecallCandidate> all = {brought(1, 0.9F, {}), brought(2, 0.9F, {})};
+  all[0].at = Timestamp{0};
+  all[1].at = now;
+  EXPECT_THAT(order(all, "", now), ElementsAre(id(2), id(1)));
+}
+
+TEST(Ranking, OfTwoEqualsTheBetterLikedComesFirst) {
+  std::vector<RecallCandidate> all = {brought(1, 0.9F, {}), brought(2, 0.9F, {})};
+  all[0].quality = kRejectedQuality;
+  all[1].quality = kContinuedQuality;
+  EXPECT_THAT(order(all), ElementsAre(id(2), id(1)));
 }
 
 TEST(Ranking, WhatOnlyAsksComesBehindWhatTells) {
-  std::vector<Candidate> turns = {turn(1, 1.5, "a"), turn(2, 1, "b")};
-  turns[0].payload["asks"] = true;
-  turns[1].payload["asks"] = false;
-  rank_turns(turns, "", {0});
-  EXPECT_EQ(turns.front().id, id(2));
+  std::vector<RecallCandidate> all = {brought(1, 0.9F, {}), brought(2, 0.9F, {})};
+  all[0].asks = true;
+  EXPECT_THAT(order(all), ElementsAre(id(2), id(1)));
 }
 
 TEST(Ranking, WhoIsNamedInTheQuestionIsHeardFirst) {
-  std::vector<Candidate> turns = {turn(1, 1.2, "a"), turn(2, 1, "b")};
-  turns[0].payload["speaker"] = std::string("Ben Ash");
-  turns[1].payload["speaker"] = std::string("Ana Lee");
-  auto unnamed = turns;
-  rank_turns(turns, "What did ana lee buy?", {0});
-  EXPECT_EQ(turns.front().id, id(2));
-  rank_turns(unnamed, "What did Ana and Ben buy?", {0});
-  EXPECT_EQ(unnamed.front().id, id(1)) << "a part of a name is another name";
+  std::vector<RecallCandidate> all = {brought(1, 0.9F, {}), brought(2, 0.9F, {})};
+  all[0].speaker = "Ben Ash";
+  all[1].speaker = "Ana Lee";
+  EXPECT_EQ(order(all, "What did ana lee buy?").front(), id(2));
+  EXPECT_EQ(order(all, "What did Ana and Ben buy?").front(), id(1)) << "a part of a name is another name";
+}
+
+TEST(Ranking, TheScoreIsTheSumOfTheTerms) {
+  auto all = turns({"a", "b", "a"});
+  all[1].speaker = "Ana";
+  all[2].asks = true;
+  for (const auto& one : rank_turns(all, "ana", {0})) EXPECT_EQ(one.score, one.terms.sum());
+}
+
+TEST(Ranking, KnowledgeIsRankedByWordsAndRecencyAlone) {
+  std::vector<RecallCandidate> all = {brought(1, 0.9F, {}), brought(2, 0.9F, {})};
+  all[0].asks = true;
+  all[0].quality = 0;
+  const auto ranked = rank_knowledge(all, {0});
+  EXPECT_THAT(order(ranked, all), ElementsAre(id(1), id(2)));
+  EXPECT_EQ(ranked[0].score, ranked[1].score);
 }
 
 TEST(Ranking, BehindTheFirstTenEverySessionIsHeardBeforeOneIsHeardAgain) {
-  std::vector<Candidate> turns;
-  for (std::uint8_t n = 0; n < 14; ++n) turns.push_back(turn(n, 50 - n, "a"));
-  turns.push_back(turn(100, 1, "b"));
-  turns.push_back(turn(101, 0.5, "c"));
-  spread_over_sessions(turns);
-  std::vector<Uuid> expected;
-  for (std::uint8_t n = 0; n < 10; ++n) expected.push_back(id(n));
-  for (const std::uint8_t n : {100, 101, 10, 11, 12, 13}) expected.push_back(id(n));
-  EXPECT_EQ(order(turns), expected);
+  std::vector<std::string> sessions(14, "a");
+  sessions.insert(sessions.end(), {"b", "c"});
+  const auto all = turns(sessions);
+  std::vector<Ranked> ranked;
+  for (std::size_t i = 0; i < all.size(); ++i) ranked.push_back({i, 50.0 - static_cast<double>(i), {}});
+  EXPECT_THAT(spread_over_sessions(ranked, all, 100),
+              ElementsAre(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 14, 15, 10, 11, 12, 13));
+  EXPECT_EQ(spread_over_sessions(ranked, all, 15).size(), 15u) << "the sixteenth is not looked at";
 }
 
 TEST(Ranking, OnlyTenSessionsAreSpreadOver) {
-  std::vector<Candidate> turns;
-  for (std::uint8_t n = 0; n < 11; ++n) turns.push_back(turn(n, 50 - n, std::string(1, static_cast<char>('a' + n / 2))));  // six sessions
-  for (std::uint8_t n = 11; n < 20; ++n) turns.push_back(turn(n, 30 - n, std::string(1, static_cast<char>('k' + n))));
-  spread_over_sessions(turns);
-  EXPECT_EQ(turns[10].id, id(10)) << "the sixth session";
-  EXPECT_EQ(turns[14].id, id(14)) << "the tenth";
-  EXPECT_EQ(turns.back().id, id(19));
+  std::vector<std::string> sessions;
+  for (int n = 0; n < 11; ++n) sessions.emplace_back(1, static_cast<char>('a' + n / 2));  // six sessions
+  for (int n = 11; n < 20; ++n) sessions.emplace_back(1, static_cast<char>('k' + n));
+  const auto all = turns(sessions);
+  std::vector<Ranked> ranked;
+  for (std::size_t i = 0; i < all.size(); ++i) ranked.push_back({i, 50.0 - static_cast<double>(i), {}});
+  const auto spread = spread_over_sessions(ranked, all, all.size());
+  EXPECT_EQ(spread[10], 10u) << "the sixth session";
+  EXPECT_EQ(spread[14], 14u) << "the tenth";
+  EXPECT_EQ(spread.back(), 19u);
 }
 
 TEST(Ranking, NoiseIsWhatNeitherLegFindsNear) {
-  EXPECT_TRUE(is_noise({id(1), 0, kDenseFloor - 0.01, 0, {}}));
-  EXPECT_FALSE(is_noise({id(1), 0, kDenseFloor, 0, {}}));
-  EXPECT_FALSE(is_noise({id(1), 0, 0, 0.1, {}}));
+  const float floor = static_cast<float>(kDenseFloor);
+  EXPECT_TRUE(is_noise(brought(1, floor - 0.01F, 0.0F)));
+  EXPECT_TRUE(is_noise(brought(1, {}, 0.0F)));
+  EXPECT_FALSE(is_noise(brought(1, floor, {})));
+  EXPECT_FALSE(is_noise(brought(1, {}, 0.1F)));
+  EXPECT_TRUE(rank_turns(std::vector{brought(1, floor - 0.01F, {})}, "", {0}).empty());
 }
 
 }  // namespace
