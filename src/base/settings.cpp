@@ -28,6 +28,8 @@ constexpr std::array kSettings = {
     Setting{"recall.candidates", "PANDORA_RECALL_CANDIDATES", kInteger, "200", 1, 10'000, false,
             "candidates each leg of the search brings"},
     Setting{"recall.limit", "PANDORA_RECALL_LIMIT", kInteger, "40", 0, 100, false, "turns recalled at most"},
+    Setting{"recall.receipts", "PANDORA_RECALL_RECEIPTS", kInteger, "10000", 1, 1'000'000, false,
+            "receipts of recalls that are kept, the latest; about 16 KB each"},
     Setting{"turns.archive_after_days", "PANDORA_ARCHIVE_AFTER_DAYS", kInteger, "30", 1, 36'500, false,
             "age at which `pandora turns archive` moves a turn"},
     Setting{"limits.message_bytes", "PANDORA_LIMITS_MESSAGE_BYTES", kInteger, "4194304", 1, 8 * kMega, false,

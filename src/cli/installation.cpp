@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "cli/admission.h"
 #include "embed/embedders.h"
+#include "recall/receipt_queue.h"
 #include "service/local_service.h"
 #include "store_embedded/directory_document_store.h"
 #include "store_embedded/sqlite_stores.h"
@@ -55,14 +56,17 @@ class Owner final : public Installation {
   Status wire(const Config& config, const DataPaths& paths) {
     PANDORA_TRY(embedder, open_embedder(config));
     embedder_ = std::move(embedder);
-    PANDORA_TRY(rows, SqliteStores::open(paths.database, "", clock_));
+    PANDORA_TRY(rows, SqliteStores::open(paths.database, "", clock_,
+                                         static_cast<std::size_t>(config.integer("recall.receipts"))));
     rows_ = std::move(rows);
     PANDORA_TRY(points, SqliteVectorStore::open(paths.vectors, "", clock_));
     points_ = std::move(points);
     PANDORA_TRY(documents, DirectoryDocumentStore::open(*files_, paths.documents, clock_));
     documents_ = std::move(documents);
-    const Stores stores{rows_->turns(), rows_->memories(), rows_->research(), rows_->sources(), rows_->observations(),
-                        rows_->instance(), rows_->outbox(), *points_, *documents_};
+    receipts_ = std::make_unique<ReceiptQueue>(rows_->receipts(), clock_);
+    const Stores stores{rows_->turns(),        rows_->memories(), rows_->research(), rows_->sources(),
+                        rows_->observations(), rows_->instance(), rows_->outbox(),   *points_,
+                        *documents_,           *receipts_};
     PANDORA_CHECK(check_identity(stores));
     PANDORA_CHECK(keep_known_numbers(stores));
 
@@ -143,6 +147,7 @@ class Owner final : public Installation {
   std::unique_ptr<SqliteStores> rows_;
   std::unique_ptr<SqliteVectorStore> points_;
   std::unique_ptr<DocumentStore> documents_;
+  std::unique_ptr<ReceiptQueue> receipts_;
   std::unique_ptr<TurnSaver> saver_;
   std::unique_ptr<Recall> recall_;
   std::unique_ptr<MemoryAdmission> admission_;

@@ -4,6 +4,7 @@
 #include "ports/knowledge_stores.h"
 #include "ports/observation_store.h"
 #include "ports/outbox.h"
+#include "ports/receipt_store.h"
 #include "ports/turn_store.h"
 #include "ports/vector_store.h"
 
@@ -19,6 +20,7 @@ struct Stores {  // references: the owner outlives every user
   Outbox& outbox;
   VectorStore& vectors;
   DocumentStore& documents;
+  ReceiptStore& receipts;
 };
 
 // Collections, the vector names in them, and their payload indexes (C14).

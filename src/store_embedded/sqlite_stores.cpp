@@ -5,6 +5,7 @@
 #include "ports/row_checks.h"
 #include "store_embedded/sqlite_knowledge_stores.h"
 #include "store_embedded/sqlite_outbox.h"
+#include "store_embedded/sqlite_receipt_store.h"
 #include "store_embedded/sqlite_rows.h"
 #include "store_embedded/sqlite_turn_store.h"
 
@@ -108,7 +109,7 @@ class SqliteInstanceStore final : public InstanceStore {
 
 class SqliteStoresImpl final : public SqliteStores {
  public:
-  SqliteStoresImpl(std::unique_ptr<SqliteDatabase> database, const Clock& clock)
+  SqliteStoresImpl(std::unique_ptr<SqliteDatabase> database, const Clock& clock, std::size_t receipts)
       : database_(std::move(database)),
         turns_(*database_, clock),
         memories_(*database_, clock),
@@ -116,7 +117,8 @@ class SqliteStoresImpl final : public SqliteStores {
         sources_(*database_, clock),
         observations_(*database_),
         instance_(*database_),
-        outbox_(*database_, clock) {}
+        outbox_(*database_, clock),
+        receipts_(*database_, receipts) {}
   TurnStore& turns() override { return turns_; }
   MemoryStore& memories() override { return memories_; }
   ResearchStore& research() override { return research_; }
@@ -124,6 +126,7 @@ class SqliteStoresImpl final : public SqliteStores {
   ObservationStore& observations() override { return observations_; }
   InstanceStore& instance() override { return instance_; }
   Outbox& outbox() override { return outbox_; }
+  ReceiptStore& receipts() override { return receipts_; }
   SqliteDatabase& database() override { return *database_; }
 
  private:
@@ -135,14 +138,15 @@ class SqliteStoresImpl final : public SqliteStores {
   SqliteObservationStore observations_;
   SqliteInstanceStore instance_;
   SqliteOutbox outbox_;
+  SqliteReceiptStore receipts_;
 };
 
 }  // namespace
 
 Result<std::unique_ptr<SqliteStores>> SqliteStores::open(const std::string& path, const std::string& vfs,
-                                                         const Clock& clock) {
+                                                         const Clock& clock, std::size_t receipts) {
   PANDORA_TRY(database, SqliteDatabase::open(path, "sqlite", vfs, clock));
-  return std::make_unique<SqliteStoresImpl>(std::move(database), clock);
+  return std::make_unique<SqliteStoresImpl>(std::move(database), clock, receipts);
 }
 
 }  // namespace pandora

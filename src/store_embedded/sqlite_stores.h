@@ -6,6 +6,7 @@
 #include "ports/knowledge_stores.h"
 #include "ports/observation_store.h"
 #include "ports/outbox.h"
+#include "ports/receipt_store.h"
 #include "ports/turn_store.h"
 #include "store_embedded/sqlite_database.h"
 
@@ -13,8 +14,9 @@ namespace pandora {
 
 class SqliteStores {
  public:
-  // Errors: see SqliteDatabase::open. `clock` outlives it.
-  static Result<std::unique_ptr<SqliteStores>> open(const std::string& path, const std::string& vfs, const Clock& clock);
+  // Errors: see SqliteDatabase::open. `clock` outlives it. At most `receipts` of recalls are kept.
+  static Result<std::unique_ptr<SqliteStores>> open(const std::string& path, const std::string& vfs, const Clock& clock,
+                                                    std::size_t receipts = kDefaultReceipts);
   virtual ~SqliteStores() = default;
   virtual TurnStore& turns() = 0;
   virtual MemoryStore& memories() = 0;
@@ -23,6 +25,7 @@ class SqliteStores {
   virtual ObservationStore& observations() = 0;
   virtual InstanceStore& instance() = 0;
   virtual Outbox& outbox() = 0;
+  virtual ReceiptStore& receipts() = 0;
   virtual SqliteDatabase& database() = 0;
 };
 

@@ -2,7 +2,9 @@
 
 #include <gmock/gmock.h>
 
+#include "recall/replay.h"
 #include "turns/world.h"
+#include "wire/receipt_codec.h"
 
 namespace pandora {
 namespace {
@@ -74,6 +76,15 @@ class RecallOfAWorld : public ::testing::Test {
 
   pandora::testing::World world_;
 };
+
+// Ranked again from its bytes, by the same function and without a store.
+void expect_replay(const RecallReceipt& receipt) {
+  const auto kept = decode_receipt(encode_receipt(receipt));
+  ASSERT_TRUE(kept) << kept.error().to_line();
+  EXPECT_EQ(*kept, receipt);
+  const Replay again = replay(*kept);
+  EXPECT_EQ(again.verdict, ReplayVerdict::kSame) << again.difference;
+}
 
 TEST_F(RecallOfAWorld, FindsATurnOfAnotherSessionAndNamesIt) {
   const Turn told = save("first", "the spare key hangs behind the clock");
@@ -175,9 +186,13 @@ TEST_F(RecallOfAWorld, WithoutItsVectorStoreItGivesTheRecentTurnsAndSaysSo) {
   const Turn told = save("first", "the spare key hangs behind the clock");
   DownVectorStore down;
   const Stores good = world_.stores();
-  Recall recall({good.turns, good.memories, good.research, good.sources, good.observations, good.instance, good.outbox, down, good.documents},
+  Recall recall({good.turns, good.memories, good.research, good.sources, good.observations, good.instance, good.outbox,
+                 down, good.documents, good.receipts},
                 world_.embedder, world_.clock);
-  const auto section = recall.run({Principal::of(ana()), SessionId::parse("asking").value(), "something else"}, world_.soon()).section;
+  const auto result =
+      recall.run({Principal::of(ana()), SessionId::parse("asking").value(), "something else"}, world_.soon());
+  const auto& section = result.section;
+  expect_replay(result.receipt);
   EXPECT_EQ(section.mode, RecallMode::kRecent);
   EXPECT_FALSE(section.missing.empty());
   EXPECT_THAT(section.items, item("turn " + std::to_string(told.number.value)));
@@ -187,6 +202,87 @@ TEST_F(RecallOfAWorld, AnEmptyMemoryIsSearchedLikeAnyOther) {
   const auto section = recall("anything at all");
   EXPECT_EQ(section.mode, RecallMode::kHybrid);
   EXPECT_THAT(section.missing, IsEmpty());
+}
+
+TEST_F(RecallOfAWorld, LeavesAReceiptThatRanksTheSameAgain) {
+  const std::vector<std::string> things = {"key", "clock", "door", "garden", "gate", "cat", "lamp", "ladder", "shed"};
+  for (std::uint64_t seed = 1; seed <= 8; ++seed) {
+    SCOPED_TRACE("seed " + std::to_string(seed));
+    SeededRandom random(seed);
+    const auto thing = [&] { return things[random.below(things.size())]; };
+    for (int i = 0; i < 6; ++i) {
+      const Turn told = save("s" + std::to_string(random.below(3)), "the " + thing() + " hangs behind the " + thing());
+      if (random.below(4) > 0) continue;
+      ASSERT_TRUE(world_.rows->turns().change(told.number, {.rejected = true}, Principal::of(ana()), world_.soon()));
+    }
+    remember(MemoryKind::kFact, "the " + thing() + " is new", world_.clock.now());
+    remember(MemoryKind::kPreference, "say " + thing() + " first", world_.clock.now());
+    Memory expired = remember(MemoryKind::kFact, "the " + thing() + " is old", world_.clock.now());
+    expired.expires_at = world_.clock.now() - std::chrono::hours(1);
+    ASSERT_TRUE(world_.rows->memories().put(expired, {}, Principal::of(ana()), world_.soon()));
+    const Research research = world_.research(save("s0", "look for a " + thing()), thing());
+    ASSERT_TRUE(world_.rows->research().put(research, Principal::of(ana()), world_.soon()));
+    for (const bool encoder_down : {false, true}) {
+      ASSERT_TRUE(world_.saver->drain(world_.soon()));
+      world_.embedder.down = encoder_down;
+      RecallRequest request{Principal::of(ana()), SessionId::parse("s1").value(),
+                            "where is the " + thing() + " of turn 2"};
+      request.token_budget = static_cast<std::int64_t>(random.below(120));
+      request.limit = random.below(8);
+      Recall recall(world_.stores(), world_.embedder, world_.clock);
+      const RecallResult result = recall.run(request, world_.soon());
+      world_.embedder.down = false;
+      EXPECT_EQ(result.receipt.mode, encoder_down ? RecallMode::kLexical : RecallMode::kHybrid);
+      EXPECT_EQ(result.receipt.missing, result.section.missing);
+      EXPECT_EQ(result.receipt.tokens, result.section.tokens);
+      EXPECT_FALSE(result.receipt.turns.empty());
+      EXPECT_TRUE(encoder_down || !result.receipt.memories.empty());
+      expect_replay(result.receipt);
+    }
+  }
+}
+
+TEST_F(RecallOfAWorld, TheReceiptHoldsNoWordOfWhatWasFound) {
+  save("first", "the spare key hangs behind the zinnias");
+  remember(MemoryKind::kPreference, "answer with zinnias", world_.clock.now());
+  const RecallRequest request{Principal::of(ana()), SessionId::parse("asking").value(), "where is the spare key"};
+  Recall recall(world_.stores(), world_.embedder, world_.clock);
+  const RecallResult result = recall.run(request, world_.soon());
+  ASSERT_GE(result.section.items.size(), 2u);
+  EXPECT_EQ(encode_receipt(result.receipt).find("zinnias"), std::string::npos);
+}
+
+TEST_F(RecallOfAWorld, TheReceiptSaysOfEachRowWhatCameOfIt) {
+  const Turn told = save("first", "the spare key hangs behind the clock");
+  const Turn rejected = save("first", "the spare key hangs behind the door");
+  const Memory preference = remember(MemoryKind::kPreference, "answer briefly", world_.clock.now());
+  world_.saver.reset();  // nobody brings the point up to date
+  ASSERT_TRUE(world_.rows->turns().change(rejected.number, {.rejected = true}, Principal::of(ana()), world_.soon()));
+  const RecallRequest request{Principal::of(ana()), SessionId::parse("asking").value(), "where is the spare key"};
+  Recall recall(world_.stores(), world_.embedder, world_.clock);
+  const RecallReceipt receipt = recall.run(request, world_.soon()).receipt;
+  ASSERT_EQ(receipt.given.size(), 1u);
+  EXPECT_EQ(receipt.given[0].uid, preference.id);
+  EXPECT_EQ(receipt.given[0].place, 1);
+  ASSERT_EQ(receipt.turns.size(), 2u);
+  for (const auto& turn : receipt.turns) {
+    EXPECT_EQ(turn.session, "first");
+    EXPECT_EQ(turn.speaker, "User");
+    EXPECT_EQ(turn.fate, turn.uid == told.uid ? RecallFate::kInjected : RecallFate::kRejected);
+  }
+}
+
+TEST_F(RecallOfAWorld, ALongQuestionIsCutInItsReceiptAndRanksTheSameAgain) {
+  save("first", "the spare key hangs behind the clock");
+  for (const std::size_t length : {kMaxReceiptQuestionBytes, kMaxReceiptQuestionBytes + 1}) {
+    RecallRequest request{Principal::of(ana()), SessionId::parse("asking").value(), "where is the spare key "};
+    request.question.resize(length, 'x');
+    Recall recall(world_.stores(), world_.embedder, world_.clock);
+    const RecallReceipt receipt = recall.run(request, world_.soon()).receipt;
+    EXPECT_LE(receipt.question.size(), kMaxReceiptQuestionBytes);
+    EXPECT_EQ(receipt.question_cut, length > kMaxReceiptQuestionBytes);
+    expect_replay(receipt);
+  }
 }
 
 TEST_F(RecallOfAWorld, AQuestionThatWasOnlyAskedRanksBehindWhatAnswersIt) {

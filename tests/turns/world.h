@@ -74,8 +74,9 @@ class World {
   }
 
   Stores stores() {
-    return {rows->turns(),    rows->memories(), rows->research(), rows->sources(), rows->observations(),
-            rows->instance(), rows->outbox(),   *vectors,         *documents};
+    return {
+        rows->turns(),    rows->memories(), rows->research(), rows->sources(), rows->observations(),
+        rows->instance(), rows->outbox(),   *vectors,         *documents,      receipts ? *receipts : rows->receipts()};
   }
   Deadline soon() const { return Deadline::after(clock, std::chrono::seconds(30)); }
 
@@ -120,6 +121,7 @@ class World {
   }
 
   FaultFileSystem files;
+  ReceiptStore* receipts = nullptr;    // in place of the one of the rows
   FileSystem* journal_files = &files;  // a canary puts one here that lies about its syncs
   SqliteFaultVfs vfs;
   ShiftedClock clock;
