@@ -79,6 +79,19 @@ void add_memory(CLI::App& app, Invocation& to) {
   Command(*memory, to, "forget", "remove a memory everywhere, and report it", "memory.forget").text("id", "id", "its id", true).asks(kForgetQuestion);
 }
 
+void add_recalls(CLI::App& app, Invocation& to) {
+  CLI::App* recalls = app.add_subcommand("recalls", "what each recall was decided by")->require_subcommand(1);
+  Command(*recalls, to, "list", "receipts of recalls, newest first", "recalls.list")
+      .number("--turn", "turn", "of this turn only")
+      .text("--before", "before", "with smaller ids only: the next page")
+      .number("-n,--limit", "limit", "at most this many (50)");
+  Command(*recalls, to, "show", "every candidate, its features, and why it was injected or not", "recalls.show")
+      .text("id", "id", "of the receipt", true);
+  Command(*recalls, to, "replay", "rank it again from the receipt, and ask the same today", "recalls.replay")
+      .text("id", "id", "of the receipt", true)
+      .catches_up();
+}
+
 void add_research(CLI::App& app, Invocation& to) {
   CLI::App* research = app.add_subcommand("research", "what was found out")->require_subcommand(1);
   CLI::App* add = research->add_subcommand("add", "keep findings; they merge with fresh ones of the same topic");
@@ -133,6 +146,7 @@ std::string read_report(const std::string& path, Json& report) {
 void add_commands(CLI::App& app, Invocation& to) {
   add_turns(app, to);
   add_memory(app, to);
+  add_recalls(app, to);
   add_research(app, to);
   add_sources(app, to);
   Command(app, to, "reconcile", "find every difference between files, rows and points; repair with --apply", "reconcile").flag("--apply", "apply", "repair what is found");

@@ -87,6 +87,14 @@ void catch_up(Service& service, const UserId& user) {
   if (!drained) fmt::print(stderr, "pandora: the latest turns may be missing: {}\n", drained.error().message);
 }
 
+// An answer that says that something is not as it should be.
+int answer_code(const std::string& operation, const Json& result) {
+  const bool unclean = operation == "forget.verify" && !result.value("clean", true);
+  const std::string replayed = operation == "recalls.replay" ? result.value("verdict", "") : "";
+  if (unclean || replayed == "differs") return error_info(ErrorCode::kConflict).exit_code;
+  return replayed == "other formula" ? error_info(ErrorCode::kIncompatible).exit_code : 0;
+}
+
 int invoke(const Config& config, const UserId& user, const Invocation& invocation, bool json) {
   if (!invocation.question.empty())
     if (const Status sure = confirm(invocation.question, invocation.yes); !sure) return report(sure.error());
@@ -103,8 +111,7 @@ int invoke(const Config& config, const UserId& user, const Invocation& invocatio
   if (!answer) return report(answer.error());
   const Json result = Json::parse(*answer, nullptr, false);
   fmt::print("{}", json ? result.dump(2) + "\n" : render_result(invocation.operation, result));
-  const bool unclean = invocation.operation == "forget.verify" && !result.value("clean", true);
-  return unclean ? error_info(ErrorCode::kConflict).exit_code : 0;
+  return answer_code(invocation.operation, result);
 }
 
 int import_turns(const Config& config, const UserId& user, const std::string& path, bool json) {

@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "base/text.h"
+#include "cli/render_receipt.h"
 #include "cli/terminal.h"
 
 namespace pandora {
@@ -108,10 +109,12 @@ std::string source(const Json& result) {
 }
 
 std::string forgotten(const Json& result) {
-  return fmt::format("forgotten: {} {}\n  {} rows, {} files, {} points removed; {} quotes in other turns redacted; {} neighbours' windows made again\n"
+  return fmt::format("forgotten: {} {}\n  {} rows, {} files, {} points removed; {} quotes in other turns redacted; {} neighbours' windows made again;"
+                     " {} receipts of recalls cleaned\n"
                      "  keep the --json form of this report to verify it later: pandora verify-forgotten FILE\n",
                      text_of(result, "forgotten"), result.value("number", 0) > 0 ? std::to_string(result.value("number", 0)) : text_of(result, "uid"),
-                     result.value("rows", 0), result.value("files", 0), result.value("points", 0), result.value("redacted", 0), result.value("windows", 0));
+                     result.value("rows", 0), result.value("files", 0), result.value("points", 0), result.value("redacted", 0), result.value("windows", 0),
+                     result.value("receipts", 0));
 }
 std::string verified(const Json& result) {
   if (result.value("clean", false)) return "nothing of it is left\n";
@@ -170,7 +173,8 @@ std::string render_result(std::string_view operation, const Json& result) {
       {"memory.list", memories},   {"memory.search", items},      {"memory.forget", forgotten}, {"research.add", research},
       {"research.list", research}, {"research.find", research},   {"sources.list", sources},    {"sources.show", source},
       {"sources.allow", source},   {"sources.block", source},     {"sources.reset", source},    {"reconcile", reconciled},
-      {"stats", stats},            {"forget.verify", verified},
+      {"stats", stats},            {"forget.verify", verified},   {"recalls.list", render_recalls},
+      {"recalls.show", render_recall}, {"recalls.replay", render_replay},
   };
   const auto found = kRenderers.find(operation);
   return found == kRenderers.end() ? result.dump(2) + "\n" : found->second(result);

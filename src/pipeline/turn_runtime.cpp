@@ -48,6 +48,7 @@ class TurnRuntime::Run : private ChatSink {
     while (state_.phase != TurnPhase::kFinished) wait_for_model();
     outcome_.uid = uid;
     outcome_.gathered = std::move(state_.record.context.gathered);
+    keep_receipt();
     return std::move(outcome_);
   }
 
@@ -81,6 +82,8 @@ class TurnRuntime::Run : private ChatSink {
     auto result = runtime_.recall_.run(request, deadline_.at_most(runtime_.clock_, runtime_.options_.recall_deadline));
     auto& missing = result.section.missing;
     missing.insert(missing.end(), missing_.begin(), missing_.end());
+    receipt_ = std::move(result.receipt);
+    receipt_->missing = missing;
     look_for_stop();
     feed(Recalled{id, std::move(result.section)});
   }
@@ -147,6 +150,21 @@ class TurnRuntime::Run : private ChatSink {
     outcome_.reply = std::move(action.reply);
     outcome_.acknowledged = action.acknowledged;
     outcome_.error = action.error ? std::move(action.error) : std::move(not_remembered_);
+  }
+
+  // Last of all, when the reply is out and the turn acknowledged; and no fault of the turn. A turn that is not kept
+  // cannot be forgotten by its uid, so its receipt does not name it.
+  void keep_receipt() {
+    if (!receipt_) return;
+    receipt_->id = runtime_.ids_.next();
+    if (outcome_.acknowledged) receipt_->turn = outcome_.uid;
+    const Status kept = runtime_.stores_.receipts.put({&*receipt_, 1}, who_, for_saving());
+    if (kept) {
+      outcome_.receipt = receipt_->id;
+      return;
+    }
+    log_warn("recall.no_receipt", {{"error", kept.error().to_line()}});
+    outcome_.gathered.missing.push_back(fmt::format("the receipt: {}", kept.error().to_line()));
   }
 
   void admit(TurnRecord& record, const std::vector<MemoryProposal>& proposals) {
@@ -237,6 +255,7 @@ class TurnRuntime::Run : private ChatSink {
   TurnOutcome outcome_;
   std::vector<Turn> last_turns_;
   std::vector<std::string> missing_;  // what this turn has to do without, for §2
+  std::optional<RecallReceipt> receipt_;
   std::optional<Error> not_remembered_;
   std::vector<std::pair<Uuid, Uuid>> superseded_;
 

@@ -33,6 +33,7 @@ struct TurnOutcome {
   bool acknowledged = false;
   std::optional<Error> error;  // of an answered turn too: the model did not answer, a memory was not kept
   GatherSection gathered;
+  std::optional<Uuid> receipt;   // of the recall; none: there was none, or no place for it (gathered.missing)
   std::vector<Memory> memories;  // kept of what the message told
 };
 

@@ -38,6 +38,7 @@ Result<Json> chat(OperationCall& call) {
                  {"reply", outcome.reply},
                  {"turn_uid", outcome.uid.to_string()},
                  {"acknowledged", outcome.acknowledged},
+                 {"receipt", outcome.receipt ? Json(outcome.receipt->to_string()) : Json()},
                  {"memories", json_list(outcome.memories)},
                  {"recalled", json_list(outcome.gathered.items)},
                  {"recall_mode", to_string(outcome.gathered.mode)},

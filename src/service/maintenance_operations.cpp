@@ -43,9 +43,20 @@ Result<Json> status(OperationCall& call) {
     PANDORA_TRY(points, call.parts.stores.vectors.count(spec.name, {}, Principal::system(), call.deadline));
     collections.push_back({{"name", spec.name}, {"points", points}, {"embedder", spec.embedder}});
   }
+  PANDORA_TRY(receipts, call.parts.stores.receipts.status(call.deadline));
   const EmbedderIdentity& embedder = call.parts.embedder.identity();
-  return Json{{"turns", turns}, {"pending", saver.pending}, {"outbox", saver.outbox}, {"last_error", saver.last_error}, {"collections", collections},
-              {"encoder", {{"model", embedder.model}, {"revision", embedder.revision}, {"dimension", embedder.dimension}}}};
+  return Json{
+      {"turns", turns},
+      {"pending", saver.pending},
+      {"outbox", saver.outbox},
+      {"last_error", saver.last_error},
+      {"collections", collections},
+      {"receipts",
+       {{"kept", receipts.kept},
+        {"waiting", receipts.waiting},
+        {"lost", receipts.lost},
+        {"last_error", receipts.last_error}}},
+      {"encoder", {{"model", embedder.model}, {"revision", embedder.revision}, {"dimension", embedder.dimension}}}};
 }
 
 }  // namespace

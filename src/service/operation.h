@@ -34,6 +34,7 @@ std::vector<Operation> chat_operations();
 std::vector<Operation> turn_operations();
 std::vector<Operation> memory_operations();
 std::vector<Operation> recall_operations();
+std::vector<Operation> receipt_operations();
 std::vector<Operation> research_operations();
 std::vector<Operation> source_operations();
 std::vector<Operation> transfer_operations();

@@ -1,12 +1,8 @@
 #include "base/text.h"
-#include "service/operation.h"
+#include "service/search_items.h"
 
 namespace pandora {
 namespace {
-
-Json micros_of(const RecallTimings& timings) {
-  return {{"embed", timings.embed}, {"search", timings.search}, {"rank", timings.rank}, {"total", timings.total}};
-}
 
 // What a turn of this session would be shown for the question, in its order.
 Result<Json> recall(OperationCall& call) {
@@ -17,9 +13,14 @@ Result<Json> recall(OperationCall& call) {
   request.scope = call.in.optional_value("scope", parse_scope).value_or(Scope::kUser);
   if (call.in.ok() && trim(request.question).empty()) call.in.fault("question", "is empty");
   PANDORA_CHECK(call.in.finish());
-  const auto found = call.parts.recall.run(request, call.deadline.at_most(call.parts.clock, call.parts.recall_deadline));
-  return Json{{"items", json_list(found.section.items)}, {"mode", to_string(found.section.mode)}, {"missing", found.section.missing},
-              {"tokens", found.section.tokens}, {"micros", micros_of(found.receipt.micros)}};
+  auto found = call.parts.recall.run(request, call.deadline.at_most(call.parts.clock, call.parts.recall_deadline));
+  const Json receipt = keep_receipt(call, found);
+  return Json{{"items", json_list(found.section.items)},
+              {"mode", to_string(found.section.mode)},
+              {"missing", found.section.missing},
+              {"tokens", found.section.tokens},
+              {"receipt", receipt},
+              {"micros", to_json(found.receipt.micros)}};
 }
 
 }  // namespace

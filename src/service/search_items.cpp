@@ -1,5 +1,8 @@
 #include "service/search_items.h"
 
+#include <fmt/format.h>
+
+#include "base/log.h"
 #include "base/text.h"
 
 namespace pandora {
@@ -12,11 +15,29 @@ Result<Json> search_items(OperationCall& call, const std::string& query, const s
   request.question = query;
   request.token_budget = kUnbounded;
   request.limit = limit;
-  const auto found = call.parts.recall.run(request, call.deadline.at_most(call.parts.clock, call.parts.recall_deadline));
+  auto found = call.parts.recall.run(request, call.deadline.at_most(call.parts.clock, call.parts.recall_deadline));
+  const Json receipt = keep_receipt(call, found);
   Json items = Json::array();
   for (const auto& item : found.section.items)
     if (kinds.contains(item.kind) && items.size() < limit) items.push_back(to_json(item));
-  return Json{{"items", items}, {"mode", to_string(found.section.mode)}, {"missing", found.section.missing}, {"micros", found.receipt.micros.total}};
+  return Json{{"items", items},
+              {"mode", to_string(found.section.mode)},
+              {"missing", found.section.missing},
+              {"receipt", receipt},
+              {"micros", found.receipt.micros.total}};
+}
+
+Json to_json(const RecallTimings& micros) {
+  return {{"embed", micros.embed}, {"search", micros.search}, {"rank", micros.rank}, {"total", micros.total}};
+}
+
+Json keep_receipt(OperationCall& call, RecallResult& found) {
+  found.receipt.id = call.parts.ids.next();
+  const Status kept = call.parts.stores.receipts.put({&found.receipt, 1}, call.who, call.deadline);
+  if (kept) return found.receipt.id.to_string();
+  log_warn("recall.no_receipt", {{"error", kept.error().to_line()}});
+  found.section.missing.push_back(fmt::format("the receipt: {}", kept.error().to_line()));
+  return {};
 }
 
 Forgetting make_forgetting(ServiceParts& parts) {
@@ -27,11 +48,19 @@ Json to_json(const ForgetReport& report) {
   Json memories = Json::array(), research = Json::array();
   for (const auto& id : report.memories) memories.push_back(id.to_string());
   for (const auto& id : report.research) research.push_back(id.to_string());
-  return {{"forgotten", report.what},        {"uid", report.uid.to_string()}, {"number", report.number.value},
-          {"at", to_iso8601(report.at)},     {"content_sha256", report.content_sha256},
-          {"rows", report.rows},             {"files", report.files},         {"points", report.points},
-          {"redacted", report.redacted},     {"windows", report.windows},     {"memories", memories},
-          {"research", research}};
+  return {{"forgotten", report.what},
+          {"uid", report.uid.to_string()},
+          {"number", report.number.value},
+          {"at", to_iso8601(report.at)},
+          {"content_sha256", report.content_sha256},
+          {"rows", report.rows},
+          {"files", report.files},
+          {"points", report.points},
+          {"redacted", report.redacted},
+          {"windows", report.windows},
+          {"memories", memories},
+          {"research", research},
+          {"receipts", report.receipts}};
 }
 
 Result<ForgetReport> forget_report_from_json(const Json& json) {
@@ -58,6 +87,7 @@ Result<ForgetReport> forget_report_from_json(const Json& json) {
   };
   report.memories = ids("memories");
   report.research = ids("research");
+  report.receipts = in.integer_or("receipts", 0);  // reports of before there were receipts have none
   PANDORA_CHECK(in.finish());
   return report;
 }

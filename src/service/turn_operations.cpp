@@ -34,7 +34,11 @@ Result<Json> show(OperationCall& call) {
   const std::string folder = turn.archived ? archived_turn_folder(number) : turn_folder(number);
   // The files follow the row: a turn that was just saved may not have its own yet.
   const auto context = call.parts.stores.documents.read(folder + "/context.md", call.deadline);
-  return Json{{"turn", to_json(turn)}, {"folder", folder}, {"context", context ? Json(*context) : Json()}};
+  PANDORA_TRY(receipts, call.parts.stores.receipts.list({.turn = turn.uid, .limit = 1}, call.who, call.deadline));
+  return Json{{"turn", to_json(turn)},
+              {"folder", folder},
+              {"context", context ? Json(*context) : Json()},
+              {"receipt", receipts.empty() ? Json() : Json(receipts.front().id.to_string())}};
 }
 
 Result<Json> search(OperationCall& call) {

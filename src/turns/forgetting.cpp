@@ -90,6 +90,19 @@ Result<TurnNumber> Forgetting::redact_quotes(const Forgotten& forgotten, TurnNum
   }
 }
 
+Status Forgetting::clean_receipts(const Forgotten& forgotten, ForgetReport& report, const Deadline& deadline) {
+  // The same words may be another user's own; an id is nobody else's, but what it names may have been global.
+  PANDORA_TRY(of_words, stores_.receipts.forget({{}, forgotten.texts}, forgotten.readers, deadline));
+  ForgottenRows rows;
+  for (const auto& id : forgotten.ids) {
+    PANDORA_TRY(uid, Uuid::parse(id));
+    rows.uids.push_back(uid);
+  }
+  PANDORA_TRY(of_rows, stores_.receipts.forget(rows, Principal::system(), deadline));
+  report.receipts += of_words + of_rows;
+  return {};
+}
+
 // What came from the turn, found before its row goes, so that an interrupted forgetting leaves a tombstone for each.
 Status Forgetting::find_derived(const Turn& turn, ForgetReport& report, const Deadline& deadline) {
   const Principal who = Principal::of(turn.user);
@@ -133,10 +146,12 @@ Result<ForgetReport> Forgetting::forget_turn(TurnNumber number, const Principal&
   // The row goes after the quotes: until then it tells an interrupted forgetting what to look for. Only later turns
   // quote.
   PANDORA_TRY(last, redact_quotes(forgotten, turn.number, report, deadline));
+  PANDORA_CHECK(clean_receipts(forgotten, report, deadline));
   PANDORA_TRY(removed, stores_.turns.remove(number, who, deadline));
   PANDORA_CHECK(
       saver_.drain(deadline));  // nobody writes the folder any more, and what was saved meanwhile has its files
   PANDORA_CHECK(redact_quotes(forgotten, last, report, deadline).map([](auto) {}));
+  PANDORA_CHECK(clean_receipts(forgotten, report, deadline));
   for (const auto& folder : {turn_folder(number), archived_turn_folder(number)}) {
     PANDORA_TRY(documents, stores_.documents.list(folder, deadline));
     report.files += static_cast<std::int64_t>(documents.size());
@@ -167,9 +182,11 @@ Result<ForgetReport> Forgetting::forget_memory(const Uuid& id, const Principal& 
       memory.scope == Scope::kGlobal ? Principal::system() : Principal::of(memory.user), {id.to_string()}, {}};
   if (memory.content.size() >= kMinQuote) forgotten.texts.push_back(memory.content);
   PANDORA_TRY(last, redact_quotes(forgotten, TurnNumber{}, report, deadline));
+  PANDORA_CHECK(clean_receipts(forgotten, report, deadline));
   PANDORA_CHECK(stores_.memories.remove(id, who, deadline).map([](auto&&) {}));
   PANDORA_CHECK(saver_.drain(deadline));
   PANDORA_CHECK(redact_quotes(forgotten, last, report, deadline).map([](auto) {}));
+  PANDORA_CHECK(clean_receipts(forgotten, report, deadline));
   PANDORA_CHECK(finish(deadline));
   log_info("memory.forgotten", {{"memory", id.to_string()}, {"redacted", report.redacted}});
   return report;
@@ -222,6 +239,11 @@ Result<std::vector<ForgetFinding>> Forgetting::verify(const ForgetReport& report
   } else {
     PANDORA_CHECK(check_knowledge(report.uid, true));
   }
+  std::vector<Uuid> uids = {report.uid};
+  uids.insert(uids.end(), report.memories.begin(), report.memories.end());
+  uids.insert(uids.end(), report.research.begin(), report.research.end());
+  PANDORA_TRY(receipts, stores_.receipts.naming(uids, system, deadline));
+  for (const Uuid& id : receipts) expect_gone(true, "receipts", fmt::format("of recall {}", id.to_string()));
   for (const Uuid& id : report.memories) PANDORA_CHECK(check_knowledge(id, true));
   for (const Uuid& id : report.research) PANDORA_CHECK(check_knowledge(id, false));
   PANDORA_TRY(tombstone, stores_.documents.exists(tombstone_path(report.uid), deadline));

@@ -2,8 +2,9 @@
 //
 // Order: the journal is emptied; a tombstone (the uid, no word of the text) is written durably, so that an interrupted
 // forgetting is completed by `reconcile` and nothing brings the turn back; then quotes in the documents of other turns,
-// rows, points and the windows of neighbours, files; last, the databases overwrite what they deleted. A turn whose
-// reply is under way while this runs may have been shown the words and keep them: `verify` then finds it.
+// receipts of recalls, rows, points and the windows of neighbours, files; last, the databases overwrite what they
+// deleted. A turn whose reply is under way while this runs may have been shown the words and keep them: `verify` then
+// finds it.
 #pragma once
 #include <functional>
 #include <set>
@@ -25,9 +26,10 @@ struct ForgetReport {
   std::string content_sha256;  // of a turn: to recognise the same content under another uid
   std::int64_t rows = 0, files = 0, points = 0, redacted = 0, windows = 0;
   std::vector<Uuid> memories, research;  // that came from it
+  std::int64_t receipts = 0;             // of recalls: removed, or cleaned of it
 };
 struct ForgetFinding {
-  std::string store;  // "rows", "points", "files", "journal", "documents", "quarantine"
+  std::string store;  // "rows", "points", "files", "journal", "documents", "quarantine", "receipts"
   std::string detail;
 };
 
@@ -59,6 +61,7 @@ class Forgetting {
   // In the turns above `after`; the last one that was looked at.
   Result<TurnNumber> redact_quotes(const Forgotten& forgotten, TurnNumber after, ForgetReport& report,
                                    const Deadline& deadline);
+  Status clean_receipts(const Forgotten& forgotten, ForgetReport& report, const Deadline& deadline);
   Status find_derived(const Turn& turn, ForgetReport& report, const Deadline& deadline);
   Status search_quarantine(const std::string& folder, const std::string& uid, int depth,
                            std::vector<ForgetFinding>& left, const Deadline& deadline);

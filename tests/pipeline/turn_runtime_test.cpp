@@ -100,6 +100,82 @@ TEST_F(TurnRuntimeTest, WithoutAModelATurnIsAnsweredSavedAndFoundAgain) {
   EXPECT_THAT(asked.reply, HasSubstr("“I am allergic to peanuts.”"));
 }
 
+TEST_F(TurnRuntimeTest, TheRecallOfATurnLeavesAReceiptThatNamesIt) {
+  with(nullptr);
+  const auto told = must_run("I am allergic to peanuts.");
+  const auto asked = must_run("What am I allergic to?");
+  ASSERT_TRUE(told.receipt && asked.receipt);
+  EXPECT_NE(*told.receipt, *asked.receipt);
+  const auto receipt = world.rows->receipts().find(*asked.receipt, Principal::of(ana), world.soon());
+  ASSERT_TRUE(receipt) << receipt.error().to_line();
+  EXPECT_EQ(receipt->turn, asked.uid);
+  EXPECT_EQ(receipt->session, session);
+  EXPECT_EQ(receipt->question, "What am I allergic to?");
+  EXPECT_EQ(receipt->tokens, asked.gathered.tokens);
+  EXPECT_TRUE(names(*receipt, told.uid));
+}
+
+// Keeps nothing, and says so.
+class FullReceiptStore final : public ReceiptStore {
+ public:
+  Status put(std::span<const RecallReceipt>, const Principal&, const Deadline&) override { return full(); }
+  Result<RecallReceipt> find(const Uuid&, const Principal&, const Deadline&) override { return full(); }
+  Result<std::vector<RecallReceipt>> list(const ReceiptQuery&, const Principal&, const Deadline&) override {
+    return full();
+  }
+  Result<std::int64_t> forget(const ForgottenRows&, const Principal&, const Deadline&) override { return full(); }
+  Result<std::vector<Uuid>> naming(std::span<const Uuid>, const Principal&, const Deadline&) override { return full(); }
+  Result<ReceiptStatus> status(const Deadline&) override { return full(); }
+
+ private:
+  static tl::unexpected<Error> full() { return fail(ErrorCode::kStorageFull, "no space for receipts"); }
+};
+
+TEST_F(TurnRuntimeTest, AReceiptThatCannotBeKeptIsSaidAndTheTurnIsAsItWas) {
+  FullReceiptStore full;
+  world.receipts = &full;
+  with(nullptr);
+  const auto told = must_run("I am allergic to peanuts.");
+  EXPECT_EQ(told.ending, Ending::kAnswered);
+  EXPECT_TRUE(told.acknowledged);
+  EXPECT_FALSE(told.error);
+  EXPECT_FALSE(told.receipt);
+  EXPECT_THAT(told.gathered.missing, Contains(HasSubstr("no space for receipts")));
+  EXPECT_EQ(saved(told).reply->text, told.reply);
+}
+
+// Keeps what it is given, in memory, whatever becomes of the disk.
+class KeepingReceiptStore final : public ReceiptStore {
+ public:
+  Status put(std::span<const RecallReceipt> receipts, const Principal&, const Deadline&) override {
+    kept.insert(kept.end(), receipts.begin(), receipts.end());
+    return {};
+  }
+  Result<RecallReceipt> find(const Uuid&, const Principal&, const Deadline&) override { return kept.back(); }
+  Result<std::vector<RecallReceipt>> list(const ReceiptQuery&, const Principal&, const Deadline&) override {
+    return kept;
+  }
+  Result<std::int64_t> forget(const ForgottenRows&, const Principal&, const Deadline&) override { return 0; }
+  Result<std::vector<Uuid>> naming(std::span<const Uuid>, const Principal&, const Deadline&) override {
+    return std::vector<Uuid>();
+  }
+  Result<ReceiptStatus> status(const Deadline&) override { return ReceiptStatus(); }
+  std::vector<RecallReceipt> kept;
+};
+
+// Forgetting could never find it by that uid.
+TEST_F(TurnRuntimeTest, ATurnThatIsNotSavedIsNotNamedByItsReceipt) {
+  KeepingReceiptStore receipts;
+  world.receipts = &receipts;
+  with(nullptr);
+  world.files.die_after(0);
+  const auto lost = must_run("I am allergic to peanuts.");
+  EXPECT_FALSE(lost.acknowledged);
+  ASSERT_THAT(receipts.kept, SizeIs(1));
+  EXPECT_EQ(lost.receipt, receipts.kept[0].id);
+  EXPECT_FALSE(receipts.kept[0].turn);
+}
+
 TEST_F(TurnRuntimeTest, AModelSpeaksToTheSinkAndWhatItSaidIsSaved) {
   model.expect({.deltas = {"Pea", "nuts", "."}});
   with(&model);

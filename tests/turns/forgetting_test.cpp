@@ -74,6 +74,47 @@ TEST_F(Told, ATurnLeavesEveryStoreAndEveryQuote) {
             0u);
 }
 
+TEST_F(Told, ATurnLeavesTheReceiptsOfRecalls) {
+  const auto receipt = [&](const std::string& user, const std::string& question) {
+    RecallReceipt one;
+    one.id = world.ids.next();
+    one.user = UserId::parse(user).value();
+    one.question = question;
+    return one;
+  };
+  RecallReceipt asked = receipt("ana", "q"), found = receipt("ana", "q"), other = receipt("ana", "q");
+  RecallReceipt quotes = receipt("ana", std::string("Who said: ") + kSecret), of_bob = receipt("bob", kSecret);
+  asked.turn = uid;
+  found.turns.resize(2);
+  found.turns[0].uid = uid;
+  found.turns[1].uid = world.ids.next();
+  found.memories.resize(1);
+  found.memories[0].uid = memory;
+  of_bob.research.resize(1);  // it was global
+  of_bob.research[0].uid = research;
+  ReceiptStore& receipts = world.rows->receipts();
+  ASSERT_TRUE(receipts.put(std::vector{asked, found, quotes, other, of_bob}, Principal::system(), world.soon()));
+
+  const auto report = world.forgetting->forget_turn(number, Principal::of(UserId::parse("ana").value()), world.soon());
+  ASSERT_TRUE(report) << report.error().to_line();
+  EXPECT_EQ(report->receipts, 4);
+  const auto find = [&](const RecallReceipt& one) { return receipts.find(one.id, Principal::system(), world.soon()); };
+  EXPECT_FALSE(find(asked)) << "the turn asked it";
+  EXPECT_FALSE(find(quotes)) << "its question repeats the words";
+  ASSERT_TRUE(find(found));
+  EXPECT_EQ(find(found)->forgotten, 2);
+  EXPECT_EQ(find(found)->turns, std::vector{found.turns[1]});
+  EXPECT_EQ(find(other).value(), other);
+  ASSERT_TRUE(find(of_bob)) << "these are his own words";
+  EXPECT_EQ(find(of_bob)->forgotten, 1);
+  EXPECT_TRUE(world.forgetting->verify(*report, world.soon())->empty());
+
+  ASSERT_TRUE(receipts.put({&found, 1}, Principal::system(), world.soon()));
+  const auto left = world.forgetting->verify(*report, world.soon()).value();
+  ASSERT_EQ(left.size(), 1u);
+  EXPECT_EQ(left[0].store, "receipts");
+}
+
 TEST_F(Told, AnotherUserCannotForgetIt) {
   EXPECT_EQ(
       world.forgetting->forget_turn(number, Principal::of(UserId::parse("eve").value()), world.soon()).error().code,
@@ -128,6 +169,11 @@ TEST(Forgetting, AnInterruptedOneIsCompletedByReconcile) {
                                              world.clock.now(), Trust::kUser, 1, 1, kSecret});
     ASSERT_TRUE(world.saver->save(second, world.soon()));
     ASSERT_TRUE(world.saver->checkpoint(world.soon()));
+    RecallReceipt receipt;
+    receipt.id = world.ids.next();
+    receipt.user = first.turn.user;
+    receipt.turn = first.turn.uid;
+    ASSERT_TRUE(world.rows->receipts().put({&receipt, 1}, Principal::system(), world.soon()));
     const TurnNumber number = world.saver->wait_findable(first.turn.uid, world.soon()).value();
     world.files.die_after(random.below(120));
     const auto report = world.forgetting->forget_turn(number, Principal::system(),
