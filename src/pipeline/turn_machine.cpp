@@ -211,8 +211,8 @@ class Step {
   }
 
   void start_model() {
-    if (state_.stop) return stopped();
-    assert(state_.model_calls < kMaxModelCalls);  // whoever comes here has asked tools_may_run or what_to_repeat
+    // Whoever comes here has looked for a stop, and asked tools_may_run or what_to_repeat.
+    assert(!state_.stop && state_.model_calls < kMaxModelCalls);
     show_guidance();
     ++state_.model_calls;
     state_.failure.reset();

@@ -191,12 +191,15 @@ TEST_F(TurnMachine, AnAnswerOfAnotherKindIsNone) {
 }
 
 TEST_F(TurnMachine, AnAnswerCountsOnce) {
-  start();
-  const ActionId recalled = id();
-  recall();
-  const ActionId model = id();
-  EXPECT_THAT(feed(Recalled{recalled, {}}), IsEmpty());
-  EXPECT_EQ(id(), model);
+  offer({"search"});
+  until_model();
+  call({"search", "search"});
+  const ActionId first = id();
+  tool();
+  const ActionId second = id();
+  EXPECT_THAT(feed(ToolDone{first, {}}), IsEmpty());
+  EXPECT_EQ(id(), second);
+  EXPECT_THAT(context().tools, SizeIs(1));
 }
 
 TEST_F(TurnMachine, WordsOfAnEarlierCallAreNotTakenForThoseOfALaterOne) {
