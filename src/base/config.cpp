@@ -182,6 +182,27 @@ Result<std::string> toml_text(const toml::node& node, std::string_view key, std:
   return fail(ErrorCode::kInvalidArgument, fmt::format("{}: {} must be a string, a number or true/false", place, key));
 }
 
+std::string place_of(const toml::node& node, const std::string& file) {
+  return fmt::format("{}:{}", file, node.source().begin.line);
+}
+
+// "[roles.voice]" is a table in a table; the key is the path.
+Status read_table(const toml::table& table, const std::string& path, const std::string& file,
+                  std::map<std::string, FileValue>& values) {
+  constexpr int kMaxDots = 2;
+  for (const auto& [name, value] : table) {
+    const std::string key = from_private_plane(fmt::format("{}.{}", path, name.str()));
+    if (value.is_table() && !find_setting(key) && std::ranges::count(key, '.') < kMaxDots) {
+      PANDORA_CHECK(read_table(*value.as_table(), key, file, values));
+      continue;
+    }
+    if (!find_setting(key)) return unknown_key(key, place_of(value, file));
+    PANDORA_TRY(as_text, toml_text(value, key, place_of(value, file)));
+    values[key] = {as_text, place_of(value, file)};
+  }
+  return {};
+}
+
 Result<std::map<std::string, FileValue>> read_toml(const ConfigInputs& inputs, FileSystem& files) {
   std::map<std::string, FileValue> values;
   if (inputs.file.empty()) return values;
@@ -190,15 +211,9 @@ Result<std::map<std::string, FileValue>> read_toml(const ConfigInputs& inputs, F
   if (!text) return fail(std::move(text).error());
   PANDORA_TRY(parsed, parse_toml(*text, inputs.file));
   for (const auto& [section, node] : parsed) {
-    const auto place = [&](const toml::node& at) { return fmt::format("{}:{}", inputs.file, at.source().begin.line); };
-    const auto* table = node.as_table();
-    if (!table) return unknown_key(from_private_plane(section.str()), place(node));
-    for (const auto& [name, value] : *table) {
-      const std::string key = from_private_plane(fmt::format("{}.{}", section.str(), name.str()));
-      if (!find_setting(key)) return unknown_key(key, place(value));
-      PANDORA_TRY(as_text, toml_text(value, key, place(value)));
-      values[key] = {as_text, place(value)};
-    }
+    const std::string name = from_private_plane(section.str());
+    if (!node.is_table()) return unknown_key(name, place_of(node, inputs.file));
+    PANDORA_CHECK(read_table(*node.as_table(), name, inputs.file, values));
   }
   return values;
 }

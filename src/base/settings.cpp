@@ -9,6 +9,21 @@ namespace {
 using enum SettingKind;
 constexpr double kMega = 1024.0 * 1024;
 
+// What each role of the language model may have of its own.
+#define PANDORA_ROLE(name, variable, temperature, what)                                                              \
+  Setting{"roles." name ".url", "PANDORA_ROLES_" variable "_URL", kUrl, "", 0, 0, false,                             \
+          "server of the role that " what "; empty: model.url"},                                                     \
+      Setting{"roles." name ".model", "PANDORA_ROLES_" variable "_MODEL", kString, "", 0, 0, false,                  \
+              "its model; empty: model.name"},                                                                       \
+      Setting{"roles." name ".api_key", "PANDORA_ROLES_" variable "_API_KEY", kString, "", 0, 0, true,               \
+              "its key; empty: model.api_key, for that server only"},                                                \
+      Setting{"roles." name ".temperature", "PANDORA_ROLES_" variable "_TEMPERATURE", kNumber, temperature, 0, 2, false, \
+              "its temperature"},                                                                                    \
+      Setting {                                                                                                      \
+    "roles." name ".max_tokens", "PANDORA_ROLES_" variable "_MAX_TOKENS", kInteger, "0", 0, 1'000'000, false,        \
+        "tokens it may write; 0: the server's own limit"                                                             \
+  }
+
 // key, environment, kind, default, min, max, secret, help
 constexpr std::array kSettings = {
     Setting{"data.path", "PANDORA_DATA", kPath, "", 0, 0, false,
@@ -40,7 +55,27 @@ constexpr std::array kSettings = {
             "milliseconds a message waits for the turn before it to be findable"},
     Setting{"model.url", "PANDORA_MODEL_URL", kUrl, "", 0, 0, false,
             "OpenAI-compatible server of the language model; empty: none, Pandora answers with what it finds"},
+    Setting{"model.name", "PANDORA_MODEL_NAME", kString, "", 0, 0, false,
+            "the model that server is asked for; empty: the first that it lists"},
     Setting{"model.api_key", "PANDORA_MODEL_API_KEY", kString, "", 0, 0, true, "its key"},
+    Setting{"model.fallback_url", "PANDORA_MODEL_FALLBACK_URL", kUrl, "", 0, 0, false,
+            "second server, asked when the first does not answer"},
+    Setting{"model.fallback_name", "PANDORA_MODEL_FALLBACK_NAME", kString, "", 0, 0, false,
+            "the model that one is asked for; empty: the first that it lists"},
+    Setting{"model.fallback_api_key", "PANDORA_MODEL_FALLBACK_API_KEY", kString, "", 0, 0, true, "its key"},
+    Setting{"model.connect_ms", "PANDORA_MODEL_CONNECT_MS", kInteger, "5000", 1, 600'000, false,
+            "milliseconds to connect to a model server"},
+    Setting{"model.first_token_ms", "PANDORA_MODEL_FIRST_TOKEN_MS", kInteger, "120000", 1, 3'600'000, false,
+            "milliseconds until its answer begins"},
+    Setting{"model.idle_ms", "PANDORA_MODEL_IDLE_MS", kInteger, "60000", 1, 3'600'000, false,
+            "milliseconds between two pieces of its answer"},
+    Setting{"model.attempts", "PANDORA_MODEL_ATTEMPTS", kInteger, "3", 1, 10, false,
+            "times a call is tried, over all servers, while no answer has begun"},
+    PANDORA_ROLE("reflex", "REFLEX", "0.3", "classifies the message"),
+    PANDORA_ROLE("nerves", "NERVES", "0.1", "shortens what is too long"),
+    PANDORA_ROLE("mind", "MIND", "0.5", "plans and checks"),
+    PANDORA_ROLE("voice", "VOICE", "0.7", "writes the reply"),
+    PANDORA_ROLE("eyes", "EYES", "0.3", "looks at images"),
     Setting{"postgres.url", "DATABASE_URL", kUrl, "", 0, 0, true, "PostgreSQL of the server profile; beats POSTGRES_*"},
     Setting{"postgres.host", "POSTGRES_HOST", kString, "localhost", 0, 0, false, "its host"},
     Setting{"postgres.port", "POSTGRES_PORT", kInteger, "5432", 1, 65'535, false, "its port"},
@@ -51,6 +86,8 @@ constexpr std::array kSettings = {
     Setting{"qdrant.api_key", "QDRANT_API_KEY", kString, "", 0, 0, true, "its key"},
     Setting{"redis.url", "REDIS_URL", kUrl, "", 0, 0, true, "Redis of the server profile"},
 };
+
+#undef PANDORA_ROLE
 
 }  // namespace
 

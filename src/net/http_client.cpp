@@ -2,9 +2,12 @@
 
 #include <algorithm>
 #include <atomic>
+#include <condition_variable>
 #include <deque>
 #include <future>
 #include <map>
+#include <mutex>
+#include <optional>
 #include <unordered_set>
 
 #include <fmt/format.h>
@@ -70,6 +73,8 @@ class ClientShard final : public ConnectionHome, public std::enable_shared_from_
     return std::make_shared<ClientConnection>(*loop_, shared_from_this(), server, url.host,
                                               url.is_secure() ? *core_->tls_context() : nullptr);
   }
+  void add(std::shared_ptr<Swept> wait) { waits_.insert(std::move(wait)); }
+  void remove(const std::shared_ptr<Swept>& wait) { waits_.erase(wait); }
   void keep(std::shared_ptr<ClientConnection> connection) override;
   void closed(ClientConnection& connection) override;
   void shut();
@@ -86,6 +91,7 @@ class ClientShard final : public ConnectionHome, public std::enable_shared_from_
   std::shared_ptr<EventLoop> loop_;
   std::map<std::string, Server> servers_;
   std::unordered_set<std::shared_ptr<ClientCall>> calls_;
+  std::unordered_set<std::shared_ptr<Swept>> waits_;  // of HttpClient::after
 };
 
 class ClientCall final : public ConnectionUser, public Swept, public std::enable_shared_from_this<ClientCall> {
@@ -152,7 +158,13 @@ class ClientCall final : public ConnectionUser, public Swept, public std::enable
     answered_ = true;
     on_bytes();
   }
-  void on_bytes() override { limit(request_.options.timeouts.idle, "the answer stalled"); }
+  void on_bytes() override {
+    // A model server may send its head at once and think then.
+    if (body_began_)
+      limit(request_.options.timeouts.idle, "the answer stalled");
+    else
+      limit(request_.options.timeouts.first_byte, "no answer in time");
+  }
 
   void on_head(const ResponseHead& head) override {
     if (const std::string_view location = head.headers.get("Location");
@@ -162,6 +174,7 @@ class ClientCall final : public ConnectionUser, public Swept, public std::enable
   }
   Flow on_body(std::string_view bytes) override {
     Flow flow = Flow::kMore;
+    if (!std::exchange(body_began_, true)) on_bytes();
     tell([&](HttpCallSink& sink) { flow = sink.on_body(bytes); });
     if (flow == Flow::kPause && !done_) phase_deadline_ = SteadyTime::max();
     return flow;
@@ -260,7 +273,7 @@ class ClientCall final : public ConnectionUser, public Swept, public std::enable
     }
     url_ = *std::move(next);
     ++redirects_;
-    answered_ = fresh_only_ = false;
+    answered_ = body_began_ = fresh_only_ = false;
     phase_ = Phase::kConnecting;
     seek_connection();
   }
@@ -303,7 +316,7 @@ class ClientCall final : public ConnectionUser, public Swept, public std::enable
   std::string_view limit_name_;
   Phase phase_ = Phase::kConnecting;
   int attempt_ = 0, redirects_ = 0;
-  bool answered_ = false, done_ = false, waiting_ = false, fresh_only_ = false;
+  bool answered_ = false, body_began_ = false, done_ = false, waiting_ = false, fresh_only_ = false;
 };
 
 void ClientShard::keep(std::shared_ptr<ClientConnection> connection) {
@@ -348,7 +361,30 @@ void ClientShard::shut() {
   for (const auto& [name, server] : servers_) all.insert(all.end(), server.idle.begin(), server.idle.end());
   for (const auto& connection : all) connection->close();
   servers_.clear();
+  for (const auto& wait : std::exchange(waits_, {})) loop_->dismiss(*wait);
 }
+
+class Wait final : public Swept, public std::enable_shared_from_this<Wait> {
+ public:
+  Wait(std::shared_ptr<ClientShard> shard, SteadyTime until, std::function<void()> call)
+      : shard_(std::move(shard)), until_(until), call_(std::move(call)) {}
+  void begin() {
+    shard_->add(shared_from_this());
+    shard_->loop().enroll(*this);
+  }
+  void on_sweep(SteadyTime now) override {
+    if (now < until_) return;
+    const auto self = shared_from_this();
+    shard_->loop().dismiss(*this);
+    shard_->remove(self);
+    call_();
+  }
+
+ private:
+  std::shared_ptr<ClientShard> shard_;
+  const SteadyTime until_;
+  std::function<void()> call_;
+};
 
 class CallHandle final : public HttpCall {
  public:
@@ -386,11 +422,16 @@ class PooledHttpClient final : public HttpClient {
   }
 
   std::unique_ptr<HttpCall> start(HttpCallRequest request, const Deadline& deadline, HttpCallSink& sink) override {
-    std::size_t place = threads_.current();
-    if (place == SIZE_MAX) place = core_->next_loop++ % shards_.size();
-    auto call = std::make_shared<ClientCall>(shards_[place], std::move(request), deadline, sink);
+    auto call = std::make_shared<ClientCall>(shards_[place()], std::move(request), deadline, sink);
     call->loop()->post([call] { call->begin(); });
     return std::make_unique<CallHandle>(std::move(call));
+  }
+
+  void after(Duration wait, std::function<void()> call) override {
+    const auto& shard = shards_[place()];
+    if (wait <= Duration(0)) return shard->loop().post(std::move(call));
+    auto waiting = std::make_shared<Wait>(shard, shard->loop().clock().steady() + wait, std::move(call));
+    shard->loop().post([waiting] { waiting->begin(); });
   }
 
   HttpClientStats stats() const override {
@@ -398,6 +439,10 @@ class PooledHttpClient final : public HttpClient {
   }
 
  private:
+  std::size_t place() {
+    const std::size_t current = threads_.current();
+    return current == SIZE_MAX ? core_->next_loop++ % shards_.size() : current;
+  }
   std::shared_ptr<ClientCore> core_;
   IoThreads& threads_;
   std::vector<std::shared_ptr<ClientShard>> shards_;

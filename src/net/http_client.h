@@ -6,10 +6,8 @@
 // off, no HTTP), kDeadlineExceeded (naming which limit), kTooLarge (head, body), kResourceExhausted (too many calls),
 // kCancelled.
 #pragma once
-#include <condition_variable>
+#include <functional>
 #include <memory>
-#include <mutex>
-#include <optional>
 #include <string>
 
 #include "base/clock.h"
@@ -32,8 +30,9 @@ enum class Repeatable {
 
 struct HttpTimeouts {
   Duration connect = std::chrono::seconds(5);  // name, connection and TLS together; also waiting for a free connection
-  Duration first_byte = std::chrono::seconds(60);  // from sending to the answer's first byte
-  Duration idle = std::chrono::seconds(60);        // between two bytes; not while the sink pauses
+  Duration first_byte =
+      std::chrono::seconds(60);              // from sending to the answer's first byte, and from its head to its body
+  Duration idle = std::chrono::seconds(60);  // between two bytes; not while the sink pauses
 };
 
 struct HttpCallOptions {
@@ -97,6 +96,9 @@ class HttpClient {
   virtual ~HttpClient() = default;  // calls under way end with kCancelled
   // Never fails at once: what is wrong is told to the sink. The sink must outlive the handle.
   virtual std::unique_ptr<HttpCall> start(HttpCallRequest request, const Deadline& deadline, HttpCallSink& sink) = 0;
+  // Calls once, on an I/O thread (the calling one, if it is one), when so much time has passed; never when the client
+  // ends before.
+  virtual void after(Duration wait, std::function<void()> call) = 0;
   virtual HttpClientStats stats() const = 0;
 
   // The whole answer, whatever its status. Blocks: not on an I/O thread.

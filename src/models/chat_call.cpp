@@ -1,0 +1,348 @@
+#include "models/chat_call.h"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "base/log.h"
+
+namespace pandora {
+namespace {
+
+constexpr std::size_t kMaxErrorBytes = 256 * 1024;
+constexpr std::size_t kMaxModelListBytes = 8 << 20;
+constexpr Duration kPauseAfter429 = std::chrono::seconds(1);         // when the server does not say how long
+constexpr Duration kAfterLastWord = std::chrono::milliseconds(200);  // for the end of the HTTP answer behind [DONE]
+
+std::string_view name_of(ChatRole role) {
+  switch (role) {
+    case ChatRole::kSystem:
+      return "system";
+    case ChatRole::kUser:
+      return "user";
+    case ChatRole::kAssistant:
+      return "assistant";
+    case ChatRole::kTool:
+      return "tool";
+  }
+  return "user";
+}
+
+OpenAiMessage to_openai(const ChatMessage& message) {
+  OpenAiMessage out;
+  out.role = name_of(message.role);
+  // An assistant's message that only calls tools has no content; the empty text is refused by some.
+  if (!message.content.empty() || message.tool_calls.empty()) out.content = message.content;
+  for (const auto& call : message.tool_calls)
+    out.tool_calls.push_back({std::nullopt, call.id, "function", call.name, call.arguments, Json::object()});
+  out.tool_call_id = message.tool_call_id;
+  return out;
+}
+
+Json parse_schema(const std::string& text) {
+  Json schema = Json::parse(text, nullptr, false);
+  return schema.is_object() ? schema : Json{{"type", "object"}, {"properties", Json::object()}};
+}
+
+Json to_openai(const ToolDefinition& tool) {
+  return {{"type", "function"},
+          {"function",
+           {{"name", tool.name}, {"description", tool.description}, {"parameters", parse_schema(tool.schema)}}}};
+}
+
+}  // namespace
+
+ChatCall::ChatCall(std::shared_ptr<ChatModelCore> core, ChatRequest request, const Deadline& deadline, ChatSink& sink)
+    : core_(std::move(core)),
+      request_(std::move(request)),
+      deadline_(deadline),
+      servers_(core_->servers[static_cast<std::size_t>(request_.role)]),
+      sink_(&sink) {}
+
+void ChatCall::begin() {
+  const auto self = shared_from_this();  // its handle may be dropped within a call of the sink
+  const std::lock_guard lock(mutex_);
+  if (servers_.empty())
+    return end({ErrorCode::kInvalidArgument, "no model server is set for this role", "set model.url"});
+  try_next();
+}
+
+void ChatCall::cancel() {
+  const std::lock_guard lock(mutex_);
+  if (std::exchange(cancelled_, true) || !sink_) return;
+  if (call_) return call_->cancel();
+  // Between two attempts: the last word still comes from a thread of the client.
+  core_->client.after(Duration(0), [self = shared_from_this()] {
+    const std::lock_guard inner(self->mutex_);
+    self->end({ErrorCode::kCancelled, "cancelled", {}});
+  });
+}
+
+void ChatCall::abandon() {
+  std::unique_ptr<HttpCall> call;
+  {
+    const std::lock_guard lock(mutex_);
+    cancelled_ = true;
+    sink_ = nullptr;
+    leave_server();
+    call = std::move(call_);
+  }
+}
+
+// The first server of the role that is not resting and was not tried in this round.
+void ChatCall::try_next() {
+  if (!sink_) return;
+  if (cancelled_) return end({ErrorCode::kCancelled, "cancelled", {}});
+  for (const auto& server : servers_) {
+    if (tried_.contains(server.get()) || !server->breaker.allow()) continue;
+    tried_.insert(server.get());
+    server_ = server;
+    ++attempts_;
+    return server->model().empty() ? ask_models() : chat();
+  }
+  // None is left. Those that rest are looked at again in the next round, when that is soon enough.
+  Duration pause = Duration::max();
+  for (const auto& server : servers_) pause = std::min(pause, server->breaker.opens_in());
+  if (attempts_ == 0 && last_error_.message.empty())
+    last_error_ = {ErrorCode::kUnavailable,
+                   fmt::format("{} failed several times and is left alone for a moment", servers_.front()->url()),
+                   "is the model server running? see `pandora doctor`"};
+  const auto jitter = static_cast<std::int64_t>(core_->random.below(128));
+  const Duration back_off = core_->settings.back_off * (std::int64_t{1} << std::min(rounds_, 10));
+  pause = std::max(pause, back_off + back_off * jitter / 256);
+  if (attempts_ == 0 || attempts_ >= core_->settings.attempts || !waits(pause)) end(std::move(last_error_));
+}
+
+bool ChatCall::waits(Duration pause) {
+  if (pause > core_->settings.longest_wait || pause >= deadline_.remaining()) return false;
+  ++rounds_;
+  tried_.clear();
+  core_->client.after(pause, [self = shared_from_this()] {
+    const std::lock_guard lock(self->mutex_);
+    self->try_next();
+  });
+  return true;
+}
+
+void ChatCall::send(HttpCallRequest request, Stage stage) {
+  ++sent_;
+  stage_ = stage;
+  gathered_.clear();
+  head_ = {};
+  request.headers = server_->headers();
+  request.options.timeouts = core_->settings.timeouts;
+  request.options.max_body_bytes = kMaxChatBytes;
+  request.options.attempts = 2;                   // a kept connection may be closed under us: that costs no attempt
+  request.options.repeatable = Repeatable::kYes;  // a completion changes nothing
+  call_ = core_->client.start(std::move(request), deadline_, *this);
+}
+
+void ChatCall::ask_models() { send({"GET", server_->url() + "/models", {}, "", {}}, Stage::kAskingModels); }
+
+void ChatCall::chat() {
+  events_ = SseParser();
+  repair_ = {};
+  reply_ = {};
+  said_done_ = false;
+  send({"POST", server_->url() + "/chat/completions", {}, encode(), {}}, Stage::kChatting);
+}
+
+std::string ChatCall::encode() const {
+  const RoleSettings& role = core_->settings.of(request_.role);
+  const Refusals refusals = server_->refusals();
+  OpenAiChatRequest out;
+  out.model = server_->model();
+  out.stream = true;
+  out.include_usage = !refusals.stream_options;
+  if (!refusals.temperature) out.temperature = role.temperature;
+  int limit = role.max_tokens;
+  if (request_.max_tokens > 0) limit = limit > 0 ? std::min(limit, request_.max_tokens) : request_.max_tokens;
+  if (limit > 0) (refusals.max_tokens ? out.max_completion_tokens : out.max_tokens) = limit;
+  for (const auto& message : request_.messages) out.messages.push_back(to_openai(message));
+  for (const auto& tool : request_.tools) out.tools.push_back(to_openai(tool));
+  if (!request_.json_schema.empty())
+    out.response_format = {
+        {"type", "json_schema"},
+        {"json_schema", {{"name", "answer"}, {"strict", true}, {"schema", parse_schema(request_.json_schema)}}}};
+  return encode_chat_request(out);
+}
+
+void ChatCall::on_head(const ResponseHead& head) {
+  const auto self = shared_from_this();
+  const std::lock_guard lock(mutex_);
+  head_ = head;
+  const std::string_view type = head.headers.get("Content-Type");
+  const bool success = head.status >= 200 && head.status < 300;
+  if (!success || type.find("html") != std::string_view::npos)
+    body_ = Body::kError;
+  else if (stage_ == Stage::kAskingModels || type.find("json") != std::string_view::npos)
+    body_ = Body::kJson;  // some ignore "stream"
+  else
+    body_ = Body::kEvents;
+}
+
+Flow ChatCall::on_body(std::string_view bytes) {
+  const auto self = shared_from_this();
+  const std::lock_guard lock(mutex_);
+  if (!sink_) return Flow::kMore;
+  if (body_ == Body::kEvents) {
+    std::vector<SseEvent> events;
+    const Status read = events_.feed(bytes, [&](SseEvent event) { events.push_back(std::move(event)); });
+    const int attempt = sent_;
+    for (auto& event : events) {
+      if (!sink_ || sent_ != attempt) return Flow::kMore;  // another attempt has begun: the rest belongs to nobody
+      take_event(std::move(event));
+    }
+    if (!read && sink_ && sent_ == attempt && !said_done_) failed(Error(read.error()).with_context(server_->url()));
+    return Flow::kMore;
+  }
+  const std::size_t most = body_ == Body::kError            ? kMaxErrorBytes
+                           : stage_ == Stage::kAskingModels ? kMaxModelListBytes
+                                                            : kMaxChatBytes;
+  gathered_ += bytes.substr(0, most - std::min(most, gathered_.size()));
+  return Flow::kMore;
+}
+
+void ChatCall::on_done() {
+  const auto self = shared_from_this();
+  const std::lock_guard lock(mutex_);
+  if (!sink_) return;
+  if (cancelled_) return end({ErrorCode::kCancelled, "cancelled", {}});
+  if (body_ == Body::kError) return refused();
+  if (stage_ == Stage::kAskingModels) return take_models();
+  if (body_ == Body::kJson) return take_whole_answer();
+  stream_ended();
+}
+
+void ChatCall::on_error(Error error) {
+  const auto self = shared_from_this();
+  const std::lock_guard lock(mutex_);
+  if (!sink_) return;
+  if (said_done_) return succeed();
+  if (error.code == ErrorCode::kCancelled || cancelled_) return end({ErrorCode::kCancelled, "cancelled", {}});
+  if (deadline_.expired())
+    return end({ErrorCode::kDeadlineExceeded, "the model took longer than allowed: " + error.message, {}});
+  failed(std::move(error));
+}
+
+void ChatCall::take_event(SseEvent event) {
+  if (!sink_ || said_done_) return;
+  if (event.is_done()) {
+    // What follows is the end of the HTTP answer, after which the connection can be used again. Some servers keep it
+    // open.
+    said_done_ = true;
+    core_->client.after(kAfterLastWord, [self = shared_from_this()] {
+      const std::lock_guard lock(self->mutex_);
+      if (self->sink_) self->succeed();
+    });
+    return;
+  }
+  auto chunk = decode_chat_chunk(event.data);
+  if (!chunk) {
+    Error error = std::move(chunk).error();
+    if (error.message.starts_with("chunk"))
+      error = std::move(error).with_context(server_->url() + " sent what is no part of a chat");
+    return failed(std::move(error));
+  }
+  answered_ = true;
+  repair_.apply(*chunk);
+  if (const Status added = reply_.add(*chunk); !added) return failed(Error(added.error()).with_context(server_->url()));
+  for (const auto& choice : chunk->choices)
+    if (sink_ && choice.index == 0 && choice.delta.content && !choice.delta.content->empty())
+      sink_->on_delta(*choice.delta.content);
+}
+
+void ChatCall::stream_ended() {
+  if (auto last = events_.finish(); last && !said_done_) take_event(*std::move(last));
+  if (!sink_) return;
+  if (said_done_ || !reply_.finish_reason.empty()) return succeed();
+  failed({ErrorCode::kUnavailable,
+          server_->url() + (answered_ ? " broke off in the middle of its answer" : " ended without an answer"),
+          {}});
+}
+
+void ChatCall::take_whole_answer() {
+  auto response = decode_chat_response(gathered_);
+  if (!response) return failed(std::move(response).error().with_context(server_->url()));
+  const OpenAiChoice& choice = response->choices.front();
+  answered_ = true;
+  reply_.content = choice.message.text();
+  reply_.tool_calls = choice.message.tool_calls;
+  reply_.model = response->model;
+  reply_.finish_reason = choice.finish_reason;
+  reply_.usage = response->usage;
+  if (!reply_.content.empty()) sink_->on_delta(reply_.content);
+  if (sink_) succeed();
+}
+
+void ChatCall::take_models() {
+  auto models = decode_model_list(gathered_);
+  if (!models) return failed(std::move(models).error().with_context(server_->url()));
+  if (models->empty())
+    return failed({ErrorCode::kUnavailable, server_->url() + " has no model", "load one, or name it (model.name)"});
+  server_->set_model(models->front());
+  chat();
+}
+
+void ChatCall::refused() {
+  const bool page = head_.status < 400;  // HTML where an answer should be
+  OpenAiError refusal = decode_openai_error(head_.status, gathered_);
+  if (stage_ == Stage::kChatting && server_->learn(refusal)) {
+    log_info("model.adapts", {{"server", server_->url()}, {"why", refusal.message}});
+    return chat();
+  }
+  Error error = to_error(refusal, server_->url());
+  if (page)
+    error = {ErrorCode::kUnavailable, error.message, "does model.url lead to the server's API? it often ends in /v1"};
+  const auto asked = parse_retry_after(head_.headers, core_->clock.now());
+  const bool busy = error.code == ErrorCode::kResourceExhausted;
+  if (asked) error.message += fmt::format(" (it asks to wait {:.0f} s)", static_cast<double>(asked->count()) / 1e6);
+  if (busy || (asked && error.code == ErrorCode::kUnavailable)) server_->breaker.rest(asked.value_or(kPauseAfter429));
+  if (busy) server_.reset();  // it is well, only full
+  failed(std::move(error));
+}
+
+// This attempt failed. Another follows when no answer has begun and the fault may be the server's alone.
+void ChatCall::failed(Error error) {
+  const bool retryable = error.code == ErrorCode::kUnavailable || error.code == ErrorCode::kDeadlineExceeded ||
+                         error.code == ErrorCode::kResourceExhausted;
+  if (const auto server = std::exchange(server_, nullptr)) {
+    if (retryable)
+      server->breaker.failed();
+    else
+      server->breaker.succeeded();  // it lives, and says no
+  }
+  log_info("model.attempt_failed", {{"attempt", attempts_}, {"error", error.to_line()}});
+  if (!retryable || answered_ || attempts_ >= core_->settings.attempts) return end(std::move(error));
+  last_error_ = std::move(error);
+  call_.reset();
+  try_next();
+}
+
+void ChatCall::succeed() {
+  if (const auto server = std::exchange(server_, nullptr)) server->breaker.succeeded();
+  ChatResult result;
+  result.model = reply_.model;
+  result.content = std::move(reply_.content);
+  for (auto& call : reply_.tool_calls)
+    result.tool_calls.push_back(
+        {std::move(call.id), std::move(call.name), call.arguments.empty() ? "{}" : std::move(call.arguments)});
+  result.finish_reason =
+      reply_.finish_reason.empty() ? (result.tool_calls.empty() ? "stop" : "tool_calls") : reply_.finish_reason;
+  if (reply_.usage) {
+    result.tokens_in = reply_.usage->prompt_tokens;
+    result.tokens_out = reply_.usage->completion_tokens;
+  }
+  if (ChatSink* sink = std::exchange(sink_, nullptr)) sink->on_done(std::move(result));
+}
+
+void ChatCall::end(Error error) {
+  leave_server();
+  if (ChatSink* sink = std::exchange(sink_, nullptr)) sink->on_error(std::move(error));
+}
+
+void ChatCall::leave_server() {
+  if (const auto server = std::exchange(server_, nullptr)) server->breaker.abandoned();
+}
+
+}  // namespace pandora

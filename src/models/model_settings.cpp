@@ -1,0 +1,73 @@
+#include "models/model_settings.h"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "net/url.h"
+
+namespace pandora {
+namespace {
+
+constexpr std::array<std::string_view, 5> kRoleNames = {"reflex", "nerves", "mind", "voice", "eyes"};
+static_assert(static_cast<std::size_t>(ModelRole::kEyes) == kRoleNames.size() - 1);
+
+}  // namespace
+
+Result<std::string> api_base(const std::string& url) {
+  PANDORA_TRY(parsed, parse_url(url));
+  std::string path = parsed.target.substr(0, parsed.target.find('?'));
+  constexpr std::string_view kCall = "/chat/completions";
+  while (path.ends_with('/')) path.pop_back();
+  if (path.ends_with(kCall)) path.resize(path.size() - kCall.size());
+  if (path.empty()) path = "/v1";
+  return fmt::format("{}://{}{}", parsed.scheme, parsed.authority(), path);
+}
+
+bool has_model(const Config& config) {
+  return !config.string("model.url").empty() || std::ranges::any_of(kRoleNames, [&](std::string_view role) {
+    return !config.string(fmt::format("roles.{}.url", role)).empty();
+  });
+}
+
+Result<ModelSettings> model_settings(const Config& config) {
+  const auto server = [](const std::string& key, const std::string& url, std::string model,
+                         std::string api_key) -> Result<ModelServerSettings> {
+    auto base = api_base(url);
+    if (!base) return fail(std::move(base).error().with_context(key));
+    return ModelServerSettings{*base, std::move(model), std::move(api_key)};
+  };
+  ModelSettings settings;
+  settings.timeouts.connect = std::chrono::milliseconds(config.integer("model.connect_ms"));
+  settings.timeouts.first_byte = std::chrono::milliseconds(config.integer("model.first_token_ms"));
+  settings.timeouts.idle = std::chrono::milliseconds(config.integer("model.idle_ms"));
+  settings.attempts = static_cast<int>(config.integer("model.attempts"));
+  const std::string &main = config.string("model.url"), &fallback = config.string("model.fallback_url");
+  for (std::size_t i = 0; i < kRoleNames.size(); ++i) {
+    RoleSettings& role = settings.roles[i];
+    const auto own = [&](std::string_view name) -> const std::string& {
+      return config.string(fmt::format("roles.{}.{}", kRoleNames[i], name));
+    };
+    role.temperature = config.number(fmt::format("roles.{}.temperature", kRoleNames[i]));
+    role.max_tokens = static_cast<int>(config.integer(fmt::format("roles.{}.max_tokens", kRoleNames[i])));
+    const auto add = [&](const std::string& key, const std::string& url, const std::string& model,
+                         const std::string& api_key) -> Status {
+      if (url.empty()) return {};
+      PANDORA_TRY(one, server(key, url, model, api_key));
+      if (std::ranges::find(role.servers, one) == role.servers.end()) role.servers.push_back(std::move(one));
+      return {};
+    };
+    // A key goes to the server it was given for and to no other.
+    if (const std::string& url = own("url"); !url.empty())
+      PANDORA_CHECK(add(fmt::format("roles.{}.url", kRoleNames[i]), url, own("model"), own("api_key")));
+    const bool has_server = !role.servers.empty();
+    PANDORA_CHECK(add("model.url", main,
+                      !has_server && !own("model").empty() ? own("model") : config.string("model.name"),
+                      !has_server && !own("api_key").empty() ? own("api_key") : config.string("model.api_key")));
+    PANDORA_CHECK(add("model.fallback_url", fallback, config.string("model.fallback_name"),
+                      config.string("model.fallback_api_key")));
+  }
+  return settings;
+}
+
+}  // namespace pandora
