@@ -4,14 +4,18 @@
 
 #include <fmt/format.h>
 
+#include "base/text.h"
 #include "cli/installation.h"
 #include "cli/terminal.h"
 #include "embed/embedders.h"
+#include "models/openai_chat_model.h"
+#include "net/io_threads.h"
 
 namespace pandora {
 namespace {
 
 constexpr std::uint64_t kLittleSpace = 1ull << 30;
+constexpr Duration kModelPatience = std::chrono::seconds(5);
 constexpr Timestamp kProgramWritten{1'767'225'600'000'000};  // 2026-01-01: a clock before it is wrong
 
 CheckResult check_directory(FileSystem& files, const std::string& root) {
@@ -46,6 +50,35 @@ CheckResult check_encoder(const Config& config) {
   const auto vector = (*opened)->embed({&text, 1}, TextRole::kPassage, Deadline::never());
   if (!vector) return {CheckState::kFailure, "encoder", vector.error().message, vector.error().remedy};
   return {CheckState::kOk, "encoder", fmt::format("{} ({} dimensions) works", model, (*opened)->identity().dimension), ""};
+}
+
+CheckResult check_model_server(HttpClient& client, const ModelServerSettings& server, const SystemClock& clock) {
+  constexpr std::size_t kShown = 5;
+  const auto models = list_models(client, server, clock, Deadline::after(clock, kModelPatience));
+  if (!models) return {CheckState::kFailure, "language model", models.error().message, models.error().remedy};
+  if (models->empty()) return {CheckState::kFailure, "language model", server.url + " answers, but has no model", "load one there"};
+  if (server.model.empty()) return {CheckState::kOk, "language model", fmt::format("{} answers; its first model, {}, is used", server.url, models->front()), ""};
+  if (std::ranges::find(*models, server.model) != models->end()) return {CheckState::kOk, "language model", fmt::format("{} answers and has {}", server.url, server.model), ""};
+  std::string names;
+  for (std::size_t i = 0; i < std::min(models->size(), kShown); ++i) names += (i == 0 ? "" : ", ") + one_line((*models)[i]);
+  return {CheckState::kWarning, "language model", fmt::format("{} answers, but does not list {}", server.url, server.model), "it has " + names + (models->size() > kShown ? ", …" : "")};
+}
+
+void check_models(const Config& config, std::vector<CheckResult>& results) {
+  if (!has_model(config)) return results.push_back({CheckState::kOk, "language model", "none is set (model.url): replies quote what was found", ""});
+  const auto settings = model_settings(config);
+  if (!settings) return results.push_back({CheckState::kFailure, "language model", settings.error().message, settings.error().remedy});
+  const SystemClock clock;
+  IoThreads threads(clock);
+  const auto client = HttpClient::create({}, threads);
+  if (!client) return results.push_back({CheckState::kFailure, "language model", client.error().message, client.error().remedy});
+  std::vector<ModelServerSettings> asked;
+  for (const auto& role : settings->roles)
+    for (const auto& server : role.servers) {
+      if (std::ranges::find(asked, server) != asked.end()) continue;
+      asked.push_back(server);
+      results.push_back(check_model_server(**client, server, clock));
+    }
 }
 
 void check_service(const Config& config, const UserId& user, std::vector<CheckResult>& results) {
@@ -89,6 +122,7 @@ std::vector<CheckResult> examine(const Config& config, const UserId& user) {
   if (results.back().finding == CheckState::kFailure) return results;
   results.push_back(check_space(*files, paths->root));
   results.push_back(check_encoder(config));
+  check_models(config, results);
   check_service(config, user, results);
   return results;
 }

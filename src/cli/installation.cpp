@@ -10,6 +10,8 @@
 #include "base/log.h"
 #include "cli/admission.h"
 #include "embed/embedders.h"
+#include "models/openai_chat_model.h"
+#include "net/io_threads.h"
 #include "recall/receipt_queue.h"
 #include "service/local_service.h"
 #include "store_embedded/directory_document_store.h"
@@ -92,9 +94,8 @@ class Owner final : public Installation {
     recall_defaults.candidates = running.recall_candidates;
     running.recall_deadline = std::chrono::milliseconds(config.integer("recall.deadline_ms"));
     running.findable_wait = std::chrono::milliseconds(config.integer("turns.findable_wait_ms"));
-    if (!config.string("model.url").empty())
-      return fail(ErrorCode::kInvalidArgument, "model.url is set, but this version speaks to no language model yet", "unset it (PANDORA_MODEL_URL)");
-    runtime_ = std::make_unique<TurnRuntime>(running, stores, *recall_, *saver_, ids_, clock_, admit_by(*admission_), nullptr, nullptr);
+    PANDORA_CHECK(connect_model(config));
+    runtime_ = std::make_unique<TurnRuntime>(running, stores, *recall_, *saver_, ids_, clock_, admit_by(*admission_), model_.get(), nullptr);
     service_ = make_local_service({stores, *embedder_, *saver_, *runtime_, *recall_, *files_, clock_, ids_, paths.journal,
                                    running.message_bytes, config.integer("turns.archive_after_days"), recall_defaults,
                                    running.recall_deadline, [this](const Deadline& deadline) { return overwrite_deleted(deadline); }});
@@ -116,6 +117,17 @@ class Owner final : public Installation {
     if (*known == now) return {};
     return fail(ErrorCode::kIncompatible, fmt::format("this data was made with the encoder {}, now it is {}", *known, now),
                 "set encoder.model to the one it was made with");
+  }
+
+  // Nothing is sent yet: a server that is down is no reason not to start.
+  Status connect_model(const Config& config) {
+    if (!has_model(config)) return {};
+    PANDORA_TRY(settings, model_settings(config));
+    io_ = std::make_unique<IoThreads>(clock_);
+    PANDORA_TRY(client, HttpClient::create({}, *io_));
+    client_ = std::move(client);
+    model_ = make_openai_chat_model(std::move(settings), *client_, clock_, random_);
+    return {};
   }
 
   // Rows that are gone (a database that was deleted or emptied) must not let a new turn take the folder of an old one.
@@ -151,6 +163,9 @@ class Owner final : public Installation {
   std::unique_ptr<TurnSaver> saver_;
   std::unique_ptr<Recall> recall_;
   std::unique_ptr<MemoryAdmission> admission_;
+  std::unique_ptr<IoThreads> io_;
+  std::unique_ptr<HttpClient> client_;
+  std::unique_ptr<ChatModel> model_;
   std::unique_ptr<TurnRuntime> runtime_;
   std::unique_ptr<Service> service_;
   std::unique_ptr<LocalServer> server_;  // last: nobody calls while the rest goes

@@ -144,8 +144,8 @@ class ClientCall final : public ConnectionUser, public Swept, public std::enable
       waiting_ = true;
       return;
     }
-    shard_->loop().resolve(url_.host, url_.port, [self = shared_from_this()](Result<std::vector<SocketAddress>> found) {
-      self->on_resolved(std::move(found));
+    shard_->loop().resolve(url_.host, url_.port, [weak = weak_from_this()](Result<std::vector<SocketAddress>> found) {
+      if (const auto self = weak.lock()) self->on_resolved(std::move(found));
     });
   }
   bool is_waiting() const { return waiting_ && !done_; }
@@ -394,13 +394,19 @@ class CallHandle final : public HttpCall {
     cancel();
   }
   void cancel() override {
-    call_->loop()->post([call = call_] { call->abort({ErrorCode::kCancelled, "cancelled", {}}); });
+    post([](ClientCall& call) { call.abort({ErrorCode::kCancelled, "cancelled", {}}); });
   }
   void resume() override {
-    call_->loop()->post([call = call_] { call->resume(); });
+    post([](ClientCall& call) { call.resume(); });
   }
 
  private:
+  // Weakly: a loop that has stopped must not keep what keeps the loop.
+  void post(void (*work)(ClientCall&)) {
+    call_->loop()->post([weak = std::weak_ptr(call_), work] {
+      if (const auto call = weak.lock()) work(*call);
+    });
+  }
   std::shared_ptr<ClientCall> call_;
 };
 

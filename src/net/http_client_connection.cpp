@@ -287,7 +287,7 @@ void ClientConnection::close() {
   if (transport_) transport_->end_output();
   socket_.reset();
   transport_.reset();
-  home_->closed(*this);
+  std::exchange(home_, nullptr)->closed(*this);
 }
 
 bool ClientConnection::is_alive() {

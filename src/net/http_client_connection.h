@@ -71,7 +71,7 @@ class ClientConnection final : public ReadyHandler,
   Error unavailable(std::string_view what) const;
 
   EventLoop& loop_;
-  const std::shared_ptr<ConnectionHome> home_;
+  std::shared_ptr<ConnectionHome> home_;  // none once it is closed
   const std::string server_;  // "https://host:port", of the pool and of messages
   const std::string host_;
   const std::shared_ptr<TlsContext> tls_;  // null: plain

@@ -81,10 +81,12 @@ TEST_F(BrokenStreamTest, WhatHangsOrBreaksOffInTheMiddleIsAnErrorAndNotTriedAgai
         Case{"of another kind", begun + "data: [1,2]\n\n", false, ErrorCode::kUnavailable, "no part of a chat"},
         Case{"an error", begun + sse_event(R"({"error":{"message":"CUDA out of memory"}})"), false,
              ErrorCode::kUnavailable, "CUDA out of memory"}}) {
-    RawServer server([&, hangs = hangs, events = events](RawConnection& peer, int) {
+    const std::string bytes = whole_answer(events);
+    const bool stays = hangs;
+    RawServer server([bytes, stays](RawConnection& peer, int) {
       read_request(peer);
-      peer.send(whole_answer(events));
-      if (hangs) peer.receive_all();
+      peer.send(bytes);
+      if (stays) peer.receive_all();
     });
     model({server.url() + "/v1"});
     const auto result = ask_and_wait(200ms);
