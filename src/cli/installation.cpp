@@ -123,6 +123,7 @@ class Owner final : public Installation {
   Status connect_model(const Config& config) {
     if (!has_model(config)) return {};
     PANDORA_TRY(settings, model_settings(config));
+    if (settings.of(ModelRole::kVoice).servers.empty()) return {};  // only other roles have a server
     io_ = std::make_unique<IoThreads>(clock_);
     PANDORA_TRY(client, HttpClient::create({}, *io_));
     client_ = std::move(client);
