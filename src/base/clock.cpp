@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <ctime>
 
 #include <fmt/format.h>
 
@@ -115,6 +116,11 @@ Timestamp SystemClock::now() const {
   return {std::chrono::duration_cast<std::chrono::microseconds>(now).count()};
 }
 SteadyTime SystemClock::steady() const { return std::chrono::steady_clock::now(); }
+Duration SystemClock::zone_offset(Timestamp at) const {
+  const std::time_t seconds = std::chrono::floor<std::chrono::seconds>(Duration(at.micros)).count();
+  std::tm local{};
+  return ::localtime_r(&seconds, &local) ? Duration(std::chrono::seconds(local.tm_gmtoff)) : Duration(0);
+}
 
 Duration Deadline::remaining() const {
   if (!clock_) return Duration::max();

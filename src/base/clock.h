@@ -25,6 +25,12 @@ inline Timestamp operator+(Timestamp t, Duration d) { return {t.micros + d.count
 inline Timestamp operator-(Timestamp t, Duration d) { return {t.micros - d.count()}; }
 inline Duration operator-(Timestamp a, Timestamp b) { return Duration(a.micros - b.micros); }
 
+struct TimeRange {
+  Timestamp from, to;  // [from, to)
+  bool holds(Timestamp at) const { return from <= at && at < to; }
+  bool operator==(const TimeRange&) const = default;
+};
+
 // "2026-01-05T10:00:00.000000Z": fixed width, so that text order is time order.
 std::string to_iso8601(Timestamp time);
 // RFC 3339, with or without fraction, zone or time of day ("2026-01-05"); no zone means UTC.
@@ -35,12 +41,15 @@ class Clock {
   virtual ~Clock() = default;
   virtual Timestamp now() const = 0;
   virtual SteadyTime steady() const = 0;
+  // The user's local time minus UTC at that moment; for "yesterday" and the like, not for what is stored.
+  virtual Duration zone_offset(Timestamp) const { return {}; }
 };
 
 class SystemClock final : public Clock {
  public:
   Timestamp now() const override;
   SteadyTime steady() const override;
+  Duration zone_offset(Timestamp at) const override;  // of TZ, or the machine's
 };
 
 // A clock that stands still until told. Thread-safe.

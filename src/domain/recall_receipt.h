@@ -85,7 +85,8 @@ struct RecallReceipt {
   SessionId session;
   std::string question;
   bool question_cut = false;
-  Timestamp at;  // what "now" was
+  Timestamp at;                   // what "now" was
+  std::optional<TimeRange> time;  // that the question names ("last Tuesday"); none: no time
 
   Scope scope = Scope::kUser;
   std::int64_t token_budget = 0, limit = 0, candidates = 0;

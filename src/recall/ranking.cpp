@@ -80,18 +80,20 @@ SessionScores session_scores(std::span<const Ranked> ranked, std::span<const Rec
 
 }  // namespace
 
-std::vector<Ranked> rank_turns(std::span<const RecallCandidate> turns, std::string_view question, Timestamp now) {
+std::vector<Ranked> rank_turns(std::span<const RecallCandidate> turns, const AskedFor& asked) {
   auto ranked = rank_fused(turns);
   const SessionScores sessions = session_scores(ranked, turns);
-  NamedSpeakers named(question);
+  NamedSpeakers named(asked.question);
   for (auto& [index, score, terms] : ranked) {
     const RecallCandidate& turn = turns[index];
     if (const auto session = sessions.find(turn.session); session != sessions.end())
       terms.session = kSessionWeight * session->second.sum / session->second.count;
-    terms.recency = kRecencyWeight * recency(turn, now);
+    terms.recency = kRecencyWeight * recency(turn, asked.now);
     terms.quality = kQualityWeight * (turn.quality - 0.5);
     if (turn.asks) terms.asking = -kAskingWeight;
     if (!turn.speaker.empty() && named.names(turn.speaker)) terms.speaker = kSpeakerWeight;
+    if (asked.time && turn.at && TimeRange{asked.time->from, asked.time->to + kTimeSlack}.holds(*turn.at))
+      terms.time = kTimeWeight;
     score = terms.sum();
   }
   sort_by_score(ranked, turns);

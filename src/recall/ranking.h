@@ -1,6 +1,7 @@
 // What weighs in besides the words: pure functions over candidates. The order in which they come is no matter.
 #pragma once
 #include <cstddef>
+#include <optional>
 #include <span>
 #include <string_view>
 #include <vector>
@@ -25,10 +26,20 @@ inline constexpr double kAskingWeight = 1.0;
 // The question names who said it: this much more.
 inline constexpr double kSpeakerWeight = 0.6;
 
+// The question names a time ("last Tuesday"): this much more for what was said then, or within kTimeSlack after it, when
+// people still tell of it.
+inline constexpr double kTimeWeight = 3;
+inline constexpr Duration kTimeSlack = std::chrono::hours(72);
+
 struct RankingTerms {  // what each feature adds
-  double dense = 0, lexical = 0, session = 0, recency = 0, quality = 0, asking = 0, speaker = 0;
+  double dense = 0, lexical = 0, session = 0, recency = 0, quality = 0, asking = 0, speaker = 0, time = 0;
   // In this order, always: a sum of floats depends on it.
-  double sum() const { return dense + lexical + session + recency + quality + asking + speaker; }
+  double sum() const { return dense + lexical + session + recency + quality + asking + speaker + time; }
+};
+struct AskedFor {  // what ranking reads of the question
+  std::string_view question;
+  Timestamp now;
+  std::optional<TimeRange> time;
 };
 struct Ranked {
   std::size_t index = 0;  // of the candidate
@@ -37,7 +48,7 @@ struct Ranked {
 };
 
 // Best first: descending score, then ascending uid. Noise is left out.
-std::vector<Ranked> rank_turns(std::span<const RecallCandidate> turns, std::string_view question, Timestamp now);
+std::vector<Ranked> rank_turns(std::span<const RecallCandidate> turns, const AskedFor& asked);
 // Of memories and research: recency alone weighs in (confidence is judged by their rows).
 std::vector<Ranked> rank_knowledge(std::span<const RecallCandidate> items, Timestamp now);
 

@@ -10,6 +10,8 @@
 #include "domain/confidence.h"
 #include "domain/derive.h"
 #include "recall/rank_receipt.h"
+#include "recall/ranking.h"
+#include "recall/time_reference.h"
 #include "recall/references.h"
 
 namespace pandora {
@@ -251,9 +253,11 @@ class Gathering {
 
     stage = clock_.steady();
     const Deadline search = share(deadline_, clock_, kSearchShare);
-    receipt_.mode = search_collection(kTurns, turn_filter(), receipt_.turns, search);
-    search_collection(kMemories, memory_filter(), receipt_.memories, search);
-    search_collection(kResearch, {}, receipt_.research, search);
+    receipt_.mode = search_collection(kTurns, turn_filter(), receipt_.turns, search, request_.candidates);
+    find_named_time();
+    if (receipt_.time) search_named_time(search);
+    search_collection(kMemories, memory_filter(), receipt_.memories, search, request_.candidates);
+    search_collection(kResearch, {}, receipt_.research, search, request_.candidates);
     receipt_.micros.search = micros_since(clock_, stage);
 
     stage = clock_.steady();
@@ -318,6 +322,31 @@ class Gathering {
       miss("search by meaning", vectors.error());
   }
 
+  // "In May" is the latest May in which something was said that the search has found.
+  void find_named_time() {
+    constexpr int kYears = 20;
+    const Duration zone = clock_.zone_offset(receipt_.at);
+    auto named = referenced_time(request_.question, receipt_.at, zone);
+    if (!named) return;
+    receipt_.time = named->range;
+    for (int year = 0; named && named->any_year && year < kYears; ++year) {
+      const auto is_then = [&](const RecallCandidate& turn) { return turn.at && named->range.holds(*turn.at); };
+      if (std::ranges::any_of(receipt_.turns, is_then)) {
+        receipt_.time = named->range;
+        return;
+      }
+      named = referenced_time(request_.question, named->range.from - Duration(1), zone);
+    }
+  }
+
+  // What was said then may be far behind the best of all times.
+  void search_named_time(const Deadline& deadline) {
+    constexpr std::size_t kMost = 50;
+    Filter filter = turn_filter();
+    filter.must.push_back({.field = "timestamp", .from = receipt_.time->from, .to = receipt_.time->to + kTimeSlack});
+    search_collection(kTurns, filter, receipt_.turns, deadline, kMost);
+  }
+
   Filter turn_filter() const {
     Filter filter;
     filter.must.push_back({.field = "user_id", .any = {request_.who.user.str()}});
@@ -334,9 +363,10 @@ class Gathering {
 
   // How far it got; kNone: neither leg answered.
   RecallMode search_collection(const SearchedCollection& collection, const Filter& filter,
-                               std::vector<RecallCandidate>& candidates, const Deadline& deadline) {
+                               std::vector<RecallCandidate>& candidates, const Deadline& deadline, std::size_t most) {
     CandidateList list{collection, candidates, {}};
-    PointQuery query{.vector = {}, .nearest = {}, .filter = filter, .limit = request_.candidates};
+    for (std::size_t i = 0; i < candidates.size(); ++i) list.at.emplace(candidates[i].uid, i);
+    PointQuery query{.vector = {}, .nearest = {}, .filter = filter, .limit = std::min(most, request_.candidates)};
     bool by_meaning = false;
     if (!question_vector_.empty()) {
       query.nearest = question_vector_;

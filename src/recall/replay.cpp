@@ -112,7 +112,7 @@ Replay replay(const RecallReceipt& receipt) {
 }
 
 ExplainedReceipt explain(const RecallReceipt& receipt) {
-  return {terms_of(rank_turns(receipt.turns, receipt.question, receipt.at)),
+  return {terms_of(rank_turns(receipt.turns, {receipt.question, receipt.at, receipt.time})),
           terms_of(rank_knowledge(receipt.memories, receipt.at)),
           terms_of(rank_knowledge(receipt.research, receipt.at))};
 }

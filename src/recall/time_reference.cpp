@@ -20,6 +20,7 @@ using std::chrono::year_month_day;
 // Days, local.
 struct DayRange {
   sys_days from, to;
+  enum class Named { kRelative, kWithoutYear, kWithYear } named = Named::kRelative;
 };
 
 std::vector<std::string> words_of(std::string_view text) {
@@ -80,9 +81,13 @@ class Reader {
   Reader(std::string_view question, sys_days today) : words_(words_of(question)), today_(today) {}
 
   std::optional<DayRange> read() {
-    for (at_ = 0; at_ < words_.size(); ++at_)
-      if (const auto range = here()) return range;
-    return std::nullopt;
+    std::optional<DayRange> first;
+    for (at_ = 0; at_ < words_.size(); ++at_) {
+      const auto range = here();
+      if (range && range->named == DayRange::Named::kWithYear) return range;
+      if (range && !first) first = range;
+    }
+    return first;
   }
 
  private:
@@ -104,10 +109,15 @@ class Reader {
     if (const auto range = weekday()) return range;
     if (const auto range = month()) return range;
     const int number = year_number(word());
-    if (number > 0 && (word(-1) == "in" || word(-1) == "during" || word(-1) == "of")) return years(number);
+    if (number > 0 && (word(-1) == "in" || word(-1) == "during" || word(-1) == "of"))
+      return with_year(years(number));
     return std::nullopt;
   }
 
+  static std::optional<DayRange> with_year(std::optional<DayRange> range) {
+    if (range) range->named = DayRange::Named::kWithYear;
+    return range;
+  }
   DayRange day(int offset) const { return {today_ + days(offset), today_ + days(offset + 1)}; }
   sys_days monday() const { return today_ - (std::chrono::weekday(today_) - std::chrono::Monday); }
   year_month this_month() const { return year_month(year_month_day(today_).year(), year_month_day(today_).month()); }
@@ -137,7 +147,7 @@ class Reader {
     if (text.size() != 10 || text[4] != '-' || text[7] != '-') return std::nullopt;
     const int y = year_number(text.substr(0, 4)), m = digits(text.substr(5, 2)), d = digits(text.substr(8, 2));
     if (y < 0 || m < 1 || d < 1) return std::nullopt;
-    return one_day(year(y) / m / d);
+    return with_year(one_day(year(y) / m / d));
   }
 
   std::optional<DayRange> ago() const {  // "3 weeks ago", "a month ago", "a couple of days ago"
@@ -193,10 +203,12 @@ class Reader {
     const auto date_in = [&](year y) -> std::optional<DayRange> {
       return day > 0 ? one_day(y / month / day) : std::optional(whole(year_month(y, month)));
     };
-    if (number > 0) return date_in(year(number));
+    if (number > 0) return with_year(date_in(year(number)));
     const auto this_year = year_month_day(today_).year();
-    const auto range = date_in(this_year);
-    return range && range->from <= today_ ? range : date_in(this_year - std::chrono::years(1));
+    auto range = date_in(this_year);
+    if (!range || range->from > today_) range = date_in(this_year - std::chrono::years(1));
+    if (range) range->named = DayRange::Named::kWithoutYear;
+    return range;
   }
 
   const std::vector<std::string> words_;
@@ -206,14 +218,14 @@ class Reader {
 
 }  // namespace
 
-std::optional<TimeRange> referenced_time(std::string_view question, Timestamp now, Duration zone_offset) {
+std::optional<TimeReference> referenced_time(std::string_view question, Timestamp now, Duration zone_offset) {
   const std::chrono::sys_time<Duration> local{Duration(now.micros) + zone_offset};
   const auto found = Reader(question, std::chrono::floor<days>(local)).read();
   if (!found) return std::nullopt;
   const auto utc = [&](sys_days day) {
     return Timestamp{std::chrono::duration_cast<Duration>(day.time_since_epoch()).count()} - zone_offset;
   };
-  return TimeRange{utc(found->from), utc(found->to)};
+  return TimeReference{{utc(found->from), utc(found->to)}, found->named == DayRange::Named::kWithoutYear};
 }
 
 }  // namespace pandora

@@ -11,13 +11,13 @@
 
 namespace pandora {
 
-struct TimeRange {
-  Timestamp from, to;  // [from, to)
-  bool holds(Timestamp at) const { return from <= at && at < to; }
-  bool operator==(const TimeRange&) const = default;
+struct TimeReference {
+  TimeRange range;
+  bool any_year = false;  // "in May", "on 24 December": the latest; asked with `range.from` as now, the one before it
 };
 
-// The first one that is named; none: no time is. `zone_offset`: local time minus UTC at `now`.
-std::optional<TimeRange> referenced_time(std::string_view question, Timestamp now, Duration zone_offset);
+// The first one that is named, if none says its year; else the first that does ("last Friday, 23 January 2022"). None:
+// no time is named. `zone_offset`: local time minus UTC at `now`.
+std::optional<TimeReference> referenced_time(std::string_view question, Timestamp now, Duration zone_offset);
 
 }  // namespace pandora

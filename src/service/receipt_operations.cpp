@@ -83,7 +83,7 @@ Json given_json(const RecallGiven& given, const RowNames& names) {
 Json terms_json(const RankingTerms& terms) {
   return {{"dense", terms.dense},     {"lexical", terms.lexical}, {"session", terms.session},
           {"recency", terms.recency}, {"quality", terms.quality}, {"asking", terms.asking},
-          {"speaker", terms.speaker}};
+          {"speaker", terms.speaker}, {"time", terms.time}};
 }
 
 // `terms`: of those that are no noise; null when they are not known any more.

@@ -304,13 +304,17 @@ RecallReceipt read_receipt(Reader& in) {
   RecallReceipt receipt;
   receipt.id = in.uid();
   const auto has = in.number();
-  if (has > 3) in.refuse();
+  if (has > 7) in.refuse();
   if (has & 1) receipt.turn = in.uid();
   receipt.question_cut = (has & 2) != 0;
   receipt.user = in.name<UserId>();
   receipt.session = in.name<SessionId>();
   receipt.question = in.text();
   receipt.at = in.time(0);
+  if (has & 4) {
+    const Timestamp from = in.time(0), to = in.time(0);
+    receipt.time = TimeRange{from, to};
+  }
   receipt.scope = in.one_of(in.number(), Scope::kGlobal);
   receipt.token_budget = in.amount();
   receipt.limit = in.amount();
@@ -338,12 +342,14 @@ std::string encode_receipt(const RecallReceipt& receipt) {
   out.raw(kMagic);
   out.fixed(static_cast<std::uint8_t>(kReceiptVersion));
   out.uid(receipt.id);
-  out.number((receipt.turn ? 1u : 0u) | (receipt.question_cut ? 2u : 0u));
+  out.number((receipt.turn ? 1u : 0u) | (receipt.question_cut ? 2u : 0u) | (receipt.time ? 4u : 0u));
   if (receipt.turn) out.uid(*receipt.turn);
   out.text(receipt.user.str());
   out.text(receipt.session.str());
   out.text(receipt.question);
   out.integer(receipt.at.micros);
+  if (receipt.time)
+    for (const auto end : {receipt.time->from, receipt.time->to}) out.integer(end.micros);
   out.number(static_cast<std::uint64_t>(receipt.scope));
   for (const auto amount : {receipt.token_budget, receipt.limit, receipt.candidates}) out.amount(amount);
   out.text(receipt.embedder);

@@ -24,6 +24,16 @@ TEST(Clock, WritesAndReadsTheSameMoment) {
     EXPECT_FALSE(parse_iso8601(wrong)) << wrong;
 }
 
+TEST(Clock, TheZoneIsTheOneOfItsEnvironmentAtThatMoment) {
+  const SystemClock clock;
+  ::setenv("TZ", "XXX-2YYY-3,M3.5.0,M10.5.0", 1);  // as Helsinki's
+  ::tzset();
+  EXPECT_EQ(clock.zone_offset(parse_iso8601("2026-01-05").value()), std::chrono::hours(2));
+  EXPECT_EQ(clock.zone_offset(parse_iso8601("2026-07-05").value()), std::chrono::hours(3));
+  ::unsetenv("TZ");
+  ::tzset();
+}
+
 TEST(Deadline, ExpiresWithTheClockAndNeverWithoutOne) {
   ManualClock clock;
   const Deadline deadline = Deadline::after(clock, Duration(10));

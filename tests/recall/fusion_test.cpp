@@ -37,7 +37,7 @@ std::vector<Uuid> order(const std::vector<Ranked>& ranked, const std::vector<Rec
   return ids;
 }
 std::vector<Uuid> order(const std::vector<RecallCandidate>& all, std::string_view question = "", Timestamp now = {0}) {
-  return order(rank_turns(all, question, now), all);
+  return order(rank_turns(all, {question, now, {}}), all);
 }
 
 TEST(Fusion, WhatBothLegsBringComesFirst) {
@@ -65,13 +65,13 @@ TEST(Fusion, OneLegAloneKeepsItsOrderAndNoneGivesNone) {
 TEST(Ranking, ASessionWithSeveralGoodTurnsLiftsThem) {
   auto all = turns({"other", "right", "right", "right", "other"});
   all.back().dense = 0.5F;
-  const auto ranked = rank_turns(all, "", {0});
+  const auto ranked = rank_turns(all, {"", {0}, {}});
   EXPECT_EQ(all[ranked.front().index].uid, id(2));
   EXPECT_DOUBLE_EQ(ranked[0].terms.session, ranked[1].terms.session) << "all turns of a session get the same";
 }
 
 TEST(Ranking, ATurnOfNoSessionGetsNothingOfOne) {
-  for (const auto& one : rank_turns(turns({"", "", ""}), "", {0})) EXPECT_EQ(one.terms.session, 0);
+  for (const auto& one : rank_turns(turns({"", "", ""}), {"", {0}, {}})) EXPECT_EQ(one.terms.session, 0);
 }
 
 TEST(Ranking, OfTwoEqualsTheNewerComesFirst) {
@@ -107,7 +107,22 @@ TEST(Ranking, TheScoreIsTheSumOfTheTerms) {
   auto all = turns({"a", "b", "a"});
   all[1].speaker = "Ana";
   all[2].asks = true;
-  for (const auto& one : rank_turns(all, "ana", {0})) EXPECT_EQ(one.score, one.terms.sum());
+  for (const auto& one : rank_turns(all, {"ana", {0}, {}})) EXPECT_EQ(one.score, one.terms.sum());
+}
+
+TEST(Ranking, WhatWasSaidInTheNamedTimeOrSoonAfterIsBetter) {
+  constexpr std::int64_t kDay = 86'400'000'000;
+  const TimeRange named{{10 * kDay}, {11 * kDay}};
+  const auto time_of = [&](std::int64_t micros) {
+    std::vector all{brought(1, 0.9F, {})};
+    all[0].at = Timestamp{micros};
+    return rank_turns(all, {"", {100 * kDay}, named}).at(0).terms.time;
+  };
+  EXPECT_EQ(time_of(10 * kDay - 1), 0);
+  EXPECT_EQ(time_of(10 * kDay), kTimeWeight);
+  EXPECT_EQ(time_of(11 * kDay + kTimeSlack.count() - 1), kTimeWeight);
+  EXPECT_EQ(time_of(11 * kDay + kTimeSlack.count()), 0);
+  EXPECT_EQ(rank_turns(std::vector{brought(1, 0.9F, {})}, {"", {0}, named}).at(0).terms.time, 0) << "no one knows when";
 }
 
 TEST(Ranking, KnowledgeIsRankedByWordsAndRecencyAlone) {
@@ -149,7 +164,7 @@ TEST(Ranking, NoiseIsWhatNeitherLegFindsNear) {
   EXPECT_TRUE(is_noise(brought(1, {}, 0.0F)));
   EXPECT_FALSE(is_noise(brought(1, floor, {})));
   EXPECT_FALSE(is_noise(brought(1, {}, 0.1F)));
-  EXPECT_TRUE(rank_turns(std::vector{brought(1, floor - 0.01F, {})}, "", {0}).empty());
+  EXPECT_TRUE(rank_turns(std::vector{brought(1, floor - 0.01F, {})}, {"", {0}, {}}).empty());
 }
 
 }  // namespace

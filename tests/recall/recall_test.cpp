@@ -72,6 +72,7 @@ class RecallOfAWorld : public ::testing::Test {
     Recall recall(world_.stores(), world_.embedder, world_.clock);
     return recall.run(request, world_.soon()).section;
   }
+  void go_to(const char* when) { world_.clock.shift = (parse_iso8601(when).value() - SystemClock().now()).count(); }
   static auto item(const std::string& source) { return Contains(Field(&GatheredItem::source, source)); }
 
   pandora::testing::World world_;
@@ -95,6 +96,31 @@ TEST_F(RecallOfAWorld, FindsATurnOfAnotherSessionAndNamesIt) {
   EXPECT_EQ(section.items.front().id, told.uid.to_string());
   EXPECT_EQ(section.items.front().text, "User: the spare key hangs behind the clock");
   EXPECT_EQ(section.items.front().session, "first");
+}
+
+TEST_F(RecallOfAWorld, WhatWasSaidInTheNamedTimeComesFirst) {
+  go_to("2026-01-05T10:00:00Z");
+  const Turn then = save("first", "the team met about the budget");
+  go_to("2026-01-15T10:00:00Z");
+  const Turn later = save("second", "the team met about the budget again");
+  go_to("2026-01-25T10:00:00Z");
+  EXPECT_EQ(recall("when did the team meet about the budget again").items.front().id, later.uid.to_string());
+  const std::string named = "when did the team meet about the budget again, on 5 January 2026?";
+  EXPECT_EQ(recall(named).items.front().id, then.uid.to_string());
+  EXPECT_EQ(recall(named, [](RecallRequest& request) { request.candidates = 1; }).items.front().id, then.uid.to_string())
+      << "it is looked for, also where others fit the words better";
+}
+
+TEST_F(RecallOfAWorld, AMonthWithoutItsYearIsTheLatestInWhichSomethingWasSaid) {
+  go_to("2026-01-05T10:00:00Z");
+  save("first", "the team met about the budget");
+  go_to("2029-02-05T10:00:00Z");
+  const RecallRequest request{Principal::of(ana()), SessionId::parse("asking").value(), "What did the team meet about in January?"};
+  const auto result = Recall(world_.stores(), world_.embedder, world_.clock).run(request, world_.soon());
+  ASSERT_TRUE(result.receipt.time);
+  EXPECT_EQ(to_iso8601(result.receipt.time->from), "2026-01-01T00:00:00.000000Z");
+  EXPECT_EQ(to_iso8601(result.receipt.time->to), "2026-02-01T00:00:00.000000Z");
+  expect_replay(result.receipt);
 }
 
 TEST_F(RecallOfAWorld, AnotherUserFindsNothing) {

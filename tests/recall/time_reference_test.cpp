@@ -11,7 +11,7 @@ constexpr const char* kNow = "2026-11-25T09:30:00Z";  // a Wednesday
 std::string days(const std::string& question, Duration zone = {}, const std::string& now = kNow) {
   const auto range = referenced_time(question, parse_iso8601(now).value(), zone);
   if (!range) return "none";
-  return to_iso8601(range->from + zone).substr(0, 10) + ".." + to_iso8601(range->to + zone).substr(0, 10);
+  return to_iso8601(range->range.from + zone).substr(0, 10) + ".." + to_iso8601(range->range.to + zone).substr(0, 10);
 }
 
 struct Example {
@@ -70,14 +70,31 @@ TEST(TimeReference, DaysBeginAtTheUsersMidnight) {
   const Duration tokyo = std::chrono::hours(9), lima = -std::chrono::hours(5);
   EXPECT_EQ(days("yesterday", tokyo, "2026-11-25T16:00:00Z"), "2026-11-25..2026-11-26") << "there it is the 26th";
   EXPECT_EQ(days("yesterday", lima, "2026-11-25T03:00:00Z"), "2026-11-23..2026-11-24") << "there it is still the 24th";
-  const auto range = referenced_time("today", parse_iso8601(kNow).value(), tokyo);
-  ASSERT_TRUE(range);
-  EXPECT_EQ(to_iso8601(range->from), "2026-11-24T15:00:00.000000Z");
-  EXPECT_TRUE(range->holds(range->from));
-  EXPECT_FALSE(range->holds(range->to));
+  const auto today = referenced_time("today", parse_iso8601(kNow).value(), tokyo);
+  ASSERT_TRUE(today);
+  const TimeRange range = today->range;
+  EXPECT_EQ(to_iso8601(range.from), "2026-11-24T15:00:00.000000Z");
+  EXPECT_TRUE(range.holds(range.from));
+  EXPECT_FALSE(range.holds(range.to));
 }
 
-TEST(TimeReference, TheFirstOneCounts) { EXPECT_EQ(days("yesterday or last week?"), "2026-11-24..2026-11-25"); }
+TEST(TimeReference, TheFirstOneCountsAndOneWithItsYearBeforeAnyOther) {
+  EXPECT_EQ(days("yesterday or last week?"), "2026-11-24..2026-11-25");
+  EXPECT_EQ(days("What did I finish last Friday on 23 January, 2022?"), "2022-01-23..2022-01-24");
+  EXPECT_EQ(days("on 1 May 2020 or on 2 May 2021"), "2020-05-01..2020-05-02");
+}
+
+TEST(TimeReference, OneWithoutItsYearCanBeAskedForInTheYearBefore) {
+  const auto now = parse_iso8601(kNow).value();
+  auto may = referenced_time("What happened in May?", now, {});
+  ASSERT_TRUE(may);
+  EXPECT_TRUE(may->any_year);
+  may = referenced_time("What happened in May?", may->range.from - Duration(1), {});
+  ASSERT_TRUE(may);
+  EXPECT_EQ(to_iso8601(may->range.from), "2025-05-01T00:00:00.000000Z");
+  for (const char* question : {"yesterday", "in May 2020", "in 2020", "last May"})
+    EXPECT_FALSE(referenced_time(question, now, {})->any_year) << question;
+}
 
 }  // namespace
 }  // namespace pandora

@@ -23,6 +23,7 @@ class RandomReceipts {
     receipt.session = SessionId::parse("s" + std::to_string(random_.below(3))).value();
     receipt.question = "Where does Ana Lee keep the key?";
     receipt.at = {kNow};
+    if (chance(30)) receipt.time = TimeRange{{kNow - 200'000'000'000'000}, {kNow - 100'000'000'000'000}};
     receipt.scope = static_cast<Scope>(random_.below(3));
     receipt.token_budget = static_cast<std::int64_t>(random_.below(600));
     receipt.limit = static_cast<std::int64_t>(random_.below(20));
