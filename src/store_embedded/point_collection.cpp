@@ -30,7 +30,8 @@ bool not_below(const PayloadValue& value, const PayloadValue& bound) {
   return a && b && *a >= *b;
 }
 bool comparable(const PayloadValue& value, const PayloadValue& bound) {
-  return (as_number(value) && as_number(bound)) || (std::holds_alternative<Timestamp>(value) && std::holds_alternative<Timestamp>(bound));
+  return (as_number(value) && as_number(bound)) ||
+         (std::holds_alternative<Timestamp>(value) && std::holds_alternative<Timestamp>(bound));
 }
 
 bool holds(const Uuid& id, const Payload& payload, const Condition& condition) {
@@ -38,7 +39,8 @@ bool holds(const Uuid& id, const Payload& payload, const Condition& condition) {
   const auto found = payload.find(condition.field);
   if (found == payload.end()) return false;
   const PayloadValue& value = found->second;
-  if (!condition.any.empty()) return std::ranges::any_of(condition.any, [&](const auto& wanted) { return equals(value, wanted); });
+  if (!condition.any.empty())
+    return std::ranges::any_of(condition.any, [&](const auto& wanted) { return equals(value, wanted); });
   if (!condition.from && !condition.to) return false;
   if (condition.from && !(comparable(value, *condition.from) && not_below(value, *condition.from))) return false;
   return !condition.to || (comparable(value, *condition.to) && !not_below(value, *condition.to));
@@ -46,117 +48,118 @@ bool holds(const Uuid& id, const Payload& payload, const Condition& condition) {
 
 }  // namespace
 
-PointCollection::PointCollection(CollectionSpec spec) : spec_(std::move(spec)), dense_(spec_.dimension) {
-  for (const auto& name : spec_.sparse) sparse_[name];
+PointCollection::PointCollection(CollectionSpec spec) : spec_(std::move(spec)), dense_(spec_.dimension, slots_) {
+  for (const auto& name : spec_.sparse) sparse_.try_emplace(name, slots_);
 }
 
 std::optional<std::int64_t> PointCollection::version(const Uuid& id) const {
-  const auto found = slots_.find(id);
-  if (found == slots_.end()) return std::nullopt;
-  return entries_[found->second].version;
+  const auto slot = slots_.find(id);
+  if (!slot) return std::nullopt;
+  return entries_[*slot].version;
 }
 
 bool PointCollection::may_write(const Uuid& id, const Principal& who) const {
-  const auto found = slots_.find(id);
-  return found == slots_.end() || writable_by(entries_[found->second].payload, who);
+  const auto slot = slots_.find(id);
+  return !slot || writable_by(entries_[*slot].payload, who);
 }
 
-bool PointCollection::matches(const Entry& entry, const Filter& filter) {
-  const auto true_here = [&](const Condition& condition) { return holds(entry.id, entry.payload, condition); };
+bool PointCollection::matches(const Uuid& id, const Entry& entry, const Filter& filter) {
+  const auto true_here = [&](const Condition& condition) { return holds(id, entry.payload, condition); };
   return std::ranges::all_of(filter.must, true_here) && std::ranges::none_of(filter.must_not, true_here) &&
          (filter.should.empty() || std::ranges::any_of(filter.should, true_here));
 }
 
 void PointCollection::put(const Point& point) {
-  const auto [place, added] = slots_.try_emplace(point.id, 0);
-  if (added) {
-    if (free_.empty()) {
-      place->second = static_cast<Slot>(entries_.size());
-      entries_.emplace_back();
-    } else {
-      place->second = free_.back();
-      free_.pop_back();
-    }
-  }
-  const Slot slot = place->second;
-  entries_[slot] = {point.id, point.version, point.payload, true};
+  const Slot slot = slots_.add(point.id);
+  if (slot >= entries_.size()) entries_.resize(slot + 1);
+  entries_[slot] = {point.version, point.payload};
   const auto dense = point.dense.find("");
   if (dense != point.dense.end()) {
     std::vector<float> vector = dense->second;
     normalise(vector);
-    dense_.put(slot, point.id, vector);
+    dense_.put(slot, vector);
   } else {
     dense_.remove(slot);
   }
   for (auto& [name, index] : sparse_) {
     const auto vector = point.sparse.find(name);
-    if (vector != point.sparse.end() && !vector->second.indices.empty()) index.put(slot, point.id, vector->second);
-    else index.remove(slot);
+    if (vector != point.sparse.end() && !vector->second.indices.empty())
+      index.put(slot, vector->second);
+    else
+      index.remove(slot);
   }
 }
 
 bool PointCollection::remove(const Uuid& id) {
-  const auto found = slots_.find(id);
-  if (found == slots_.end()) return false;
-  const Slot slot = found->second;
-  dense_.remove(slot);
-  for (auto& [name, index] : sparse_) index.remove(slot);
-  entries_[slot] = {};
-  free_.push_back(slot);
-  slots_.erase(found);
+  const auto slot = slots_.find(id);
+  if (!slot) return false;
+  dense_.remove(*slot);
+  for (auto& [name, index] : sparse_) index.remove(*slot);
+  entries_[*slot] = {};
+  slots_.remove(*slot);
   return true;
 }
 
-Result<std::vector<ScoredPoint>> PointCollection::query(const PointQuery& query, const Principal& who, const Deadline& deadline) const {
-  const SlotFilter filter = [&](Slot slot) { return visible_to(entries_[slot].payload, who) && matches(entries_[slot], query.filter); };
+Result<SlotSet> PointCollection::select(const Filter& filter, const Principal& who, const Deadline& deadline) const {
+  SlotSet slots;
+  std::size_t looked = 0;
+  for (const auto& [id, slot] : slots_.by_id()) {
+    if (++looked % kLookEvery == 0) PANDORA_CHECK(deadline.check("filtering points"));
+    if (visible_to(entries_[slot].payload, who) && matches(id, entries_[slot], filter)) slots.insert(slot);
+  }
+  return slots;
+}
+
+Result<std::vector<ScoredPoint>> PointCollection::query(const PointQuery& query, const Principal& who,
+                                                        const Deadline& deadline) const {
+  PANDORA_TRY(filter, select(query.filter, who, deadline));
   Result<std::vector<Hit>> hits = std::vector<Hit>();
   if (const auto* dense = std::get_if<std::vector<float>>(&query.nearest)) {
     std::vector<float> vector = *dense;
     normalise(vector);
-    hits = dense_.search(vector, query.limit, filter, deadline);
+    hits = dense_.search(vector, query.limit, &filter, deadline);
   } else {
-    hits = sparse_.at(query.vector).search(std::get<SparseVector>(query.nearest), query.limit, filter, deadline);
+    hits = sparse_.at(query.vector).search(std::get<SparseVector>(query.nearest), query.limit, &filter, deadline);
   }
   if (!hits) return fail(std::move(hits).error());
   std::vector<ScoredPoint> points;
-  for (const Hit& hit : *hits) points.push_back({hit.id, hit.score, query.with_payload ? entries_[hit.slot].payload : Payload()});
+  for (const Hit& hit : *hits)
+    points.push_back({hit.id, hit.score, query.with_payload ? entries_[hit.slot].payload : Payload()});
   return points;
 }
 
 std::optional<Point> PointCollection::find(const Uuid& id, const Principal& who) const {
-  const auto found = slots_.find(id);
-  if (found == slots_.end() || !visible_to(entries_[found->second].payload, who)) return std::nullopt;
-  const Slot slot = found->second;
-  Point point{id, entries_[slot].version, {}, {}, entries_[slot].payload};
-  if (dense_.has(slot)) {
-    const auto vector = dense_.vector(slot);
+  const auto slot = slots_.find(id);
+  if (!slot || !visible_to(entries_[*slot].payload, who)) return std::nullopt;
+  Point point{id, entries_[*slot].version, {}, {}, entries_[*slot].payload};
+  if (dense_.has(*slot)) {
+    const auto vector = dense_.vector(*slot);
     point.dense[""].assign(vector.begin(), vector.end());
   }
   for (const auto& [name, index] : sparse_)
-    if (const SparseVector* vector = index.vector(slot)) point.sparse[name] = *vector;
+    if (const SparseVector* vector = index.vector(*slot)) point.sparse[name] = *vector;
   return point;
 }
 
-Result<std::vector<Point>> PointCollection::scroll(const Filter& filter, const std::optional<Uuid>& after, std::size_t limit,
-                                                   const Principal& who, const Deadline& deadline) const {
+Result<std::vector<Point>> PointCollection::scroll(const Filter& filter, const std::optional<Uuid>& after,
+                                                   std::size_t limit, const Principal& who,
+                                                   const Deadline& deadline) const {
+  const auto& all = slots_.by_id();
   std::vector<Point> points;
   std::size_t looked = 0;
-  for (auto at = after ? slots_.upper_bound(*after) : slots_.begin(); at != slots_.end() && points.size() < limit; ++at) {
+  for (auto at = after ? all.upper_bound(*after) : all.begin(); at != all.end() && points.size() < limit; ++at) {
     if (++looked % kLookEvery == 0) PANDORA_CHECK(deadline.check("listing points"));
     const Entry& entry = entries_[at->second];
-    if (visible_to(entry.payload, who) && matches(entry, filter)) points.push_back({entry.id, entry.version, {}, {}, entry.payload});
+    if (visible_to(entry.payload, who) && matches(at->first, entry, filter))
+      points.push_back({at->first, entry.version, {}, {}, entry.payload});
   }
   return points;
 }
 
-Result<std::int64_t> PointCollection::count(const Filter& filter, const Principal& who, const Deadline& deadline) const {
-  std::int64_t count = 0;
-  std::size_t looked = 0;
-  for (const Entry& entry : entries_) {
-    if (++looked % kLookEvery == 0) PANDORA_CHECK(deadline.check("counting points"));
-    if (entry.present && visible_to(entry.payload, who) && matches(entry, filter)) ++count;
-  }
-  return count;
+Result<std::int64_t> PointCollection::count(const Filter& filter, const Principal& who,
+                                            const Deadline& deadline) const {
+  PANDORA_TRY(slots, select(filter, who, deadline));
+  return static_cast<std::int64_t>(slots.count());
 }
 
 }  // namespace pandora

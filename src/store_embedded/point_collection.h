@@ -3,7 +3,6 @@
 // Not thread-safe: its owner holds a readers-writer lock.
 #pragma once
 #include <map>
-#include <unordered_map>
 
 #include "ports/vector_store.h"
 #include "vecdb/dense_index.h"
@@ -18,29 +17,27 @@ class PointCollection {
 
   std::optional<std::int64_t> version(const Uuid& id) const;
   bool may_write(const Uuid& id, const Principal& who) const;  // also true when it is not there
-  void put(const Point& point);  // checked before; normalised here
+  void put(const Point& point);                                // checked before; normalised here
   bool remove(const Uuid& id);
 
   // Checked before.
   Result<std::vector<ScoredPoint>> query(const PointQuery& query, const Principal& who, const Deadline& deadline) const;
   std::optional<Point> find(const Uuid& id, const Principal& who) const;  // with vectors
-  Result<std::vector<Point>> scroll(const Filter& filter, const std::optional<Uuid>& after, std::size_t limit, const Principal& who,
-                                    const Deadline& deadline) const;
+  Result<std::vector<Point>> scroll(const Filter& filter, const std::optional<Uuid>& after, std::size_t limit,
+                                    const Principal& who, const Deadline& deadline) const;
   Result<std::int64_t> count(const Filter& filter, const Principal& who, const Deadline& deadline) const;
 
  private:
   struct Entry {
-    Uuid id;
     std::int64_t version = 0;
     Payload payload;
-    bool present = false;
   };
-  static bool matches(const Entry& entry, const Filter& filter);
+  static bool matches(const Uuid& id, const Entry& entry, const Filter& filter);
+  Result<SlotSet> select(const Filter& filter, const Principal& who, const Deadline& deadline) const;
 
   CollectionSpec spec_;
-  std::map<Uuid, Slot> slots_;  // by id: the order of scroll
+  SlotTable slots_;
   std::vector<Entry> entries_;  // by slot
-  std::vector<Slot> free_;
   DenseIndex dense_;
   std::map<std::string, SparseIndex> sparse_;
 };

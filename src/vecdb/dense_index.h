@@ -1,62 +1,87 @@
-// Exact nearest neighbours by dot product, over slots.
+// Nearest neighbours by dot product, over slots: a scan of short codes, exact in what it returns.
 //
-// A slot is a small number that its owner gives out and reuses. Vectors are f32 of one dimension; sums run in one fixed order
-// (eight lanes, then pairwise), so a score is the same on every machine. Not thread-safe: guarded by its owner.
+// Every vector is kept as two bits a dimension, as bytes, and as floats (`vector_rows.h`). A search scans the two-bit
+// codes (of a large collection their high bit alone), re-ranks by bytes what may still be among the best, and computes
+// the floats' dot products of what is left, which are the scores: sums in one fixed order (16 lanes, then halves), the
+// same on every processor. There is no graph to build: a vector is found as soon as it was put, no longer when it was
+// removed, and a filter loses nothing. How many are re-ranked follows from the error bound of the codes
+// (`quantizer.h`): a true neighbour is missed about once in ten thousand, whatever the data.
+//
+// Order: score descending, then id ascending; always min(k, matching slots) hits. Vectors: 1 to kMaxDimension (ports/vector_store.h) finite
+// components within ± kMaxComponent; the caller checks. Not thread-safe: its owner lets many search or one change.
 #pragma once
-#include <cstdint>
-#include <functional>
+#include <memory>
 #include <span>
-#include <vector>
 
 #include "base/clock.h"
-#include "base/ids.h"
+#include "ports/vector_store.h"
+#include "vecdb/code_table.h"
+#include "vecdb/rotation.h"
+#include "vecdb/slot_set.h"
+#include "vecdb/slot_table.h"
+#include "vecdb/vector_rows.h"
 
 namespace pandora {
 
-using Slot = std::uint32_t;
+inline constexpr float kMaxComponent = 1e15F;  // so that no sum of products overflows
 
-struct Hit {
-  Slot slot = 0;
-  Uuid id;
-  float score = 0;
-};
-// Score descending, then id ascending.
-bool better(const Hit& a, const Hit& b);
-
-// The best k of what is offered, in order.
-class TopHits {
- public:
-  explicit TopHits(std::size_t k) : k_(k) {}
-  bool wants(float score) const { return hits_.size() < k_ || (k_ > 0 && score >= hits_.front().score); }
-  void offer(const Hit& hit);
-  std::vector<Hit> take();
-
- private:
-  std::size_t k_;
-  std::vector<Hit> hits_;  // a heap, the worst in front
+struct DenseOptions {
+  const Kernels* kernels = &best_kernels();
+  // From so many slots on one bit is scanned: memory then is the limit, and half of it is worth more candidates.
+  std::size_t one_bit_from = 300'000;
 };
 
-// True for the slots that count.
-using SlotFilter = std::function<bool(Slot)>;
+// What a search did; for tests and benchmarks.
+struct DenseTrace {
+  enum class Plan { kNothing, kExact, kGather, kScan } plan = Plan::kNothing;
+  std::size_t matching = 0, from_codes = 0, from_bytes = 0;  // slots that were left after each stage
+};
 
 class DenseIndex {
  public:
-  explicit DenseIndex(std::size_t dimension) : dimension_(dimension) {}
-  void put(Slot slot, const Uuid& id, std::span<const float> vector);  // replaces
+  // `slots` knows the ids and outlives the index.
+  DenseIndex(std::size_t dimension, const SlotTable& slots, std::unique_ptr<VectorRows> rows,
+             DenseOptions options = {});
+  DenseIndex(std::size_t dimension, const SlotTable& slots)
+      : DenseIndex(dimension, slots, make_memory_rows(dimension)) {}
+
+  void put(Slot slot, std::span<const float> vector);  // replaces
   void remove(Slot slot);
-  bool has(Slot slot) const { return slot < present_.size() && present_[slot]; }
-  std::span<const float> vector(Slot slot) const { return {data_.data() + slot * dimension_, dimension_}; }
-  std::size_t dimension() const { return dimension_; }
-  // kDeadlineExceeded when it takes too long. `filter` may be empty: every slot counts.
-  Result<std::vector<Hit>> search(std::span<const float> query, std::size_t k, const SlotFilter& filter, const Deadline& deadline) const;
+  bool has(Slot slot) const { return present_.contains(slot); }
+  std::size_t size() const { return count_; }
+  std::size_t dimension() const { return rotation_.dimension(); }
+  std::span<const float> vector(Slot slot) const { return {rows_->row(slot), dimension()}; }  // of one that is there
+
+  // `filter` null: every slot counts. kDeadlineExceeded when it takes too long.
+  Result<std::vector<Hit>> search(std::span<const float> query, std::size_t k, const SlotSet* filter,
+                                  const Deadline& deadline, DenseTrace* trace = nullptr) const;
 
  private:
-  std::size_t dimension_;
-  std::vector<float> data_;
-  std::vector<Uuid> ids_;
-  std::vector<char> present_;
-};
+  struct Query;
+  Query prepare(std::span<const float> query) const;
+  void encode_slot(Slot slot);
+  void centre();
 
-float dot(const float* a, const float* b, std::size_t n);
+  Result<std::vector<Candidate>> scan(const Query& query, std::size_t k, const SlotSet* filter,
+                                      const Deadline& deadline) const;
+  Result<std::vector<Candidate>> rank_by_bytes(const Query& query, std::size_t k, std::span<const Slot> slots,
+                                               const Deadline& deadline) const;
+  Result<std::vector<Hit>> rank_exactly(const Query& query, std::size_t k, std::span<const Slot> slots,
+                                        const Deadline& deadline) const;
+
+  DenseOptions options_;
+  const SlotTable& slots_;
+  Rotation rotation_;
+  std::unique_ptr<VectorRows> rows_;
+  CodeTable codes_;
+  SlotSet present_;
+  std::size_t count_ = 0;
+  // Codes are of differences from the mean, which most embeddings have in common. It is taken when the collection
+  // reaches certain sizes; another one would make codes worse, never an answer wrong.
+  std::vector<float> mean_;
+  double mean_square_ = 0;
+  std::size_t centred_at_ = 0;
+  VectorCode scratch_;
+};
 
 }  // namespace pandora

@@ -6,16 +6,17 @@
 
 namespace pandora {
 
-void SparseIndex::put(Slot slot, const Uuid& id, SparseVector vector) {
+void SparseIndex::put(Slot slot, SparseVector vector) {
   remove(slot);
-  for (std::size_t i = 0; i < vector.indices.size(); ++i) postings_[vector.indices[i]].push_back({slot, vector.values[i]});
-  entries_[slot] = {id, std::move(vector)};
+  for (std::size_t i = 0; i < vector.indices.size(); ++i)
+    postings_[vector.indices[i]].push_back({slot, vector.values[i]});
+  entries_[slot] = std::move(vector);
 }
 
 void SparseIndex::remove(Slot slot) {
   const auto entry = entries_.find(slot);
   if (entry == entries_.end()) return;
-  for (const std::uint32_t term : entry->second.vector.indices) {
+  for (const std::uint32_t term : entry->second.indices) {
     const auto list = postings_.find(term);
     std::erase_if(list->second, [&](const Posting& posting) { return posting.slot == slot; });
     if (list->second.empty()) postings_.erase(list);
@@ -25,10 +26,11 @@ void SparseIndex::remove(Slot slot) {
 
 const SparseVector* SparseIndex::vector(Slot slot) const {
   const auto entry = entries_.find(slot);
-  return entry == entries_.end() ? nullptr : &entry->second.vector;
+  return entry == entries_.end() ? nullptr : &entry->second;
 }
 
-Result<std::vector<Hit>> SparseIndex::search(const SparseVector& query, std::size_t k, const SlotFilter& filter, const Deadline& deadline) const {
+Result<std::vector<Hit>> SparseIndex::search(const SparseVector& query, std::size_t k, const SlotSet* filter,
+                                             const Deadline& deadline) const {
   // Terms in ascending order, so that a sum is the same whatever the order of the query.
   std::map<std::uint32_t, double> terms;
   for (std::size_t i = 0; i < query.indices.size(); ++i) terms[query.indices[i]] += query.values[i];
@@ -44,8 +46,8 @@ Result<std::vector<Hit>> SparseIndex::search(const SparseVector& query, std::siz
   }
   TopHits best(k);
   for (const auto& [slot, score] : scores) {
-    if (filter && !filter(slot)) continue;
-    best.offer({slot, entries_.at(slot).id, static_cast<float>(score)});
+    if (filter && !filter->contains(slot)) continue;
+    best.offer({slot, slots_.id(slot), static_cast<float>(score)});
   }
   return best.take();
 }

@@ -1,0 +1,37 @@
+// What a search finds, and its order: score descending, then id ascending.
+#pragma once
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include "base/ids.h"
+
+namespace pandora {
+
+using Slot = std::uint32_t;  // see slot_table.h
+
+struct Hit {
+  Slot slot = 0;
+  Uuid id;
+  float score = 0;
+  bool operator==(const Hit&) const = default;
+};
+bool better(const Hit& a, const Hit& b);
+
+// The best k of what is offered, in order.
+class TopHits {
+ public:
+  explicit TopHits(std::size_t k) : k_(k) {}
+  // False when no hit with this score can be among them, whatever its id.
+  bool wants(float score) const { return hits_.size() < k_ || (k_ > 0 && score >= hits_.front().score); }
+  void offer(const Hit& hit);
+  bool full() const { return hits_.size() == k_; }
+  const Hit& worst() const { return hits_.front(); }  // there is one
+  std::vector<Hit> take();
+
+ private:
+  std::size_t k_;
+  std::vector<Hit> hits_;  // a heap, the worst in front
+};
+
+}  // namespace pandora

@@ -1,0 +1,64 @@
+// The inner loops of the dense scan, once for each kind of processor. Internal to vecdb.
+//
+// Every kind gives the same bits: products of codes are sums of integers, and sums of floats have one fixed order
+// without contracted multiply-adds. Each kind is a translation unit with its own compiler flags; so this header and
+// those sources include nothing that defines an inline function others might share, or a processor without AVX-512
+// could meet its code.
+#pragma once
+#include <cstddef>
+#include <cstdint>
+
+namespace pandora {
+
+// Codes of consecutive slots in blocks of 16. A block has two planes, the high and the low bit of each two-bit code,
+// with dimension/32 rows of 64 bytes: four bytes a slot. Bit b of byte z of row r, high plane, is of dimension 4·(8r +
+// b) + z; in the low plane bit b ^ 1 is. So one select of the two planes gives four two-bit fields a byte, in place;
+// the high plane alone is the one-bit code; and four dimensions of a slot are one 32-bit lane against a broadcast of
+// the query.
+struct CodeBlocks {
+  static constexpr std::size_t kSlots = 16;
+  const std::uint8_t* high;
+  const std::uint8_t* low;
+  const float* scale;   // a slot; of the codes that are scanned. NaN: nobody is there
+  const float* offset;  // a slot; added to its estimate, times ScanQuery::offset_weight
+  std::size_t rows;     // of a plane of a block
+  std::size_t blocks;   // a multiple of 4
+};
+
+struct ScanQuery {
+  const std::int8_t* code;  // 32 · rows values
+  float centre;             // what the centre of the levels adds to a sum of code products
+  float unit;
+  float offset_weight;
+  float slack;
+};
+
+// estimate = (Σ code·query − centre) · unit · scale + offset_weight · offset; bound = estimate + slack · scale.
+struct Candidate {
+  float estimate;
+  float bound;
+  std::uint32_t slot;
+};
+
+struct Kernels {
+  const char* name;
+  // Writes a candidate for each slot with bound ≥ threshold, ascending; `out` has room for all. `mask`: one bit a slot,
+  // in words of 64; null: all. `base` is the number of the first slot. Returns how many.
+  using Scan = std::size_t (*)(const CodeBlocks& blocks, const ScanQuery& query, const std::uint64_t* mask,
+                               float threshold, std::uint32_t base, Candidate* out);
+  Scan scan_one_bit;
+  Scan scan_two_bits;
+  std::int32_t (*dot_bytes)(const std::uint8_t* code, const std::int8_t* query, std::size_t n);  // n: a multiple of 128
+  // Sixteen sums, each of every sixteenth product, ascending; then added in halves.
+  float (*dot)(const float* a, const float* b, std::size_t n);
+};
+
+extern const Kernels kPlainKernels, kAvx2Kernels, kAvx512Kernels;
+
+// Null where the processor (or the build) has not what they need.
+const Kernels* avx2_kernels();
+const Kernels* avx512_kernels();  // F, BW, VL, DQ and VNNI
+// The quickest that this processor can run.
+const Kernels& best_kernels();
+
+}  // namespace pandora

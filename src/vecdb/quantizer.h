@@ -1,0 +1,37 @@
+// Codes of 1, 2 and 8 bits for rotated vectors, and how wrong a dot product of a code may be.
+//
+// A value x becomes the code c whose level l(c) = c − (2^bits − 1)/2 is near x/step; the dot product with q is then
+// scale · Σ l(cᵢ)·qᵢ with scale = |x|²/⟨x, l⟩, which is right on average (Gao & Long 2024, "RaBitQ"). One bit: the
+// sign. Two bits: the step, of a few tried, whose code points most nearly the same way; their high bit is the one-bit
+// code. Eight bits: the step that lets the largest value just fit.
+//
+// The error of such a product spreads like a normal distribution with σ = κ · scale · |q|, κ of the code alone (the
+// rotation makes all vectors alike). A search keeps whatever could still be among the best within kSigmas of that.
+#pragma once
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+namespace pandora {
+
+inline constexpr double kSigmas = 4;
+
+struct VectorCode {
+  std::vector<std::uint8_t> two_bits;  // 0 to 3, one a dimension
+  std::vector<std::uint8_t> byte;      // 0 to 255
+  float scale1 = 0, scale2 = 0, scale8 = 0;
+};
+// `code` is written over; its vectors are reused.
+void encode(const float* rotated, std::size_t n, VectorCode& code);
+
+// A rotated query as signed bytes: q ≈ unit · code.
+struct QueryCode {
+  std::vector<std::int8_t> code;  // −127 to 127
+  float unit = 0;
+  float sum = 0;                             // of the code, for the centre of the levels
+  float slack1 = 0, slack2 = 0, slack8 = 0;  // kSigmas · κ · |q|: times scale it bounds the error of a product
+};
+// `least_norm` bounds |q| from below where it makes the slack: rounding stays within it.
+QueryCode encode_query(const float* rotated, std::size_t n, double least_norm);
+
+}  // namespace pandora

@@ -1,0 +1,261 @@
+#include "vecdb/dense_index.h"
+
+#include <algorithm>
+#include <map>
+
+#include <gtest/gtest.h>
+
+#include "vectors.h"
+
+namespace pandora {
+namespace {
+
+// Scores as the kernels define them, everything looked at.
+std::vector<Hit> exact_search(const DenseIndex& index, const SlotTable& slots, const Vector& query, std::size_t k,
+                              const SlotSet* filter) {
+  TopHits best(k);
+  for (Slot slot = 0; slot < slots.bound(); ++slot)
+    if (index.has(slot) && (!filter || filter->contains(slot)))
+      best.offer({slot, slots.id(slot), kPlainKernels.dot(query.data(), index.vector(slot).data(), query.size())});
+  return best.take();
+}
+
+SlotSet random_slots(std::mt19937& random, std::size_t bound, double share) {
+  std::bernoulli_distribution in(share);
+  SlotSet set;
+  for (Slot slot = 0; slot < bound; ++slot)
+    if (in(random)) set.insert(slot);
+  return set;
+}
+
+struct Found {
+  std::size_t hits = 0, expected = 0;
+  double recall() const { return static_cast<double>(hits) / static_cast<double>(expected); }
+  void add(const std::vector<Hit>& found, const std::vector<Hit>& exact) {
+    ASSERT_EQ(found.size(), exact.size());
+    EXPECT_TRUE(std::ranges::is_sorted(found, better));
+    expected += exact.size();
+    std::map<Slot, float> scores;
+    for (const Hit& hit : exact) scores[hit.slot] = hit.score;
+    for (const Hit& hit : found) {
+      const auto same = scores.find(hit.slot);
+      if (same == scores.end()) continue;
+      ++hits;
+      EXPECT_EQ(hit.score, same->second);
+    }
+  }
+};
+
+struct Data {
+  const char* name;
+  std::function<Vector()> next;
+};
+
+class DenseIndexOnEveryPath : public ::testing::TestWithParam<bool> {};  // one bit, or two
+INSTANTIATE_TEST_SUITE_P(Bits, DenseIndexOnEveryPath, ::testing::Bool(),
+                         [](const auto& bits) { return bits.param ? "one_bit" : "two_bits"; });
+
+TEST_P(DenseIndexOnEveryPath, finds_what_an_exact_scan_finds_whatever_the_data_and_the_filter) {
+  const unsigned seed = 51;
+  std::mt19937 random(seed);
+  SCOPED_TRACE(seed);
+  constexpr std::size_t kPoints = 12'000, kDimension = 384;
+  ClusteredVectors wide(random, kDimension, 100, 0.9F), tight(random, kDimension, 20, 0.05F);
+  const std::vector<Data> kinds = {{"random", [&] { return normalised(normal_vector(random, kDimension)); }},
+                                   {"clustered", [&] { return wide.next(); }},
+                                   {"tight clusters", [&] { return tight.next(); }}};
+  const SlotTable slots = table_of(kPoints);
+  for (const Data& data : kinds) {
+    DenseIndex index(kDimension, slots, make_memory_rows(kDimension), {.one_bit_from = GetParam() ? 0 : kPoints + 1});
+    for (Slot slot = 0; slot < kPoints; ++slot) index.put(slot, data.next());
+    for (Slot slot = 0; slot < kPoints; slot += 7) index.remove(slot);
+    std::map<double, DenseTrace::Plan> plans;
+    for (const double share : {1.0, 0.5, 0.02, 0.005}) {
+      const SlotSet filter = random_slots(random, kPoints, share);
+      Found found;
+      for (int round = 0; round < 60; ++round) {
+        const Vector query = data.next();
+        DenseTrace trace;
+        const std::size_t k = round % 3 == 0 ? 100 : 10;
+        const SlotSet* passing = share == 1.0 ? nullptr : &filter;
+        const auto hits = index.search(query, k, passing, Deadline::never(), &trace);
+        ASSERT_TRUE(hits.has_value());
+        found.add(*hits, exact_search(index, slots, query, k, passing));
+        if (k == 10) plans[share] = trace.plan;
+      }
+      EXPECT_GE(found.recall(), 0.999) << data.name << ", filter " << share;
+    }
+    EXPECT_EQ(plans[1.0], DenseTrace::Plan::kScan);
+    EXPECT_EQ(plans[0.5], DenseTrace::Plan::kScan);
+    EXPECT_EQ(plans[0.02], DenseTrace::Plan::kGather);
+    EXPECT_EQ(plans[0.005], DenseTrace::Plan::kExact);
+  }
+}
+
+TEST(DenseIndex, gives_the_same_bits_with_every_kernel) {
+  std::mt19937 random(53);
+  constexpr std::size_t kPoints = 3'000, kDimension = 200;
+  const SlotTable slots = table_of(kPoints);
+  std::vector<Vector> vectors;
+  for (std::size_t i = 0; i < kPoints; ++i) vectors.push_back(normal_vector(random, kDimension));
+  const SlotSet half = random_slots(random, kPoints, 0.5);
+  std::vector<std::vector<Hit>> answers;
+  for (const Kernels* kernels : {&kPlainKernels, avx2_kernels(), avx512_kernels()}) {
+    if (!kernels) continue;
+    DenseIndex index(kDimension, slots, make_memory_rows(kDimension), {.kernels = kernels});
+    for (Slot slot = 0; slot < kPoints; ++slot) index.put(slot, vectors[slot]);
+    std::vector<Hit> all;
+    for (std::size_t i = 0; i < 50; ++i) {
+      DenseTrace trace;
+      const auto hits = index.search(vectors[i * 7], 20, i % 2 ? &half : nullptr, Deadline::never(), &trace);
+      ASSERT_TRUE(hits.has_value());
+      all.insert(all.end(), hits->begin(), hits->end());
+      all.push_back(
+          {static_cast<Slot>(trace.from_codes), {}, static_cast<float>(trace.from_bytes)});  // the same on the way, too
+    }
+    answers.push_back(std::move(all));
+  }
+  for (const auto& answer : answers) EXPECT_EQ(answer, answers.front());
+}
+
+TEST(DenseIndex, a_change_is_seen_by_the_next_search) {
+  const unsigned seed = 57;
+  std::mt19937 random(seed);
+  SCOPED_TRACE(seed);
+  constexpr std::size_t kDimension = 48;
+  SlotTable slots;
+  DenseIndex index(kDimension, slots);
+  std::map<std::size_t, Vector> model;  // by number of the point
+  std::size_t scans = 0;
+  for (int step = 0; step < 4'000; ++step) {
+    const std::size_t number = random() % 1'500;
+    if (random() % 3 == 0 && model.contains(number)) {
+      const Slot slot = *slots.find(id_of(number));
+      index.remove(slot);
+      slots.remove(slot);
+      model.erase(number);
+    } else {
+      model[number] = normalised(normal_vector(random, kDimension));
+      index.put(slots.add(id_of(number)), model[number]);
+    }
+    ASSERT_EQ(index.size(), model.size());
+    if (step % 20 != 0 || model.empty()) continue;
+    // What was just put, or else any, is the nearest to itself.
+    const auto& [wanted, vector] = model.contains(number) ? *model.find(number) : *model.begin();
+    DenseTrace trace;
+    const auto hits = index.search(vector, 3, nullptr, Deadline::never(), &trace);
+    ASSERT_TRUE(hits.has_value());
+    EXPECT_EQ(*hits, exact_search(index, slots, vector, 3, nullptr));
+    EXPECT_EQ(hits->front().id, id_of(wanted));
+    scans += trace.plan == DenseTrace::Plan::kScan;
+  }
+  EXPECT_GT(scans, 50u);
+}
+
+TEST(DenseIndex, gives_as_many_as_match_and_never_more_than_were_asked_for) {
+  std::mt19937 random(59);
+  constexpr std::size_t kPoints = 1'000;
+  const SlotTable slots = table_of(kPoints);
+  DenseIndex index(8, slots);
+  EXPECT_TRUE(index.search(Vector(8, 1), 10, nullptr, Deadline::never())->empty());
+  for (Slot slot = 0; slot < kPoints; ++slot) index.put(slot, normal_vector(random, 8));
+  const Vector query = normal_vector(random, 8);
+  SlotSet few, absent;
+  for (const Slot slot : {3U, 500U, 999U}) few.insert(slot);
+  absent.insert(2'000);
+  for (const std::size_t k : {0, 1, 2, 3, 4, 999, 1'000, 1'001, 10'000}) {
+    EXPECT_EQ(index.search(query, k, nullptr, Deadline::never())->size(), std::min(k, kPoints));
+    EXPECT_EQ(index.search(query, k, &few, Deadline::never())->size(), std::min<std::size_t>(k, 3));
+    EXPECT_TRUE(index.search(query, k, &absent, Deadline::never())->empty());
+  }
+  index.remove(3);
+  EXPECT_EQ(index.search(query, 10, &few, Deadline::never())->size(), 2u);
+}
+
+TEST(DenseIndex, equal_scores_are_ordered_by_id_however_many_there_are) {
+  constexpr std::size_t kPoints = 3'000;
+  const SlotTable slots = table_of(kPoints);
+  for (const std::size_t dimension : {1, 384}) {
+    DenseIndex index(dimension, slots);
+    for (Slot slot = 0; slot < kPoints; ++slot) index.put(slot, Vector(dimension, slot % 2 ? 1.0F : 0.5F));
+    DenseTrace trace;
+    const auto hits = index.search(Vector(dimension, 1), 7, nullptr, Deadline::never(), &trace);
+    ASSERT_TRUE(hits.has_value());
+    EXPECT_EQ(trace.plan, DenseTrace::Plan::kScan);
+    std::vector<Uuid> ids;
+    for (Slot slot = 1; slot < kPoints; slot += 2) ids.push_back(id_of(slot));
+    std::ranges::sort(ids);
+    ASSERT_EQ(hits->size(), 7u);
+    for (std::size_t i = 0; i < 7; ++i) EXPECT_EQ((*hits)[i].id, ids[i]);
+  }
+}
+
+TEST(DenseIndex, vectors_of_any_length_are_found) {
+  const unsigned seed = 61;
+  std::mt19937 random(seed);
+  SCOPED_TRACE(seed);
+  constexpr std::size_t kPoints = 2'000, kDimension = 100;
+  const SlotTable slots = table_of(kPoints);
+  for (const float length : {1e-20F, 1e-3F, 1.0F, 1e6F, kMaxComponent / 10}) {
+    DenseIndex index(kDimension, slots);
+    for (Slot slot = 0; slot < kPoints; ++slot) {
+      Vector v = normal_vector(random, kDimension);
+      const float factor = slot % 50 == 0 ? 0 : length * static_cast<float>(1 + slot % 5);  // some are nothing at all
+      for (float& x : v) x *= factor;
+      index.put(slot, v);
+    }
+    Found found;
+    for (int round = 0; round < 20; ++round) {
+      Vector query = normal_vector(random, kDimension);
+      if (round % 2)
+        for (float& x : query) x *= length;
+      if (round == 4) query.assign(kDimension, 0);
+      const auto hits = index.search(query, 20, nullptr, Deadline::never());
+      ASSERT_TRUE(hits.has_value());
+      found.add(*hits, exact_search(index, slots, query, 20, nullptr));
+    }
+    EXPECT_GE(found.recall(), 0.995) << length;
+  }
+}
+
+TEST(DenseIndex, an_expired_deadline_ends_every_way_of_searching) {
+  std::mt19937 random(67);
+  const ManualClock clock;
+  constexpr std::size_t kPoints = 5'000;
+  const SlotTable slots = table_of(kPoints);
+  DenseIndex index(16, slots);
+  for (Slot slot = 0; slot < kPoints; ++slot) index.put(slot, normal_vector(random, 16));
+  const SlotSet some = random_slots(random, kPoints, 0.01), more = random_slots(random, kPoints, 0.03);
+  for (const SlotSet* filter : {static_cast<const SlotSet*>(nullptr), &some, &more}) {
+    const auto hits = index.search(Vector(16, 1), 1, filter, Deadline::after(clock, Duration(0)));
+    ASSERT_FALSE(hits.has_value());
+    EXPECT_EQ(hits.error().code, ErrorCode::kDeadlineExceeded);
+  }
+}
+
+// A clock that moves each time it is read: the deadline passes in the middle.
+class RunningClock final : public Clock {
+ public:
+  Timestamp now() const override { return {0}; }
+  SteadyTime steady() const override { return SteadyTime(Duration(++reads_)); }
+  int reads() const { return reads_; }
+
+ private:
+  mutable int reads_ = 0;
+};
+
+TEST(DenseIndex, a_deadline_that_passes_during_a_scan_ends_it_soon) {
+  std::mt19937 random(71);
+  constexpr std::size_t kPoints = 20'000;
+  const SlotTable slots = table_of(kPoints);
+  DenseIndex index(16, slots);
+  for (Slot slot = 0; slot < kPoints; ++slot) index.put(slot, normal_vector(random, 16));
+  const RunningClock clock;
+  const auto hits = index.search(Vector(16, 1), 1, nullptr, Deadline::after(clock, Duration(5)));
+  ASSERT_FALSE(hits.has_value());
+  EXPECT_EQ(hits.error().code, ErrorCode::kDeadlineExceeded);
+  EXPECT_LT(clock.reads(), 10);
+}
+
+}  // namespace
+}  // namespace pandora

@@ -1,0 +1,152 @@
+// Every kind of kernel against the definition in kernels.h, and all of them against each other, bit for bit.
+#include "vecdb/kernels.h"
+
+#include <bit>
+#include <cmath>
+#include <cstring>
+
+#include <gtest/gtest.h>
+
+#include "vecdb/code_table.h"
+#include "vectors.h"
+
+namespace pandora {
+namespace {
+
+struct Kind {
+  const char* name;
+  const Kernels* kernels;
+};
+
+class EveryKernel : public ::testing::TestWithParam<Kind> {
+ protected:
+  void SetUp() override {
+    if (!GetParam().kernels) GTEST_SKIP() << "this processor has no " << GetParam().name;
+  }
+  const Kernels& kernels() const { return *GetParam().kernels; }
+};
+INSTANTIATE_TEST_SUITE_P(Kinds, EveryKernel,
+                         ::testing::Values(Kind{"plain", &kPlainKernels}, Kind{"avx2", avx2_kernels()},
+                                           Kind{"avx512", avx512_kernels()}),
+                         [](const auto& kind) { return kind.param.name; });
+
+std::vector<std::uint32_t> bits_of(const std::vector<Candidate>& candidates) {
+  std::vector<std::uint32_t> bits(candidates.size() * 3);
+  std::memcpy(bits.data(), candidates.data(), bits.size() * 4);
+  return bits;
+}
+
+// Codes of every value, also such as no vector gives.
+VectorCode random_code(std::mt19937& random, std::size_t n) {
+  VectorCode code;
+  for (std::size_t i = 0; i < n; ++i) {
+    code.two_bits.push_back(static_cast<std::uint8_t>(random() % 4));
+    code.byte.push_back(static_cast<std::uint8_t>(random()));
+  }
+  code.scale1 = 0.01f + static_cast<float>(random() % 1000) / 1000;
+  code.scale2 = 0.01f + static_cast<float>(random() % 1000) / 1000;
+  code.scale8 = 0.01f;
+  return code;
+}
+std::vector<std::int8_t> random_query(std::mt19937& random, std::size_t n) {
+  std::vector<std::int8_t> query;
+  for (std::size_t i = 0; i < n; ++i) query.push_back(static_cast<std::int8_t>(static_cast<int>(random() % 255) - 127));
+  return query;
+}
+
+TEST_P(EveryKernel, finds_what_the_definition_finds) {
+  const unsigned seed = 23;
+  std::mt19937 random(seed);
+  constexpr std::size_t kSlots = 192;
+  for (const std::size_t n : {128, 256, 384, 768}) {
+    CodeTable table(n);
+    std::vector<VectorCode> codes;
+    std::vector<float> offsets;
+    for (Slot slot = 0; slot < kSlots; ++slot) {
+      codes.push_back(random_code(random, n));
+      offsets.push_back(static_cast<float>(random() % 2000) / 1000 - 1);
+      table.put(slot, codes.back(), offsets.back());
+      table.put(slot, codes.back() = random_code(random, n),
+                offsets.back());  // written over, nothing is left of the first
+    }
+    for (Slot slot = 0; slot < kSlots; slot += 17) table.clear(slot);
+    for (int round = 0; round < 8; ++round) {
+      const auto q = random_query(random, n);
+      const bool two = round % 2 == 0, masked = round % 4 >= 2;
+      const ScanQuery query{q.data(), static_cast<float>(random() % 5000), 0.001f, round < 4 ? 0.5f : -0.25f, 0.7f};
+      std::vector<std::uint64_t> mask;
+      for (std::size_t i = 0; i < kSlots / 64; ++i)
+        mask.push_back((std::uint64_t{random()} << 32 | random()) & (i == 1 ? 0xffff : ~0ULL));
+      const float threshold = round == 0 ? -INFINITY : static_cast<float>(random() % 100) / 50;
+
+      std::vector<Candidate> expected;
+      for (Slot slot = 0; slot < kSlots; ++slot) {
+        if (slot % 17 == 0 || (masked && !(mask[slot / 64] >> (slot % 64) & 1))) continue;
+        std::int64_t sum = 0;
+        for (std::size_t i = 0; i < n; ++i) sum += (two ? codes[slot].two_bits[i] : codes[slot].two_bits[i] / 2) * q[i];
+        const float scale = two ? codes[slot].scale2 : codes[slot].scale1;
+        const float product = (static_cast<float>(sum) - query.centre) * query.unit;
+        const float estimate = product * scale + query.offset_weight * offsets[slot];
+        const float bound = estimate + query.slack * scale;
+        if (bound >= threshold) expected.push_back({estimate, bound, 1000 + slot});
+      }
+      std::vector<Candidate> found(kSlots);
+      const CodeBlocks blocks = table.blocks(0, kSlots, two ? CodeBits::kTwo : CodeBits::kOne);
+      const auto scan = two ? kernels().scan_two_bits : kernels().scan_one_bit;
+      found.resize(scan(blocks, query, masked ? mask.data() : nullptr, threshold, 1000, found.data()));
+      EXPECT_EQ(bits_of(found), bits_of(expected)) << "seed " << seed << ", " << n << " dimensions, round " << round;
+    }
+  }
+}
+
+TEST_P(EveryKernel, no_sum_overflows_at_the_largest_dimension) {
+  constexpr std::size_t kN = 65'536;
+  for (const int sign : {1, -1}) {
+    const std::vector<std::int8_t> q(kN, static_cast<std::int8_t>(127 * sign));
+    const std::vector<std::uint8_t> most(kN, 255);
+    EXPECT_EQ(kernels().dot_bytes(most.data(), q.data(), kN), sign * 255 * 127 * 65'536);
+    std::vector<std::uint8_t> plane(CodeBlocks::kSlots * kN / 8 * 4, 0xff);
+    const std::vector<float> ones(64, 1);
+    const ScanQuery query{q.data(), 0, 1, 0, 0};
+    std::vector<Candidate> found(64);
+    const CodeBlocks blocks{plane.data(), plane.data(), ones.data(), ones.data(), kN / 32, 4};
+    ASSERT_EQ(kernels().scan_two_bits(blocks, query, nullptr, -INFINITY, 0, found.data()), 64u);
+    for (const Candidate& one : found) EXPECT_EQ(one.estimate, static_cast<float>(sign * 3 * 127 * 65'536));
+    ASSERT_EQ(kernels().scan_one_bit(blocks, query, nullptr, -INFINITY, 0, found.data()), 64u);
+    for (const Candidate& one : found) EXPECT_EQ(one.estimate, static_cast<float>(sign * 127 * 65'536));
+  }
+}
+
+TEST_P(EveryKernel, a_product_of_bytes_is_the_sum_of_its_products) {
+  std::mt19937 random(29);
+  for (const std::size_t n : {128, 384, 1024}) {
+    const auto code = random_code(random, n).byte;
+    const auto query = random_query(random, n);
+    std::int64_t sum = 0;
+    for (std::size_t i = 0; i < n; ++i) sum += code[i] * query[i];
+    EXPECT_EQ(kernels().dot_bytes(code.data(), query.data(), n), sum);
+  }
+}
+
+// The order of a sum of floats is part of what a score is.
+TEST_P(EveryKernel, a_dot_product_adds_in_the_one_order) {
+  std::mt19937 random(31);
+  for (std::size_t n = 1; n < 100; ++n) {
+    const Vector a = normal_vector(random, n), b = normal_vector(random, n);
+    float lanes[16] = {};
+    for (std::size_t i = 0; i < n; ++i) lanes[i % 16] += a[i] * b[i];
+    for (const std::size_t half : {8, 4, 2, 1})
+      for (std::size_t lane = 0; lane < half; ++lane) lanes[lane] += lanes[lane + half];
+    const float product = kernels().dot(a.data(), b.data(), n);
+    EXPECT_EQ(std::bit_cast<std::uint32_t>(product), std::bit_cast<std::uint32_t>(lanes[0])) << n;
+    EXPECT_NEAR(product, dot_product(a, b), 1e-4);
+  }
+}
+
+TEST(Kernels, the_best_is_the_widest_that_runs_here) {
+  const Kernels* best = avx512_kernels() ? avx512_kernels() : avx2_kernels() ? avx2_kernels() : &kPlainKernels;
+  EXPECT_EQ(&best_kernels(), best);
+}
+
+}  // namespace
+}  // namespace pandora

@@ -1,0 +1,119 @@
+#include "vecdb/quantizer.h"
+
+#include <gtest/gtest.h>
+
+#include "vecdb/rotation.h"
+#include "vectors.h"
+
+namespace pandora {
+namespace {
+
+TEST(Rotation, keeps_dot_products_at_every_dimension) {
+  std::mt19937 random(37);
+  for (const std::size_t n : {1, 2, 37, 127, 128, 129, 384, 1000}) {
+    const Rotation rotation(n);
+    EXPECT_EQ(rotation.padded() % Rotation::kBlock, 0u);
+    EXPECT_GE(rotation.padded(), n);
+    EXPECT_LT(rotation.padded(), n + Rotation::kBlock);
+    const Vector a = normalised(normal_vector(random, n)), b = normalised(normal_vector(random, n));
+    Vector ra(rotation.padded()), rb(rotation.padded());
+    rotation.apply(a.data(), ra.data());
+    rotation.apply(b.data(), rb.data());
+    EXPECT_NEAR(dot_product(ra, rb), dot_product(a, b), 1e-5) << n;
+    EXPECT_NEAR(dot_product(ra, ra), 1, 1e-5) << n;
+  }
+}
+
+TEST(Rotation, spreads_a_single_component_over_all) {
+  const Rotation rotation(384);
+  for (const std::size_t at : {0, 1, 200, 383}) {
+    Vector one(384), rotated(384);
+    one[at] = 1;
+    rotation.apply(one.data(), rotated.data());
+    for (const float x : rotated) EXPECT_LT(std::fabs(x), 5 / std::sqrt(384.0F));
+  }
+}
+
+TEST(Quantizer, the_high_bit_of_two_is_the_sign) {
+  std::mt19937 random(41);
+  const Vector x = normal_vector(random, 256);
+  VectorCode code;
+  encode(x.data(), x.size(), code);
+  for (std::size_t i = 0; i < x.size(); ++i) EXPECT_EQ(code.two_bits[i] >> 1, x[i] >= 0);
+}
+
+TEST(Quantizer, a_vector_of_zeros_is_no_special_case_for_whoever_uses_it) {
+  const Vector zeros(128), tiny(128, 1e-38F);
+  VectorCode code;
+  for (const Vector& x : {zeros, tiny}) {
+    encode(x.data(), x.size(), code);
+    EXPECT_EQ(code.scale1, 0);
+    EXPECT_EQ(code.scale2, 0);
+    EXPECT_EQ(code.scale8, 0);
+    const QueryCode query = encode_query(x.data(), x.size(), 0);
+    EXPECT_EQ(query.unit, 0);
+    EXPECT_EQ(query.code, std::vector<std::int8_t>(128));
+  }
+}
+
+// What a search relies on: a product is off by more than the slack about as rarely as 4 σ of a normal distribution.
+TEST(Quantizer, a_product_is_within_its_bound_whatever_the_data) {
+  const unsigned seed = 43;
+  std::mt19937 random(seed);
+  SCOPED_TRACE(seed);
+  constexpr std::size_t kVectors = 300, kQueries = 100;
+  for (const std::size_t n : {37, 384, 1024}) {
+    const Rotation rotation(n);
+    const auto rotated = [&](const Vector& v) {
+      Vector out(rotation.padded());
+      rotation.apply(v.data(), out.data());
+      return out;
+    };
+    const auto skewed = [&] {  // a few large components, many near zero
+      Vector v = normal_vector(random, n);
+      for (float& x : v) x = x * x * x * x * x;
+      return v;
+    };
+    const auto single = [&] {
+      Vector v(n);
+      v[random() % n] = 3;
+      return v;
+    };
+    const std::vector<std::function<Vector()>> kinds = {[&] { return normal_vector(random, n); }, skewed, single};
+    for (std::size_t kind = 0; kind < kinds.size(); ++kind) {
+      std::vector<Vector> queries;
+      for (std::size_t i = 0; i < kQueries; ++i) queries.push_back(rotated(kinds[(kind + i) % 3]()));
+      int outside1 = 0, outside2 = 0, outside8 = 0;
+      double used8 = 0;
+      for (std::size_t i = 0; i < kVectors; ++i) {
+        const Vector x = rotated(kinds[kind]());
+        VectorCode code;
+        encode(x.data(), x.size(), code);
+        for (const Vector& q : queries) {
+          const QueryCode query = encode_query(q.data(), q.size(), 0);
+          double one = 0, two = 0, eight = 0;
+          for (std::size_t d = 0; d < x.size(); ++d) {
+            one += (code.two_bits[d] / 2 - 0.5) * query.code[d];
+            two += (code.two_bits[d] - 1.5) * query.code[d];
+            eight += (code.byte[d] - 127.5) * query.code[d];
+          }
+          const double exact = dot_product(x, q), unit = static_cast<double>(query.unit);
+          outside1 += std::fabs(one * unit * code.scale1 - exact) > static_cast<double>(query.slack1 * code.scale1);
+          outside2 += std::fabs(two * unit * code.scale2 - exact) > static_cast<double>(query.slack2 * code.scale2);
+          const double error8 =
+              std::fabs(eight * unit * code.scale8 - exact) / static_cast<double>(query.slack8 * code.scale8);
+          outside8 += error8 > 1;
+          used8 = std::max(used8, error8);
+        }
+      }
+      constexpr int kAllowed = kVectors * kQueries / 1000;
+      EXPECT_LE(outside1, kAllowed) << n << " dimensions, kind " << kind;
+      EXPECT_LE(outside2, kAllowed) << n << " dimensions, kind " << kind;
+      EXPECT_LE(outside8, kAllowed) << n << " dimensions, kind " << kind;
+      EXPECT_GT(used8, 0.4) << "a bound that nothing comes near re-ranks too much";
+    }
+  }
+}
+
+}  // namespace
+}  // namespace pandora
