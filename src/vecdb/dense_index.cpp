@@ -1,9 +1,8 @@
 #include "vecdb/dense_index.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
-
-#include "vecdb/selection.h"
 
 namespace pandora {
 namespace {
@@ -14,7 +13,9 @@ constexpr double kLeastResidual = 1e-3;            // of the query's length: the
 constexpr std::size_t kExactBelow = 128;           // slots (or 2k) whose floats are read at once
 constexpr std::size_t kGatherShare = 24;           // one in so many slots, or fewer: bytes are gathered, not scanned
 constexpr std::size_t kScanAtOnce = 1024;          // slots between two looks at clock and threshold
-constexpr std::size_t kAhead = 8, kRowsAhead = 2;  // slots whose memory is fetched before it is needed
+constexpr std::size_t kJudgeOneBitAt = 32 * kScanAtOnce;  // slots: the threshold has settled
+constexpr std::size_t kOneBitShare = 32;                  // more than one in so many in doubt: two bits are quicker
+constexpr std::size_t kAhead = 8, kRowsAhead = 2;         // slots whose memory is fetched before it is needed
 constexpr std::size_t kLine = 64;
 
 double product(std::span<const float> a, std::span<const float> b) {
@@ -33,7 +34,6 @@ void fetch(const void* memory, std::size_t bytes) {
 // ⟨difference, rest⟩ and something that is the same for all. The first is stored with each vector, the second
 // estimated.
 struct DenseIndex::Query {
-  std::span<const float> exact;
   QueryCode code;
   float offset_weight = 0;
 };
@@ -89,7 +89,7 @@ DenseIndex::Query DenseIndex::prepare(std::span<const float> query) const {
   std::vector<float> rest(query.size()), rotated(rotation_.padded());
   for (std::size_t i = 0; i < rest.size(); ++i) rest[i] = static_cast<float>(query[i] - weight * mean_[i]);
   rotation_.apply(rest.data(), rotated.data());
-  return {query, encode_query(rotated.data(), rotated.size(), kLeastResidual * length), static_cast<float>(weight)};
+  return {encode_query(rotated.data(), rotated.size(), kLeastResidual * length), static_cast<float>(weight)};
 }
 
 Result<std::vector<Hit>> DenseIndex::search(std::span<const float> query, std::size_t k, const SlotSet* filter,
@@ -97,51 +97,47 @@ Result<std::vector<Hit>> DenseIndex::search(std::span<const float> query, std::s
   PANDORA_CHECK(deadline.check("searching by meaning"));
   const std::size_t matching = filter ? count_common(*filter, present_) : count_;
   DenseTrace done{.matching = matching};
-  const auto finish = [&](DenseTrace::Plan plan, auto result) {
-    done.plan = plan;
+  const auto finish = [&](Result<std::vector<Hit>> result) {
     if (trace) *trace = done;
     return result;
   };
-  if (k == 0 || matching == 0) return finish(DenseTrace::Plan::kNothing, Result<std::vector<Hit>>());
+  if (k == 0 || matching == 0) return finish(std::vector<Hit>());
 
-  const bool exact = matching <= std::max(kExactBelow, 2 * k);
-  const bool gather = exact || matching * kGatherShare <= slots_.bound();
-  std::vector<Slot> left;
-  const auto keep = [&](const std::vector<Candidate>& candidates) {
-    left.clear();
-    for (const Candidate& candidate : candidates) left.push_back(candidate.slot);
-  };
-  if (gather) {
+  using enum DenseTrace::Plan;
+  done.plan = matching <= std::max(kExactBelow, 2 * k)    ? kExact
+              : matching * kGatherShare <= slots_.bound() ? kGather
+                                                          : kScan;
+  std::vector<Candidate> left;
+  if (done.plan != kScan) {
     left.reserve(matching);
     SlotSet all = present_;
     if (filter) all &= *filter;
-    all.for_each([&](Slot slot) { left.push_back(slot); });
+    all.for_each([&](Slot slot) { left.push_back({0, 0, slot}); });
   }
-  const Query prepared = exact ? Query{.exact = query, .code = {}} : prepare(query);
-  if (!gather) {
-    PANDORA_TRY(candidates, scan(prepared, k, filter, deadline));
-    keep(candidates);
+  if (done.plan != kExact) {
+    const Query prepared = prepare(query);
+    Selection best(k);
+    if (done.plan == kScan) PANDORA_CHECK(scan(prepared, filter, deadline, best));
+    for (std::size_t i = 0; i < left.size(); i += kScanAtOnce) {
+      PANDORA_CHECK(deadline.check("searching by meaning"));
+      rank_by_bytes(prepared, std::span(left).subspan(i, std::min(kScanAtOnce, left.size() - i)), best);
+    }
+    done.by_bytes = best.offered();
+    left = best.take();
   }
-  done.from_codes = left.size();
-  if (!exact) {
-    PANDORA_TRY(candidates, rank_by_bytes(prepared, k, left, deadline));
-    keep(candidates);
-  }
-  done.from_bytes = left.size();
-  using enum DenseTrace::Plan;
-  return finish(exact ? kExact : gather ? kGather : kScan, rank_exactly(prepared, k, left, deadline));
+  done.exactly = left.size();
+  return finish(rank_exactly(query, k, left, deadline));
 }
 
-Result<std::vector<Candidate>> DenseIndex::scan(const Query& query, std::size_t k, const SlotSet* filter,
-                                                const Deadline& deadline) const {
-  const std::size_t bound = slots_.bound();
-  const bool one = bound >= options_.one_bit_from;
-  const CodeBits bits = one ? CodeBits::kOne : CodeBits::kTwo;
-  const ScanQuery scanned{query.code.code.data(), (one ? 0.5F : 1.5F) * query.code.sum, query.code.unit,
-                          query.offset_weight, one ? query.code.slack1 : query.code.slack2};
-  const Kernels::Scan kernel = one ? options_.kernels->scan_one_bit : options_.kernels->scan_two_bits;
+Status DenseIndex::scan(const Query& query, const SlotSet* filter, const Deadline& deadline, Selection& best) const {
+  const QueryCode& code = query.code;
+  const ScanQuery one{code.code.data(), 0.5F * code.sum, code.unit, query.offset_weight, code.slack1};
+  const ScanQuery two{code.code.data(), 1.5F * code.sum, code.unit, query.offset_weight, code.slack2};
+  const std::size_t bound = std::min(slots_.bound(), codes_.slots());
+  CodeBits bits = bound >= options_.one_bit_from ? CodeBits::kOne : CodeBits::kTwo;
   constexpr std::size_t kWords = kScanAtOnce / SlotSet::kWordBits;
-  Selection best(k);
+  std::array<Candidate, kScanAtOnce> found;
+  std::vector<Candidate> doubtful;
   for (std::size_t first = 0; first < bound; first += kScanAtOnce) {
     PANDORA_CHECK(deadline.check("searching by meaning"));
     std::uint64_t mask[kWords], any = 0;
@@ -150,38 +146,51 @@ Result<std::vector<Candidate>> DenseIndex::scan(const Query& query, std::size_t 
       if (any == 0) continue;
     }
     const auto slot = static_cast<Slot>(first);
-    if (slot >= codes_.slots()) break;
-    best.added(kernel(codes_.blocks(slot, kScanAtOnce, bits), scanned, filter ? mask : nullptr, best.threshold(), slot,
-                      best.room(kScanAtOnce)));
+    const bool narrow = bits == CodeBits::kOne;
+    const auto kernel = narrow ? options_.kernels->scan_one_bit : options_.kernels->scan_two_bits;
+    const std::size_t count = kernel(codes_.blocks(slot, kScanAtOnce, bits), narrow ? one : two,
+                                     filter ? mask : nullptr, best.threshold(), slot, found.data());
+    // The promising ones now: they raise the threshold, so that most of the doubtful ones need no second look.
+    const auto promising = best.promising(std::span(found).first(count));
+    rank_by_bytes(query, promising, best);
+    doubtful.insert(doubtful.end(), found.begin() + static_cast<std::ptrdiff_t>(promising.size()),
+                    found.begin() + static_cast<std::ptrdiff_t>(count));
+    if (narrow && first >= kJudgeOneBitAt && count - promising.size() > kScanAtOnce / kOneBitShare)
+      bits = CodeBits::kTwo;
   }
-  return best.take();
+  std::erase_if(doubtful, [&](const Candidate& candidate) { return candidate.bound < best.threshold(); });
+  for (std::size_t i = 0; i < doubtful.size(); i += kScanAtOnce) {
+    PANDORA_CHECK(deadline.check("searching by meaning"));
+    rank_by_bytes(query, std::span(doubtful).subspan(i, std::min(kScanAtOnce, doubtful.size() - i)), best);
+  }
+  return {};
 }
 
-Result<std::vector<Candidate>> DenseIndex::rank_by_bytes(const Query& query, std::size_t k, std::span<const Slot> slots,
-                                                         const Deadline& deadline) const {
+void DenseIndex::rank_by_bytes(const Query& query, std::span<const Candidate> candidates, Selection& best) const {
   const std::size_t n = rotation_.padded();
   const float centre = 127.5F * query.code.sum;
-  Selection best(k);
-  for (std::size_t i = 0; i < slots.size(); ++i) {
-    if (i % kScanAtOnce == 0) PANDORA_CHECK(deadline.check("searching by meaning"));
-    if (i + kAhead < slots.size()) fetch(codes_.bytes(slots[i + kAhead]), n);
-    const auto sum = static_cast<float>(options_.kernels->dot_bytes(codes_.bytes(slots[i]), query.code.code.data(), n));
-    const float scale = codes_.byte_scale(slots[i]);
-    const float estimate = (sum - centre) * query.code.unit * scale + query.offset_weight * codes_.offset(slots[i]);
-    const float bound = estimate + query.code.slack8 * scale;
-    if (bound >= best.threshold()) best.offer({estimate, bound, slots[i]});
+  for (std::size_t i = 0; i < std::min(kAhead, candidates.size()); ++i) fetch(codes_.bytes(candidates[i].slot), n);
+  for (std::size_t i = 0; i < candidates.size(); ++i) {
+    if (i + kAhead < candidates.size()) fetch(codes_.bytes(candidates[i + kAhead].slot), n);
+    const auto sum =
+        static_cast<float>(options_.kernels->dot_bytes(codes_.bytes(candidates[i].slot), query.code.code.data(), n));
+    const float scale = codes_.byte_scale(candidates[i].slot);
+    const float estimate =
+        (sum - centre) * query.code.unit * scale + query.offset_weight * codes_.offset(candidates[i].slot);
+    best.offer({estimate, estimate + query.code.slack8 * scale, candidates[i].slot});
   }
-  return best.take();
 }
 
-Result<std::vector<Hit>> DenseIndex::rank_exactly(const Query& query, std::size_t k, std::span<const Slot> slots,
+Result<std::vector<Hit>> DenseIndex::rank_exactly(std::span<const float> query, std::size_t k,
+                                                  std::span<const Candidate> candidates,
                                                   const Deadline& deadline) const {
   TopHits best(k);
-  for (std::size_t i = 0; i < slots.size(); ++i) {
+  for (std::size_t i = 0; i < candidates.size(); ++i) {
     if (i % kScanAtOnce == 0) PANDORA_CHECK(deadline.check("searching by meaning"));
-    if (i + kRowsAhead < slots.size()) fetch(rows_->row(slots[i + kRowsAhead]), dimension() * sizeof(float));
-    const float score = options_.kernels->dot(query.exact.data(), rows_->row(slots[i]), dimension());
-    if (best.wants(score)) best.offer({slots[i], slots_.id(slots[i]), score});
+    if (i + kRowsAhead < candidates.size())
+      fetch(rows_->row(candidates[i + kRowsAhead].slot), dimension() * sizeof(float));
+    const float score = options_.kernels->dot(query.data(), rows_->row(candidates[i].slot), dimension());
+    if (best.wants(score)) best.offer({candidates[i].slot, slots_.id(candidates[i].slot), score});
   }
   return best.take();
 }

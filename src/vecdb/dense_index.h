@@ -17,6 +17,7 @@
 #include "ports/vector_store.h"
 #include "vecdb/code_table.h"
 #include "vecdb/rotation.h"
+#include "vecdb/selection.h"
 #include "vecdb/slot_set.h"
 #include "vecdb/slot_table.h"
 #include "vecdb/vector_rows.h"
@@ -27,14 +28,15 @@ inline constexpr float kMaxComponent = 1e15F;  // so that no sum of products ove
 
 struct DenseOptions {
   const Kernels* kernels = &best_kernels();
-  // From so many slots on one bit is scanned: memory then is the limit, and half of it is worth more candidates.
+  // From so many slots on one bit is scanned, where memory is the limit and half of it is worth more candidates; as
+  // long as it leaves few of them.
   std::size_t one_bit_from = 300'000;
 };
 
 // What a search did; for tests and benchmarks.
 struct DenseTrace {
   enum class Plan { kNothing, kExact, kGather, kScan } plan = Plan::kNothing;
-  std::size_t matching = 0, from_codes = 0, from_bytes = 0;  // slots that were left after each stage
+  std::size_t matching = 0, by_bytes = 0, exactly = 0;  // slots that passed the filter, and that each stage looked at
 };
 
 class DenseIndex {
@@ -62,12 +64,10 @@ class DenseIndex {
   void encode_slot(Slot slot);
   void centre();
 
-  Result<std::vector<Candidate>> scan(const Query& query, std::size_t k, const SlotSet* filter,
-                                      const Deadline& deadline) const;
-  Result<std::vector<Candidate>> rank_by_bytes(const Query& query, std::size_t k, std::span<const Slot> slots,
-                                               const Deadline& deadline) const;
-  Result<std::vector<Hit>> rank_exactly(const Query& query, std::size_t k, std::span<const Slot> slots,
-                                        const Deadline& deadline) const;
+  Status scan(const Query& query, const SlotSet* filter, const Deadline& deadline, Selection& best) const;
+  void rank_by_bytes(const Query& query, std::span<const Candidate> candidates, Selection& best) const;
+  Result<std::vector<Hit>> rank_exactly(std::span<const float> query, std::size_t k,
+                                        std::span<const Candidate> candidates, const Deadline& deadline) const;
 
   DenseOptions options_;
   const SlotTable& slots_;

@@ -14,7 +14,7 @@
 
 namespace pandora {
 
-inline constexpr double kSigmas = 4;
+inline constexpr double kSigmas = 3;
 
 struct VectorCode {
   std::vector<std::uint8_t> two_bits;  // 0 to 3, one a dimension

@@ -4,40 +4,35 @@
 
 namespace pandora {
 namespace {
-constexpr std::size_t kLeastGrowth = 512;  // between two looks for the k-th best
-}
-
-void Selection::offer(const Candidate& candidate) {
-  *room(1) = candidate;
-  added(1);
-}
-
-Candidate* Selection::room(std::size_t most) {
-  if (all_.size() < size_ + most) all_.resize(std::max(size_ + most, all_.size() * 3 / 2));
-  return all_.data() + size_;
-}
-
-void Selection::added(std::size_t count) {
-  size_ += count;
-  if (size_ >= tighten_at_) tighten();
+constexpr std::size_t kLeastGrowth = 64;  // between two looks for the k-th best
 }
 
 void Selection::tighten() {
-  const auto begin = all_.begin(), end = begin + static_cast<std::ptrdiff_t>(size_);
-  if (size_ > k_) {
-    const auto kth = begin + static_cast<std::ptrdiff_t>(k_ - 1);
-    std::nth_element(begin, kth, end, [](const Candidate& a, const Candidate& b) { return a.estimate > b.estimate; });
+  if (kept_.size() >= k_) {
+    const auto kth = kept_.begin() + static_cast<std::ptrdiff_t>(k_ - 1);
+    std::ranges::nth_element(kept_, kth, std::greater<>(), &Candidate::estimate);
     threshold_ = std::max(threshold_, kth->estimate);
-    size_ = static_cast<std::size_t>(
-        std::remove_if(begin, end, [&](const Candidate& one) { return one.bound < threshold_; }) - begin);
+    std::erase_if(kept_, [&](const Candidate& one) { return one.bound < threshold_; });
   }
-  tighten_at_ = 2 * size_ + kLeastGrowth;
+  tighten_at_ = kept_.size() + std::max(kept_.size() / 2, kLeastGrowth);
+}
+
+std::span<const Candidate> Selection::promising(std::span<Candidate> candidates) const {
+  std::ptrdiff_t count = 0;
+  if (offered_ == 0) {  // nothing to compare with yet: as many as are wanted
+    count = static_cast<std::ptrdiff_t>(std::min(k_, candidates.size()));
+    std::ranges::nth_element(candidates, candidates.begin() + count, std::greater<>(), &Candidate::estimate);
+  } else {
+    const auto rest =
+        std::ranges::partition(candidates, [&](const Candidate& one) { return one.estimate >= threshold_; });
+    count = rest.begin() - candidates.begin();
+  }
+  return candidates.first(static_cast<std::size_t>(count));
 }
 
 std::vector<Candidate> Selection::take() {
   tighten();
-  all_.resize(size_);
-  return std::move(all_);
+  return std::move(kept_);
 }
 
 }  // namespace pandora

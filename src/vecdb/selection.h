@@ -6,6 +6,7 @@
 #pragma once
 #include <cstddef>
 #include <limits>
+#include <span>
 #include <vector>
 
 #include "vecdb/kernels.h"
@@ -14,13 +15,18 @@ namespace pandora {
 
 class Selection {
  public:
-  explicit Selection(std::size_t k) : k_(k) {}  // k > 0
-  // Candidates below it need not be offered.
+  explicit Selection(std::size_t k) : k_(k), tighten_at_(k) {}  // k > 0
+  // Below it a bound need not be offered. It rises now and then, never falls.
   float threshold() const { return threshold_; }
-  void offer(const Candidate& candidate);
-  // The same for up to `most` at once: they are written to room(most), then `added` says how many.
-  Candidate* room(std::size_t most);
-  void added(std::size_t count);
+  void offer(const Candidate& candidate) {
+    ++offered_;
+    if (!(candidate.bound >= threshold_)) return;
+    kept_.push_back(candidate);
+    if (kept_.size() >= tighten_at_) tighten();
+  }
+  // Reorders candidates known by a coarser estimate: those that are likely among the best come first, and are returned.
+  std::span<const Candidate> promising(std::span<Candidate> candidates) const;
+  std::size_t offered() const { return offered_; }
   // What is left: at least min(k, offered), in no order.
   std::vector<Candidate> take();
 
@@ -28,10 +34,10 @@ class Selection {
   void tighten();
 
   std::size_t k_;
-  std::size_t size_ = 0;  // of all_ that is in use
-  std::size_t tighten_at_ = 0;
+  std::size_t offered_ = 0;
+  std::size_t tighten_at_;
   float threshold_ = -std::numeric_limits<float>::infinity();
-  std::vector<Candidate> all_;
+  std::vector<Candidate> kept_;
 };
 
 }  // namespace pandora

@@ -111,7 +111,7 @@ TEST(DenseIndex, gives_the_same_bits_with_every_kernel) {
       ASSERT_TRUE(hits.has_value());
       all.insert(all.end(), hits->begin(), hits->end());
       all.push_back(
-          {static_cast<Slot>(trace.from_codes), {}, static_cast<float>(trace.from_bytes)});  // the same on the way, too
+          {static_cast<Slot>(trace.by_bytes), {}, static_cast<float>(trace.exactly)});  // the same on the way, too
     }
     answers.push_back(std::move(all));
   }
