@@ -9,46 +9,21 @@ namespace {
 
 constexpr std::size_t kLookEvery = 4096;  // points between two looks at the clock
 
-// Numbers compare with numbers, times with times; anything else only with its own kind.
-std::optional<double> as_number(const PayloadValue& value) {
-  if (const auto* integer = std::get_if<std::int64_t>(&value)) return static_cast<double>(*integer);
-  if (const auto* number = std::get_if<double>(&value)) return *number;
-  return std::nullopt;
+// What every query asks (visible_to), whether the collection says so or not.
+constexpr const char* kOwner = "user_id";
+constexpr const char* kScope = "scope";
+std::map<std::string, PayloadType> indexes_of(const CollectionSpec& spec) {
+  auto indexes = spec.indexes;
+  for (const char* field : {kOwner, kScope}) indexes[field] = PayloadType::kKeyword;
+  return indexes;
 }
 
-bool equals(const PayloadValue& value, const PayloadValue& wanted) {
-  if (const auto* list = std::get_if<std::vector<std::string>>(&value)) {
-    const auto* text = std::get_if<std::string>(&wanted);
-    return text ? std::ranges::find(*list, *text) != list->end() : value == wanted;
-  }
-  return value == wanted;
-}
-
-bool not_below(const PayloadValue& value, const PayloadValue& bound) {
-  if (const auto a = as_number(value), b = as_number(bound); a && b) return *a >= *b;
-  const auto *a = std::get_if<Timestamp>(&value), *b = std::get_if<Timestamp>(&bound);
-  return a && b && *a >= *b;
-}
-bool comparable(const PayloadValue& value, const PayloadValue& bound) {
-  return (as_number(value) && as_number(bound)) ||
-         (std::holds_alternative<Timestamp>(value) && std::holds_alternative<Timestamp>(bound));
-}
-
-bool holds(const Uuid& id, const Payload& payload, const Condition& condition) {
-  if (!condition.ids.empty()) return std::ranges::find(condition.ids, id) != condition.ids.end();
-  const auto found = payload.find(condition.field);
-  if (found == payload.end()) return false;
-  const PayloadValue& value = found->second;
-  if (!condition.any.empty())
-    return std::ranges::any_of(condition.any, [&](const auto& wanted) { return equals(value, wanted); });
-  if (!condition.from && !condition.to) return false;
-  if (condition.from && !(comparable(value, *condition.from) && not_below(value, *condition.from))) return false;
-  return !condition.to || (comparable(value, *condition.to) && !not_below(value, *condition.to));
-}
+bool is_empty(const Filter& filter) { return filter.must.empty() && filter.should.empty() && filter.must_not.empty(); }
 
 }  // namespace
 
-PointCollection::PointCollection(CollectionSpec spec) : spec_(std::move(spec)), dense_(spec_.dimension, slots_) {
+PointCollection::PointCollection(CollectionSpec spec)
+    : spec_(std::move(spec)), payloads_(indexes_of(spec_)), dense_(spec_.dimension, slots_) {
   for (const auto& name : spec_.sparse) sparse_.try_emplace(name, slots_);
 }
 
@@ -63,16 +38,14 @@ bool PointCollection::may_write(const Uuid& id, const Principal& who) const {
   return !slot || writable_by(entries_[*slot].payload, who);
 }
 
-bool PointCollection::matches(const Uuid& id, const Entry& entry, const Filter& filter) {
-  const auto true_here = [&](const Condition& condition) { return holds(id, entry.payload, condition); };
-  return std::ranges::all_of(filter.must, true_here) && std::ranges::none_of(filter.must_not, true_here) &&
-         (filter.should.empty() || std::ranges::any_of(filter.should, true_here));
-}
-
 void PointCollection::put(const Point& point) {
   const Slot slot = slots_.add(point.id);
   if (slot >= entries_.size()) entries_.resize(slot + 1);
-  entries_[slot] = {point.version, point.payload};
+  Entry& entry = entries_[slot];
+  payloads_.remove(slot, entry.payload);
+  entry = {point.version, point.payload};
+  payloads_.put(slot, entry.payload);
+  live_.insert(slot);
   const auto dense = point.dense.find("");
   if (dense != point.dense.end()) {
     std::vector<float> vector = dense->second;
@@ -95,31 +68,73 @@ bool PointCollection::remove(const Uuid& id) {
   if (!slot) return false;
   dense_.remove(*slot);
   for (auto& [name, index] : sparse_) index.remove(*slot);
+  payloads_.remove(*slot, entries_[*slot].payload);
   entries_[*slot] = {};
+  live_.erase(*slot);
   slots_.remove(*slot);
   return true;
 }
 
-Result<SlotSet> PointCollection::select(const Filter& filter, const Principal& who, const Deadline& deadline) const {
+Result<SlotSet> PointCollection::meeting(const Condition& condition, const SlotSet& among,
+                                         const Deadline& deadline) const {
   SlotSet slots;
-  std::size_t looked = 0;
-  for (const auto& [id, slot] : slots_.by_id()) {
-    if (++looked % kLookEvery == 0) PANDORA_CHECK(deadline.check("filtering points"));
-    if (visible_to(entries_[slot].payload, who) && matches(id, entries_[slot], filter)) slots.insert(slot);
+  if (!condition.ids.empty()) {
+    for (const Uuid& id : condition.ids)
+      if (const auto slot = slots_.find(id)) slots.insert(*slot);
+    return slots;
   }
+  auto selected = payloads_.select(condition);
+  if (selected && selected->exact) return std::move(selected->slots);
+  SlotSet doubtful = among;
+  if (selected) doubtful &= selected->slots;
+  Status in_time;
+  std::size_t looked = 0;
+  doubtful.for_each([&](Slot slot) {
+    if (looked++ % kLookEvery == 0 && in_time) in_time = deadline.check("filtering points");
+    if (in_time && holds(slots_.id(slot), entries_[slot].payload, condition)) slots.insert(slot);
+  });
+  PANDORA_CHECK(in_time);
   return slots;
+}
+
+Result<SlotSet> PointCollection::select(const Filter& filter, const Principal& who, const Deadline& deadline) const {
+  SlotSet passing = live_;
+  if (who.access != Access::kSystem) {  // visible_to
+    passing = payloads_.with_text(kOwner, who.user.str());
+    passing |= payloads_.with_text(kScope, "global");
+  }
+  for (const Condition& condition : filter.must) {
+    PANDORA_TRY(slots, meeting(condition, passing, deadline));
+    passing &= slots;
+  }
+  SlotSet any;
+  for (const Condition& condition : filter.should) {
+    PANDORA_TRY(slots, meeting(condition, passing, deadline));
+    any |= slots;
+  }
+  if (!filter.should.empty()) passing &= any;
+  for (const Condition& condition : filter.must_not) {
+    PANDORA_TRY(slots, meeting(condition, passing, deadline));
+    passing -= slots;
+  }
+  return passing;
 }
 
 Result<std::vector<ScoredPoint>> PointCollection::query(const PointQuery& query, const Principal& who,
                                                         const Deadline& deadline) const {
-  PANDORA_TRY(filter, select(query.filter, who, deadline));
+  std::optional<SlotSet> passing;  // none: every point
+  if (who.access != Access::kSystem || !is_empty(query.filter)) {
+    PANDORA_TRY(slots, select(query.filter, who, deadline));
+    passing = std::move(slots);
+  }
+  const SlotSet* filter = passing ? &*passing : nullptr;
   Result<std::vector<Hit>> hits = std::vector<Hit>();
   if (const auto* dense = std::get_if<std::vector<float>>(&query.nearest)) {
     std::vector<float> vector = *dense;
     normalise(vector);
-    hits = dense_.search(vector, query.limit, &filter, deadline);
+    hits = dense_.search(vector, query.limit, filter, deadline);
   } else {
-    hits = sparse_.at(query.vector).search(std::get<SparseVector>(query.nearest), query.limit, &filter, deadline);
+    hits = sparse_.at(query.vector).search(std::get<SparseVector>(query.nearest), query.limit, filter, deadline);
   }
   if (!hits) return fail(std::move(hits).error());
   std::vector<ScoredPoint> points;
@@ -150,7 +165,7 @@ Result<std::vector<Point>> PointCollection::scroll(const Filter& filter, const s
   for (auto at = after ? all.upper_bound(*after) : all.begin(); at != all.end() && points.size() < limit; ++at) {
     if (++looked % kLookEvery == 0) PANDORA_CHECK(deadline.check("listing points"));
     const Entry& entry = entries_[at->second];
-    if (visible_to(entry.payload, who) && matches(at->first, entry, filter))
+    if (visible_to(entry.payload, who) && holds(at->first, entry.payload, filter))
       points.push_back({at->first, entry.version, {}, {}, entry.payload});
   }
   return points;

@@ -6,6 +6,7 @@
 
 #include "ports/vector_store.h"
 #include "vecdb/dense_index.h"
+#include "vecdb/payload_index.h"
 #include "vecdb/sparse_index.h"
 
 namespace pandora {
@@ -32,12 +33,15 @@ class PointCollection {
     std::int64_t version = 0;
     Payload payload;
   };
-  static bool matches(const Uuid& id, const Entry& entry, const Filter& filter);
+  // The slots that meet a condition; where no index says so, those `among` these.
+  Result<SlotSet> meeting(const Condition& condition, const SlotSet& among, const Deadline& deadline) const;
   Result<SlotSet> select(const Filter& filter, const Principal& who, const Deadline& deadline) const;
 
   CollectionSpec spec_;
   SlotTable slots_;
   std::vector<Entry> entries_;  // by slot
+  SlotSet live_;                // slots in use
+  PayloadIndex payloads_;
   DenseIndex dense_;
   std::map<std::string, SparseIndex> sparse_;
 };

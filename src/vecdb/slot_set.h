@@ -46,6 +46,8 @@ class SlotSet {
     return *this;
   }
 
+  // The 64 slots behind the last word there is.
+  void append_word(std::uint64_t word) { words_.push_back(word); }
   // 64 slots at once; beyond the last there are none.
   std::uint64_t word(std::size_t index) const { return index < words_.size() ? words_[index] : 0; }
   std::span<const std::uint64_t> words() const { return words_; }
