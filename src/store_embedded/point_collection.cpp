@@ -152,7 +152,7 @@ std::optional<Point> PointCollection::find(const Uuid& id, const Principal& who)
     point.dense[""].assign(vector.begin(), vector.end());
   }
   for (const auto& [name, index] : sparse_)
-    if (const SparseVector* vector = index.vector(*slot)) point.sparse[name] = *vector;
+    if (auto vector = index.vector(*slot)) point.sparse[name] = *std::move(vector);
   return point;
 }
 
