@@ -22,8 +22,10 @@ bool is_empty(const Filter& filter) { return filter.must.empty() && filter.shoul
 
 }  // namespace
 
-PointCollection::PointCollection(CollectionSpec spec)
-    : spec_(std::move(spec)), payloads_(indexes_of(spec_)), dense_(spec_.dimension, slots_) {
+PointCollection::PointCollection(CollectionSpec spec, ThreadPool* pool)
+    : spec_(std::move(spec)),
+      payloads_(indexes_of(spec_)),
+      dense_(spec_.dimension, slots_, make_memory_rows(spec_.dimension), {.pool = pool}) {
   for (const auto& name : spec_.sparse) sparse_.try_emplace(name, slots_);
 }
 

@@ -13,7 +13,8 @@ namespace pandora {
 
 class PointCollection {
  public:
-  explicit PointCollection(CollectionSpec spec);
+  // `pool` helps with large scans, if there is one, and outlives the collection.
+  explicit PointCollection(CollectionSpec spec, ThreadPool* pool = nullptr);
   const CollectionSpec& spec() const { return spec_; }
 
   std::optional<std::int64_t> version(const Uuid& id) const;

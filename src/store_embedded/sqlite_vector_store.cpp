@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <set>
 #include <shared_mutex>
+#include <thread>
 
 #include <fmt/format.h>
 
@@ -13,9 +14,18 @@
 namespace pandora {
 namespace {
 
+constexpr std::size_t kPutAtOnce = 32;  // points; well below a millisecond of encoding
+
+// A query's caller scans too, so one processor of them is taken already.
+std::size_t threads_that_help() {
+  const std::size_t processors = std::thread::hardware_concurrency();  // 0: unknown
+  return processors > 1 ? processors - 1 : 0;
+}
+
 class SqliteVectorStoreImpl final : public SqliteVectorStore {
  public:
-  SqliteVectorStoreImpl(std::unique_ptr<SqliteDatabase> database, std::string vfs) : database_(std::move(database)), vfs_(std::move(vfs)) {}
+  SqliteVectorStoreImpl(std::unique_ptr<SqliteDatabase> database, std::string vfs)
+      : database_(std::move(database)), vfs_(std::move(vfs)) {}
   SqliteDatabase& database() override { return *database_; }
 
   Status load() {
@@ -36,15 +46,20 @@ class SqliteVectorStoreImpl final : public SqliteVectorStore {
     if (const auto existing = collections_.find(spec.name); existing != collections_.end()) {
       if (existing->second->spec() == spec) return {};
       const CollectionSpec& old = existing->second->spec();
-      return fail(ErrorCode::kIncompatible,
-                  fmt::format("collection {} was made with {} ({} dimensions, analyser {}), this is {} ({}, analyser {})", spec.name,
-                              old.embedder, old.dimension, old.analyzer_version, spec.embedder, spec.dimension, spec.analyzer_version),
-                  "use the encoder that it was made with, or remove vectors.db and run `pandora reconcile --apply`");
+      return fail(
+          ErrorCode::kIncompatible,
+          fmt::format("collection {} was made with {} ({} dimensions, analyser {}), this is {} ({}, analyser {})",
+                      spec.name, old.embedder, old.dimension, old.analyzer_version, spec.embedder, spec.dimension,
+                      spec.analyzer_version),
+          "use the encoder that it was made with, or remove vectors.db and run `pandora reconcile --apply`");
     }
     PANDORA_CHECK(database_->write(
-        [&](Connection& connection) { return connection.run("INSERT INTO collections VALUES (?, ?)", spec.name, encode_spec(spec)); }, deadline));
+        [&](Connection& connection) {
+          return connection.run("INSERT INTO collections VALUES (?, ?)", spec.name, encode_spec(spec));
+        },
+        deadline));
     const std::unique_lock lock(mutex_);
-    collections_[spec.name] = std::make_unique<PointCollection>(spec);
+    collections_[spec.name] = std::make_unique<PointCollection>(spec, &pool_);
     return {};
   }
 
@@ -59,7 +74,9 @@ class SqliteVectorStoreImpl final : public SqliteVectorStore {
   Status drop_collection(const std::string& name, const Deadline& deadline) override {
     PANDORA_CHECK(deadline.check("dropping a collection"));
     const std::lock_guard writing(writing_);
-    PANDORA_CHECK(database_->write([&](Connection& connection) { return connection.run("DELETE FROM collections WHERE name = ?", name); }, deadline));
+    PANDORA_CHECK(database_->write(
+        [&](Connection& connection) { return connection.run("DELETE FROM collections WHERE name = ?", name); },
+        deadline));
     const std::unique_lock lock(mutex_);
     collections_.erase(name);
     std::erase_if(aliases_, [&](const auto& alias) { return alias.second == name; });
@@ -74,7 +91,9 @@ class SqliteVectorStoreImpl final : public SqliteVectorStore {
     if (!collections_.contains(name)) return no_collection(name);
     PANDORA_CHECK(database_->write(
         [&](Connection& connection) {
-          return connection.run("INSERT INTO aliases VALUES (?, ?) ON CONFLICT DO UPDATE SET collection = excluded.collection", alias, name);
+          return connection.run(
+              "INSERT INTO aliases VALUES (?, ?) ON CONFLICT DO UPDATE SET collection = excluded.collection", alias,
+              name);
         },
         deadline));
     const std::unique_lock lock(mutex_);
@@ -82,7 +101,8 @@ class SqliteVectorStoreImpl final : public SqliteVectorStore {
     return {};
   }
 
-  Result<std::size_t> upsert(const std::string& name, std::span<const Point> points, const Principal& who, const Deadline& deadline) override {
+  Result<std::size_t> upsert(const std::string& name, std::span<const Point> points, const Principal& who,
+                             const Deadline& deadline) override {
     PANDORA_CHECK(deadline.check("writing points"));
     const std::lock_guard writing(writing_);
     PointCollection* collection = find(name);
@@ -92,7 +112,8 @@ class SqliteVectorStoreImpl final : public SqliteVectorStore {
     std::map<Uuid, std::int64_t> here;  // versions of this call's own points
     for (const Point& point : points) {
       if (!collection->may_write(point.id, who))
-        return fail(ErrorCode::kPermissionDenied, fmt::format("point {} belongs to another user", point.id.to_string()));
+        return fail(ErrorCode::kPermissionDenied,
+                    fmt::format("point {} belongs to another user", point.id.to_string()));
       const auto earlier = here.find(point.id);
       const auto version = earlier == here.end() ? collection->version(point.id) : earlier->second;
       if (version && *version > point.version) continue;
@@ -103,20 +124,29 @@ class SqliteVectorStoreImpl final : public SqliteVectorStore {
     PANDORA_CHECK(database_->write(
         [&](Connection& connection) -> Status {
           for (const Point* point : newer) {
-            PANDORA_TRY(statement, connection.prepare("INSERT INTO points VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET"
-                                                      " version = excluded.version, payload = excluded.payload, vectors = excluded.vectors"));
+            PANDORA_TRY(statement,
+                        connection.prepare(
+                            "INSERT INTO points VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET"
+                            " version = excluded.version, payload = excluded.payload, vectors = excluded.vectors"));
             const std::string vectors = encode_vectors(*point);
-            PANDORA_CHECK(statement.bind(real, point->id, point->version, encode_payload(point->payload), Statement::as_blob(vectors)).run());
+            PANDORA_CHECK(
+                statement
+                    .bind(real, point->id, point->version, encode_payload(point->payload), Statement::as_blob(vectors))
+                    .run());
           }
           return {};
         },
         deadline));
-    const std::unique_lock lock(mutex_);
-    for (const Point* point : newer) collection->put(*point);
+    // A few at a time: a query waits for these, not for all.
+    for (std::size_t first = 0; first < newer.size(); first += kPutAtOnce) {
+      const std::unique_lock lock(mutex_);
+      for (std::size_t i = first; i < std::min(newer.size(), first + kPutAtOnce); ++i) collection->put(*newer[i]);
+    }
     return newer.size();
   }
 
-  Result<std::size_t> remove(const std::string& name, std::span<const Uuid> ids, const Principal& who, const Deadline& deadline) override {
+  Result<std::size_t> remove(const std::string& name, std::span<const Uuid> ids, const Principal& who,
+                             const Deadline& deadline) override {
     PANDORA_CHECK(deadline.check("removing points"));
     PANDORA_CHECK(check_ids(ids));
     const std::lock_guard writing(writing_);
@@ -127,7 +157,9 @@ class SqliteVectorStoreImpl final : public SqliteVectorStore {
       if (collection->version(id) && collection->may_write(id, who)) gone.insert(id);
     PANDORA_CHECK(database_->write(
         [&](Connection& connection) -> Status {
-          for (const Uuid& id : gone) PANDORA_CHECK(connection.run("DELETE FROM points WHERE collection = ? AND id = ?", collection->spec().name, id));
+          for (const Uuid& id : gone)
+            PANDORA_CHECK(
+                connection.run("DELETE FROM points WHERE collection = ? AND id = ?", collection->spec().name, id));
           return {};
         },
         deadline));
@@ -136,7 +168,8 @@ class SqliteVectorStoreImpl final : public SqliteVectorStore {
     return gone.size();
   }
 
-  Result<std::vector<ScoredPoint>> query(const std::string& name, const PointQuery& query, const Principal& who, const Deadline& deadline) override {
+  Result<std::vector<ScoredPoint>> query(const std::string& name, const PointQuery& query, const Principal& who,
+                                         const Deadline& deadline) override {
     PANDORA_CHECK(deadline.check("searching"));
     const std::shared_lock lock(mutex_);
     const PointCollection* collection = find(name);
@@ -145,7 +178,8 @@ class SqliteVectorStoreImpl final : public SqliteVectorStore {
     return collection->query(query, who, deadline);
   }
 
-  Result<std::vector<Point>> retrieve(const std::string& name, std::span<const Uuid> ids, const Principal& who, const Deadline& deadline) override {
+  Result<std::vector<Point>> retrieve(const std::string& name, std::span<const Uuid> ids, const Principal& who,
+                                      const Deadline& deadline) override {
     PANDORA_CHECK(deadline.check("fetching points"));
     PANDORA_CHECK(check_ids(ids));
     const std::shared_lock lock(mutex_);
@@ -157,8 +191,8 @@ class SqliteVectorStoreImpl final : public SqliteVectorStore {
     return points;
   }
 
-  Result<std::vector<Point>> scroll(const std::string& name, const Filter& filter, const std::optional<Uuid>& after, std::size_t limit,
-                                    const Principal& who, const Deadline& deadline) override {
+  Result<std::vector<Point>> scroll(const std::string& name, const Filter& filter, const std::optional<Uuid>& after,
+                                    std::size_t limit, const Principal& who, const Deadline& deadline) override {
     PANDORA_CHECK(deadline.check("listing points"));
     PANDORA_CHECK(check_limit(limit));
     PANDORA_CHECK(check_filter(filter));
@@ -168,7 +202,8 @@ class SqliteVectorStoreImpl final : public SqliteVectorStore {
     return collection->scroll(filter, after, limit, who, deadline);
   }
 
-  Result<std::int64_t> count(const std::string& name, const Filter& filter, const Principal& who, const Deadline& deadline) override {
+  Result<std::int64_t> count(const std::string& name, const Filter& filter, const Principal& who,
+                             const Deadline& deadline) override {
     PANDORA_CHECK(deadline.check("counting points"));
     PANDORA_CHECK(check_filter(filter));
     const std::shared_lock lock(mutex_);
@@ -216,7 +251,7 @@ class SqliteVectorStoreImpl final : public SqliteVectorStore {
       if (!more) return {};
       PANDORA_TRY(spec, decode_spec(rows.text(0)));
       const std::string name = spec.name;
-      collections_[name] = std::make_unique<PointCollection>(std::move(spec));
+      collections_[name] = std::make_unique<PointCollection>(std::move(spec), &pool_);
     }
   }
   Status load_aliases(Connection& connection) {
@@ -228,7 +263,8 @@ class SqliteVectorStoreImpl final : public SqliteVectorStore {
     }
   }
   Status load_points(Connection& connection) {
-    PANDORA_TRY(rows, connection.query("SELECT collection, id, version, payload, vectors FROM points ORDER BY collection, id"));
+    PANDORA_TRY(
+        rows, connection.query("SELECT collection, id, version, payload, vectors FROM points ORDER BY collection, id"));
     for (;;) {
       PANDORA_TRY(more, rows.next());
       if (!more) return {};
@@ -242,22 +278,25 @@ class SqliteVectorStoreImpl final : public SqliteVectorStore {
       PointCollection* collection = find(std::string(rows.text(0)));
       if (!collection) return no_collection(std::string(rows.text(0)));
       if (Status good = check_points(collection->spec(), {&point, 1}, Principal::system()); !good)
-        return fail(ErrorCode::kDataCorrupt, good.error().message, "remove vectors.db and run `pandora reconcile --apply`");
+        return fail(ErrorCode::kDataCorrupt, good.error().message,
+                    "remove vectors.db and run `pandora reconcile --apply`");
       collection->put(point);
     }
   }
 
   std::unique_ptr<SqliteDatabase> database_;
   const std::string vfs_;
-  std::mutex writing_;                // one writer at a time: a version is checked, stored and shown as one
-  mutable std::shared_mutex mutex_;   // what is in memory; taken after writing_
+  std::mutex writing_;                    // one writer at a time: a version is checked, stored and shown as one
+  mutable std::shared_mutex mutex_;       // what is in memory; taken after writing_
+  ThreadPool pool_{threads_that_help()};  // of all collections
   std::map<std::string, std::unique_ptr<PointCollection>> collections_;
   std::map<std::string, std::string> aliases_;
 };
 
 }  // namespace
 
-Result<std::unique_ptr<SqliteVectorStore>> SqliteVectorStore::open(const std::string& path, const std::string& vfs, const Clock& clock) {
+Result<std::unique_ptr<SqliteVectorStore>> SqliteVectorStore::open(const std::string& path, const std::string& vfs,
+                                                                   const Clock& clock) {
   PANDORA_TRY(database, SqliteDatabase::open(path, "vectors", vfs, clock));
   auto store = std::make_unique<SqliteVectorStoreImpl>(std::move(database), vfs);
   PANDORA_CHECK(store->load());

@@ -12,7 +12,8 @@ namespace pandora {
 class SqliteVectorStore : public VectorStore {
  public:
   // Loads every point. Errors as SqliteDatabase::open.
-  static Result<std::unique_ptr<SqliteVectorStore>> open(const std::string& path, const std::string& vfs, const Clock& clock);
+  static Result<std::unique_ptr<SqliteVectorStore>> open(const std::string& path, const std::string& vfs,
+                                                         const Clock& clock);
   virtual SqliteDatabase& database() = 0;
 };
 

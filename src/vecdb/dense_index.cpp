@@ -130,15 +130,37 @@ Result<std::vector<Hit>> DenseIndex::search(std::span<const float> query, std::s
 }
 
 Status DenseIndex::scan(const Query& query, const SlotSet* filter, const Deadline& deadline, Selection& best) const {
+  const std::size_t bound = std::min(slots_.bound(), codes_.slots());
+  const std::size_t parts = (bound + options_.part_slots - 1) / options_.part_slots;
+  if (parts <= 1) return scan_part(query, filter, deadline, 0, bound, best);
+  std::vector<Selection> of_part(parts, Selection(best.k()));
+  std::vector<Status> statuses(parts);
+  const auto scan_one = [&](std::size_t part) {
+    const std::size_t first = part * options_.part_slots;
+    statuses[part] =
+        scan_part(query, filter, deadline, first, std::min(bound, first + options_.part_slots), of_part[part]);
+  };
+  if (options_.pool)
+    options_.pool->run(parts, scan_one);
+  else
+    for (std::size_t part = 0; part < parts; ++part) scan_one(part);
+  for (std::size_t part = 0; part < parts; ++part) {
+    PANDORA_CHECK(std::move(statuses[part]));
+    best.merge(std::move(of_part[part]));
+  }
+  return {};
+}
+
+Status DenseIndex::scan_part(const Query& query, const SlotSet* filter, const Deadline& deadline, std::size_t begin,
+                             std::size_t end, Selection& best) const {
   const QueryCode& code = query.code;
   const ScanQuery one{code.code.data(), 0.5F * code.sum, code.unit, query.offset_weight, code.slack1};
   const ScanQuery two{code.code.data(), 1.5F * code.sum, code.unit, query.offset_weight, code.slack2};
-  const std::size_t bound = std::min(slots_.bound(), codes_.slots());
-  CodeBits bits = bound >= options_.one_bit_from ? CodeBits::kOne : CodeBits::kTwo;
+  CodeBits bits = slots_.bound() >= options_.one_bit_from ? CodeBits::kOne : CodeBits::kTwo;
   constexpr std::size_t kWords = kScanAtOnce / SlotSet::kWordBits;
   std::array<Candidate, kScanAtOnce> found;
   std::vector<Candidate> doubtful;
-  for (std::size_t first = 0; first < bound; first += kScanAtOnce) {
+  for (std::size_t first = begin; first < end; first += kScanAtOnce) {
     PANDORA_CHECK(deadline.check("searching by meaning"));
     std::uint64_t mask[kWords], any = 0;
     if (filter) {
@@ -155,7 +177,7 @@ Status DenseIndex::scan(const Query& query, const SlotSet* filter, const Deadlin
     rank_by_bytes(query, promising, best);
     doubtful.insert(doubtful.end(), found.begin() + static_cast<std::ptrdiff_t>(promising.size()),
                     found.begin() + static_cast<std::ptrdiff_t>(count));
-    if (narrow && first >= kJudgeOneBitAt && count - promising.size() > kScanAtOnce / kOneBitShare)
+    if (narrow && first >= begin + kJudgeOneBitAt && count - promising.size() > kScanAtOnce / kOneBitShare)
       bits = CodeBits::kTwo;
   }
   std::erase_if(doubtful, [&](const Candidate& candidate) { return candidate.bound < best.threshold(); });

@@ -7,8 +7,9 @@
 // removed, and a filter loses nothing. How many are re-ranked follows from the error bound of the codes
 // (`quantizer.h`): a true neighbour is missed about once in ten thousand, whatever the data.
 //
-// Order: score descending, then id ascending; always min(k, matching slots) hits. Vectors: 1 to kMaxDimension (ports/vector_store.h) finite
-// components within ± kMaxComponent; the caller checks. Not thread-safe: its owner lets many search or one change.
+// Order: score descending, then id ascending; always min(k, matching slots) hits. Vectors: 1 to kMaxDimension
+// (ports/vector_store.h) finite components within ± kMaxComponent; the caller checks. Not thread-safe: its owner lets
+// many search or one change.
 #pragma once
 #include <memory>
 #include <span>
@@ -20,17 +21,24 @@
 #include "vecdb/selection.h"
 #include "vecdb/slot_set.h"
 #include "vecdb/slot_table.h"
+#include "vecdb/thread_pool.h"
 #include "vecdb/vector_rows.h"
 
 namespace pandora {
 
 inline constexpr float kMaxComponent = 1e15F;  // so that no sum of products overflows
+// Slots that one thread scans by itself: at 384 dimensions about a millisecond. Each part has its own threshold, so
+// what is found depends on where parts begin, not on who scans them.
+inline constexpr std::size_t kScanPart = 262'144;
 
 struct DenseOptions {
   const Kernels* kernels = &best_kernels();
   // From so many slots on one bit is scanned, where memory is the limit and half of it is worth more candidates; as
   // long as it leaves few of them.
   std::size_t one_bit_from = 300'000;
+  // Helps with a scan of more than kScanPart slots; the answer is the same without. Outlives the index.
+  ThreadPool* pool = nullptr;
+  std::size_t part_slots = kScanPart;  // a multiple of 4,096
 };
 
 // What a search did; for tests and benchmarks.
@@ -65,6 +73,8 @@ class DenseIndex {
   void centre();
 
   Status scan(const Query& query, const SlotSet* filter, const Deadline& deadline, Selection& best) const;
+  Status scan_part(const Query& query, const SlotSet* filter, const Deadline& deadline, std::size_t first,
+                   std::size_t end, Selection& best) const;
   void rank_by_bytes(const Query& query, std::span<const Candidate> candidates, Selection& best) const;
   Result<std::vector<Hit>> rank_exactly(std::span<const float> query, std::size_t k,
                                         std::span<const Candidate> candidates, const Deadline& deadline) const;

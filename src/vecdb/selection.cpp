@@ -30,6 +30,13 @@ std::span<const Candidate> Selection::promising(std::span<Candidate> candidates)
   return candidates.first(static_cast<std::size_t>(count));
 }
 
+void Selection::merge(Selection other) {
+  offered_ += other.offered_;
+  threshold_ = std::max(threshold_, other.threshold_);
+  kept_.insert(kept_.end(), other.kept_.begin(), other.kept_.end());
+  if (kept_.size() >= tighten_at_) tighten();
+}
+
 std::vector<Candidate> Selection::take() {
   tighten();
   return std::move(kept_);

@@ -27,6 +27,9 @@ class Selection {
   // Reorders candidates known by a coarser estimate: those that are likely among the best come first, and are returned.
   std::span<const Candidate> promising(std::span<Candidate> candidates) const;
   std::size_t offered() const { return offered_; }
+  std::size_t k() const { return k_; }
+  // As if everything that was offered to `other` had been offered to this one.
+  void merge(Selection other);
   // What is left: at least min(k, offered), in no order.
   std::vector<Candidate> take();
 

@@ -118,6 +118,38 @@ TEST(DenseIndex, gives_the_same_bits_with_every_kernel) {
   for (const auto& answer : answers) EXPECT_EQ(answer, answers.front());
 }
 
+TEST(DenseIndex, gives_the_same_bits_whoever_scans_its_parts) {
+  const unsigned seed = 55;
+  std::mt19937 random(seed);
+  SCOPED_TRACE(seed);
+  constexpr std::size_t kPoints = 20'000, kDimension = 64;
+  const SlotTable slots = table_of(kPoints);
+  ThreadPool pool(3);
+  const DenseOptions alone{.part_slots = 4'096}, helped{.pool = &pool, .part_slots = 4'096};
+  DenseIndex one(kDimension, slots, make_memory_rows(kDimension), alone);
+  DenseIndex two(kDimension, slots, make_memory_rows(kDimension), helped);
+  for (Slot slot = 0; slot < kPoints; ++slot) {
+    const Vector vector = normalised(normal_vector(random, kDimension));
+    one.put(slot, vector);
+    two.put(slot, vector);
+  }
+  const SlotSet half = random_slots(random, kPoints, 0.5);
+  Found found;
+  for (int round = 0; round < 50; ++round) {
+    const Vector query = normal_vector(random, kDimension);
+    const SlotSet* filter = round % 2 ? &half : nullptr;
+    DenseTrace of_one, of_two;
+    const auto hits = one.search(query, 10, filter, Deadline::never(), &of_one);
+    EXPECT_EQ(*hits, *two.search(query, 10, filter, Deadline::never(), &of_two));
+    EXPECT_EQ(of_one.by_bytes, of_two.by_bytes);
+    found.add(*hits, exact_search(one, slots, query, 10, filter));
+  }
+  EXPECT_GE(found.recall(), 0.998);
+  const ManualClock clock;
+  const auto late = two.search(Vector(kDimension, 1), 1, nullptr, Deadline::after(clock, Duration(0)));
+  ASSERT_FALSE(late.has_value());
+}
+
 TEST(DenseIndex, a_change_is_seen_by_the_next_search) {
   const unsigned seed = 57;
   std::mt19937 random(seed);

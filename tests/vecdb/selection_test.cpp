@@ -31,6 +31,31 @@ TEST(Selection, keeps_exactly_what_could_be_among_the_best) {
   }
 }
 
+TEST(Selection, of_parts_is_a_selection_of_everything) {
+  const unsigned seed = 19;
+  std::mt19937 random(seed);
+  SCOPED_TRACE(seed);
+  std::uniform_real_distribution<float> value(0, 1);
+  Selection whole(20), merged(20);
+  for (int part = 0; part < 5; ++part) {
+    Selection one(20);
+    for (std::uint32_t i = 0; i < (part == 2 ? 3 : 1'000); ++i) {
+      const float estimate = value(random);
+      const Candidate candidate{estimate, estimate + value(random) / 10, 1'000U * static_cast<unsigned>(part) + i};
+      whole.offer(candidate);
+      one.offer(candidate);
+    }
+    merged.merge(std::move(one));
+  }
+  EXPECT_EQ(merged.offered(), whole.offered());
+  std::vector<std::uint32_t> expected, kept;
+  for (const Candidate& one : whole.take()) expected.push_back(one.slot);
+  for (const Candidate& one : merged.take()) kept.push_back(one.slot);
+  std::ranges::sort(expected);
+  std::ranges::sort(kept);
+  EXPECT_EQ(kept, expected);
+}
+
 TEST(Selection, keeps_every_duplicate_of_the_last_one) {
   Selection best(3);
   for (std::uint32_t slot = 0; slot < 10'000; ++slot) best.offer({1, 1, slot});

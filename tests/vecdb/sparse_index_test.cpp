@@ -204,6 +204,29 @@ TEST(SparseIndex, an_expired_deadline_ends_the_search) {
   EXPECT_EQ(hits.error().code, ErrorCode::kDeadlineExceeded);
 }
 
+// A clock that moves each time it is read: the deadline passes in the middle.
+class RunningClock final : public Clock {
+ public:
+  Timestamp now() const override { return {0}; }
+  SteadyTime steady() const override { return SteadyTime(Duration(++reads_)); }
+  int reads() const { return reads_; }
+
+ private:
+  mutable int reads_ = 0;
+};
+
+TEST(SparseIndex, a_deadline_that_passes_during_a_search_ends_it_soon) {
+  constexpr Slot kSlots = 40'000;
+  const SlotTable slots = table_of(kSlots);
+  SparseIndex index(slots);
+  for (Slot slot = 0; slot < kSlots; ++slot) index.put(slot, {{1}, {1.0F}});
+  const RunningClock clock;
+  const auto hits = index.search({{1}, {1.0F}}, 1, nullptr, Deadline::after(clock, Duration(5)));
+  ASSERT_FALSE(hits.has_value());
+  EXPECT_EQ(hits.error().code, ErrorCode::kDeadlineExceeded);
+  EXPECT_LT(clock.reads(), 10);
+}
+
 TEST(PostingList, is_a_sorted_map_whatever_is_put_and_removed) {
   const unsigned seed = 151;
   std::mt19937 random(seed);
