@@ -60,8 +60,8 @@ std::vector<std::size_t> spread_over_sessions(std::span<const Ranked> ranked, st
                                               std::size_t most);
 
 // A candidate that neither leg finds near: no shared word, and a cosine of unrelated text. Such a one is noise whatever
-// its rank. The floor belongs to the encoder (bge-small: unrelated sentences lie about 0.4 to 0.5).
-inline constexpr double kDenseFloor = 0.5;
+// its rank. The floor belongs to the encoder (docs/recall.md).
+inline constexpr float kDenseFloor = 0.45F;
 bool is_noise(const RecallCandidate& candidate);
 
 }  // namespace pandora

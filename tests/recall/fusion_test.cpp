@@ -159,7 +159,7 @@ TEST(Ranking, OnlyTenSessionsAreSpreadOver) {
 }
 
 TEST(Ranking, NoiseIsWhatNeitherLegFindsNear) {
-  const float floor = static_cast<float>(kDenseFloor);
+  const float floor = kDenseFloor;
   EXPECT_TRUE(is_noise(brought(1, floor - 0.01F, 0.0F)));
   EXPECT_TRUE(is_noise(brought(1, {}, 0.0F)));
   EXPECT_FALSE(is_noise(brought(1, floor, {})));
