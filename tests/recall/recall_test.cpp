@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 
+#include "domain/confidence.h"
 #include "recall/replay.h"
 #include "turns/world.h"
 #include "wire/receipt_codec.h"
@@ -63,6 +64,19 @@ class RecallOfAWorld : public ::testing::Test {
     EXPECT_TRUE(world_.rows->memories().put(memory, {}, Principal::of(ana()), world_.soon()));
     EXPECT_TRUE(world_.saver->drain(world_.soon()));
     return memory;
+  }
+  Research find_out(ContentType type, double confidence) {
+    Research research;
+    research.id = world_.ids.next();
+    research.user = ana();
+    research.primary_topic = "espresso machines";
+    research.findings = {{"the alpha machine is loud", type, confidence, {"shop.example"}}};
+    research.confidence = research.quality = confidence;
+    research.created_at = world_.clock.now();
+    research.expires_at = research.created_at + std::chrono::hours(24 * 60);
+    EXPECT_TRUE(world_.rows->research().put(research, Principal::of(ana()), world_.soon()));
+    EXPECT_TRUE(world_.saver->drain(world_.soon()));
+    return research;
   }
   static UserId ana() { return UserId::parse("ana").value(); }
 
@@ -171,20 +185,62 @@ TEST_F(RecallOfAWorld, ExpiredAndSupersededMemoriesStayOut) {
   EXPECT_THAT(section.items, Not(item("memory " + expired.id.to_string())));
 }
 
-TEST_F(RecallOfAWorld, NothingOfABlockedSourceIsRecalled) {
-  Research research;
-  research.id = world_.ids.next();
-  research.user = ana();
-  research.primary_topic = "espresso machines";
-  research.findings = {{"the alpha machine is loud", ContentType::kGeneralFact, 0.9, {"shop.example"}}};
-  research.confidence = research.quality = 0.9;
-  research.created_at = world_.clock.now();
-  research.expires_at = research.created_at + std::chrono::hours(24);
-  ASSERT_TRUE(world_.rows->research().put(research, Principal::of(ana()), world_.soon()));
+TEST_F(RecallOfAWorld, ARowDecidesWhereItsPointIsBehind) {
+  const auto search = [&] { return recall("gate code").items; };
+  const Memory old = remember(MemoryKind::kFact, "the gate code is forty", world_.clock.now());
+  const std::string memories(kMemoriesCollection);
+  const auto listed = world_.vectors->scroll(memories, {}, {}, 1, Principal::system(), world_.soon());
+  ASSERT_TRUE(listed && listed->size() == 1);
+  const auto points = world_.vectors->retrieve(memories, {&listed->front().id, 1}, Principal::system(), world_.soon());
+  ASSERT_TRUE(points && points->size() == 1);
+  EXPECT_THAT(search(), item("memory " + old.id.to_string()));
+  Memory superseded = old;
+  superseded.superseded_by = world_.ids.next();
+  ASSERT_TRUE(world_.rows->memories().put(superseded, {}, Principal::of(ana()), world_.soon()));
   ASSERT_TRUE(world_.saver->drain(world_.soon()));
+  Point behind = points->front();  // as it was before
+  behind.version = std::int64_t{1} << 40;
+  ASSERT_TRUE(world_.vectors->upsert(memories, {&behind, 1}, Principal::system(), world_.soon()));
+  EXPECT_THAT(search(), Not(item("memory " + old.id.to_string())));
+}
+
+TEST_F(RecallOfAWorld, WhatStaysOutTakesNoPlaceOfAnother) {
+  const auto best_only = [](RecallRequest& request) { request.candidates = 1; };
+  const Turn wrong = save("first", "the spare key hangs behind the clock");
+  const Turn right = save("second", "the spare key is with a neighbour whose name is Tom");
+  ASSERT_TRUE(world_.rows->turns().change(wrong.number, {.rejected = true}, Principal::of(ana()), world_.soon()));
+  Memory old = remember(MemoryKind::kFact, "the gate code is forty", world_.clock.now());
+  const Memory valid = remember(MemoryKind::kFact, "sixty is now the code of that old wooden gate", world_.clock.now());
+  old.superseded_by = valid.id;
+  ASSERT_TRUE(world_.rows->memories().put(old, {}, Principal::of(ana()), world_.soon()));
+  ASSERT_TRUE(world_.saver->drain(world_.soon()));
+  EXPECT_THAT(recall("the spare key hangs behind the clock", best_only).items, Contains(Field(&GatheredItem::id, right.uid.to_string())));
+  EXPECT_THAT(recall("the gate code is forty", best_only).items, item("memory " + valid.id.to_string()));
+}
+
+TEST_F(RecallOfAWorld, NothingOfABlockedSourceIsRecalled) {
+  const Research research = find_out(ContentType::kGeneralFact, 0.9);
   EXPECT_THAT(recall("espresso machines").items, item("research " + research.id.to_string()));
   ASSERT_TRUE(world_.rows->sources().set_override("shop.example", SourceOverride::kBlock, world_.clock.now(), world_.soon()));
   EXPECT_THAT(recall("espresso machines").items, Not(item("research " + research.id.to_string())));
+}
+
+TEST_F(RecallOfAWorld, WhatOneUnreliableSourceSaysIsNotEnough) {
+  constexpr double kBarely = kMinConfidence + 0.02;  // weighed by 0.8 it is below
+  const Research research = find_out(ContentType::kGeneralFact, kBarely);
+  EXPECT_THAT(recall("espresso machines").items, item("research " + research.id.to_string()));
+  for (int i = 0; i < 5; ++i)
+    ASSERT_TRUE(world_.rows->sources().record({.domain = "shop.example", .at = world_.clock.now(), .ok = false, .detail = ""}, world_.soon()));
+  EXPECT_THAT(recall("espresso machines").items, Not(item("research " + research.id.to_string())));
+}
+
+TEST_F(RecallOfAWorld, APriceDecaysAndAFactDoesNot) {
+  const Research price = find_out(ContentType::kPrice, 0.9);
+  const Research fact = find_out(ContentType::kGeneralFact, 0.9);
+  world_.clock.shift += Duration(std::chrono::hours(24 * 25)).count();  // 0.2 + 0.7 · e^(−2.5) < 0.30
+  const auto items = recall("espresso machines").items;
+  EXPECT_THAT(items, Not(item("research " + price.id.to_string())));
+  EXPECT_THAT(items, item("research " + fact.id.to_string()));
 }
 
 TEST_F(RecallOfAWorld, StaysWithinTheTokenBudget) {
