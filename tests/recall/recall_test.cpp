@@ -1,5 +1,7 @@
 #include "recall/recall.h"
 
+#include <limits>
+
 #include <gmock/gmock.h>
 
 #include "domain/confidence.h"
@@ -199,8 +201,9 @@ TEST_F(RecallOfAWorld, ARowDecidesWhereItsPointIsBehind) {
   ASSERT_TRUE(world_.rows->memories().put(superseded, {}, Principal::of(ana()), world_.soon()));
   ASSERT_TRUE(world_.saver->drain(world_.soon()));
   Point behind = points->front();  // as it was before
-  behind.version = std::int64_t{1} << 40;
-  ASSERT_TRUE(world_.vectors->upsert(memories, {&behind, 1}, Principal::system(), world_.soon()));
+  behind.version = std::numeric_limits<std::int64_t>::max();
+  const auto written = world_.vectors->upsert(memories, {&behind, 1}, Principal::system(), world_.soon());
+  ASSERT_EQ(written.value_or(0), 1u);
   EXPECT_THAT(search(), Not(item("memory " + old.id.to_string())));
 }
 
