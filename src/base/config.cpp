@@ -35,21 +35,6 @@ const Setting* find_setting(std::string_view key) {
   return found == table.end() ? nullptr : &*found;
 }
 
-std::size_t edit_distance(std::string_view a, std::string_view b) {
-  std::vector<std::size_t> row(b.size() + 1);
-  for (std::size_t j = 0; j <= b.size(); ++j) row[j] = j;
-  for (std::size_t i = 1; i <= a.size(); ++i) {
-    std::size_t diagonal = row[0];
-    row[0] = i;
-    for (std::size_t j = 1; j <= b.size(); ++j) {
-      const std::size_t above = row[j];
-      row[j] = std::min({row[j] + 1, row[j - 1] + 1, diagonal + (a[i - 1] == b[j - 1] ? 0 : 1)});
-      diagonal = above;
-    }
-  }
-  return row[b.size()];
-}
-
 tl::unexpected<Error> unknown_key(std::string_view key, std::string_view place) {
   const auto table = settings();
   const auto nearest = std::ranges::min_element(table, {}, [&](const Setting& s) { return edit_distance(key, s.key); });

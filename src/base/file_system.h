@@ -71,6 +71,8 @@ class FileSystem {
   virtual Result<FileInfo> info(const std::string& path) = 0;
   virtual Status sync_file(const std::string& path) = 0;       // for content written kDeferred
   virtual Status sync_directory(const std::string& path) = 0;  // names in it
+  // Everything below `directory` that was written before this call. For much at once: one call instead of one a file.
+  virtual Status sync_below(const std::string& directory);
   // kConflict when another process holds it. The holder's text (pid, purpose) is readable by `read_file`.
   virtual Result<std::unique_ptr<FileLock>> lock(const std::string& path, std::string_view holder) = 0;
   virtual Result<std::uint64_t> free_bytes(const std::string& path) = 0;

@@ -238,6 +238,13 @@ class PosixFileSystem final : public FileSystem {
     return {};
   }
 
+  Status sync_below(const std::string& directory) override {
+    Descriptor descriptor = open_descriptor(directory, O_RDONLY | O_DIRECTORY);
+    if (!descriptor.valid()) return posix_error("open", directory);
+    if (::syncfs(descriptor.get()) != 0) return posix_error("sync", directory);
+    return {};
+  }
+
   Result<std::unique_ptr<FileLock>> lock(const std::string& path, std::string_view holder) override {
     Descriptor descriptor = open_descriptor(path, O_RDWR | O_CREAT);
     if (!descriptor.valid()) return posix_error("open", path);
@@ -282,6 +289,15 @@ class PosixFileSystem final : public FileSystem {
 };
 
 }  // namespace
+
+Status FileSystem::sync_below(const std::string& directory) {
+  PANDORA_TRY(entries, list(directory));
+  for (const auto& entry : entries) {
+    const std::string path = join_path(directory, entry.name);
+    PANDORA_CHECK(entry.is_directory ? sync_below(path) : sync_file(path));
+  }
+  return sync_directory(directory);
+}
 
 std::unique_ptr<FileSystem> make_posix_file_system() { return std::make_unique<PosixFileSystem>(); }
 

@@ -37,6 +37,12 @@ static_assert(in_order(), "the table is indexed by the code");
 
 const ErrorInfo& error_info(ErrorCode code) { return kTable[static_cast<std::size_t>(code)]; }
 
+ErrorCode error_code_named(std::string_view name) {
+  for (const ErrorInfo& info : kTable)
+    if (info.name == name) return info.code;
+  return kInternal;
+}
+
 Error Error::with_context(std::string_view context) && {
   message = std::string(context) + ": " + message;
   return std::move(*this);

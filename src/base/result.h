@@ -41,6 +41,8 @@ struct ErrorInfo {
 };
 // The row of the table for a code. Total: every code has one.
 const ErrorInfo& error_info(ErrorCode code);
+// The code of that name; kInternal for a name that is none.
+ErrorCode error_code_named(std::string_view name);
 
 struct [[nodiscard]] Error {
   ErrorCode code = ErrorCode::kInternal;

@@ -16,5 +16,7 @@ std::string collapse_space(std::string_view text);
 std::string_view trim(std::string_view text);
 // Control characters become spaces: for one line of a terminal or a log.
 std::string one_line(std::string_view text);
+// How many letters must be changed, added or taken away to make one of the other: for "did you mean".
+std::size_t edit_distance(std::string_view a, std::string_view b);
 
 }  // namespace pandora

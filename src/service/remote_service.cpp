@@ -16,11 +16,7 @@ Json error_json(const Error& error) {
 }
 
 Error error_from(const Json& json) {
-  Error error{ErrorCode::kInternal, json.value("message", ""), json.value("remedy", "")};
-  const std::string name = json.value("code", "");
-  for (int i = 0; i < kErrorCodeCount; ++i)
-    if (error_info(static_cast<ErrorCode>(i)).name == name) error.code = static_cast<ErrorCode>(i);
-  return error;
+  return {error_code_named(json.value("code", "")), json.value("message", ""), json.value("remedy", "")};
 }
 
 std::string dump(const Json& json) { return json.dump(-1, ' ', false, Json::error_handler_t::replace); }

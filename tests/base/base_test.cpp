@@ -79,6 +79,21 @@ TEST(Name, TakesItsLongestAndRefusesOnePast) {
   for (const char* wrong : {"", ".a", "-a", "a/b", "a b"}) EXPECT_FALSE(UserId::parse(wrong)) << wrong;
 }
 
+TEST(ErrorTable, ACodeIsFoundByItsName) {
+  for (int i = 0; i < kErrorCodeCount; ++i) {
+    const auto code = static_cast<ErrorCode>(i);
+    EXPECT_EQ(error_code_named(error_info(code).name), code);
+  }
+  EXPECT_EQ(error_code_named("nonsense"), ErrorCode::kInternal);
+}
+
+TEST(Text, TheDistanceOfTwoWordsIsHowManyLettersDiffer) {
+  EXPECT_EQ(edit_distance("list", "list"), 0u);
+  EXPECT_EQ(edit_distance("lsit", "list"), 2u);
+  EXPECT_EQ(edit_distance("", "turns"), 5u);
+  EXPECT_EQ(edit_distance("trns", "turns"), 1u);
+}
+
 TEST(Text, BrokenUtf8IsReplacedAndValidTextStays) {
   EXPECT_EQ(sanitize_utf8("caf\xC3\xA9"), "caf\xC3\xA9");
   EXPECT_EQ(sanitize_utf8("a\xE2\x82z\xFF"), "a\xEF\xBF\xBDz\xEF\xBF\xBD");
@@ -213,6 +228,12 @@ TEST_F(PosixTest, ReplacesAFileAsAWholeAndLeavesNothingBeside) {
   EXPECT_EQ(files_->list(root_)->size(), 2u);
   EXPECT_EQ(std::filesystem::status(path).permissions(), std::filesystem::perms(0600));
   EXPECT_EQ(files_->write_atomic(root_ + "/none/f", "x", Durability::kNow).error().code, ErrorCode::kNotFound);
+}
+
+TEST_F(PosixTest, SyncsAllThatIsBelowAFolder) {
+  ASSERT_TRUE(files_->write_atomic(root_ + "/f", "x", Durability::kDeferred));
+  EXPECT_TRUE(files_->sync_below(root_));
+  EXPECT_EQ(files_->sync_below(root_ + "/none").error().code, ErrorCode::kNotFound);
 }
 
 TEST_F(PosixTest, ReadsAFileThatReportsNoSize) {
