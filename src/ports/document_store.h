@@ -56,6 +56,9 @@ class DocumentStore {
   // what is called reason.txt.
   virtual Result<std::string> quarantine(const std::string& path, const std::string& reason,
                                          const Deadline& deadline) = 0;
+  // Counts a folder or document as put with kDeferred: a process that died wrote it, and may not have synced it. A
+  // store that defers nothing has nothing to do.
+  virtual Status adopt(const std::string&, const Deadline&) { return {}; }
   virtual Status sync(const Deadline& deadline) = 0;  // all that was put with kDeferred before this call began
 };
 

@@ -20,7 +20,8 @@ bool within(const std::string& path, const std::string& folder) { return path.st
 
 class Store final : public DocumentStore {
  public:
-  Store(FileSystem& files, std::string root, const Clock& clock) : files_(files), root_(std::move(root)), clock_(clock) {}
+  Store(FileSystem& files, std::string root, const Clock& clock)
+      : files_(files), root_(std::move(root)), clock_(clock) {}
 
   Status open() {
     PANDORA_CHECK(files_.create_directories(root_));
@@ -29,7 +30,8 @@ class Store final : public DocumentStore {
     return files_.sync_directory(root_);  // a process that was killed may have made folders and not synced them
   }
 
-  Status put_folder(const std::string& folder, const std::vector<Document>& documents, Durability durability, const Deadline& deadline) override {
+  Status put_folder(const std::string& folder, const std::vector<Document>& documents, Durability durability,
+                    const Deadline& deadline) override {
     PANDORA_CHECK(check_folder(folder, documents));
     PANDORA_CHECK(deadline.check("writing " + folder));
     const std::lock_guard lock(mutex_);
@@ -47,7 +49,8 @@ class Store final : public DocumentStore {
     return settle();
   }
 
-  Status put(const std::string& path, std::string_view bytes, Durability durability, const Deadline& deadline) override {
+  Status put(const std::string& path, std::string_view bytes, Durability durability,
+             const Deadline& deadline) override {
     PANDORA_CHECK(check_document_path(path));
     PANDORA_CHECK(check_document_size(path, bytes.size()));
     PANDORA_CHECK(deadline.check("writing " + path));
@@ -107,7 +110,8 @@ class Store final : public DocumentStore {
     return settle();
   }
 
-  Result<std::string> quarantine(const std::string& path, const std::string& reason, const Deadline& deadline) override {
+  Result<std::string> quarantine(const std::string& path, const std::string& reason,
+                                 const Deadline& deadline) override {
     PANDORA_CHECK(check_quarantine(path));
     PANDORA_CHECK(deadline.check("setting aside " + path));
     const std::lock_guard lock(mutex_);
@@ -121,8 +125,23 @@ class Store final : public DocumentStore {
     return place;
   }
 
+  Status adopt(const std::string& path, const Deadline& deadline) override {
+    PANDORA_CHECK(check_document_path(path));
+    PANDORA_CHECK(deadline.check("looking at " + path));
+    const std::lock_guard lock(mutex_);
+    deferred_.insert(path);
+    return {};
+  }
+
   Status sync(const Deadline& deadline) override {
     const std::lock_guard lock(mutex_);
+    if (deferred_.size() > kManyDeferred) {
+      PANDORA_CHECK(deadline.check("syncing documents"));
+      PANDORA_CHECK(files_.sync_below(root_));
+      PANDORA_CHECK(settle());
+      deferred_.clear();
+      return {};
+    }
     for (const auto& path : deferred_) {
       PANDORA_CHECK(deadline.check("syncing documents"));
       PANDORA_CHECK(sync_tree(at(path)));
@@ -157,7 +176,8 @@ class Store final : public DocumentStore {
   }
   // Neither is `path` of the other kind, nor is a document where its folders should be.
   Status must_not_be(const std::string& path, bool directory) {
-    if (is(path, directory)) return fail(ErrorCode::kConflict, fmt::format("{} is a {}", path, directory ? "folder" : "document"));
+    if (is(path, directory))
+      return fail(ErrorCode::kConflict, fmt::format("{} is a {}", path, directory ? "folder" : "document"));
     for (auto slash = path.rfind('/'); slash != std::string::npos && slash > 0; slash = path.rfind('/', slash - 1)) {
       const std::string above = path.substr(0, slash);
       if (is(above, true)) return {};
@@ -182,14 +202,16 @@ class Store final : public DocumentStore {
       (void)files_.remove_tree(fresh);
       return written;
     }
-    if (durability == Durability::kDeferred) deferred_.insert(path);
-    else deferred_.erase(path);
+    if (durability == Durability::kDeferred)
+      deferred_.insert(path);
+    else
+      deferred_.erase(path);
     return settle();
   }
 
-  // Folders whose names change are noted before they do, and synced by `settle`. What a failure leaves here is synced before
-  // anything else is done: else a call that is repeated, and finds its work done, would promise what is not on disk. Litter is
-  // what has no name any more but still its bytes, perhaps of something that was to be forgotten.
+  // Folders whose names change are noted before they do, and synced by `settle`. What a failure leaves here is synced
+  // before anything else is done: else a call that is repeated, and finds its work done, would promise what is not on
+  // disk. Litter is what has no name any more but still its bytes, perhaps of something that was to be forgotten.
   void owe_name(const std::string& path) {
     owed_.insert(parent_of(at(path)));
     for (const auto& one : deferred_)  // folders above it that wait for a sync themselves
@@ -268,7 +290,8 @@ class Store final : public DocumentStore {
     PANDORA_TRY(taken, exists_locked(to));
     if (taken) return fail(ErrorCode::kConflict, to + " exists");
     PANDORA_CHECK(must_not_be(to, true));
-    const bool deferred = std::ranges::any_of(deferred_, [&](const std::string& one) { return one == from || within(one, from) || within(from, one); });
+    const bool deferred = std::ranges::any_of(
+        deferred_, [&](const std::string& one) { return one == from || within(one, from) || within(from, one); });
     if (deferred) PANDORA_CHECK(sync_tree(at(from)));
     PANDORA_CHECK(make_parents(to));
     owe_name(to);
@@ -321,7 +344,8 @@ class Store final : public DocumentStore {
 
 }  // namespace
 
-Result<std::unique_ptr<DocumentStore>> DirectoryDocumentStore::open(FileSystem& files, const std::string& root, const Clock& clock) {
+Result<std::unique_ptr<DocumentStore>> DirectoryDocumentStore::open(FileSystem& files, const std::string& root,
+                                                                    const Clock& clock) {
   auto store = std::make_unique<Store>(files, root, clock);
   PANDORA_CHECK(store->open());
   return store;

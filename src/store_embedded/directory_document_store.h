@@ -1,8 +1,8 @@
 // DocumentStore in a directory. See ports/document_store.h for what it promises.
 //
 // Everything is written under .staging/, then renamed into place; a folder that is replaced is renamed aside first and
-// removed last; what is removed is renamed there before. Opening finishes or undoes what a crash interrupted. One process at
-// a time.
+// removed last; what is removed is renamed there before. Opening finishes or undoes what a crash interrupted. One
+// process at a time.
 #pragma once
 #include <memory>
 #include <string>
@@ -10,6 +10,9 @@
 #include "ports/document_store.h"
 
 namespace pandora {
+
+// With more than these deferred one sync of the whole file system costs less than one of each file.
+inline constexpr std::size_t kManyDeferred = 32;
 
 class DirectoryDocumentStore {
  public:

@@ -44,6 +44,54 @@ void replace_and_crash(Durability durability) {
 TEST(DirectoryDocumentStore, AReplacedFolderIsOldOrNewAfterACrash) { replace_and_crash(Durability::kNow); }
 TEST(DirectoryDocumentStore, ADeferredReplacementNeverLosesTheOldFolder) { replace_and_crash(Durability::kDeferred); }
 
+// More than kManyDeferred are synced together.
+TEST(DirectoryDocumentStore, AnyNumberOfDeferredDocumentsIsOnDiskAfterASync) {
+  for (const std::size_t count : {kManyDeferred, kManyDeferred + 1, 3 * kManyDeferred}) {
+    for (std::uint64_t seed = 0; seed < 8; ++seed) {
+      SCOPED_TRACE("documents " + std::to_string(count) + ", seed " + std::to_string(seed));
+      testing::FaultFileSystem files;
+      const ManualClock clock;
+      SeededRandom random(seed);
+      auto store = DirectoryDocumentStore::open(files, "/docs", clock);
+      ASSERT_TRUE(store && files.sync_directory("/docs") && files.sync_directory("/"));
+      for (std::size_t i = 0; i < count; ++i)
+        ASSERT_TRUE((*store)->put_folder("turns/t" + std::to_string(i), version(1), Durability::kDeferred, kNever));
+      ASSERT_TRUE((*store)->sync(kNever));
+      files.crash(random);
+      store = DirectoryDocumentStore::open(files, "/docs", clock);
+      for (std::size_t i = 0; i < count; ++i)
+        EXPECT_EQ((*store)->read("turns/t" + std::to_string(i) + "/b.md", kNever).value_or("lost"),
+                  version(1)[1].bytes);
+    }
+  }
+}
+
+// A process that was killed wrote it, and the power is cut after its successor has synced.
+TEST(DirectoryDocumentStore, WhatWasAdoptedIsOnDiskAfterASync) {
+  int lost_without = 0;
+  for (const bool adopted : {false, true}) {
+    for (std::uint64_t seed = 0; seed < 16; ++seed) {
+      testing::FaultFileSystem files;
+      const ManualClock clock;
+      SeededRandom random(seed);
+      auto store = DirectoryDocumentStore::open(files, "/docs", clock);
+      ASSERT_TRUE(store && files.sync_directory("/docs") && files.sync_directory("/"));
+      ASSERT_TRUE((*store)->put_folder("turns/t1", version(1), Durability::kDeferred, kNever));
+      store = DirectoryDocumentStore::open(files, "/docs", clock);
+      if (adopted) {
+        ASSERT_TRUE((*store)->adopt("turns/t1", kNever));
+      }
+      ASSERT_TRUE((*store)->sync(kNever));
+      files.crash(random);
+      store = DirectoryDocumentStore::open(files, "/docs", clock);
+      const bool whole = (*store)->read("turns/t1/b.md", kNever).value_or("lost") == version(1)[1].bytes;
+      EXPECT_TRUE(whole || !adopted) << "seed " << seed;
+      if (!whole) ++lost_without;
+    }
+  }
+  EXPECT_GT(lost_without, 0) << "the disk forgot nothing, so that nothing was tested";
+}
+
 TEST(DirectoryDocumentStore, PathsThatLeaveTheRootAreRefused) {
   testing::FaultFileSystem files;
   const ManualClock clock;
