@@ -1,6 +1,7 @@
 #include "store_embedded/sqlite_connection.h"
 
 #include <algorithm>
+#include <cerrno>
 
 #include <fmt/format.h>
 #include <sqlite3.h>
@@ -44,7 +45,7 @@ std::string_view remedy_of(ErrorCode code) {
     case ErrorCode::kStorageFull:
       return "free some space on that file system; nothing acknowledged is lost";
     case ErrorCode::kDataCorrupt:
-      return "move the file aside and run `pandora reconcile --apply`: journal and documents hold everything";
+      return kDamagedRemedy;
     case ErrorCode::kPermissionDenied:
       return "give this user read and write access to the file and its folder";
     default:
@@ -52,8 +53,16 @@ std::string_view remedy_of(ErrorCode code) {
   }
 }
 
-Error sqlite_error(int code, std::string_view message, std::string_view doing, const std::string& path) {
-  const ErrorCode mapped = code_of(code);
+bool is_no_space(int system) { return system == ENOSPC || system == EDQUOT; }
+
+// `system`: errno of the call that failed, if one did.
+Error sqlite_error(int code, int system, std::string_view message, std::string_view doing, const std::string& path) {
+  ErrorCode mapped = code_of(code);
+  // A log that cannot grow is an I/O error to SQLite, whatever the reason.
+  if (mapped == ErrorCode::kUnavailable && (is_no_space(system) || code == SQLITE_IOERR_SHMSIZE))
+    mapped = ErrorCode::kStorageFull;
+  // A generated column over bytes that were written as JSON, and are none any more.
+  if (mapped == ErrorCode::kInternal && message == "malformed JSON") mapped = ErrorCode::kDataCorrupt;
   return {mapped, fmt::format("cannot {} {}: {}", doing, path, message), std::string(remedy_of(mapped))};
 }
 
@@ -126,7 +135,8 @@ Result<std::unique_ptr<Connection>> Connection::open(const std::string& path, co
   const int code = sqlite3_open_v2(path.c_str(), &handle, flags, vfs.empty() ? nullptr : vfs.c_str());
   std::unique_ptr<Connection> connection(new Connection(handle, path));
   if (code != SQLITE_OK)
-    return fail(sqlite_error(code, handle ? sqlite3_errmsg(handle) : sqlite3_errstr(code), "open", path));
+    return fail(sqlite_error(code, handle ? sqlite3_system_errno(handle) : 0,
+                             handle ? sqlite3_errmsg(handle) : sqlite3_errstr(code), "open", path));
   sqlite3_busy_timeout(handle, kBusyMillis);
   if (sqlite3_db_readonly(handle, "main") == 1)
     return fail(ErrorCode::kPermissionDenied, path + " is read-only",
@@ -214,7 +224,8 @@ void Connection::set_deadline(const Deadline& deadline) {
 }
 
 Error Connection::error(std::string_view doing) const {
-  return sqlite_error(sqlite3_extended_errcode(handle_), sqlite3_errmsg(handle_), doing, path_);
+  return sqlite_error(sqlite3_extended_errcode(handle_), sqlite3_system_errno(handle_), sqlite3_errmsg(handle_), doing,
+                      path_);
 }
 
 }  // namespace pandora

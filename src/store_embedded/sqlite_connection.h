@@ -17,6 +17,10 @@ struct sqlite3_stmt;
 
 namespace pandora {
 
+// Of every damage to a database: what it holds can be made again.
+inline constexpr std::string_view kDamagedRemedy =
+    "run `pandora reconcile --apply`: it sets the file aside and makes it again from journal and documents";
+
 // A prepared statement under way. Values are bound in order; a fault (a column of another type, a full disk) sticks and is
 // reported by `next`. Returned to the connection's cache when destroyed.
 class Statement {

@@ -59,7 +59,7 @@ Status check_integrity(Connection& connection) {
   if (more && rows.text(0) == "ok") return {};
   return fail(ErrorCode::kDataCorrupt,
               fmt::format("{} is damaged: {}", connection.path(), more ? rows.text(0) : "no answer"),
-              "move the file aside and run `pandora reconcile --apply`: journal and documents hold everything");
+              std::string(kDamagedRemedy));
 }
 
 }  // namespace
@@ -72,6 +72,11 @@ Result<std::unique_ptr<SqliteDatabase>> SqliteDatabase::open(const std::string& 
   auto migrated = migrate(embedded_migrations(schema), target);
   if (!migrated) return fail(std::move(migrated).error().with_context(path));
   return std::unique_ptr<SqliteDatabase>(new SqliteDatabase(path, vfs, std::move(connection)));
+}
+
+Error SqliteDatabase::explained(Error error) const {
+  if (error.code != ErrorCode::kDataCorrupt || !error.remedy.empty()) return error;
+  return std::move(error).with_context(path_).with_remedy(kDamagedRemedy);
 }
 
 SqliteDatabase::SqliteDatabase(std::string path, std::string vfs, std::unique_ptr<Connection> writer)

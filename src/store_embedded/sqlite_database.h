@@ -40,12 +40,13 @@ class SqliteDatabase {
   auto write_for(Function&& function, const Deadline& deadline) -> std::invoke_result_t<Function, Connection&> {
     std::invoke_result_t<Function, Connection&> result = fail(ErrorCode::kInternal, "the job did not run");
     PANDORA_CHECK(write(
-        [&](Connection& connection) -> Status {
-          result = function(connection);
-          if (!result) return fail(result.error());
-          return {};
-        },
-        deadline));
+                      [&](Connection& connection) -> Status {
+                        result = function(connection);
+                        if (!result) return fail(result.error());
+                        return {};
+                      },
+                      deadline)
+                      .map_error([this](Error error) { return explained(std::move(error)); }));
     return result;
   }
   template <class Function>
@@ -57,6 +58,7 @@ class SqliteDatabase {
     auto result = function(*connection);
     connection->set_deadline(Deadline::never());
     if (!connection->in_transaction() || connection->run("ROLLBACK")) give_reader(std::move(connection));
+    if (!result) return fail(explained(std::move(result).error()));
     return result;
   }
   // Empties the write-ahead log into the file, so that overwritten bytes are gone from both.
@@ -73,6 +75,7 @@ class SqliteDatabase {
     const Deadline* deadline;
     std::promise<Status> done;
   };
+  Error explained(Error error) const;  // a row that does not parse: which file, and the remedy
   void write_loop();
   void run_batch(std::vector<std::unique_ptr<Pending>> batch);
   Result<std::unique_ptr<Connection>> take_reader();

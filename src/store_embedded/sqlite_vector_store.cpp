@@ -276,10 +276,9 @@ class SqliteVectorStoreImpl final : public SqliteVectorStore {
       point.payload = std::move(payload);
       PANDORA_CHECK(decode_vectors(rows.blob(4), point));
       PointCollection* collection = find(std::string(rows.text(0)));
-      if (!collection) return no_collection(std::string(rows.text(0)));
+      if (!collection) return fail(ErrorCode::kDataCorrupt, "a point is of a collection that does not exist");
       if (Status good = check_points(collection->spec(), {&point, 1}, Principal::system()); !good)
-        return fail(ErrorCode::kDataCorrupt, good.error().message,
-                    "remove vectors.db and run `pandora reconcile --apply`");
+        return fail(ErrorCode::kDataCorrupt, good.error().message, std::string(kDamagedRemedy));
       collection->put(point);
     }
   }
