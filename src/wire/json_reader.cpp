@@ -33,8 +33,8 @@ JsonReader::JsonReader(const Json& json, std::string place, ErrorCode code)
   if (!json_.is_object()) error_ = Error{code_, fmt::format("{} must be an object", place_), {}};
 }
 
-void JsonReader::fault(std::string_view name, std::string_view what) {
-  if (!error_) error_ = Error{code_, fmt::format("{}.{}: {}", place_, name, what), {}};
+void JsonReader::fault(std::string_view name, std::string_view what, std::string_view remedy) {
+  if (!error_) error_ = Error{code_, fmt::format("{}.{}: {}", place_, name, what), std::string(remedy)};
 }
 
 void JsonReader::absorb(Status status) {

@@ -45,7 +45,7 @@ class JsonReader {
   auto value(const char* name, Parse parse) {
     auto result = parse(text(name));
     using T = typename decltype(result)::value_type;
-    if (ok() && !result) fault(name, result.error().message);
+    if (ok() && !result) fault(name, result.error().message, result.error().remedy);
     return result ? *std::move(result) : T{};
   }
   template <class Parse>
@@ -54,14 +54,15 @@ class JsonReader {
     std::optional<T> found;
     if (const auto given = optional_text(name)) {
       auto result = parse(*given);
-      if (!result) fault(name, result.error().message);
+      if (!result)
+        fault(name, result.error().message, result.error().remedy);
       else found = *std::move(result);
     }
     return found;
   }
 
   bool ok() const { return !error_; }
-  void fault(std::string_view name, std::string_view what);
+  void fault(std::string_view name, std::string_view what, std::string_view remedy = {});
   void absorb(Status status);          // a fault of a nested reader
   const std::string& place() const { return place_; }
   Status finish();                     // unknown fields are a fault too
