@@ -136,8 +136,14 @@ Result<std::string> LocalConnection::receive(const Deadline& deadline) {
     length |= static_cast<std::uint32_t>(static_cast<unsigned char>(head[i])) << (8 * i);
   if (length > kMaxFrameBytes)
     return fail(ErrorCode::kTooLarge, fmt::format("a frame of {} bytes, at most {} are read", length, kMaxFrameBytes));
-  std::string frame(length, '\0');
-  PANDORA_CHECK(read_exactly(frame.data(), frame.size(), deadline, false));
+  // Memory is taken as bytes come, not as the other end announces them.
+  constexpr std::size_t kPiece = 1u << 20;
+  std::string frame;
+  while (frame.size() < length) {
+    const std::size_t got = frame.size();
+    frame.resize(std::min<std::size_t>(length, got + kPiece));
+    PANDORA_CHECK(read_exactly(frame.data() + got, frame.size() - got, deadline, false));
+  }
   return frame;
 }
 
