@@ -17,8 +17,29 @@ constexpr double kContained = 0.8;
 constexpr double kSimilar = 0.85;
 
 // Every word, also the little ones: "I like tea" and "I do not like tea" are not the same.
+// And written out: the analyser parts "I'm" into "i" and "m", which is the same as "I am".
 std::vector<Term> words(std::string_view text) {
-  return analyze(text.substr(0, std::min(text.size(), kMaxGuardBytes)), StopWords::kKept);
+  auto terms = analyze(text.substr(0, std::min(text.size(), kMaxGuardBytes)), StopWords::kKept);
+  for (std::size_t i = 1; i < terms.size(); ++i) {
+    std::string& tail = terms[i].text;
+    std::string& head = terms[i - 1].text;
+    if (tail == "m" && head == "i")
+      tail = "am";
+    else if (tail == "re")
+      tail = "are";
+    else if (tail == "ve")
+      tail = "have";
+    else if (tail == "ll")
+      tail = "will";
+    else if (tail == "t" && head.ends_with('n')) {
+      tail = "not";
+      if (head == "won")
+        head = "will";
+      else if (head != "can")
+        head.pop_back();  // "don't", "isn't", "haven't"
+    }
+  }
+  return terms;
 }
 
 // Sorted, distinct hashes of every run of five words; of the whole when there are fewer.

@@ -32,6 +32,13 @@ TEST(LoopGuard, RecalledTextDoesNotComeBack) {
             Admission::kRecalledText);
 }
 
+TEST(LoopGuard, WhatIsWrittenOutIsTheSameAsItsShortForm) {
+  EXPECT_EQ(judge("I'm allergic to peanuts.", {}, {}, {"I am allergic to peanuts."}), Admission::kNearDuplicate);
+  EXPECT_EQ(judge("I do not like green tea.", {}, {}, {"I don’t like green tea."}), Admission::kNearDuplicate);
+  EXPECT_EQ(judge("They will not come to us.", {}, {}, {"They won't come to us."}), Admission::kNearDuplicate);
+  EXPECT_EQ(judge("I'm not allergic to peanuts.", {}, {}, {"I am allergic to peanuts."}), Admission::kAdmit);
+}
+
 TEST(LoopGuard, ShortTextsAreComparedAsAWhole) {
   EXPECT_EQ(judge("I live in Paris", {"User said, \"I live in Paris.\""}, {}, {}), Admission::kRecalledText);
   EXPECT_EQ(judge("I live in Paris", {"Do you live in Paris?"}, {}, {}), Admission::kAdmit);
