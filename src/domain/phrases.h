@@ -1,4 +1,4 @@
-// Phrases in a text, for the rules on words and form. Pure; internal to domain.
+// Phrases in a text, for the rules on words and form. Pure.
 #pragma once
 #include <span>
 #include <string>

@@ -13,6 +13,7 @@
 #include "domain/analyzer.h"
 #include "domain/derive.h"
 #include "domain/memory.h"
+#include "domain/phrases.h"
 
 namespace pandora {
 namespace {
@@ -85,6 +86,14 @@ std::set<std::string> terms_of(std::string_view text) {
   return terms;
 }
 
+// A question without an answer, a request, a greeting.
+bool says_nothing(const GatheredItem& item) {
+  std::string_view text = item.text;
+  if (text.starts_with(kUser)) text.remove_prefix(kUser.size());
+  if (text.find('\n') != std::string_view::npos) return false;
+  return wants_answer(text) || derive_intent(text) == Intent::kSmalltalk;
+}
+
 // What answers: never what only asked, nor what merely stands there as context without a word in common.
 std::vector<const GatheredItem*> answers(std::string_view message, const GatherSection& gathered) {
   std::vector<const GatheredItem*> found;
@@ -96,8 +105,7 @@ std::vector<const GatheredItem*> answers(std::string_view message, const GatherS
     const auto terms = terms_of(item.text);
     const bool shares = std::ranges::any_of(wanted, [&](const auto& term) { return terms.contains(term); });
     if (context && !shares) continue;
-    const std::string_view first_line = std::string_view(item.text).substr(0, item.text.find('\n'));
-    if (trim(first_line).ends_with('?') && item.text.find('\n') == std::string::npos) continue;
+    if (says_nothing(item)) continue;
     if (!quoted.insert(spoken_of(item).words).second) continue;  // a turn, and the memory made of it
     found.push_back(&item);
   }
@@ -107,12 +115,20 @@ std::vector<const GatheredItem*> answers(std::string_view message, const GatherS
 }  // namespace
 
 bool wants_answer(std::string_view message) {
+  // Tasks that one who only quotes can do. "Remind me to …" is none of them.
+  constexpr auto kRequests = std::to_array<std::string_view>(
+      {"tell me", "show me", "remind me what", "remind me where", "remind me who", "remind me when", "remind me how",
+       "remind me of", "find", "look up", "summarise what", "summarize what"});
   const Intent intent = derive_intent(message);
-  return trim(message).ends_with('?') || intent == Intent::kQuestion || intent == Intent::kLookup;
+  const std::string low = plain_lower(trim(message));
+  return low.ends_with('?') || intent == Intent::kQuestion || intent == Intent::kLookup ||
+         begins_with_any(after_openers(low), kRequests);
 }
 
 std::string extractive_reply(std::string_view message, const GatherSection& gathered, std::string_view reason,
                              Staged staged) {
+  if (derive_intent(message) == Intent::kSmalltalk)
+    return fmt::format("Tell me what I should remember, or ask about what you have told me.\n\n{}.", reason);
   if (!wants_answer(message)) {
     const bool remembered = staged == Staged::kKept && !propose_memories(message).empty();
     const std::string_view text =

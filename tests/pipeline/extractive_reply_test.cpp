@@ -134,6 +134,27 @@ TEST(ExtractiveReply, WhatOnlyAskedIsNoAnswer) {
   EXPECT_THAT(reply_to(kQuestion, found({item("User: which nuts are there?")})), HasSubstr("I found nothing"));
 }
 
+TEST(ExtractiveReply, AQuestionWithoutItsMarkARequestAndAGreetingAreNoAnswersEither) {
+  for (const char* words : {"User: tell me which nuts are bad", "User: which nuts are there", "User: hello"})
+    EXPECT_THAT(reply_to(kQuestion, found({item(words)})), HasSubstr("I found nothing")) << words;
+  EXPECT_THAT(reply_to(kQuestion, found({item("User: which nuts are there?\nAssistant: Walnuts.")})),
+              HasSubstr("Walnuts"));
+}
+
+TEST(ExtractiveReply, ARequestIsAnsweredWithWhatWasFound) {
+  const auto known = found({item("User: I am allergic to nuts")});
+  for (const char* words : {"Tell me about nuts", "Please remind me what I said about nuts", "Find the nuts."})
+    EXPECT_EQ(quotes_in(reply_to(words, known)), 1u) << words;
+  for (const char* words : {"Remind me to buy nuts", "Finding nuts is hard."})
+    EXPECT_EQ(quotes_in(reply_to(words, known)), 0u) << words;
+}
+
+TEST(ExtractiveReply, AGreetingIsNotNoted) {
+  const auto reply = reply_to("Hello!", found({item("User: hello")}));
+  EXPECT_THAT(reply, Not(HasSubstr("Noted")));
+  EXPECT_EQ(quotes_in(reply), 0u);
+}
+
 TEST(ExtractiveReply, ContextWithoutACommonWordIsNotQuoted) {
   for (const auto kind : {GatheredKind::kPreference, GatheredKind::kPreviousTurn}) {
     EXPECT_THAT(reply_to(kQuestion, found({item("User: I live in Porto", Trust::kUser, kind)})),
