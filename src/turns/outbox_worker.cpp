@@ -46,8 +46,8 @@ Result<OutboxWorker::Outcome> OutboxWorker::run_once(std::string_view owner, Dur
         outcome.done.push_back(entry);
         continue;
       }
-      outcome.last_error = fmt::format("{} {}: {}", to_string(kind), entry.item.key, status.error().to_line());
-      log_warn("outbox.retry", {{"kind", to_string(kind)},
+      outcome.last_error = Error(status.error()).with_context(fmt::format("{} {}", to_string(kind), entry.item.key));
+      log_info("outbox.retry", {{"kind", to_string(kind)},
                                 {"id", entry.item.key},
                                 {"attempt", entry.attempts},
                                 {"error", status.error().to_line()}});

@@ -3,6 +3,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -20,7 +21,7 @@ class OutboxWorker {
 
   struct Outcome {
     std::vector<OutboxEntry> done;  // acked
-    std::string last_error;         // of an entry that will be tried again
+    std::optional<Error> last_error;  // of an entry that will be tried again
     std::size_t claimed = 0;
   };
   // Claims what is due (at most kMaxClaim), does it, acks it. An error only when the outbox itself does not answer;

@@ -107,8 +107,10 @@ class Reconciler::Run {
     PANDORA_TRY(rows, stores_.turns.find_all({&record->turn.uid, 1}, system_, deadline_));
     if (rows.empty()) {
       differs("turn without row", fmt::format("turn {}", number->value), "the row is made again from the files");
+      restored_.insert(record->turn.uid);
       return applying() ? restore_turn(*record, path) : Status();
     }
+    if (rows.front().number != *number) return renumber(*std::move(record), path, rows.front());
     if (!(rows.front() == record->turn)) {
       differs("row unlike its files", fmt::format("turn {}", number->value), "the row is made equal to the files");
       if (applying()) PANDORA_CHECK(stores_.turns.rewrite(record->turn, system_, deadline_));
@@ -120,6 +122,22 @@ class Reconciler::Run {
       bring_up_to_date(OutboxKind::kTurnDirectory, record->turn.uid.to_string());
     }
     return {};
+  }
+
+  // A row that was lost and given anew may have another number than the files. The number that was shown since then
+  // stands.
+  Status renumber(TurnRecord record, const std::string& path, const Turn& row) {
+    const std::string there = row.archived ? archived_turn_folder(row.number) : turn_folder(row.number);
+    if (has_file(there))
+      return quarantine(path,
+                        {ErrorCode::kDataCorrupt, fmt::format("it is a second copy of turn {}", row.number.value), {}});
+    differs("files under another number", path, fmt::format("they become those of turn {}", row.number.value));
+    if (!applying()) return {};
+    record.turn.number = row.number;
+    record.turn.archived = row.archived;
+    PANDORA_CHECK(stores_.documents.put_folder(there, turn_documents(record), Durability::kNow, deadline_));
+    PANDORA_CHECK(stores_.turns.rewrite(record.turn, system_, deadline_));
+    return stores_.documents.remove(path, deadline_);
   }
 
   Status restore_turn(const TurnRecord& record, const std::string& path) {
@@ -212,6 +230,7 @@ class Reconciler::Run {
       }
       PANDORA_TRY(row, find_row(*value));
       if (row && *row == *value) continue;
+      if (!row) restored_.insert(value->id);
       differs(row ? fmt::format("{} unlike its file", what) : fmt::format("{} without row", what),
               value->id.to_string(), "the row is made from the file");
       if (applying()) PANDORA_CHECK(put_row(*value));
@@ -337,6 +356,7 @@ class Reconciler::Run {
     const auto* text = value == point.payload.end() ? nullptr : std::get_if<std::string>(&value->second);
     const auto id = text ? Uuid::parse(*text) : Result<Uuid>(fail(ErrorCode::kDataCorrupt, "no id"));
     if (!id) return false;
+    if (restored_.contains(*id)) return true;  // also in a dry run
     if (collection == kTurnsCollection) {
       PANDORA_TRY(rows, stores_.turns.find_all({&*id, 1}, system_, deadline_));
       return !rows.empty();
@@ -359,6 +379,7 @@ class Reconciler::Run {
   const Deadline& deadline_;
   ReconcileReport report_;
   std::set<Uuid> tombstones_;
+  std::set<Uuid> restored_;  // whose row is made again in this run
   std::set<std::int64_t> damaged_;
   std::vector<OutboxItem> repairs_;
 };

@@ -3,6 +3,8 @@
 #include <deque>
 #include <map>
 #include <mutex>
+#include <optional>
+#include <set>
 #include <shared_mutex>
 #include <thread>
 
@@ -11,6 +13,7 @@
 #include "base/hash.h"
 #include "base/log.h"
 #include "ports/row_checks.h"
+#include "turns/documents.h"
 #include "turns/journal.h"
 #include "turns/outbox_worker.h"
 #include "turns/turn_saver.h"
@@ -46,7 +49,8 @@ class JournalledTurnSaver final : public TurnSaver {
       : options_(std::move(options)),
         stores_(stores),
         clock_(clock),
-        outbox_(stores, embedder, clock, [this](const Uuid& uid) { return record_of(uid); }) {}
+        outbox_(stores, embedder, clock, [this](const Uuid& uid) { return record_of(uid); }),
+        last_checkpoint_(clock.steady()) {}
 
   ~JournalledTurnSaver() override {
     {
@@ -66,9 +70,9 @@ class JournalledTurnSaver final : public TurnSaver {
     auto journal = Journal::open(files, options_.journal_directory, options_.segment_bytes, replay, damage);
     if (!journal) return fail(std::move(journal).error().with_context("journal"));
     journal_ = *std::move(journal);
+    PANDORA_CHECK(sort_replayed());
     // What a dead process of this name had taken is free again, not only when its leases run out.
-    if (const Status released = stores_.outbox.release(options_.owner, step()); !released)
-      note_error(released.error().to_line());
+    if (const Status released = stores_.outbox.release(options_.owner, step()); !released) note_error(released.error());
     worker_ = std::thread([this] { work(); });
     return {};
   }
@@ -121,18 +125,31 @@ class JournalledTurnSaver final : public TurnSaver {
                 fmt::format("the last turn of session {} is not yet findable", session.str()));
   }
 
+  Status wait_rows(const Deadline& deadline) override {
+    std::unique_lock lock(mutex_);
+    if (wait(lock, deadline, [&] { return pending_.empty(); })) return {};
+    return fail(ErrorCode::kDeadlineExceeded, fmt::format("{} turns wait for their rows", pending_.size()),
+                failing_ ? last_error_.to_line() : "");
+  }
+
   Status drain(const Deadline& deadline) override {
+    Patience patience = begin_waiting();
     for (;;) {
       {
         std::unique_lock lock(mutex_);
         urgent_ = true;
         wake_.notify_all();
-        if (!wait(lock, deadline, [&] { return pending_.empty() && idle_; })) break;
+        if (!wait(lock, deadline, [&] { return (pending_.empty() && idle_) || stuck(patience); })) break;
       }
       PANDORA_TRY(left, stores_.outbox.size(deadline));
       std::unique_lock lock(mutex_);
       if (left == 0 && pending_.empty()) return {};
       if (deadline.expired()) break;
+      if (stuck(patience))
+        return fail(
+            last_error_.code,
+            fmt::format("{} turns and {} files and points wait: {}", pending_.size(), left, last_error_.message),
+            last_error_.remedy);
       // What is left is due later: looked at again after a while, not in a tight circle.
       changed_.wait_for(lock, std::min<Duration>(deadline.remaining(), kDrainPoll));
       idle_ = false;
@@ -160,7 +177,7 @@ class JournalledTurnSaver final : public TurnSaver {
     status.outbox = stores_.outbox.size(Deadline::after(clock_, kStepBudget)).value_or(-1);
     const std::lock_guard lock(mutex_);
     status.pending = static_cast<std::int64_t>(pending_.size());
-    status.last_error = last_error_;
+    if (failing_) status.last_error = last_error_.to_line();
     return status;
   }
 
@@ -208,6 +225,91 @@ class JournalledTurnSaver final : public TurnSaver {
     return {};
   }
 
+  // What was replayed: turns that have their row need no more than their files, which may have been lost; the others
+  // get their row, and the number that their folder already has, if there is one. What the database does not answer now
+  // is left to the worker.
+  Status sort_replayed() {
+    std::deque<std::shared_ptr<const TurnRecord>> without_row;
+    std::vector<OutboxItem> files;
+    for (const auto& record : pending_) {
+      const Uuid& uid = record->turn.uid;
+      const auto rows = stores_.turns.find_all({&uid, 1}, Principal::system(), step());
+      if (!rows || rows->empty()) {
+        without_row.push_back(record);
+        continue;
+      }
+      PANDORA_TRY(whole, has_its_files(*record, rows->front()));
+      if (whole) {
+        live_.erase(uid);
+        continue;
+      }
+      live_[uid].number = rows->front().number;
+      live_[uid].point = true;  // the outbox knows whether it is; it is as durable as the row
+      files.push_back({OutboxKind::kTurnDirectory, uid.to_string()});
+    }
+    if (files.empty() || stores_.outbox.enqueue(files, step())) pending_ = std::move(without_row);
+    return pending_.empty() ? Status() : give_numbers_back();
+  }
+
+  // Byte by byte; what is there is synced with the next checkpoint.
+  Result<bool> has_its_files(TurnRecord record, const Turn& row) {
+    record.turn = row;
+    const std::string folder = row.archived ? archived_turn_folder(row.number) : turn_folder(row.number);
+    for (const auto& document : turn_documents(record)) {
+      const auto bytes = stores_.documents.read(fmt::format("{}/{}", folder, document.name), step());
+      if (!bytes || *bytes != document.bytes) return false;
+    }
+    PANDORA_CHECK(stores_.documents.adopt(folder, step()));
+    return true;
+  }
+
+  // Rows were lost, and with them the numbers of turns whose folders are there.
+  Status give_numbers_back() {
+    TurnQuery newest;
+    newest.limit = 1;
+    const auto last = stores_.turns.list(newest, Principal::system(), step());
+    if (!last) return {};
+    TurnNumber greatest = last->empty() ? TurnNumber{} : last->front().number;
+    const TurnNumber known = greatest;
+    std::map<Uuid, TurnNumber> numbers;
+    for (const char* area : {"turns", "archive"}) {
+      PANDORA_TRY(folders, stores_.documents.list(area, step()));
+      for (const auto& folder : folders) {
+        const auto number = parse_turn_directory_name(folder.name);
+        if (!number || *number <= known) continue;
+        greatest = std::max(greatest, *number);
+        const auto bytes = stores_.documents.read(fmt::format("{}/{}/metadata.json", area, folder.name), step());
+        const auto record = bytes ? decode_metadata(*bytes) : Result<TurnRecord>(fail(bytes.error()));
+        if (record && record->turn.number == *number) numbers.emplace(record->turn.uid, *number);
+      }
+    }
+    if (greatest == known) return {};
+    PANDORA_CHECK(stores_.turns.reserve_through(greatest, Principal::system(), step()));
+    for (auto& record : pending_) {
+      const auto found = numbers.find(record->turn.uid);
+      if (found == numbers.end()) continue;
+      TurnRecord numbered = *record;
+      numbered.turn.number = found->second;
+      record = std::make_shared<const TurnRecord>(std::move(numbered));
+      live_[record->turn.uid].record = record;
+    }
+    return {};
+  }
+
+  // Of a drain: nothing has moved for a while, and what was tried meanwhile failed.
+  struct Patience {
+    SteadyTime since;
+    std::uint64_t moves, failures;
+  };
+  Patience begin_waiting() {
+    const std::lock_guard lock(mutex_);
+    return {clock_.steady(), moves_, failures_};
+  }
+  bool stuck(Patience& patience) const {
+    if (patience.moves != moves_) patience = {clock_.steady(), moves_, failures_};
+    return patience.failures != failures_ && clock_.steady() - patience.since >= options_.stuck_after;
+  }
+
   // ── the worker ──
 
   void work() {
@@ -223,7 +325,10 @@ class JournalledTurnSaver final : public TurnSaver {
       if (next) {
         if (commit(next)) {
           backoff = kMinRetryDelay;
-          if (++in_a_row % kCommitsInARow == 0) run_outbox();
+          if (++in_a_row % kCommitsInARow == 0) {
+            run_outbox();
+            checkpoint_when_due();
+          }
           continue;
         }
         sleep(backoff);
@@ -231,8 +336,8 @@ class JournalledTurnSaver final : public TurnSaver {
         continue;
       }
       const bool worked = run_outbox();
-      if (worked) continue;
       checkpoint_when_due();
+      if (worked) continue;
       rest();
     }
   }
@@ -254,9 +359,15 @@ class JournalledTurnSaver final : public TurnSaver {
 
   // true: the head of the queue is dealt with.
   bool commit(const std::shared_ptr<const TurnRecord>& record) {
-    const auto number = stores_.turns.commit_turn(*record, Principal::of(record->turn.user), step());
+    auto number = stores_.turns.commit_turn(*record, Principal::of(record->turn.user), step());
+    if (!number && number.error().code == ErrorCode::kConflict && record->turn.number.value > 0) {
+      // Another turn has the number that this one came with (an import, a lost row): it gets one of its own.
+      TurnRecord renumbered = *record;
+      renumbered.turn.number = {};
+      number = stores_.turns.commit_turn(renumbered, Principal::of(record->turn.user), step());
+    }
     if (!number && !concerns_the_turn(number.error().code)) {
-      note_error(number.error().to_line());
+      note_error(number.error());
       return false;
     }
     if (!number) {
@@ -264,17 +375,20 @@ class JournalledTurnSaver final : public TurnSaver {
       const Status aside =
           set_aside("turn-" + record->turn.uid.to_string() + ".json", encode_record(*record), number.error().to_line());
       if (!aside) {
-        note_error(aside.error().to_line());
+        note_error(aside.error());
         return false;
       }
     }
     const std::lock_guard lock(mutex_);
     pending_.pop_front();
-    if (number)
+    if (number) {
       live_[record->turn.uid].number = *number;
-    else
+    } else {
       live_.erase(record->turn.uid);
-    if (number) last_error_.clear();
+      if (closing_) closing_->waiting.erase(record->turn.uid);
+    }
+    ++moves_;
+    if (number) failing_ = false;
     changed_.notify_all();
     return true;
   }
@@ -283,15 +397,16 @@ class JournalledTurnSaver final : public TurnSaver {
   bool run_outbox() {
     auto outcome = outbox_.run_once(options_.owner, options_.lease, step());
     if (!outcome) {
-      note_error(outcome.error().to_line());
+      note_error(outcome.error());
       return false;
     }
     const std::lock_guard lock(mutex_);
     for (const auto& entry : outcome->done) mark(entry.item);
-    if (!outcome->last_error.empty())
-      last_error_ = outcome->last_error;
+    if (!outcome->done.empty()) ++moves_;
+    if (outcome->last_error)
+      failed(*outcome->last_error, failing_);  // other entries may fail in other ways
     else if (!outcome->done.empty())
-      last_error_.clear();
+      failing_ = false;
     changed_.notify_all();
     return !outcome->done.empty();
   }
@@ -300,6 +415,7 @@ class JournalledTurnSaver final : public TurnSaver {
     if (item.kind != OutboxKind::kTurnDirectory && item.kind != OutboxKind::kTurnPoint) return;
     const auto uid = Uuid::parse(item.key);
     if (!uid) return;
+    if (item.kind == OutboxKind::kTurnDirectory && closing_) closing_->waiting.erase(*uid);
     const auto found = live_.find(*uid);
     if (found == live_.end()) return;
     if (item.kind == OutboxKind::kTurnPoint) found->second.point = true;
@@ -313,32 +429,46 @@ class JournalledTurnSaver final : public TurnSaver {
       found->second.record.reset();
   }
 
-  void note_error(const std::string& error) {
+  void note_error(const Error& error) {
     const std::lock_guard lock(mutex_);
-    if (last_error_ != error) log_warn("saver.waits", {{"error", error}});
+    failed(error, failing_ && last_error_.message == error.message);
+  }
+  // Said once, not at every attempt.
+  void failed(const Error& error, bool known) {
+    if (!known) log_warn("saver.waits", {{"error", error.to_line()}});
+    ++failures_;
+    failing_ = true;
     last_error_ = error;
   }
 
+  // From time to time the journal goes on in a new segment; once every turn of the old ones has its row and its files,
+  // they are dropped. Also while more keeps coming: what a start must replay is what was under way, not all of a long
+  // import.
   void checkpoint_when_due() {
-    const bool due = journal_->wants_checkpoint() || clock_.steady() - last_checkpoint_ >= options_.checkpoint_interval;
-    if (!due || journal_->empty()) return;
-    last_checkpoint_ = clock_.steady();
-    std::uint64_t closed = 0;
-    {
+    if (!closing_) {
+      const bool due =
+          journal_->wants_checkpoint() || clock_.steady() - last_checkpoint_ >= options_.checkpoint_interval;
+      if (!due || journal_->empty()) return;
+      last_checkpoint_ = clock_.steady();
       const std::unique_lock gate(rotation_);
       const auto last = journal_->rotate();
-      if (!last) return note_error(last.error().to_line());
-      closed = *last;
+      if (!last) return note_error(last.error());
       const std::lock_guard lock(mutex_);
-      // Points may wait (they come from rows); rows and directories may not.
-      const bool in_place =
-          pending_.empty() && std::ranges::all_of(live_, [](const auto& entry) { return entry.second.directory; });
-      if (!in_place) return;
+      closing_ = Closing{*last, {}};
+      for (const auto& [uid, live] : live_)
+        if (!live.directory) closing_->waiting.insert(uid);  // points may wait: they come from rows
     }
-    if (const Status dropped = drop(closed, step()); !dropped) note_error(dropped.error().to_line());
+    {
+      const std::lock_guard lock(mutex_);
+      if (!closing_->waiting.empty()) return;
+    }
+    const std::uint64_t closed = closing_->segment;
+    closing_.reset();
+    if (const Status dropped = drop(closed, step()); !dropped) note_error(dropped.error());
   }
 
   Status drop(std::uint64_t closed, const Deadline& deadline) {
+    const std::lock_guard alone(dropping_);
     PANDORA_CHECK(stores_.documents.sync(deadline));
     return journal_->drop_through(closed);
   }
@@ -349,14 +479,22 @@ class JournalledTurnSaver final : public TurnSaver {
   OutboxWorker outbox_;
   std::unique_ptr<Journal> journal_;
   std::shared_mutex rotation_;
+  std::mutex dropping_;  // the worker and a checkpoint may both have segments to drop
 
   std::mutex mutex_;
   std::condition_variable wake_, changed_;  // wake_: the worker; changed_: whoever waits for it
   std::deque<std::shared_ptr<const TurnRecord>> pending_;
   std::map<Uuid, Live> live_;
-  std::string last_error_;
+  Error last_error_;
+  bool failing_ = false;                    // since last_error_ nothing has succeeded
+  std::uint64_t moves_ = 0, failures_ = 0;  // so far
   bool stopping_ = false, urgent_ = false, idle_ = false;
-  SteadyTime last_checkpoint_{};
+  struct Closing {
+    std::uint64_t segment;   // it and those before it hold nothing but these turns and what is in place
+    std::set<Uuid> waiting;  // for their files
+  };
+  std::optional<Closing> closing_;  // set and reset by the worker alone; `waiting` is under mutex_
+  SteadyTime last_checkpoint_;
   std::thread worker_;
 };
 

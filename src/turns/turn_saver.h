@@ -22,7 +22,8 @@ struct SaverOptions {
   Duration checkpoint_interval = std::chrono::seconds(5);  // and when the saver is idle for this long
   std::size_t max_pending = 10'000;                        // turns not yet in rows; more: kResourceExhausted
   Duration lease = std::chrono::seconds(60);
-  std::string owner = "saver";                   // of leases; of processes that share an outbox each has its own
+  Duration stuck_after = std::chrono::seconds(5);  // without progress while something fails: a drain gives up
+  std::string owner = "saver";                     // of leases; of processes that share an outbox each has its own
 };
 
 struct SaverStatus {
@@ -46,7 +47,10 @@ class TurnSaver {
   virtual Result<TurnNumber> wait_findable(const Uuid& turn_uid, const Deadline& deadline) = 0;
   // Until every acknowledged turn of the session is findable: what the next request of a session waits for, bounded.
   virtual Status wait_session(const SessionId& session, const Deadline& deadline) = 0;
-  // Until journal and outbox are empty.
+  // Until every acknowledged turn has its row.
+  virtual Status wait_rows(const Deadline& deadline) = 0;
+  // Until journal and outbox are empty. When nothing moves for `stuck_after` and what is tried fails: that error
+  // (kStorageFull, …); it goes on by itself all the same.
   virtual Status drain(const Deadline& deadline) = 0;
   // drain, sync documents, and drop the journal's segments: nothing of a forgotten turn stays in it.
   virtual Status checkpoint(const Deadline& deadline) = 0;

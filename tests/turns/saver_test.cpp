@@ -57,6 +57,69 @@ TEST(TurnSaver, WhatNoRowMayHoldIsRefusedBeforeItIsAcknowledged) {
   EXPECT_TRUE(world.documents->list("quarantine", world.soon()).value_or(std::vector<FileInfo>()).empty());
 }
 
+TEST(TurnSaver, ARestartDoesNotMakeAgainWhatIsThere) {
+  World world;
+  ASSERT_TRUE(world.start());
+  const auto first = world.record("s", "The first is about boats.", "Boats."),
+             second = world.record("s", "The second is about trains.", "Trains.");
+  for (const auto* record : {&first, &second}) ASSERT_TRUE(world.saver->save(*record, world.soon()));
+  ASSERT_TRUE(world.saver->drain(world.soon()));  // the journal still holds both
+  const int calls = world.embedder.calls;
+  ASSERT_TRUE(world.documents->put("turns/turn_000002/response.md", "torn", Durability::kNow, world.soon()));
+  ASSERT_TRUE(world.restart());
+  ASSERT_TRUE(world.saver->drain(world.soon()));
+  EXPECT_EQ(world.embedder.calls, calls) << "no point is made again";
+  EXPECT_EQ(world.documents->read("turns/turn_000002/response.md", world.soon()).value(), "Trains.");
+  ASSERT_TRUE(world.saver->checkpoint(world.soon()));
+  EXPECT_TRUE(world.files.list("/data/journal").value().empty());
+}
+
+// The database is lost, the journal and the folders are not: every turn keeps the number under which it is on disk.
+TEST(TurnSaver, TurnsWhoseRowsWereLostKeepTheirNumbers) {
+  World world;
+  ASSERT_TRUE(world.start());
+  std::vector<TurnRecord> records;
+  for (const char* text : {"It is about boats.", "It is about trains.", "It is about bridges."}) {
+    records.push_back(world.record("s", text, "Noted."));
+    ASSERT_TRUE(world.saver->save(records.back(), world.soon()));
+  }
+  ASSERT_TRUE(world.saver->drain(world.soon()));
+  ASSERT_TRUE(world.documents->remove("turns/turn_000002", world.soon()));
+  world.stop();
+  const auto files = world.files.list("/data").value();
+  for (const auto& file : files) {
+    if (!file.name.starts_with("pandora.db")) continue;
+    ASSERT_TRUE(world.files.remove_file("/data/" + file.name));
+  }
+  world.vfs.forget();
+  ASSERT_TRUE(world.start());
+  ASSERT_TRUE(world.saver->drain(world.soon()));
+  for (std::size_t i = 0; i < records.size(); ++i) {
+    const auto rows = world.rows->turns().find_all({&records[i].turn.uid, 1}, Principal::system(), world.soon());
+    ASSERT_EQ(rows->size(), 1u);
+    // The second has no folder any more: it gets a number that no other turn ever had.
+    EXPECT_EQ(rows->front().number.value, i == 1 ? 4 : static_cast<std::int64_t>(i + 1));
+  }
+  EXPECT_TRUE(
+      world.reconciler->run(Apply::kDryRun, [](auto, auto) { return Status(); }, world.soon())->differences.empty());
+}
+
+TEST(TurnSaver, ATurnWhoseNumberIsTakenGetsOneOfItsOwn) {
+  World world;
+  ASSERT_TRUE(world.start());
+  const auto first = world.record("s", "The first.", "One.");
+  auto second = world.record("s", "The second.", "Two.");
+  ASSERT_TRUE(world.saver->save(first, world.soon()));
+  ASSERT_EQ(world.saver->wait_findable(first.turn.uid, world.soon()).value().value, 1);
+  second.turn.number = {1};
+  ASSERT_TRUE(world.saver->save(second, world.soon()));
+  const auto third = world.record("s", "The third.", "Three.");
+  ASSERT_TRUE(world.saver->save(third, world.soon()));
+  EXPECT_EQ(world.saver->wait_findable(second.turn.uid, world.soon()).value().value, 2);
+  EXPECT_EQ(world.saver->wait_findable(third.turn.uid, world.soon()).value().value, 3);
+  EXPECT_TRUE(world.documents->list("quarantine", world.soon()).value_or(std::vector<FileInfo>()).empty());
+}
+
 TEST(TurnSaver, ARestartReplaysAndDoublesNothing) {
   World world;
   ASSERT_TRUE(world.start());
@@ -97,6 +160,22 @@ TEST(TurnSaver, WithTheEncoderAwayTheTurnIsSavedAndItsPointFollows) {
   EXPECT_TRUE(world.saver->wait_session(record.turn.session, world.soon()));
 }
 
+TEST(TurnSaver, ADrainThatCannotGoOnSaysWhyAndTheNextOneIsDone) {
+  World world;
+  world.stuck_after = std::chrono::milliseconds(1);
+  ASSERT_TRUE(world.start());
+  world.embedder.down = true;
+  ASSERT_TRUE(world.saver->save(world.record("s", "The encoder sleeps.", "So it does."), world.soon()));
+  const Status stuck = world.saver->drain(Deadline::never());
+  ASSERT_FALSE(stuck);
+  EXPECT_EQ(stuck.error().code, ErrorCode::kUnavailable);
+  EXPECT_NE(stuck.error().message.find("the encoder is away"), std::string::npos);
+  world.embedder.down = false;
+  world.clock.shift += 120'000'000;
+  EXPECT_TRUE(world.saver->drain(Deadline::never()));
+  EXPECT_TRUE(world.saver->status().last_error.empty());
+}
+
 TEST(TurnSaver, ATurnThatNobodyCouldReadAgainIsRefused) {
   World world;
   ASSERT_TRUE(world.start());
@@ -104,23 +183,6 @@ TEST(TurnSaver, ATurnThatNobodyCouldReadAgainIsRefused) {
   record.turn.quality = std::numeric_limits<double>::quiet_NaN();
   EXPECT_EQ(world.saver->save(record, world.soon()).error().code, ErrorCode::kInvalidArgument);
   EXPECT_TRUE(world.files.list("/data/journal").value().empty());
-}
-
-TEST(TurnSaver, ATurnWhoseNumberIsTakenGoesToQuarantineAndDoesNotBlockTheNext) {
-  World world;
-  ASSERT_TRUE(world.start());
-  const auto first = world.record("s", "first", "x");
-  ASSERT_TRUE(world.saver->save(first, world.soon()));
-  const auto number = world.saver->wait_findable(first.turn.uid, world.soon());
-  ASSERT_TRUE(number);
-  auto second = world.record("s", "second", "y");
-  second.turn.number = *number;
-  ASSERT_TRUE(world.saver->save(second, world.soon()));
-  const auto third = world.record("s", "third", "z");
-  ASSERT_TRUE(world.saver->save(third, world.soon()));
-  ASSERT_TRUE(world.saver->wait_findable(third.turn.uid, world.soon()));
-  EXPECT_EQ(world.saver->wait_findable(second.turn.uid, world.soon()).error().code, ErrorCode::kNotFound);
-  EXPECT_EQ(world.documents->list("quarantine", world.soon()).value().size(), 1u);
 }
 
 TEST(TurnSaver, ADiskThatDoesNotTakeTheRecordIsNotAnAcknowledgement) {

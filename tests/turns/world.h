@@ -50,11 +50,14 @@ class World {
     options.journal_directory = "/data/journal";
     options.checkpoint_interval = checkpoint_interval;
     options.max_pending = max_pending;
+    options.stuck_after = stuck_after;
     PANDORA_TRY(opened_saver, TurnSaver::open(options, stores(), embedder, *journal_files, clock));
     saver = std::move(opened_saver);
-    forgetting = std::make_unique<Forgetting>(
-        stores(), *saver, files, clock, "/data/journal",
-        [this](const Deadline& deadline) { return rows->database().checkpoint(deadline); });
+    forgetting = std::make_unique<Forgetting>(stores(), *saver, files, clock, "/data/journal",
+                                              [this](const Deadline& deadline) -> Status {
+                                                PANDORA_CHECK(rows->database().checkpoint(deadline));
+                                                return vectors->database().checkpoint(deadline);
+                                              });
     reconciler = std::make_unique<Reconciler>(stores(), *saver, *forgetting, clock);
     return {};
   }
@@ -130,6 +133,7 @@ class World {
   WordEmbedder embedder;
   Duration checkpoint_interval = std::chrono::hours(1);
   std::size_t max_pending = 10'000;
+  Duration stuck_after = std::chrono::seconds(5);
 
   std::unique_ptr<SqliteStores> rows;
   std::unique_ptr<SqliteVectorStore> vectors;
