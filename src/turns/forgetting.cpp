@@ -2,10 +2,14 @@
 
 #include <algorithm>
 #include <set>
+#include <utility>
 
 #include <fmt/format.h>
 
 #include "base/log.h"
+#include "base/text.h"
+#include "domain/analyzer.h"
+#include "domain/derive.h"
 #include "turns/documents.h"
 #include "wire/json_reader.h"
 
@@ -21,7 +25,53 @@ bool replace_all(std::string& text, std::string_view what, std::string_view with
   return found;
 }
 
+constexpr const char* kTombstoneFormat = "pandora tombstone";
+constexpr std::int64_t kTombstoneVersion = 1;
+
+std::set<std::string> terms_of(const std::vector<std::string_view>& texts) {
+  std::set<std::string> terms;
+  for (const std::string_view text : texts)
+    for (const Term& term : analyze(text)) terms.insert(term.text);
+  return terms;
+}
+
+// What follows from question and reply, when one of them has changed.
+void derive_again(Turn& turn) {
+  const Utterance* said = own_reply(turn);
+  const std::string_view reply = said ? std::string_view(said->text) : std::string_view();
+  turn.keywords = derive_keywords(turn.question, reply, {});
+  turn.summary = derive_summary(turn.question, reply);
+}
+
+Json ids_json(const std::vector<Uuid>& ids) {
+  Json array = Json::array();
+  for (const Uuid& id : ids) array.push_back(id.to_string());
+  return array;
+}
+
 }  // namespace
+
+// A follow-up was made self-contained with words of the turns before it ("Is it safe? [passphrase of the vault]"), and
+// topic, keywords and summary were derived of that. Where the borrowed words are the forgotten ones, it stands as it
+// was typed.
+bool Forgetting::give_back_words(TurnRecord& record, const Forgotten& forgotten) {
+  Turn& turn = record.turn;
+  const std::string& message = turn.message.text;
+  if (!forgotten.session || turn.session != *forgotten.session || turn.question == message) return false;
+  const bool extended = turn.question.starts_with(message);
+  const auto borrowed = terms_of({std::string_view(turn.question).substr(extended ? message.size() : 0)});
+  const auto own = terms_of({message});
+  const bool any = std::ranges::any_of(
+      borrowed, [&](const auto& term) { return !own.contains(term) && forgotten.terms.contains(term); });
+  if (!any) return false;
+  const std::string old = std::exchange(turn.question, message);
+  turn.topic = derive_topic(message, {});
+  derive_again(turn);
+  record.context.query.question = message;
+  for (auto& plan : record.context.plans)
+    for (auto& goal : plan.goals) replace_all(goal, old, message);
+  return true;
+}
 
 // Takes the forgotten words out of another turn. true: something was taken.
 bool Forgetting::redact(TurnRecord& record, const Forgotten& forgotten) {
@@ -31,7 +81,7 @@ bool Forgetting::redact(TurnRecord& record, const Forgotten& forgotten) {
     item.text = kForgottenText;
     quoted = true;
   }
-  bool changed = quoted;
+  bool changed = give_back_words(record, forgotten) || quoted;
   const auto gone = [&](const auto& value) { return forgotten.ids.contains(value.id.to_string()); };
   changed |= std::erase_if(record.memories, gone) > 0;
   changed |= std::erase_if(record.research, gone) > 0;
@@ -45,21 +95,59 @@ bool Forgetting::redact(TurnRecord& record, const Forgotten& forgotten) {
     else
       without(text);
   };
-  if (record.turn.reply) clean(record.turn.reply->text, record.turn.model);
+  if (record.turn.reply) {
+    const std::string before = record.turn.reply->text;
+    clean(record.turn.reply->text, record.turn.model);
+    if (record.turn.reply->text != before) derive_again(record.turn);
+  }
   for (auto& reply : record.context.replies) clean(reply.text, reply.model);
-  if (quoted && record.turn.model == kExtractiveModel) record.turn.summary = record.turn.question;
   without(record.turn.summary);
   for (auto& block : record.context.tools) without(block.result);
   return changed;
 }
 
-Status Forgetting::write_tombstone(std::string_view what, const Uuid& uid, const Deadline& deadline) {
-  const Json json = {{"format", "pandora tombstone"},
-                     {"version", 1},
-                     {"what", what},
-                     {"uid", uid.to_string()},
-                     {"forgotten_at", to_iso8601(clock_.now())}};
-  return stores_.documents.put(tombstone_path(uid), json.dump(2) + "\n", Durability::kNow, deadline);
+Status Forgetting::write_tombstone(const ForgetReport& report, const Deadline& deadline) {
+  const Json json = {{"format", kTombstoneFormat},
+                     {"version", kTombstoneVersion},
+                     {"what", report.what},
+                     {"uid", report.uid.to_string()},
+                     {"number", report.number.value},
+                     {"memories", ids_json(report.memories)},
+                     {"research", ids_json(report.research)},
+                     {"forgotten_at", to_iso8601(report.at)}};
+  return stores_.documents.put(tombstone_path(report.uid), json.dump(2) + "\n", Durability::kNow, deadline);
+}
+
+Result<ForgetReport> Forgetting::report_of(const Uuid& id, const Deadline& deadline) {
+  const auto bytes = stores_.documents.read(tombstone_path(id), deadline);
+  if (!bytes && bytes.error().code == ErrorCode::kNotFound)
+    return fail(ErrorCode::kNotFound, fmt::format("nothing with the id {} was forgotten here", id.to_string()));
+  if (!bytes) return fail(bytes.error());
+  PANDORA_TRY(json, parse_json(*bytes, bytes->size(), tombstone_path(id)));
+  JsonReader in(json, tombstone_path(id));
+  if (in.text("format") != kTombstoneFormat) in.fault("format", "is not that of a tombstone");
+  const std::int64_t version = in.integer("version");
+  if (in.ok() && version > kTombstoneVersion)
+    return fail(ErrorCode::kIncompatible,
+                fmt::format("{} has version {}, this program reads {}", tombstone_path(id), version, kTombstoneVersion),
+                "use a newer pandora");
+  ForgetReport report;
+  report.what = in.text("what");
+  report.uid = in.value("uid", Uuid::parse);
+  report.number = {in.integer_or("number", 0)};
+  report.at = in.value("forgotten_at", parse_iso8601);
+  const auto read_ids = [&](const char* name, std::vector<Uuid>& ids) {
+    if (!in.any(name)) return;
+    for (const auto& text : in.texts(name))
+      if (const auto one = Uuid::parse(text))
+        ids.push_back(*one);
+      else
+        in.fault(name, one.error().message);
+  };
+  read_ids("memories", report.memories);
+  read_ids("research", report.research);
+  PANDORA_CHECK(in.finish());
+  return report;
 }
 
 Status Forgetting::finish(const Deadline& deadline) {
@@ -83,11 +171,25 @@ Result<TurnNumber> Forgetting::redact_quotes(const Forgotten& forgotten, TurnNum
       if (!record) record = record_from_row(turn);
       record->turn = turn;
       if (!redact(*record, forgotten)) continue;
+      if (record->turn.question != turn.question) PANDORA_CHECK(clean_question(record->turn, report, deadline));
       PANDORA_CHECK(stores_.documents.put_folder(folder, turn_documents(*record), Durability::kNow, deadline));
       PANDORA_CHECK(stores_.turns.rewrite(record->turn, Principal::of(turn.user), deadline));
       ++report.redacted;
     }
   }
+}
+
+// The receipt of what a turn asked holds the question as it was understood; it cannot be ranked again by another one.
+Status Forgetting::clean_question(const Turn& turn, ForgetReport& report, const Deadline& deadline) {
+  ReceiptQuery query;
+  query.turn = turn.uid;
+  PANDORA_TRY(receipts, stores_.receipts.list(query, Principal::of(turn.user), deadline));
+  for (RecallReceipt& receipt : receipts) {
+    receipt.question = ellipsize(turn.question, kMaxReceiptQuestionBytes);
+    ++receipt.forgotten;
+    ++report.receipts;
+  }
+  return receipts.empty() ? Status() : stores_.receipts.put(receipts, Principal::of(turn.user), deadline);
 }
 
 Status Forgetting::clean_receipts(const Forgotten& forgotten, ForgetReport& report, const Deadline& deadline) {
@@ -128,16 +230,18 @@ Status Forgetting::find_derived(const Turn& turn, ForgetReport& report, const De
 Result<ForgetReport> Forgetting::forget_turn(TurnNumber number, const Principal& who, const Deadline& deadline) {
   PANDORA_TRY(turn, stores_.turns.find(number, who, deadline));
   PANDORA_CHECK(saver_.checkpoint(deadline));  // every document is in its place, and the journal is empty
-  ForgetReport report{"turn", turn.uid, turn.number, clock_.now(), turn.content_sha256, 0, 0, 0, 0, 0, {}, {}};
+  ForgetReport report{"turn", turn.uid, turn.number, clock_.now(), turn.content_sha256, 0, 0, 0, 0, 0, {}, {}, {}};
   PANDORA_CHECK(find_derived(turn, report, deadline));
-  PANDORA_CHECK(write_tombstone("turn", turn.uid, deadline));
-  Forgotten forgotten{Principal::of(turn.user), {turn.uid.to_string()}, {}};
+  PANDORA_CHECK(write_tombstone(report, deadline));
+  Forgotten forgotten{Principal::of(turn.user), {turn.uid.to_string()}, {}, turn.session, {}};
+  forgotten.terms =
+      terms_of({turn.message.text, turn.question, turn.topic, turn.reply ? std::string_view(turn.reply->text) : ""});
   for (const Uuid& id : report.memories) {
-    PANDORA_CHECK(write_tombstone("memory", id, deadline));
+    PANDORA_CHECK(write_tombstone({"memory", id, {}, report.at, "", 0, 0, 0, 0, 0, {}, {}, {}}, deadline));
     forgotten.ids.insert(id.to_string());
   }
   for (const Uuid& id : report.research) {
-    PANDORA_CHECK(write_tombstone("research", id, deadline));
+    PANDORA_CHECK(write_tombstone({"research", id, {}, report.at, "", 0, 0, 0, 0, 0, {}, {}, {}}, deadline));
     forgotten.ids.insert(id.to_string());
   }
   for (const auto* text : {&turn.message.text, turn.reply ? &turn.reply->text : nullptr})
@@ -174,12 +278,16 @@ Result<ForgetReport> Forgetting::forget_memory(const Uuid& id, const Principal& 
   if (!who.may_see(memory.user))
     return fail(ErrorCode::kPermissionDenied, fmt::format("memory {} belongs to another user", id.to_string()));
   PANDORA_CHECK(saver_.checkpoint(deadline));
-  ForgetReport report{"memory", id, {}, clock_.now(), "", 1, 1, 1, 0, 0, {}, {}};
-  PANDORA_CHECK(write_tombstone("memory", id, deadline));
+  ForgetReport report{"memory", id, {}, clock_.now(), "", 1, 1, 1, 0, 0, {}, {}, {}};
+  if (memory.source_turn) {
+    PANDORA_TRY(turns, stores_.turns.find_all({&*memory.source_turn, 1}, who, deadline));
+    if (!turns.empty()) report.said_in = turns.front().number;
+  }
+  PANDORA_CHECK(write_tombstone(report, deadline));
   // The words stay where the user said them: that turn can be forgotten too. A global memory may be quoted to
   // everybody.
   Forgotten forgotten{
-      memory.scope == Scope::kGlobal ? Principal::system() : Principal::of(memory.user), {id.to_string()}, {}};
+      memory.scope == Scope::kGlobal ? Principal::system() : Principal::of(memory.user), {id.to_string()}, {}, {}, {}};
   if (memory.content.size() >= kMinQuote) forgotten.texts.push_back(memory.content);
   PANDORA_TRY(last, redact_quotes(forgotten, TurnNumber{}, report, deadline));
   PANDORA_CHECK(clean_receipts(forgotten, report, deadline));
@@ -192,8 +300,8 @@ Result<ForgetReport> Forgetting::forget_memory(const Uuid& id, const Principal& 
   return report;
 }
 
-// Files that were set aside are never changed; that one holds the turn must be said.
-Status Forgetting::search_quarantine(const std::string& folder, const std::string& uid, int depth,
+// Files that were set aside are never changed; that one holds the turn must be said. A database holds the uid as bytes.
+Status Forgetting::search_quarantine(const std::string& folder, const Uuid& uid, int depth,
                                      std::vector<ForgetFinding>& left, const Deadline& deadline) {
   PANDORA_TRY(entries, stores_.documents.list(folder, deadline));
   for (const auto& entry : entries) {
@@ -202,8 +310,13 @@ Status Forgetting::search_quarantine(const std::string& folder, const std::strin
       if (depth > 0) PANDORA_CHECK(search_quarantine(path, uid, depth - 1, left, deadline));
       continue;
     }
-    PANDORA_TRY(bytes, stores_.documents.read(path, deadline));
-    if (bytes.find(uid) != std::string::npos) left.push_back({"quarantine", path});
+    const auto bytes = stores_.documents.read(path, deadline);
+    if (!bytes && bytes.error().code != ErrorCode::kTooLarge) return fail(bytes.error());
+    const std::string_view binary(reinterpret_cast<const char*>(uid.bytes.data()), uid.bytes.size());
+    if (!bytes)
+      left.push_back({"quarantine", path + " is too large to look into: remove it by hand if it is no longer needed"});
+    else if (bytes->find(uid.to_string()) != std::string::npos || bytes->find(binary) != std::string::npos)
+      left.push_back({"quarantine", path + ": remove it by hand if it is no longer needed"});
   }
   return {};
 }
@@ -271,7 +384,7 @@ Result<std::vector<ForgetFinding>> Forgetting::verify(const ForgetReport& report
     }
   }
   constexpr int kDepth = 3;  // quarantine/<day>-<name>/turn_000012/webpage_cache/
-  PANDORA_CHECK(search_quarantine("quarantine", uid, kDepth, left, deadline));
+  PANDORA_CHECK(search_quarantine("quarantine", report.uid, kDepth, left, deadline));
   return left;
 }
 

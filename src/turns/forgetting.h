@@ -7,6 +7,7 @@
 // finds it.
 #pragma once
 #include <functional>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -27,6 +28,7 @@ struct ForgetReport {
   std::int64_t rows = 0, files = 0, points = 0, redacted = 0, windows = 0;
   std::vector<Uuid> memories, research;  // that came from it
   std::int64_t receipts = 0;             // of recalls: removed, or cleaned of it
+  TurnNumber said_in;                    // of a memory: the turn that still says it; 0: none
 };
 struct ForgetFinding {
   std::string store;  // "rows", "points", "files", "journal", "documents", "quarantine", "receipts"
@@ -47,24 +49,31 @@ class Forgetting {
 
   Result<ForgetReport> forget_turn(TurnNumber number, const Principal& who, const Deadline& deadline);
   Result<ForgetReport> forget_memory(const Uuid& id, const Principal& who, const Deadline& deadline);
+  // What the tombstone still knows of a report: all but the counts and the content's hash. kNotFound: `id` was not
+  // forgotten.
+  Result<ForgetReport> report_of(const Uuid& id, const Deadline& deadline);
   // Looks into every store again; empty: nothing is left.
   Result<std::vector<ForgetFinding>> verify(const ForgetReport& report, const Deadline& deadline);
 
  private:
-  Status write_tombstone(std::string_view what, const Uuid& uid, const Deadline& deadline);
+  Status write_tombstone(const ForgetReport& report, const Deadline& deadline);
   struct Forgotten {
     Principal readers;  // in whose turns it may be quoted
     std::set<std::string> ids;
-    std::vector<std::string> texts;  // whole messages and replies
+    std::vector<std::string> texts;    // whole messages and replies
+    std::optional<SessionId> session;  // whose follow-ups may have been made self-contained with its words
+    std::set<std::string> terms;       // these words, as the analyser gives them
   };
+  static bool give_back_words(TurnRecord& record, const Forgotten& forgotten);
   static bool redact(TurnRecord& record, const Forgotten& forgotten);
   // In the turns above `after`; the last one that was looked at.
   Result<TurnNumber> redact_quotes(const Forgotten& forgotten, TurnNumber after, ForgetReport& report,
                                    const Deadline& deadline);
+  Status clean_question(const Turn& turn, ForgetReport& report, const Deadline& deadline);
   Status clean_receipts(const Forgotten& forgotten, ForgetReport& report, const Deadline& deadline);
   Status find_derived(const Turn& turn, ForgetReport& report, const Deadline& deadline);
-  Status search_quarantine(const std::string& folder, const std::string& uid, int depth,
-                           std::vector<ForgetFinding>& left, const Deadline& deadline);
+  Status search_quarantine(const std::string& folder, const Uuid& uid, int depth, std::vector<ForgetFinding>& left,
+                           const Deadline& deadline);
   Status finish(const Deadline& deadline);
 
   Stores stores_;

@@ -1,5 +1,7 @@
 #include "turns/forgetting.h"
 
+#include <algorithm>
+
 #include <gtest/gtest.h>
 
 #include "turns/documents.h"
@@ -115,6 +117,73 @@ TEST_F(Told, ATurnLeavesTheReceiptsOfRecalls) {
   EXPECT_EQ(left[0].store, "receipts");
 }
 
+// "Is it safe?" was understood as "Is it safe? [4711 xylophone]", and its topic and keywords followed from that.
+TEST_F(Told, FollowUpsGiveBackTheWordsThatMadeThemSelfContained) {
+  auto follow = [&](const std::string& message, const std::string& topic, const std::string& session) {
+    auto record = world.record(session, message, "I do not know.");
+    record.turn.question = message + " [" + topic + "]";
+    record.turn.topic = topic;
+    record.turn.keywords = derive_keywords(record.turn.question, "", {});
+    record.turn.summary = record.turn.question;
+    record.context.query.question = record.turn.question;
+    record.context.plans.push_back({1, {record.turn.question}, Route::kSynthesis});
+    EXPECT_TRUE(world.saver->save(record, world.soon()));
+    return world.saver->wait_findable(record.turn.uid, world.soon()).value();
+  };
+  const TurnNumber third = follow("Is it safe?", "safe opens xylophone", "s");
+  const TurnNumber fourth = follow("Why is that?", "Is xylophone", "s");
+  RecallReceipt asked;
+  asked.id = world.ids.next();
+  asked.user = UserId::parse("ana").value();
+  asked.turn = world.rows->turns().find(third, Principal::system(), world.soon())->uid;
+  asked.question = "Is it safe? [safe opens xylophone]";
+  ASSERT_TRUE(world.rows->receipts().put({&asked, 1}, Principal::system(), world.soon()));
+  const TurnNumber elsewhere = follow("What about it?", "green tea", "s");
+  ASSERT_TRUE(world.forgetting->forget_turn(number, Principal::system(), world.soon()));
+  EXPECT_FALSE(anywhere("xylophon"));
+  const auto receipt = world.rows->receipts().find(asked.id, Principal::system(), world.soon());
+  ASSERT_TRUE(receipt);
+  EXPECT_EQ(receipt->question, "Is it safe?");
+  EXPECT_EQ(receipt->forgotten, 1) << "it cannot be ranked again";
+  for (const auto& one : {third, fourth}) {
+    const auto rest = read_turn_folder(*world.documents, turn_folder(one), world.soon());
+    ASSERT_TRUE(rest);
+    EXPECT_EQ(rest->turn.question, rest->turn.message.text);
+    EXPECT_EQ(rest->context.query.question, rest->turn.message.text);
+    EXPECT_EQ(rest->context.plans[0].goals[0], rest->turn.message.text);
+  }
+  EXPECT_EQ(world.rows->turns().find(elsewhere, Principal::system(), world.soon())->question,
+            "What about it? [green tea]");
+}
+
+TEST_F(Told, TheTombstoneKnowsWhatToLookFor) {
+  const auto report = world.forgetting->forget_turn(number, Principal::system(), world.soon());
+  ASSERT_TRUE(report);
+  const auto known = world.forgetting->report_of(uid, world.soon());
+  ASSERT_TRUE(known) << known.error().to_line();
+  EXPECT_EQ(known->what, "turn");
+  EXPECT_EQ(known->number, number);
+  EXPECT_EQ(known->memories, std::vector<Uuid>{memory});
+  EXPECT_EQ(known->research, std::vector<Uuid>{research});
+  EXPECT_EQ(world.forgetting->report_of(world.ids.next(), world.soon()).error().code, ErrorCode::kNotFound);
+  const std::string bytes = world.documents->read(tombstone_path(uid), world.soon()).value();
+  const auto with = [&](std::string_view old, std::string_view fresh) {
+    std::string changed = bytes;
+    changed.replace(changed.find(old), old.size(), fresh);
+    EXPECT_TRUE(world.documents->put(tombstone_path(uid), changed, Durability::kNow, world.soon()));
+    return world.forgetting->report_of(uid, world.soon()).error().code;
+  };
+  EXPECT_EQ(with("\"version\": 1", "\"version\": 2"), ErrorCode::kIncompatible);
+  EXPECT_EQ(with("\"format\": \"pandora tombstone\"", "\"format\": \"pandora memory\""), ErrorCode::kDataCorrupt);
+  EXPECT_EQ(with("{", ""), ErrorCode::kDataCorrupt);
+}
+
+TEST_F(Told, AMemoryNamesTheTurnThatStillSaysIt) {
+  const auto report = world.forgetting->forget_memory(memory, Principal::system(), world.soon());
+  ASSERT_TRUE(report);
+  EXPECT_EQ(report->said_in, number);
+}
+
 TEST_F(Told, AnotherUserCannotForgetIt) {
   EXPECT_EQ(
       world.forgetting->forget_turn(number, Principal::of(UserId::parse("eve").value()), world.soon()).error().code,
@@ -130,9 +199,12 @@ TEST_F(Told, VerifyTellsWhatCameBack) {
   ASSERT_TRUE(
       world.documents->put_folder("turns/turn_000777", turn_documents(*folder), Durability::kNow, world.soon()));
   EXPECT_FALSE(world.forgetting->verify(*report, world.soon())->empty());
-  ASSERT_TRUE(
-      world.documents->put_folder("quarantine/x", {{"a.json", uid.to_string()}}, Durability::kNow, world.soon()));
-  EXPECT_GE(world.forgetting->verify(*report, world.soon())->size(), 2u);
+  // What was set aside holds it as text, or, a database, as bytes.
+  const std::string raw(reinterpret_cast<const char*>(uid.bytes.data()), uid.bytes.size());
+  ASSERT_TRUE(world.documents->put_folder("quarantine/x", {{"a.json", uid.to_string()}, {"b.db", "x" + raw}},
+                                          Durability::kNow, world.soon()));
+  const auto left = world.forgetting->verify(*report, world.soon());
+  EXPECT_EQ(std::ranges::count(*left, "quarantine", &ForgetFinding::store), 2);
 }
 
 TEST_F(Told, AMemoryLeavesTheDocumentsOfItsTurnToo) {
