@@ -23,10 +23,11 @@ Result<Json> reconcile(OperationCall& call) {
 }
 
 Result<Json> verify_forgotten(OperationCall& call) {
-  const Json* given = call.in.object("report");
+  const auto id = call.in.optional_value("id", Uuid::parse);
+  const Json* given = id ? nullptr : call.in.object("report");
   PANDORA_CHECK(call.in.finish());
-  PANDORA_TRY(report, forget_report_from_json(*given));
   Forgetting forgetting = make_forgetting(call.parts);
+  PANDORA_TRY(report, id ? forgetting.report_of(*id, call.deadline) : forget_report_from_json(*given));
   PANDORA_TRY(left, forgetting.verify(report, call.deadline));
   Json findings = Json::array();
   for (const auto& finding : left) findings.push_back({{"store", finding.store}, {"detail", finding.detail}});
@@ -37,6 +38,7 @@ Result<Json> status(OperationCall& call) {
   PANDORA_CHECK(call.in.finish());
   const SaverStatus saver = call.parts.saver.status();
   PANDORA_TRY(turns, call.parts.stores.turns.count(Principal::system(), call.deadline));
+  PANDORA_TRY(newest, call.parts.stores.turns.list({.limit = 1}, Principal::system(), call.deadline));
   Json collections = Json::array();
   PANDORA_TRY(specs, call.parts.stores.vectors.collections(call.deadline));
   for (const auto& spec : specs) {
@@ -47,6 +49,7 @@ Result<Json> status(OperationCall& call) {
   const EmbedderIdentity& embedder = call.parts.embedder.identity();
   return Json{
       {"turns", turns},
+      {"newest_at", newest.empty() ? Json() : Json(to_iso8601(newest.front().created_at))},
       {"pending", saver.pending},
       {"outbox", saver.outbox},
       {"last_error", saver.last_error},
@@ -63,8 +66,10 @@ Result<Json> status(OperationCall& call) {
 
 std::vector<Operation> maintenance_operations() {
   return {
-      {{"reconcile", "apply? = false", "finds, and with apply repairs, every difference between files, rows and points"}, reconcile},
-      {{"forget.verify", "report", "looks again for what was forgotten"}, verify_forgotten},
+      {{"reconcile", "apply? = false",
+        "finds, and with apply repairs, every difference between files, rows and points"},
+       reconcile},
+      {{"forget.verify", "report or id", "looks again for what was forgotten"}, verify_forgotten},
       {{"status", "", "what the owner of the data directory is doing"}, status},
   };
 }

@@ -8,12 +8,20 @@
 namespace pandora {
 namespace {
 
+Uuid read_id(JsonReader& in) {
+  const auto id = Uuid::parse(in.text("id"));
+  if (in.ok() && !id) in.fault("id", id.error().message, "`pandora memory list` shows the ids");
+  return id.value_or(Uuid());
+}
+
 Result<Json> add(OperationCall& call) {
   const std::string content = collapse_space(sanitize_utf8(call.in.text("content")));
   const auto kind = call.in.optional_value("kind", parse_memory_kind);
   const auto session = call.in.optional_value("session", SessionId::parse);
   const auto expires_at = call.in.optional_value("expires_at", parse_iso8601);
-  if (content.empty()) call.in.fault("content", "is empty");
+  if (call.in.ok() && content.empty()) call.in.fault("content", "is empty", "say what to remember");
+  if (call.in.ok() && expires_at && *expires_at <= call.parts.clock.now())
+    call.in.fault("expires_at", "is in the past", "name a time that is still to come");
   PANDORA_CHECK(call.in.finish());
   if (content.size() > kMaxMemoryBytes)
     return fail(ErrorCode::kTooLarge, fmt::format("a memory of {} bytes, at most {} are kept", content.size(), kMaxMemoryBytes));
@@ -47,14 +55,24 @@ Result<Json> list(OperationCall& call) {
 }
 
 Result<Json> search(OperationCall& call) {
-  const std::string query = sanitize_utf8(call.in.text("query"));
-  PANDORA_TRY(limit, read_limit(call.in, 10, 100));
+  PANDORA_TRY(search, read_search(call, {GatheredKind::kMemory, GatheredKind::kPreference}));
+  return search_items(call, search);
+}
+
+Result<Json> show(OperationCall& call) {
+  const Uuid id = read_id(call.in);
   PANDORA_CHECK(call.in.finish());
-  return search_items(call, query, {GatheredKind::kMemory, GatheredKind::kPreference}, limit);
+  PANDORA_TRY(memory, call.parts.stores.memories.find(id, call.who, call.deadline));
+  Json said_in = 0;
+  if (memory.source_turn) {
+    PANDORA_TRY(turns, call.parts.stores.turns.find_all({&*memory.source_turn, 1}, call.who, call.deadline));
+    if (!turns.empty()) said_in = turns.front().number.value;
+  }
+  return Json{{"memory", to_json(memory)}, {"said_in", said_in}};
 }
 
 Result<Json> forget(OperationCall& call) {
-  const Uuid id = call.in.value("id", Uuid::parse);
+  const Uuid id = read_id(call.in);
   PANDORA_CHECK(call.in.finish());
   Forgetting forgetting = make_forgetting(call.parts);
   PANDORA_TRY(report, forgetting.forget_memory(id, call.who, call.deadline));
@@ -65,9 +83,12 @@ Result<Json> forget(OperationCall& call) {
 
 std::vector<Operation> memory_operations() {
   return {
-      {{"memory.add", "content, kind? = note, session?, expires_at?", "keeps a memory; a newer one supersedes what it contradicts"}, add},
+      {{"memory.add", "content, kind? = note, session?, expires_at?",
+        "keeps a memory; a newer one supersedes what it contradicts"},
+       add},
       {{"memory.list", "kind?, all? = false, after?, limit? = 200", "memories, oldest first"}, list},
-      {{"memory.search", "query, limit? = 10", "memories that mean the same"}, search},
+      {{"memory.show", "id", "one memory, and the turn in which it was said"}, show},
+      {{"memory.search", "query, session?, limit? = 10", "memories that mean the same"}, search},
       {{"memory.forget", "id", "removes a memory everywhere and reports it"}, forget},
   };
 }

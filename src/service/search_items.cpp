@@ -7,19 +7,32 @@
 
 namespace pandora {
 
-Result<Json> search_items(OperationCall& call, const std::string& query, const std::set<GatheredKind>& kinds, std::size_t limit) {
-  if (trim(query).empty()) return fail(ErrorCode::kInvalidArgument, "the query is empty");
+Result<ItemSearch> read_search(OperationCall& call, std::set<GatheredKind> kinds) {
+  ItemSearch search;
+  search.query = sanitize_utf8(call.in.text("query"));
+  search.session = call.in.optional_value("session", SessionId::parse);
+  search.kinds = std::move(kinds);
+  PANDORA_TRY(limit, read_limit(call.in, 10, 100));
+  search.limit = limit;
+  if (call.in.ok() && trim(search.query).empty()) call.in.fault("query", "is empty", "say what to look for");
+  PANDORA_CHECK(call.in.finish());
+  return search;
+}
+
+Result<Json> search_items(OperationCall& call, const ItemSearch& search) {
   constexpr std::int64_t kUnbounded = 1'000'000;  // tokens: a search shows everything it finds
   RecallRequest request = call.parts.recall_defaults;
   request.who = call.who;
-  request.question = query;
+  request.question = search.query;
+  request.session = search.session.value_or(SessionId());
+  request.scope = search.session ? Scope::kSession : Scope::kUser;
   request.token_budget = kUnbounded;
-  request.limit = limit;
+  request.limit = search.limit;
   auto found = call.parts.recall.run(request, call.deadline.at_most(call.parts.clock, call.parts.recall_deadline));
   const Json receipt = keep_receipt(call, found);
   Json items = Json::array();
   for (const auto& item : found.section.items)
-    if (kinds.contains(item.kind) && items.size() < limit) items.push_back(to_json(item));
+    if (search.kinds.contains(item.kind) && items.size() < search.limit) items.push_back(to_json(item));
   return Json{{"items", items},
               {"mode", to_string(found.section.mode)},
               {"missing", found.section.missing},
@@ -60,7 +73,8 @@ Json to_json(const ForgetReport& report) {
           {"windows", report.windows},
           {"memories", memories},
           {"research", research},
-          {"receipts", report.receipts}};
+          {"receipts", report.receipts},
+          {"said_in", report.said_in.value}};
 }
 
 Result<ForgetReport> forget_report_from_json(const Json& json) {
@@ -76,6 +90,7 @@ Result<ForgetReport> forget_report_from_json(const Json& json) {
   report.points = in.integer("points");
   report.redacted = in.integer("redacted");
   report.windows = in.integer("windows");
+  report.said_in = {in.integer_or("said_in", 0)};
   const auto ids = [&](const char* name) {
     std::vector<Uuid> values;
     for (const auto& text : in.texts(name)) {

@@ -23,18 +23,26 @@ Result<Json> stats(OperationCall& call) {
     if (page.size() < observations.limit) break;
     observations.after_row = page.back().row;
   }
+  std::map<Uuid, TurnNumber> numbers;
   TurnNumber after;
   for (;;) {
     PANDORA_TRY(page, call.parts.stores.turns.scan(after, kMaxPage, call.who, call.deadline));
     if (page.empty()) break;
-    for (const auto& turn : page)
+    for (const auto& turn : page) {
+      numbers[turn.uid] = turn.number;
       if (!since || turn.created_at >= *since) builder.add(turn);
+    }
     after = page.back().number;
   }
   const Stats found = builder.finish();
 
   Json failures = Json::array(), quality = Json::array(), sources = Json::array();
-  for (const auto& failure : found.failures) failures.push_back({{"turn_uid", failure.turn_uid.to_string()}, {"at", to_iso8601(failure.at)}, {"where", failure.where}, {"why", failure.why}});
+  for (const auto& failure : found.failures)
+    failures.push_back({{"turn", numbers[failure.turn_uid].value},
+                        {"turn_uid", failure.turn_uid.to_string()},
+                        {"at", to_iso8601(failure.at)},
+                        {"where", failure.where},
+                        {"why", failure.why}});
   for (const auto& day : found.quality) quality.push_back({{"day", day.day}, {"turns", day.turns}, {"quality", day.quality}});
   PANDORA_TRY(known, call.parts.stores.sources.list(call.parts.clock.now(), call.deadline));
   for (const auto& source : known) sources.push_back({{"domain", source.domain}, {"score", source_score(source)}, {"failures", source.failures}});

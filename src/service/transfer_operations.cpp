@@ -1,8 +1,9 @@
 #include <fmt/format.h>
 
 #include "base/hash.h"
+#include "base/text.h"
 #include "domain/derive.h"
-#include "service/operation.h"
+#include "service/exchange.h"
 #include "turns/documents.h"
 #include "turns/term_statistics.h"
 #include "wire/import_line.h"
@@ -15,6 +16,7 @@ constexpr std::int64_t kMaxBehind = 2'000;  // turns that may wait for their row
 
 struct ImportOutcome {
   std::int64_t imported = 0, known = 0;
+  std::int64_t others = 0;    // memories, research and sources of an export
   Json uids = Json::array();  // of each line's turn, in order; null for a line that is refused
   Json errors = Json::array();
 };
@@ -41,13 +43,38 @@ TurnRecord record_of(const ImportLine& line, const Uuid& uid, const UserId& user
   return record;
 }
 
+void refuse(ImportOutcome& outcome, std::int64_t number, const Error& why) {
+  outcome.errors.push_back({{"line", number}, {"error", why.to_line()}});
+  outcome.uids.push_back(nullptr);
+}
+
+// Is it the line that is wrong, or is there something that the next line would meet as well?
+bool concerns_the_line(ErrorCode code) {
+  return code == ErrorCode::kInvalidArgument || code == ErrorCode::kDataCorrupt || code == ErrorCode::kIncompatible ||
+         code == ErrorCode::kTooLarge;
+}
+
+Status import_exported(OperationCall& call, const Json& json, const std::string& text, std::int64_t number,
+                       ImportOutcome& outcome) {
+  const auto done = import_document(call, json, text);
+  if (!done && !concerns_the_line(done.error().code)) return fail(done.error());
+  if (!done) return refuse(outcome, number, done.error()), Status();
+  outcome.uids.push_back(done->turn ? Json(done->turn->to_string()) : Json());
+  if (done->what == Imported::kKnown)
+    ++outcome.known;
+  else if (done->turn)
+    ++outcome.imported;
+  else
+    ++outcome.others;
+  return {};
+}
+
 Status import_one(OperationCall& call, const std::string& text, std::int64_t number, ImportOutcome& outcome) {
+  if (trim(text).empty()) return outcome.uids.push_back(nullptr), Status();
+  const Json json = Json::parse(text, nullptr, false);
+  if (json.is_object() && json.contains("format")) return import_exported(call, json, text, number, outcome);
   const auto line = parse_import_line(text);
-  if (!line) {
-    outcome.errors.push_back({{"line", number}, {"error", line.error().to_line()}});
-    outcome.uids.push_back(nullptr);
-    return {};
-  }
+  if (!line) return refuse(outcome, number, line.error()), Status();
   const Uuid uid = import_uid(call.who.user, *line, number);
   outcome.uids.push_back(uid.to_string());
   PANDORA_TRY(rows, call.parts.stores.turns.find_all({&uid, 1}, call.who, call.deadline));
@@ -78,40 +105,52 @@ Result<Json> import_turns(OperationCall& call) {
     PANDORA_CHECK(import_one(call, lines[i], first + static_cast<std::int64_t>(i), outcome));
     if (call.parts.saver.status().pending > kMaxBehind) PANDORA_CHECK(call.parts.saver.drain(call.deadline));
   }
-  return Json{{"imported", outcome.imported}, {"known", outcome.known}, {"uids", outcome.uids}, {"errors", outcome.errors}};
+  return Json{{"imported", outcome.imported},
+              {"known", outcome.known},
+              {"others", outcome.others},
+              {"uids", outcome.uids},
+              {"errors", outcome.errors}};
 }
 
+// With `at_most_ms` what is not done in time is no error: it goes on, and the result says how much is left.
 Result<Json> drain(OperationCall& call) {
+  constexpr std::int64_t kMostMillis = 3'600'000;
+  const bool bounded = call.in.any("at_most_ms") != nullptr;
+  const std::int64_t millis = call.in.integer_or("at_most_ms", kMostMillis);
+  if (call.in.ok() && (millis < 0 || millis > kMostMillis))
+    call.in.fault("at_most_ms", fmt::format("must be between 0 and {}", kMostMillis));
   PANDORA_CHECK(call.in.finish());
-  PANDORA_CHECK(call.parts.saver.drain(call.deadline));
-  return Json::object();
+  const Status drained =
+      call.parts.saver.drain(call.deadline.at_most(call.parts.clock, std::chrono::milliseconds(millis)));
+  if (!drained && !(bounded && drained.error().code == ErrorCode::kDeadlineExceeded)) return fail(drained.error());
+  const SaverStatus left = call.parts.saver.status();
+  return Json{{"drained", drained.has_value()},
+              {"pending", left.pending},
+              {"outbox", left.outbox},
+              {"last_error", left.last_error}};
 }
 
-// A page of everything that is this user's, one JSON object a line; a hash over all lines tells two exports apart.
-Result<Json> export_page(OperationCall& call) {
-  const std::int64_t after = call.in.integer_or("after", 0);
+Result<Json> export_operation(OperationCall& call) {
+  const std::string after = call.in.text_or("after", "");
   PANDORA_TRY(limit, read_limit(call.in, 500, kMaxPage));
   PANDORA_CHECK(call.in.finish());
-  if (after == 0) PANDORA_CHECK(call.parts.saver.drain(call.deadline));
-  PANDORA_TRY(turns, call.parts.stores.turns.scan({after}, limit, call.who, call.deadline));
-  Json lines = Json::array();
-  for (const auto& turn : turns) {
-    const std::string folder = turn.archived ? archived_turn_folder(turn.number) : turn_folder(turn.number);
-    auto record = read_turn_folder(call.parts.stores.documents, folder, call.deadline);
-    if (!record && record.error().code != ErrorCode::kNotFound && record.error().code != ErrorCode::kDataCorrupt) return fail(std::move(record).error());
-    const TurnRecord known = record ? *std::move(record) : record_from_row(turn);
-    lines.push_back(dump_json({{"kind", "turn"}, {"turn", to_json(turn)}, {"context", render(known.context)}}));
-  }
-  return Json{{"lines", lines}, {"after", turns.empty() ? after : turns.back().number.value}, {"end", turns.size() < limit}};
+  if (after.empty()) PANDORA_CHECK(call.parts.saver.drain(call.deadline));
+  PANDORA_TRY(page, export_page(call, after, limit));
+  return Json{{"lines", page.lines}, {"after", page.next}, {"end", page.end}};
 }
 
 }  // namespace
 
 std::vector<Operation> transfer_operations() {
   return {
-      {{"import.turns", "lines, first_line? = 1", "keeps lines of JSONL as turns; known ones are skipped"}, import_turns},
-      {{"export.turns", "after? = 0, limit? = 500", "a page of turns as lines of JSONL"}, export_page},
-      {{"drain", "", "waits until everything acknowledged is findable"}, drain},
+      {{"import.turns", "lines, first_line? = 1",
+        "keeps lines of JSONL as turns, or what an export holds; known ones are skipped"},
+       import_turns},
+      {{"export", "after?, limit? = 500",
+        "a page of everything of a user as lines of JSONL; `after` is that of the page before"},
+       export_operation},
+      {{"drain", "at_most_ms? = 3600000", "waits until everything acknowledged is findable, and says what is not"},
+       drain},
   };
 }
 

@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include "base/log.h"
 #include "base/text.h"
 #include "service/search_items.h"
 #include "turns/archiver.h"
@@ -14,6 +15,13 @@ TurnNumber read_number(JsonReader& in) {
   return number;
 }
 
+// What was just acknowledged is there for the next command too. When the database is behind, `status` says so.
+void await_rows(OperationCall& call) {
+  constexpr Duration kPatience = std::chrono::seconds(2);
+  const Status there = call.parts.saver.wait_rows(call.deadline.at_most(call.parts.clock, kPatience));
+  if (!there) log_warn("turns.behind", {{"why", there.error().to_line()}});
+}
+
 Result<Json> list(OperationCall& call) {
   TurnQuery query;
   query.session = call.in.optional_value("session", SessionId::parse);
@@ -23,6 +31,7 @@ Result<Json> list(OperationCall& call) {
   PANDORA_TRY(limit, read_limit(call.in, 50, kMaxPage));
   query.limit = limit;
   PANDORA_CHECK(call.in.finish());
+  await_rows(call);
   PANDORA_TRY(turns, call.parts.stores.turns.list(query, call.who, call.deadline));
   return Json{{"turns", json_list(turns)}};
 }
@@ -30,26 +39,30 @@ Result<Json> list(OperationCall& call) {
 Result<Json> show(OperationCall& call) {
   const TurnNumber number = read_number(call.in);
   PANDORA_CHECK(call.in.finish());
+  await_rows(call);
   PANDORA_TRY(turn, call.parts.stores.turns.find(number, call.who, call.deadline));
   const std::string folder = turn.archived ? archived_turn_folder(number) : turn_folder(number);
   // The files follow the row: a turn that was just saved may not have its own yet.
   const auto context = call.parts.stores.documents.read(folder + "/context.md", call.deadline);
+  const bool missing = !context && context.error().code == ErrorCode::kNotFound;
   PANDORA_TRY(receipts, call.parts.stores.receipts.list({.turn = turn.uid, .limit = 1}, call.who, call.deadline));
   return Json{{"turn", to_json(turn)},
               {"folder", folder},
               {"context", context ? Json(*context) : Json()},
+              {"problem", context   ? ""
+                          : missing ? "not written yet"
+                                    : context.error().to_line()},
               {"receipt", receipts.empty() ? Json() : Json(receipts.front().id.to_string())}};
 }
 
 Result<Json> search(OperationCall& call) {
-  const std::string query = sanitize_utf8(call.in.text("query"));
-  PANDORA_TRY(limit, read_limit(call.in, 10, 100));
-  PANDORA_CHECK(call.in.finish());
-  return search_items(call, query, {GatheredKind::kTurn, GatheredKind::kPreviousTurn}, limit);
+  PANDORA_TRY(search, read_search(call, {GatheredKind::kTurn, GatheredKind::kPreviousTurn}));
+  return search_items(call, search);
 }
 
 Result<Json> sessions(OperationCall& call) {
   PANDORA_CHECK(call.in.finish());
+  await_rows(call);
   PANDORA_TRY(found, call.parts.stores.turns.sessions(call.who, call.deadline));
   Json array = Json::array();
   for (const auto& session : found)
@@ -93,7 +106,7 @@ std::vector<Operation> turn_operations() {
   return {
       {{"turns.list", "session?, before?, since?, until?, limit? = 50", "turns, newest first"}, list},
       {{"turns.show", "number", "one turn with its context document"}, show},
-      {{"turns.search", "query, limit? = 10", "turns that mean the same"}, search},
+      {{"turns.search", "query, session?, limit? = 10", "turns that mean the same"}, search},
       {{"turns.reject", "number, undo? = false", "a rejected turn is never recalled"}, reject},
       {{"turns.forget", "number", "removes a turn everywhere and reports it"}, forget},
       {{"turns.archive", "older_than_days?, dry_run? = false", "moves old turns' folders to archive/"}, archive},

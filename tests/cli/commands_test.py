@@ -144,7 +144,7 @@ class Commands(PandoraCase):
         page = (SOURCE / "docs/operations.md").read_text()
         documented = set(re.findall(r"^\| `([a-z.]+)` \|", page, re.M))
         source = "".join(path.read_text() for path in (SOURCE / "src/service").glob("*_operations.cpp"))
-        self.assertEqual(documented, set(re.findall(r'^ +(?:return )?\{+"([a-z.]+)", "[^"]*", "', source, re.M)))
+        self.assertEqual(documented, set(re.findall(r'^ +(?:return )?\{+"([a-z.]+)",\s+"[^"]*",\s+"', source, re.M)))
 
 
 if __name__ == "__main__":
