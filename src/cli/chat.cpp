@@ -1,19 +1,20 @@
 #include "cli/chat.h"
 
-#include <histedit.h>
-#include <unistd.h>
-
+#include <algorithm>
 #include <cerrno>
 #include <clocale>
 #include <cstdio>
+#include <cstring>
 #include <cwchar>
-#include <iostream>
 #include <memory>
-#include <optional>
 
 #include <fmt/format.h>
+#include <histedit.h>
+#include <unistd.h>
 
 #include "base/text.h"
+#include "cli/line_reader.h"
+#include "cli/output.h"
 #include "cli/terminal.h"
 #include "wire/json_reader.h"
 
@@ -24,6 +25,13 @@ constexpr std::string_view kHowTo =
     "Nothing was said. Type `pandora chat` in a terminal to talk, or send a message over a pipe:\n"
     "    echo 'I am allergic to peanuts.' | pandora chat\n"
     "    echo 'What am I allergic to?' | pandora chat --session tomorrow\n";
+constexpr std::string_view kCommands =
+    "What you type is said, and remembered. Besides:\n"
+    "  /help         this\n"
+    "  /quit         ends the conversation; so does Ctrl-D\n"
+    "  Ctrl-C        ends the reply under way, or clears the line\n"
+    "  Up, Ctrl-R    what you said before in this session\n"
+    "In another terminal: `pandora turns list`, `pandora turns forget NUMBER`, `pandora --help`.\n";
 
 // Shows the reply as it comes.
 class Speaker final : public CallObserver {
@@ -33,11 +41,11 @@ class Speaker final : public CallObserver {
     if (format_ == ChatFormat::kJson) return;
     const Json json = Json::parse(text, nullptr, false);
     if (!json.is_object() || !json.contains("delta") || !json["delta"].is_string()) return;
-    fmt::print("{}", json["delta"].get<std::string>());
-    std::fflush(stdout);
+    print_out(visible(json["delta"].get<std::string>()));
+    flush_output();
     spoke_ = true;
   }
-  bool cancelled() override { return interrupted() || std::ferror(stdout) != 0; }
+  bool cancelled() override { return interrupted() || output_failed(); }
   bool spoke() const { return spoke_; }
 
  private:
@@ -45,53 +53,53 @@ class Speaker final : public CallObserver {
   bool spoke_ = false;
 };
 
-void show_error(const std::string& line) { fmt::print(stderr, "pandora: {}\n", line); }
+Error error_of(const Json& json) {
+  return {error_code_named(json.value("code", "")), json.value("message", ""), json.value("remedy", "")};
+}
+
+Error too_long(std::size_t bytes, std::int64_t most) {
+  return {ErrorCode::kTooLarge, fmt::format("a message of {} bytes, at most {} are taken", bytes, most),
+          "send it in parts, or raise limits.message_bytes"};
+}
 
 // One turn; the exit code it would end with.
 int say(Service& service, const ChatOptions& options, const std::string& message) {
   Speaker speaker(options.format);
   const Json arguments = {{"session", options.session.str()}, {"message", sanitize_utf8(message)}};
   const auto answer = service.call({"chat", options.user, dump_json(arguments)}, speaker, Deadline::never());
-  if (speaker.spoke()) fmt::print("\n");
-  if (!answer) {
-    show_error(answer.error().to_line());
-    return error_info(answer.error().code).exit_code;
-  }
-  if (options.format == ChatFormat::kJson) fmt::print("{}\n", *answer);
-  std::fflush(stdout);
+  if (speaker.spoke()) print_out("\n");
+  if (!answer) return report(answer.error());
+  if (options.format == ChatFormat::kJson) print_out(*answer + "\n");
+  flush_output();
   const Json result = Json::parse(*answer, nullptr, false);
   const std::string ending = result.value("ending", "");
-  if (result.contains("error") && result["error"].is_object()) show_error(result["error"].value("message", ""));
-  if (ending == "answered" && !result.value("acknowledged", false)) {
-    show_error("this turn is NOT saved");
-    return error_info(ErrorCode::kUnavailable).exit_code;
-  }
-  return ending == "failed" ? error_info(ErrorCode::kUnavailable).exit_code : 0;
-}
-
-// A line of any length, of which no more than one byte over the maximum is kept.
-bool read_line(std::istream& in, std::size_t most, std::string& line) {
-  line.clear();
-  bool any = false;
-  for (int c = in.get(); c != std::char_traits<char>::eof(); c = in.get()) {
-    any = true;
-    if (c == '\n') return true;
-    if (line.size() <= most) line += static_cast<char>(c);
-  }
-  return any;
+  const bool failed = result.contains("error") && result["error"].is_object();
+  const bool lost = ending == "answered" && !result.value("acknowledged", false);
+  if (lost && !failed) return report({ErrorCode::kUnavailable, "this turn is NOT saved", "say it again"});
+  if (!failed) return 0;
+  const Error error = error_of(result["error"]);
+  const int code = report(lost ? Error(error).with_context("this turn is NOT saved") : error);
+  return lost || ending == "failed" ? code : 0;
 }
 
 int over_a_pipe(Service& service, const ChatOptions& options) {
   int worst = 0;
   bool said = false;
-  std::string line;
-  while (!interrupted() && read_line(std::cin, static_cast<std::size_t>(options.message_bytes), line)) {
-    if (trim(line).empty()) continue;
+  Line line;
+  LineReader lines(STDIN_FILENO, static_cast<std::size_t>(options.message_bytes));
+  while (lines.next(line)) {
+    if (trim(line.text).empty()) continue;
     said = true;
-    if (const int code = say(service, options, line)) worst = code;
-    if (std::ferror(stdout) != 0) return error_info(ErrorCode::kCancelled).exit_code;  // nobody reads any more
+    const int code =
+        line.whole() ? say(service, options, line.text) : report(too_long(line.bytes, options.message_bytes));
+    if (code != 0) worst = code;
+    if (output_failed()) return worst;  // finish_output() says why
   }
-  if (!said) fmt::print(stderr, "{}", kHowTo);
+  if (lines.error() != 0)
+    return report(
+        {ErrorCode::kUnavailable, fmt::format("cannot read standard input: {}", std::strerror(lines.error())), ""});
+  if (interrupted()) return error_info(ErrorCode::kCancelled).exit_code;
+  if (!said) print_error(kHowTo);
   return worst;
 }
 
@@ -114,34 +122,71 @@ int next_letter(EditLine*, wchar_t* letter) {
   }
 }
 
+// What was said before in this session, oldest first. It is read from the turns: a file of its own would outlive
+// forgetting.
+std::vector<std::string> said_before(Service& service, const ChatOptions& options) {
+  constexpr int kTurns = 100;
+  NoObserver nobody;
+  const Json arguments = {{"session", options.session.str()}, {"limit", kTurns}};
+  const auto answer = service.call({"turns.list", options.user, dump_json(arguments)}, nobody, Deadline::never());
+  std::vector<std::string> lines;
+  if (!answer) return lines;  // the first message will say what is wrong
+  const Json result = Json::parse(*answer, nullptr, false);
+  for (const auto& turn : result.value("turns", Json::array())) {
+    const std::string text = turn.value(Json::json_pointer("/message/text"), "");
+    if (text.find('\n') == std::string::npos) lines.push_back(text + "\n");
+  }
+  std::ranges::reverse(lines);
+  return lines;
+}
+
+// A line that begins with "/" and is one word is a command; "/etc/hosts is missing" is something said.
+bool is_command(std::string_view line) {
+  return line.size() > 1 && line.front() == '/' &&
+         std::ranges::all_of(line.substr(1), [](unsigned char c) { return std::isalpha(c) != 0; });
+}
+
 int in_a_terminal(Service& service, const ChatOptions& options) {
+  constexpr int kHistory = 500;
   (void)std::setlocale(LC_CTYPE, "C.UTF-8");  // what is typed is UTF-8, whatever the environment says
-  constexpr int kHistory = 500;  // of this conversation; nothing typed is kept in a file of its own
-  const std::unique_ptr<EditLine, decltype(&el_end)> editor(el_init("pandora", stdin, stdout, stderr), el_end);
+  FILE* shown = is_terminal(STDOUT_FILENO) ? stdout : stderr;  // `pandora chat | tee log`: only replies go into the log
+  const std::unique_ptr<EditLine, decltype(&el_end)> editor(el_init("pandora", stdin, shown, stderr), el_end);
+  if (!editor)
+    return report({ErrorCode::kUnavailable, "the terminal cannot be used for editing", "send messages over a pipe"});
   const std::unique_ptr<History, decltype(&history_end)> history(history_init(), history_end);
   HistEvent event{};
   ::history(history.get(), &event, H_SETSIZE, kHistory);
+  for (const auto& line : said_before(service, options)) ::history(history.get(), &event, H_ENTER, line.c_str());
   el_set(editor.get(), EL_PROMPT, &prompt);
   el_set(editor.get(), EL_GETCFN, &next_letter);
   el_set(editor.get(), EL_EDITOR, "emacs");
+  el_set(editor.get(), EL_BIND, "^R", "em-inc-search-prev", nullptr);
   el_set(editor.get(), EL_HIST, &::history, history.get());
-  fmt::print(stderr, "Session {} of {}. What you say is remembered. /quit or Ctrl-D ends.\n", options.session.str(), options.user.str());
-  for (;;) {
+  print_error(fmt::format("Session {} of {}. What you say is remembered. /help says more; /quit or Ctrl-D ends.\n",
+                          options.session.str(), options.user.str()));
+  while (!output_failed()) {
     clear_interrupt();
     int count = 0;
     const char* typed = el_gets(editor.get(), &count);
     if (!typed || count <= 0) {
-      fmt::print("\n");
+      print_error("\n");
       if (interrupted()) continue;
       return 0;
     }
     const std::string line(trim(std::string_view(typed, static_cast<std::size_t>(count))));
     if (line.empty()) continue;
     if (line == "/quit" || line == "/exit") return 0;
+    if (is_command(line)) {
+      print_error(line == "/help" ? std::string(kCommands)
+                                  : fmt::format("There is no command {}; /help lists them.\n", line));
+      continue;
+    }
     ::history(history.get(), &event, H_ENTER, typed);
     (void)say(service, options, line);
-    fmt::print("\n");
+    print_out("\n");
+    flush_output();
   }
+  return 0;
 }
 
 }  // namespace

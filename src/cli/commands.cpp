@@ -1,6 +1,8 @@
 #include "cli/commands.h"
 
 #include <fstream>
+#include <functional>
+#include <iostream>
 #include <iterator>
 #include <memory>
 
@@ -13,13 +15,21 @@ namespace {
 // A command under construction: options write into the arguments of the operation when it is parsed.
 class Command {
  public:
-  Command(CLI::App& parent, Invocation& invocation, const std::string& name, const std::string& help, const std::string& operation)
-      : app_(parent.add_subcommand(name, help)), invocation_(invocation) {
-    app_->callback([&invocation, operation] { invocation.operation = operation; });
+  Command(CLI::App& parent, Invocation& invocation, const std::string& name, const std::string& help,
+          const std::string& operation)
+      : app_(parent.add_subcommand(name, help)), invocation_(invocation), operation_(operation) {}
+  ~Command() {
+    app_->callback([to = &invocation_, operation = std::move(operation_), on_parse = std::move(on_parse_)] {
+      to->operation = operation;
+      for (const auto& set : on_parse) set(*to);
+    });
   }
+  Command(const Command&) = delete;
+  Command& operator=(const Command&) = delete;
   Command& text(const std::string& option, const std::string& field, const std::string& help, bool required = false) {
     auto* added = app_->add_option_function<std::string>(option, [this_ = &invocation_, field](const std::string& value) { this_->arguments[field] = value; }, help);
     if (required) added->required();
+    if (field == "session") on_parse_.push_back([](Invocation& to) { to.takes_session = true; });
     return *this;
   }
   Command& number(const std::string& option, const std::string& field, const std::string& help, bool required = false) {
@@ -40,28 +50,38 @@ class Command {
   }
   Command& asks(const std::string& question) {
     app_->add_flag("-y,--yes", invocation_.yes, "do it without asking");
-    app_->preparse_callback([this_ = &invocation_, question](std::size_t) { this_->question = question; });
+    on_parse_.push_back([question](Invocation& to) { to.question = question; });
     return *this;
   }
   Command& catches_up() {
-    app_->preparse_callback([this_ = &invocation_](std::size_t) { this_->catch_up = true; });
+    on_parse_.push_back([](Invocation& to) { to.catch_up = true; });
     return *this;
   }
 
  private:
   CLI::App* app_;
   Invocation& invocation_;
+  std::string operation_;
+  std::vector<std::function<void(Invocation&)>> on_parse_;
 };
 
-constexpr const char* kForgetQuestion = "This removes it from every store and every file, for ever. Go on?";
+constexpr const char* kForgetQuestion = "Remove it from every store and every file, for ever?";
+constexpr const char* kOfSession = "of this session only (or --session)";
 
 void add_turns(CLI::App& app, Invocation& to) {
   CLI::App* turns = app.add_subcommand("turns", "what was said")->require_subcommand(1);
   Command(*turns, to, "list", "turns, newest first", "turns.list")
-      .text("--in", "session", "of this session only").number("--before", "before", "with smaller numbers only: the next page")
-      .text("--since", "since", "not before this time").text("--until", "until", "before this time").number("-n,--limit", "limit", "at most this many (50)");
+      .text("--in", "session", kOfSession)
+      .number("--before", "before", "with smaller numbers only: the next page")
+      .text("--since", "since", "not before this time")
+      .text("--until", "until", "before this time")
+      .number("-n,--limit", "limit", "at most this many (50)");
   Command(*turns, to, "show", "one turn, with everything that was gathered and done", "turns.show").number("number", "number", "its number", true);
-  Command(*turns, to, "search", "turns that mean the same", "turns.search").words("query", "what to look for").number("-n,--limit", "limit", "at most this many (10)").catches_up();
+  Command(*turns, to, "search", "turns that mean the same", "turns.search")
+      .words("query", "what to look for")
+      .text("--in", "session", kOfSession)
+      .number("-n,--limit", "limit", "at most this many (10)")
+      .catches_up();
   Command(*turns, to, "reject", "never recall this turn again", "turns.reject").number("number", "number", "its number", true).flag("--undo", "undo", "take it back");
   Command(*turns, to, "forget", "remove a turn everywhere, and report it", "turns.forget").number("number", "number", "its number", true).asks(kForgetQuestion);
   Command(*turns, to, "archive", "move the folders of old turns to archive/; they are still found", "turns.archive")
@@ -71,11 +91,19 @@ void add_turns(CLI::App& app, Invocation& to) {
 
 void add_memory(CLI::App& app, Invocation& to) {
   CLI::App* memory = app.add_subcommand("memory", "what is remembered apart from the turns")->require_subcommand(1);
-  Command(*memory, to, "add", "keep something", "memory.add").words("content", "what to remember").text("--kind", "kind", "preference, fact or note (note)")
-      .text("--in", "session", "said in this session").text("--expires", "expires_at", "forgotten by recall from this time on");
+  Command(*memory, to, "add", "keep something", "memory.add")
+      .words("content", "what to remember")
+      .text("--kind", "kind", "preference, fact or note (note)")
+      .text("--in", "session", "said in this session (or --session)")
+      .text("--expires", "expires_at", "forgotten by recall from this time on");
   Command(*memory, to, "list", "memories, oldest first", "memory.list").text("--kind", "kind", "of this kind only").flag("--all", "all", "superseded and expired ones too")
       .text("--after", "after", "with greater ids only: the next page").number("-n,--limit", "limit", "at most this many (200)");
-  Command(*memory, to, "search", "memories that mean the same", "memory.search").words("query", "what to look for").number("-n,--limit", "limit", "at most this many (10)").catches_up();
+  Command(*memory, to, "show", "one memory, and where it is from", "memory.show").text("id", "id", "its id", true);
+  Command(*memory, to, "search", "memories that mean the same", "memory.search")
+      .words("query", "what to look for")
+      .text("--in", "session", kOfSession)
+      .number("-n,--limit", "limit", "at most this many (10)")
+      .catches_up();
   Command(*memory, to, "forget", "remove a memory everywhere, and report it", "memory.forget").text("id", "id", "its id", true).asks(kForgetQuestion);
 }
 
@@ -132,13 +160,25 @@ void add_sources(CLI::App& app, Invocation& to) {
   Command(*sources, to, "reset", "take an allow or block back", "sources.reset").text("domain", "domain", "such as example.com", true);
 }
 
-// A report may be the whole output of `forget --json`.
-std::string read_report(const std::string& path, Json& report) {
-  std::ifstream in(path, std::ios::binary);
-  if (!in) return "cannot read " + path;
+// A report, or the id of one: the tombstone of what was forgotten holds it as well. "-": standard input.
+Status read_report(const std::string& given, Json& arguments) {
+  if (const auto id = Uuid::parse(given)) {
+    arguments = {{"id", id->to_string()}};
+    return {};
+  }
+  std::ifstream file;
+  if (given != "-") file.open(given, std::ios::binary);
+  std::istream& in = given == "-" ? std::cin : file;
   const std::string bytes{std::istreambuf_iterator<char>(in), {}};
-  report = Json::parse(bytes, nullptr, false);
-  return report.is_object() ? "" : path + " holds no report";
+  if (given != "-" && !file.is_open())
+    return fail(ErrorCode::kNotFound, "cannot read " + given,
+                "name the file that `forget --json` was written to, or the id that `forget` printed");
+  const Json report = Json::parse(bytes, nullptr, false);
+  if (!report.is_object())
+    return fail(ErrorCode::kInvalidArgument, given + " holds no report",
+                "name the file that `forget --json` was written to");
+  arguments = {{"report", report}};
+  return {};
 }
 
 }  // namespace
@@ -153,13 +193,13 @@ void add_commands(CLI::App& app, Invocation& to) {
   Command(app, to, "stats", "why turns failed, where the time goes, quality, reliability, calibration", "stats").text("--since", "since", "from this time on");
   Command(app, to, "status", "what the owner of the data directory is doing", "status");
   CLI::App* verify = app.add_subcommand("verify-forgotten", "look again for what was forgotten");
-  verify->add_option_function<std::string>(
-            "report", [&to](const std::string& path) {
-              Json report;
-              if (const std::string wrong = read_report(path, report); !wrong.empty()) throw CLI::ValidationError("report", wrong);
-              to.arguments = {{"report", report}};
-            }, "what `forget --json` printed")->required();
-  verify->callback([&to] { to.operation = "forget.verify"; });
+  const auto given = std::make_shared<std::string>();
+  verify->add_option("report", *given, "what `forget --json` printed, as a file; - for standard input; or the id")
+      ->required();
+  verify->callback([&to, given] {
+    to.operation = "forget.verify";
+    to.read_more = [given](Json& arguments) { return read_report(*given, arguments); };
+  });
 }
 
 }  // namespace pandora

@@ -1,8 +1,11 @@
 #include "cli/doctor.h"
 
 #include <algorithm>
+#include <optional>
 
 #include <fmt/format.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
 
 #include "base/text.h"
 #include "cli/installation.h"
@@ -16,28 +19,46 @@ namespace {
 
 constexpr std::uint64_t kLittleSpace = 1ull << 30;
 constexpr Duration kModelPatience = std::chrono::seconds(5);
+constexpr Duration kCopiesPatience = std::chrono::seconds(15);  // longer than a drain that is stuck
+constexpr std::uint64_t kFewFiles = 10'000;
 constexpr Timestamp kProgramWritten{1'767'225'600'000'000};  // 2026-01-01: a clock before it is wrong
 
+CheckResult failure(std::string check, const Error& error) {
+  return {CheckState::kFailure, std::move(check), error.message, error.remedy, error.code};
+}
+
 CheckResult check_directory(FileSystem& files, const std::string& root) {
-  if (auto made = files.create_directories(root); !made) return {CheckState::kFailure, "data directory", made.error().message, made.error().remedy};
+  if (auto made = files.create_directories(root); !made) return failure("data directory", made.error());
   const std::string probe = join_path(root, ".doctor");
   if (auto written = files.write_atomic(probe, "x", Durability::kNow); !written)
-    return {CheckState::kFailure, "data directory", written.error().message, written.error().remedy};
+    return failure("data directory", written.error());
   (void)files.remove_file(probe);
+  struct stat info{};
+  if (::stat(root.c_str(), &info) == 0 && (info.st_mode & (S_IRWXG | S_IRWXO)) != 0)
+    return {CheckState::kWarning, "data directory",
+            root + " can be written, but others on this machine can look into it", "chmod 700 " + root};
   return {CheckState::kOk, "data directory", root + " can be written", ""};
 }
 
 CheckResult check_space(FileSystem& files, const std::string& root) {
   const auto free = files.free_bytes(root);
-  if (!free) return {CheckState::kFailure, "disk space", free.error().message, free.error().remedy};
+  if (!free) return failure("disk space", free.error());
   const std::string left = fmt::format("{:.1f} GB are free", static_cast<double>(*free) / 1e9);
   if (*free < kLittleSpace) return {CheckState::kWarning, "disk space", left, "free some space, or move the data (--data)"};
+  // A file system that has no fixed number of files says 0 of 0.
+  struct statvfs inodes{};
+  if (::statvfs(root.c_str(), &inodes) == 0 && inodes.f_files > 0 && inodes.f_favail < kFewFiles)
+    return {CheckState::kWarning, "disk space",
+            fmt::format("{}, but only {} more files can be made", left, inodes.f_favail),
+            "remove files there, or move the data (--data)"};
   return {CheckState::kOk, "disk space", left, ""};
 }
 
 CheckResult check_clock() {
   const Timestamp now = SystemClock().now();
-  if (now < kProgramWritten) return {CheckState::kFailure, "clock", "it says " + to_iso8601(now), "set the system's clock"};
+  if (now < kProgramWritten)
+    return {CheckState::kFailure, "clock", "it says " + to_iso8601(now), "set the system's clock",
+            ErrorCode::kUnavailable};
   return {CheckState::kOk, "clock", to_iso8601(now), ""};
 }
 
@@ -45,10 +66,10 @@ CheckResult check_encoder(const Config& config) {
   const std::string& model = config.string("encoder.model");
   if (model == "hashing") return {CheckState::kWarning, "encoder", "\"hashing\" finds words, not meanings", "unset encoder.model"};
   const auto opened = open_bert_embedder(join_path(models_directory(config), model));
-  if (!opened) return {CheckState::kFailure, "encoder", opened.error().message, opened.error().remedy};
+  if (!opened) return failure("encoder", opened.error());
   const std::string_view text = "a first sentence";
   const auto vector = (*opened)->embed({&text, 1}, TextRole::kPassage, Deadline::never());
-  if (!vector) return {CheckState::kFailure, "encoder", vector.error().message, vector.error().remedy};
+  if (!vector) return failure("encoder", vector.error());
   return {CheckState::kOk, "encoder", fmt::format("{} ({} dimensions) works", model, (*opened)->identity().dimension), ""};
 }
 
@@ -81,27 +102,67 @@ void check_models(const Config& config, std::vector<CheckResult>& results) {
     }
 }
 
+Result<Json> ask(Service& service, const UserId& user, const char* operation, CallObserver& observer,
+                 const Deadline& deadline) {
+  PANDORA_TRY(answer, service.call({operation, user, "{}"}, observer, deadline));
+  return Json::parse(answer, nullptr, false);
+}
+
+CheckResult check_saving(const Json& status) {
+  const std::string last_error = status.value("last_error", "");
+  const std::string waiting =
+      fmt::format("{} turns and {} files and points wait", status.value("pending", 0), status.value("outbox", 0));
+  if (last_error.empty()) return {CheckState::kOk, "saving", waiting, ""};
+  return {CheckState::kWarning, "saving", waiting + ": " + last_error,
+          "nothing acknowledged is lost; it goes on by itself once that is solved"};
+}
+
+// What an import brought may be of the future; a day is a clock that jumped back.
+std::optional<CheckResult> check_order_of_time(const Json& status) {
+  constexpr Duration kDay = std::chrono::hours(24);
+  const auto newest = parse_iso8601(status["newest_at"].is_string() ? status["newest_at"].get<std::string>() : "");
+  const Timestamp now = SystemClock().now();
+  if (!newest || *newest - now < kDay) return std::nullopt;
+  return CheckResult{CheckState::kFailure, "clock",
+                     fmt::format("it says {}, but the newest turn is of {}", to_iso8601(now), to_iso8601(*newest)),
+                     "set the system's clock", ErrorCode::kUnavailable};
+}
+
+class Interruptible final : public CallObserver {
+ public:
+  void event(const std::string&) override {}
+  bool cancelled() override { return interrupted(); }
+};
+
+// Gives up after a while: on a large installation `pandora reconcile` is the place for this.
+CheckResult check_copies(Service& service, const UserId& user) {
+  const SystemClock clock;
+  Interruptible observer;
+  const auto found = ask(service, user, "reconcile", observer, Deadline::after(clock, kCopiesPatience));
+  if (!found && (found.error().code == ErrorCode::kCancelled || found.error().code == ErrorCode::kDeadlineExceeded))
+    return {CheckState::kOk, "copies", "too many to compare here: `pandora reconcile` does", ""};
+  if (!found) return failure("copies", found.error());
+  const auto count = (*found)["differences"].size();
+  if (count == 0) return {CheckState::kOk, "copies", "files, rows and points say the same", ""};
+  const Json& first = (*found)["differences"][0];
+  return {CheckState::kFailure, "copies",
+          fmt::format("{} differences between files, rows and points, the first: {}, {}", count,
+                      first.value("kind", ""), first.value("what", "")),
+          "run `pandora reconcile --apply`", ErrorCode::kDataCorrupt};
+}
+
 void check_service(const Config& config, const UserId& user, std::vector<CheckResult>& results) {
   auto installation = Installation::open(config);
-  if (!installation) {
-    results.push_back({CheckState::kFailure, "stores", installation.error().message, installation.error().remedy});
-    return;
-  }
+  if (!installation) return results.push_back(failure("stores", installation.error()));
   results.push_back({CheckState::kOk, "owner", (*installation)->is_owner() ? "nobody else uses the data directory" : "another process owns it and answers", ""});
   NoObserver nobody;
-  const SystemClock clock;
-  const auto answer = (*installation)->service().call({"status", user, "{}"}, nobody, Deadline::after(clock, std::chrono::seconds(10)));
-  if (!answer) {
-    results.push_back({CheckState::kFailure, "stores", answer.error().message, answer.error().remedy});
-    return;
-  }
-  const Json status = Json::parse(*answer, nullptr, false);
-  const auto count = [&](const char* name) { return status.value(name, std::int64_t{0}); };
-  results.push_back({CheckState::kOk, "stores", fmt::format("{} turns", count("turns")), ""});
-  const std::string last_error = status.value("last_error", "");
-  const std::string waiting = fmt::format("{} turns and {} files and points wait", count("pending"), count("outbox"));
-  if (!last_error.empty()) results.push_back({CheckState::kWarning, "saving", waiting + ": " + last_error, "nothing acknowledged is lost; it goes on by itself"});
-  else results.push_back({CheckState::kOk, "saving", waiting, ""});
+  Service& service = (*installation)->service();
+  const auto status = ask(service, user, "status", nobody, Deadline::never());
+  if (!status) return results.push_back(failure("stores", status.error()));
+  if (const auto wrong = check_order_of_time(*status)) results.push_back(*wrong);
+  results.push_back({CheckState::kOk, "stores", fmt::format("{} turns", status->value("turns", 0)), ""});
+  results.push_back(check_saving(*status));
+  if (status->value("last_error", "").empty()) results.push_back(check_copies(service, user));
 }
 
 std::string_view name_of(CheckState state) {
@@ -114,7 +175,7 @@ std::vector<CheckResult> examine(const Config& config, const UserId& user) {
   std::vector<CheckResult> results = {check_clock()};
   const auto paths = data_paths(config);
   if (!paths) {
-    results.push_back({CheckState::kFailure, "data directory", paths.error().message, paths.error().remedy});
+    results.push_back(failure("data directory", paths.error()));
     return results;
   }
   const auto files = make_posix_file_system();
@@ -143,8 +204,8 @@ std::string render_checks(const std::vector<CheckResult>& results) {
 }
 
 int exit_code_of(const std::vector<CheckResult>& results) {
-  const bool failed = std::ranges::any_of(results, [](const CheckResult& result) { return result.finding == CheckState::kFailure; });
-  return failed ? error_info(ErrorCode::kUnavailable).exit_code : 0;
+  const auto failed = std::ranges::find(results, CheckState::kFailure, &CheckResult::finding);
+  return failed == results.end() ? 0 : error_info(failed->code).exit_code;
 }
 
 }  // namespace pandora

@@ -13,11 +13,12 @@ enum class CheckState { kOk, kWarning, kFailure };
 struct CheckResult {
   CheckState finding = CheckState::kOk;
   std::string check, detail, remedy;
+  ErrorCode code = ErrorCode::kUnavailable;  // of a failure
 };
 std::vector<CheckResult> examine(const Config& config, const UserId& user);
 Json to_json(const std::vector<CheckResult>& results);
 std::string render_checks(const std::vector<CheckResult>& results);
-// 0, or the exit code of a failure.
+// 0, or the exit code of the first failure.
 int exit_code_of(const std::vector<CheckResult>& results);
 
 }  // namespace pandora

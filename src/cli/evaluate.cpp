@@ -1,6 +1,5 @@
 #include "cli/evaluate.h"
 
-#include <cstdio>
 #include <cstdlib>
 #include <filesystem>
 
@@ -8,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "cli/installation.h"
+#include "cli/output.h"
 #include "cli/terminal.h"
 #include "eval/evaluation.h"
 
@@ -189,11 +189,8 @@ int evaluate(const EvalOptions& options, const std::function<Result<Config>(cons
              bool json) {
   catch_interrupts();
   const auto summary = run(options, config_in);
-  if (!summary) {
-    fmt::print(stderr, "pandora: {}\n", summary.error().to_line());
-    return error_info(summary.error().code).exit_code;
-  }
-  fmt::print("{}", json ? summary->dump(2) + "\n" : render(*summary));
+  if (!summary) return report(summary.error());
+  print_out(json ? summary->dump(2) + "\n" : render(*summary));
   return summary->contains("failures") ? error_info(ErrorCode::kConflict).exit_code : 0;
 }
 

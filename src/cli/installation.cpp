@@ -1,14 +1,16 @@
 #include "cli/installation.h"
 
-#include <unistd.h>
-
+#include <algorithm>
 #include <cstdlib>
+#include <functional>
 #include <thread>
 
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include "base/log.h"
 #include "cli/admission.h"
+#include "cli/database_quarantine.h"
 #include "embed/embedders.h"
 #include "models/openai_chat_model.h"
 #include "net/io_threads.h"
@@ -24,11 +26,19 @@ namespace {
 constexpr Duration kOwnerWait = std::chrono::seconds(5);        // for an owner that is just starting or ending
 constexpr Duration kOwnerPoll = std::chrono::milliseconds(50);
 constexpr Duration kCatchUp = std::chrono::seconds(10);         // for what a crash left to be done
+constexpr Duration kClockMayDiffer =
+    std::chrono::hours(24);             // from the newest turn's time; an import may be of tomorrow elsewhere
+constexpr std::int64_t kLookAhead = 8;  // numbers may have gaps
 constexpr Duration kLeave = std::chrono::seconds(3);            // at the end, for files and points
 
 std::string environment(const char* name) {
   const char* value = std::getenv(name);
   return value ? value : "";
+}
+
+// "~/x" as a shell writes it; in a settings file nobody else does.
+std::string expanded(const std::string& path) {
+  return path.starts_with("~/") ? join_path(environment("HOME"), path.substr(2)) : path;
 }
 
 // $NAME, else ~/fallback.
@@ -55,30 +65,41 @@ class Owner final : public Installation {
     if (const Status whole = saver_->checkpoint(Deadline::after(clock_, kLeave)); !whole) log_info("end.behind", {{"why", whole.error().to_line()}});
   }
 
-  Status wire(const Config& config, const DataPaths& paths) {
+  Status wire(const Config& config, const DataPaths& paths, Damage damage) {
     PANDORA_TRY(embedder, open_embedder(config));
     embedder_ = std::move(embedder);
-    PANDORA_TRY(rows, SqliteStores::open(paths.database, "", clock_,
-                                         static_cast<std::size_t>(config.integer("recall.receipts"))));
-    rows_ = std::move(rows);
-    PANDORA_TRY(points, SqliteVectorStore::open(paths.vectors, "", clock_));
-    points_ = std::move(points);
     PANDORA_TRY(documents, DirectoryDocumentStore::open(*files_, paths.documents, clock_));
     documents_ = std::move(documents);
+    const auto most_receipts = static_cast<std::size_t>(config.integer("recall.receipts"));
+    PANDORA_CHECK(open_database(paths, paths.database, damage, [&]() -> Status {
+      PANDORA_TRY(rows, SqliteStores::open(paths.database, "", clock_, most_receipts));
+      rows_ = std::move(rows);
+      Status read = damage == Damage::kSetAside ? read_every_row() : Status();
+      if (!read) rows_.reset();  // closed before it is moved
+      return read;
+    }));
+    PANDORA_CHECK(open_database(paths, paths.vectors, damage, [&]() -> Status {
+      PANDORA_TRY(points, SqliteVectorStore::open(paths.vectors, "", clock_));
+      points_ = std::move(points);
+      return {};
+    }));
     receipts_ = std::make_unique<ReceiptQueue>(rows_->receipts(), clock_);
     const Stores stores{rows_->turns(),        rows_->memories(), rows_->research(), rows_->sources(),
                         rows_->observations(), rows_->instance(), rows_->outbox(),   *points_,
                         *documents_,           *receipts_};
     PANDORA_CHECK(check_identity(stores));
+    documents_root_ = paths.documents;
     PANDORA_CHECK(keep_known_numbers(stores));
+    PANDORA_CHECK(look_at_clock(stores));
 
     SaverOptions saving;
     saving.journal_directory = paths.journal;
     saving.segment_bytes = static_cast<std::size_t>(config.integer("journal.segment_bytes"));
     PANDORA_TRY(saver, TurnSaver::open(saving, stores, *embedder_, *files_, clock_));
     saver_ = std::move(saver);
-    // What the last process left undone comes first, so that a question finds what was told before a crash.
-    if (const Status caught_up = saver_->drain(Deadline::after(clock_, kCatchUp)); !caught_up)
+    // What the last process left undone comes first: its rows here, its points before a question is asked
+    // (cli/catch_up.h).
+    if (const Status caught_up = saver_->wait_rows(Deadline::after(clock_, kCatchUp)); !caught_up)
       log_warn("start.behind", {{"why", caught_up.error().to_line()}});
 
     recall_ = std::make_unique<Recall>(stores, *embedder_, clock_);
@@ -108,6 +129,43 @@ class Owner final : public Installation {
   bool is_owner() const override { return true; }
 
  private:
+  Status open_database(const DataPaths& paths, const std::string& database, Damage damage,
+                       const std::function<Status()>& open) {
+    Status opened = open();
+    if (opened || opened.error().code != ErrorCode::kDataCorrupt || damage == Damage::kReport) return opened;
+    PANDORA_CHECK(set_database_aside(*files_, paths, database, clock_, opened.error()));
+    return open();
+  }
+
+  // The structure may be whole and a row in it not.
+  Status read_every_row() {
+    const Principal system = Principal::system();
+    const Deadline never = Deadline::never();
+    for (TurnNumber after;;) {
+      PANDORA_TRY(page, rows_->turns().scan(after, kMaxPage, system, never));
+      if (page.empty()) break;
+      after = page.back().number;
+    }
+    MemoryQuery memories;
+    memories.include_superseded = true;
+    for (;;) {
+      PANDORA_TRY(page, rows_->memories().list(memories, system, never));
+      if (page.empty()) break;
+      memories.after = page.back().id;
+    }
+    for (ResearchQuery research;;) {
+      PANDORA_TRY(page, rows_->research().list(research, system, never));
+      if (page.empty()) break;
+      research.after = page.back().id;
+    }
+    for (ObservationQuery observations;;) {
+      PANDORA_TRY(page, rows_->observations().list(observations, system, never));
+      if (page.empty()) break;
+      observations.after_row = page.back().row;
+    }
+    return rows_->sources().list(clock_.now(), never).map([](auto&&) {});
+  }
+
   // Model and analyser stand beside the data; others are reported, never mixed.
   Status check_identity(const Stores& stores) {
     const EmbedderIdentity& identity = embedder_->identity();
@@ -133,17 +191,33 @@ class Owner final : public Installation {
 
   // Rows that are gone (a database that was deleted or emptied) must not let a new turn take the folder of an old one.
   Status keep_known_numbers(const Stores& stores) {
-    PANDORA_TRY(count, stores.turns.count(Principal::system(), Deadline::never()));
-    if (count > 0) return {};
+    PANDORA_TRY(newest, stores.turns.list({.limit = 1}, Principal::system(), Deadline::never()));
+    const TurnNumber known = newest.empty() ? TurnNumber{} : newest.front().number;
+    // Listing all folders costs a while: only when there is a folder where the next ones would come.
+    bool beyond = known.value == 0;
+    for (std::int64_t next = known.value + 1; next <= known.value + kLookAhead && !beyond; ++next)
+      beyond = files_->exists(join_path(documents_root_, turn_folder({next})));
+    if (!beyond) return {};
     TurnNumber last;
     for (const char* area : {"turns", "archive"}) {
       PANDORA_TRY(folders, stores.documents.list(area, Deadline::never()));
       for (const auto& folder : folders)
         if (const auto number = parse_turn_directory_name(folder.name)) last = std::max(last, *number);
     }
-    if (last.value == 0) return {};
-    log_warn("start.rows_missing", {{"turns_on_disk", last.value}, {"remedy", "pandora reconcile --apply"}});
+    if (last <= known) return {};
+    log_warn("start.rows_missing",
+             {{"last_turn_on_disk", last.value}, {"last_row", known.value}, {"remedy", "pandora reconcile --apply"}});
     return stores.turns.reserve_through(last, Principal::system(), Deadline::never());
+  }
+
+  // A clock that jumped back gives what is said now a time before what was said earlier.
+  Status look_at_clock(const Stores& stores) {
+    PANDORA_TRY(newest, stores.turns.list({.limit = 1}, Principal::system(), Deadline::never()));
+    if (newest.empty() || newest.front().created_at - clock_.now() < kClockMayDiffer) return {};
+    log_warn("start.clock_behind", {{"clock", to_iso8601(clock_.now())},
+                                    {"last_turn", to_iso8601(newest.front().created_at)},
+                                    {"remedy", "set the system's clock; nothing is lost, but new turns look old"}});
+    return {};
   }
 
   Status overwrite_deleted(const Deadline& deadline) {
@@ -159,6 +233,7 @@ class Owner final : public Installation {
   std::unique_ptr<Embedder> embedder_;
   std::unique_ptr<SqliteStores> rows_;
   std::unique_ptr<SqliteVectorStore> points_;
+  std::string documents_root_;
   std::unique_ptr<DocumentStore> documents_;
   std::unique_ptr<ReceiptQueue> receipts_;
   std::unique_ptr<TurnSaver> saver_;
@@ -203,14 +278,21 @@ std::string config_file_path() {
 }
 
 std::string models_directory(const Config& config) {
-  if (const std::string& given = config.string("models.path"); !given.empty()) return given;
+  if (const std::string& given = config.string("models.path"); !given.empty()) return expanded(given);
   const std::string cache = environment("PANDORA_CACHE");
   return (cache.empty() ? join_path(user_directory("XDG_CACHE_HOME", ".cache"), "pandora") : cache) + "/models";
 }
 
 Result<DataPaths> data_paths(const Config& config) {
   DataPaths paths;
-  paths.root = config.string("data.path");
+  paths.root = expanded(config.string("data.path"));
+  const auto& setting = *std::ranges::find_if(
+      config.values(), [](const EffectiveValue& value) { return value.setting->key == "data.path"; });
+  if (setting.source == SettingSource::kFile && !paths.root.starts_with('/'))
+    return fail(
+        ErrorCode::kInvalidArgument,
+        fmt::format("{}: data.path is \"{}\", which is another place from every directory", setting.origin, paths.root),
+        "write it from / or ~/ on");
   if (paths.root.empty()) paths.root = join_path(user_directory("XDG_DATA_HOME", ".local/share"), "pandora");
   if (paths.root == "/pandora" || paths.root.starts_with(".local"))
     return fail(ErrorCode::kInvalidArgument, "there is no home directory for the data", "set PANDORA_DATA, or use --data");
@@ -223,7 +305,7 @@ Result<DataPaths> data_paths(const Config& config) {
   return paths;
 }
 
-Result<std::unique_ptr<Installation>> Installation::open(const Config& config) {
+Result<std::unique_ptr<Installation>> Installation::open(const Config& config, Damage damage) {
   PANDORA_TRY(paths, data_paths(config));
   auto files = make_posix_file_system();
   if (auto made = files->create_directories(paths.root); !made) return fail(std::move(made).error().with_context("data directory"));
@@ -233,7 +315,7 @@ Result<std::unique_ptr<Installation>> Installation::open(const Config& config) {
     auto lock = files->lock(paths.lock, fmt::format("process {}", ::getpid()));
     if (lock) {
       auto owner = std::make_unique<Owner>(std::move(files), *std::move(lock));
-      PANDORA_CHECK(owner->wire(config, paths));
+      PANDORA_CHECK(owner->wire(config, paths, damage));
       return owner;
     }
     if (lock.error().code != ErrorCode::kConflict) return fail(std::move(lock).error());

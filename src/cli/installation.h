@@ -20,10 +20,13 @@ Result<DataPaths> data_paths(const Config& config);
 std::string models_directory(const Config& config);
 std::string config_file_path();
 
+// What is done about a database that cannot be read: an error, or it is set aside, and `reconcile` makes it again.
+enum class Damage { kReport, kSetAside };
+
 class Installation {
  public:
   // Errors carry their remedy: an unreadable, read-only or full disk, a damaged database, a newer schema, another encoder.
-  static Result<std::unique_ptr<Installation>> open(const Config& config);
+  static Result<std::unique_ptr<Installation>> open(const Config& config, Damage damage = Damage::kReport);
   virtual ~Installation() = default;  // lets the lock go last
   virtual Service& service() = 0;
   virtual bool is_owner() const = 0;  // false: another process is

@@ -1,49 +1,44 @@
 #include "cli/program.h"
 
-#include <unistd.h>
-
-#include <cstdio>
+#include <algorithm>
 #include <cstdlib>
-#include <fstream>
-#include <iostream>
+#include <functional>
+#include <new>
+#include <sstream>
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
+#include <unistd.h>
 
-#include "base/hash.h"
 #include "base/log.h"
+#include "cli/catch_up.h"
 #include "cli/chat.h"
 #include "cli/commands.h"
 #include "cli/completion.h"
 #include "cli/doctor.h"
 #include "cli/evaluate.h"
 #include "cli/installation.h"
+#include "cli/output.h"
 #include "cli/render.h"
 #include "cli/terminal.h"
+#include "cli/transfer.h"
+#include "cli/usage.h"
 
 namespace pandora {
 namespace {
-
-constexpr std::size_t kImportBatch = 100;  // lines a call: progress, and Ctrl-C, come in between
-constexpr const char* kFooter =
-    "Examples:\n"
-    "  pandora chat                                   talk; what you say is remembered\n"
-    "  echo 'I live in Lisbon.' | pandora chat        say one thing over a pipe\n"
-    "  pandora turns search where do I live           find it again\n"
-    "  pandora doctor                                 what is wrong, and the remedy\n"
-    "Exit codes: 0 good, 2 wrong use, 3 not there, 4 conflict, 5 not allowed, 6 too large, 8 not available, 9 too late,\n"
-    "10 disk full, 11 data damaged, 12 other version, 130 cancelled (docs/errors.md).";
-
-int report(const Error& error) {
-  fmt::print(stderr, "pandora: {}\n", error.to_line());
-  return error_info(error.code).exit_code;
-}
 
 struct GlobalOptions {
   std::map<std::string, std::string> settings;  // key → value, from flags
   std::string config_file;
   bool json = false;
 };
+
+// A settings file that is named must be there; the usual one need not.
+std::optional<std::string> named_config_file(const GlobalOptions& options) {
+  if (!options.config_file.empty()) return options.config_file;
+  const char* named = std::getenv("PANDORA_CONFIG");
+  return named && *named ? std::optional<std::string>(named) : std::nullopt;
+}
 
 Result<Config> load_config(const GlobalOptions& options) {
   ConfigInputs inputs;
@@ -52,8 +47,9 @@ Result<Config> load_config(const GlobalOptions& options) {
     const char* value = std::getenv(name.c_str());
     return value ? std::optional<std::string>(value) : std::nullopt;
   };
-  inputs.file = options.config_file.empty() ? config_file_path() : options.config_file;
-  inputs.file_required = !options.config_file.empty();
+  const auto named = named_config_file(options);
+  inputs.file = named.value_or(config_file_path());
+  inputs.file_required = named.has_value();
   return Config::load(inputs, *make_posix_file_system());
 }
 
@@ -69,22 +65,26 @@ int show_config(const Config& config, bool json) {
   Json values = Json::object();
   for (const auto& value : config.values()) {
     const bool hidden = value.setting->secret && !value.value.empty();
-    const std::string shown = hidden ? "***" : value.value;
+    const std::string shown = hidden ? "***" : mask_secrets(value.value);
     values[std::string(value.setting->key)] = {{"value", shown}, {"source", to_string(value.source)}, {"origin", value.origin}, {"environment", value.setting->environment}};
     if (!json)
-      fmt::print("{:28} {:32} {}{}\n", bold(value.setting->key), shown.empty() ? "(none)" : shown, to_string(value.source),
-                 value.origin.empty() || value.origin == to_string(value.source) ? "" : fmt::format(" ({})", value.origin));
+      print_out(fmt::format(
+          "{} {:32} {}{}\n", bold(value.setting->key, 28), shown.empty() ? "(none)" : shown, to_string(value.source),
+          value.origin.empty() || value.origin == to_string(value.source) ? "" : fmt::format(" ({})", value.origin)));
   }
-  if (json) fmt::print("{}\n", values.dump(2));
+  if (json) print_out(values.dump(2) + "\n");
   return 0;
 }
 
-// What was just said in another process must be findable before it is looked for.
-void catch_up(Service& service, const UserId& user) {
+// What is about to be destroyed, as a question; an error when it does not exist.
+Result<std::string> question_about(Service& service, const UserId& user, const Invocation& invocation) {
   NoObserver nobody;
-  const SystemClock clock;
-  const auto drained = service.call({"drain", user, "{}"}, nobody, Deadline::after(clock, std::chrono::seconds(5)));
-  if (!drained) fmt::print(stderr, "pandora: the latest turns may be missing: {}\n", drained.error().message);
+  const bool is_turn = invocation.operation == "turns.forget";
+  PANDORA_TRY(answer, service.call({is_turn ? "turns.show" : "memory.show", user, dump_json(invocation.arguments)},
+                                   nobody, Deadline::never()));
+  return fmt::format("{}{}",
+                     render_result(is_turn ? "turns.preview" : "memory.show", Json::parse(answer, nullptr, false)),
+                     invocation.question);
 }
 
 // An answer that says that something is not as it should be.
@@ -95,104 +95,76 @@ int answer_code(const std::string& operation, const Json& result) {
   return replayed == "other formula" ? error_info(ErrorCode::kIncompatible).exit_code : 0;
 }
 
-int invoke(const Config& config, const UserId& user, const Invocation& invocation, bool json) {
-  if (!invocation.question.empty())
-    if (const Status sure = confirm(invocation.question, invocation.yes); !sure) return report(sure.error());
-  auto installation = Installation::open(config);
+int invoke(const Config& config, const UserId& user, Invocation invocation, bool json) {
+  if (invocation.read_more)
+    if (const Status more = invocation.read_more(invocation.arguments); !more) return report(more.error());
+  const bool asks = !invocation.question.empty() && !invocation.yes;
+  if (asks && !is_terminal(STDIN_FILENO)) return report(confirm("", false).error());
+  const bool repairs = invocation.operation == "reconcile" && invocation.arguments.value("apply", false);
+  auto installation = Installation::open(config, repairs ? Damage::kSetAside : Damage::kReport);
   if (!installation) return report(installation.error());
   Service& service = (*installation)->service();
-  if (invocation.catch_up) catch_up(service, user);
+  if (asks) {
+    const auto question = question_about(service, user, invocation);
+    if (!question) return report(question.error());
+    if (const Status sure = confirm(*question, false); !sure) return report(sure.error());
+  }
   catch_interrupts();
   Result<std::string> answer = std::string();
   {
     ProgressObserver progress;
+    if (invocation.catch_up) catch_up(service, user, progress);
     answer = service.call({invocation.operation, user, dump_json(invocation.arguments)}, progress, Deadline::never());
   }
+  if (!answer && repairs && answer.error().code == ErrorCode::kDataCorrupt && !(*installation)->is_owner())
+    return report(
+        Error(answer.error())
+            .with_remedy(
+                "end the other process that has the data directory open, then run this again: it sets the file aside"));
   if (!answer) return report(answer.error());
   const Json result = Json::parse(*answer, nullptr, false);
-  fmt::print("{}", json ? result.dump(2) + "\n" : render_result(invocation.operation, result));
+  print_out(json ? result.dump(2) + "\n" : render_result(invocation.operation, result));
   return answer_code(invocation.operation, result);
 }
 
-int import_turns(const Config& config, const UserId& user, const std::string& path, bool json) {
-  std::ifstream file;
-  if (path != "-") file.open(path, std::ios::binary);
-  std::istream& in = path == "-" ? std::cin : file;
-  if (!in) return report({ErrorCode::kNotFound, "cannot read " + path, "name a file of JSON lines, or - for standard input"});
-  auto installation = Installation::open(config);
-  if (!installation) return report(installation.error());
-  Service& service = (*installation)->service();
-  catch_interrupts();
-  ProgressObserver progress;
-  std::int64_t imported = 0, known = 0, number = 0;
-  Json errors = Json::array();
-  std::vector<std::string> batch;
-  const auto flush = [&]() -> Status {
-    if (batch.empty()) return {};
-    const Json arguments = {{"lines", batch}, {"first_line", number - static_cast<std::int64_t>(batch.size()) + 1}};
-    PANDORA_TRY(answer, service.call({"import.turns", user, dump_json(arguments)}, progress, Deadline::never()));
-    const Json result = Json::parse(answer, nullptr, false);
-    imported += result.value("imported", 0);
-    known += result.value("known", 0);
-    for (const auto& error : result["errors"]) errors.push_back(error);
-    progress.event(dump_json({{"progress", {{"what", "imported"}, {"done", number}, {"of", 0}}}}));
-    batch.clear();
-    return {};
-  };
-  std::string line;
-  while (std::getline(in, line)) {
-    ++number;
-    batch.push_back(line);
-    if (batch.size() == kImportBatch)
-      if (const Status flushed = flush(); !flushed) return report(Error(flushed.error()).with_context(fmt::format("near line {}", number)).with_remedy("run it again: what is known is skipped"));
-  }
-  if (const Status flushed = flush(); !flushed) return report(Error(flushed.error()).with_remedy("run it again: what is known is skipped"));
-  catch_up(service, user);
-  if (json) fmt::print("{}\n", Json{{"imported", imported}, {"known", known}, {"errors", errors}}.dump(2));
-  else fmt::print("{} turns imported, {} known already, {} lines refused\n", imported, known, errors.size());
-  for (const auto& error : errors) fmt::print(stderr, "pandora: line {}: {}\n", error.value("line", 0), error.value("error", ""));
-  return errors.empty() ? 0 : error_info(ErrorCode::kInvalidArgument).exit_code;
+void complete_options(const CLI::App& app, CompletionTable& table, std::vector<std::string>& options) {
+  for (const auto* option : app.get_options())
+    for (const auto& name : option->get_lnames()) {
+      options.push_back("--" + name);
+      if (option->get_items_expected_max() > 0) table.with_value.push_back("--" + name);
+    }
 }
 
-int export_turns(const Config& config, const UserId& user) {
-  auto installation = Installation::open(config);
-  if (!installation) return report(installation.error());
-  catch_interrupts();
-  ProgressObserver progress;
-  std::int64_t after = 0;
-  for (bool end = false; !end;) {
-    const auto page = (*installation)->service().call({"export.turns", user, dump_json({{"after", after}})}, progress, Deadline::never());
-    if (!page) return report(page.error());
-    const Json result = Json::parse(*page, nullptr, false);
-    for (const auto& line : result["lines"]) fmt::print("{}\n", line.get<std::string>());
-    if (std::ferror(stdout) != 0 || interrupted()) return error_info(ErrorCode::kCancelled).exit_code;
-    after = result.value("after", after);
-    end = result.value("end", true);
+void complete_commands(const CLI::App& app, const std::string& path, CompletionTable& table) {
+  CompletionTable::Entry& entry = table.commands[path];
+  if (!path.empty()) complete_options(app, table, entry.options);
+  for (const auto* child : app.get_subcommands([](const CLI::App*) { return true; })) {
+    entry.words.push_back(child->get_name());
+    complete_commands(*child, path.empty() ? child->get_name() : path + " " + child->get_name(), table);
   }
-  return 0;
 }
 
 CompletionTable completion_table(const CLI::App& app) {
   CompletionTable table;
-  const auto words_of = [](const CLI::App& one) {
-    std::vector<std::string> words;
-    for (const auto* child : one.get_subcommands([](const CLI::App*) { return true; })) words.push_back(child->get_name());
-    for (const auto* option : one.get_options())
-      for (const auto& name : option->get_lnames()) words.push_back("--" + name);
-    return words;
-  };
-  table[""] = words_of(app);
-  for (const auto* child : app.get_subcommands([](const CLI::App*) { return true; })) {
-    table[child->get_name()] = words_of(*child);
-    for (const auto* grandchild : child->get_subcommands([](const CLI::App*) { return true; }))
-      table[child->get_name() + " " + grandchild->get_name()] = words_of(*grandchild);
-  }
+  complete_options(app, table, table.global_options);
+  complete_commands(app, "", table);
+  std::ranges::sort(table.with_value);
+  table.with_value.erase(std::ranges::unique(table.with_value).begin(), table.with_value.end());
+  table.commands["completion"].words = {"bash", "zsh", "fish"};
+  table.values = {{"--kind", {"preference", "fact", "note", "transactional", "informational"}},
+                  {"--type",
+                   {"availability", "price", "product_spec", "vendor", "strategy", "site_pattern", "preference",
+                    "general_fact", "other"}},
+                  {"--log-level", {"debug", "info", "warn", "error"}},
+                  {"--log-format", {"text", "json"}}};
   return table;
 }
 
 void add_global_options(CLI::App& app, GlobalOptions& options) {
   const auto setting = [&](const char* flag, const char* key, const char* help) {
-    app.add_option_function<std::string>(flag, [&options, key](const std::string& value) { options.settings[key] = value; }, help);
+    app.add_option_function<std::string>(
+           flag, [&options, key](const std::string& value) { options.settings[key] = value; }, help)
+        ->type_name("");
   };
   setting("--user", "user.name", "whose memory (PANDORA_USER; me)");
   setting("--session", "session.name", "which conversation (PANDORA_SESSION; default)");
@@ -211,24 +183,39 @@ void add_global_options(CLI::App& app, GlobalOptions& options) {
   app.add_flag("--json", options.json, "results as JSON");
 }
 
-}  // namespace
+// A flag that says nothing to this command would otherwise be taken for one that does.
+Status place_session(const GlobalOptions& options, Invocation& invocation) {
+  const auto given = options.settings.find("session.name");
+  if (given == options.settings.end()) return {};
+  if (!invocation.takes_session)
+    return fail(ErrorCode::kInvalidArgument, "this command is not about one session", "leave --session out");
+  if (!invocation.arguments.contains("session")) invocation.arguments["session"] = given->second;
+  return {};
+}
 
-int run_program(int argc, char** argv) {
+int with_installation(const Config& config, const std::function<int(Service&)>& work) {
+  auto installation = Installation::open(config);
+  return installation ? work((*installation)->service()) : report(installation.error());
+}
+
+int run(int argc, char** argv) {
   CLI::App app("pandora: an assistant whose memory its owner can trust", "pandora");
   app.set_version_flag("--version", "pandora 0.1.0");
   app.require_subcommand(1);
   app.fallthrough();  // the options above stand before or after a command
-  app.footer(kFooter);
   GlobalOptions options;
   Invocation invocation;
   add_global_options(app, options);
 
   CLI::App* chat = app.add_subcommand("chat", "talk; over a pipe one message a line, replies on stdout");
   add_commands(app, invocation);
-  CLI::App* import = app.add_subcommand("import", "bring in what was said elsewhere")->require_subcommand(1)->add_subcommand("turns", "from a file of JSON lines; run again after an interruption");
+  CLI::App* import =
+      app.add_subcommand("import", "bring in what was said elsewhere")
+          ->require_subcommand(1)
+          ->add_subcommand("turns", "from a file of JSON lines, or an export; run again after an interruption");
   std::string import_file;
-  import->add_option("file", import_file, "one JSON object a line: session, text (or message and reply), speaker?, role?, at?; - for standard input")->required();
-  CLI::App* export_command = app.add_subcommand("export", "every turn as JSON lines on stdout");
+  import->add_option("file", import_file, "JSON lines; - for standard input")->required();
+  CLI::App* export_command = app.add_subcommand("export", "everything of a user as JSON lines on stdout");
   EvalOptions eval;
   add_eval_command(app, eval);
   CLI::App* doctor = app.add_subcommand("doctor", "what is wrong with this installation, and the remedy");
@@ -236,13 +223,16 @@ int run_program(int argc, char** argv) {
   CLI::App* completion = app.add_subcommand("completion", "a completion script for your shell");
   std::string shell;
   completion->add_option("shell", shell, "bash, zsh or fish")->required();
+  add_help(app);
 
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
-    if (error.get_exit_code() == 0) return app.exit(error);  // --help, --version
-    app.exit(error, std::cerr, std::cerr);
-    return error_info(ErrorCode::kInvalidArgument).exit_code;
+    if (error.get_exit_code() != 0) return report(explain(app, error, argc, argv));
+    std::ostringstream text;  // --help, --version
+    app.exit(error, text, text);
+    print_out(text.str());
+    return 0;
   }
 
   auto config = load_config(options);
@@ -260,7 +250,7 @@ int run_program(int argc, char** argv) {
   if (completion->parsed()) {
     const auto script = completion_script(shell, completion_table(app));
     if (!script) return report(script.error());
-    fmt::print("{}", *script);
+    print_out(*script);
     return 0;
   }
   const auto user = UserId::parse(config->string("user.name"));
@@ -270,17 +260,47 @@ int run_program(int argc, char** argv) {
 
   if (doctor->parsed()) {
     const auto results = examine(*config, *user);
-    fmt::print("{}", options.json ? to_json(results).dump(2) + "\n" : render_checks(results));
+    print_out(options.json ? to_json(results).dump(2) + "\n" : render_checks(results));
     return exit_code_of(results);
   }
-  if (import->parsed()) return import_turns(*config, *user, import_file, options.json);
-  if (export_command->parsed()) return export_turns(*config, *user);
-  if (chat->parsed()) {
-    auto installation = Installation::open(*config);
-    if (!installation) return report(installation.error());
-    return run_chat((*installation)->service(), {*user, *session, config->integer("limits.message_bytes"), options.json ? ChatFormat::kJson : ChatFormat::kText});
-  }
+  if (import->parsed())
+    return with_installation(*config,
+                             [&](Service& service) { return import_turns(service, *user, import_file, options.json); });
+  if (export_command->parsed())
+    return with_installation(*config, [&](Service& service) { return export_all(service, *user); });
+  if (chat->parsed())
+    return with_installation(*config, [&](Service& service) {
+      {
+        ProgressObserver progress;
+        catch_up(service, *user, progress);
+      }
+      return run_chat(service, {*user, *session, config->integer("limits.message_bytes"),
+                                options.json ? ChatFormat::kJson : ChatFormat::kText});
+    });
+  if (const Status placed = place_session(options, invocation); !placed) return report(placed.error());
   return invoke(*config, *user, invocation, options.json);
+}
+
+}  // namespace
+
+int run_program(int argc, char** argv) {
+  prepare_process();
+  int code = 0;
+  try {
+    code = run(argc, argv);
+  } catch (const std::bad_alloc&) {
+    return report({ErrorCode::kResourceExhausted, "there is not enough memory",
+                   "end other programs, or do it in smaller pieces"});
+  } catch (const std::exception& error) {
+    return report({ErrorCode::kInternal, fmt::format("a bug: {}", error.what()),
+                   "please report it; nothing acknowledged is lost"});
+  }
+  const Status written = finish_output();
+  if (written) return code;
+  // Nobody reads any more: there is nobody to tell, but the exit code does.
+  const int lost = written.error().code == ErrorCode::kCancelled ? error_info(ErrorCode::kCancelled).exit_code
+                                                                 : report(written.error());
+  return code == 0 ? lost : code;
 }
 
 }  // namespace pandora

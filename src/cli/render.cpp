@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "base/text.h"
+#include "cli/output.h"
 #include "cli/render_receipt.h"
 #include "cli/terminal.h"
 
@@ -16,7 +17,7 @@ constexpr std::size_t kPreview = 100;
 
 std::string text_of(const Json& json, const char* name) {
   const auto found = json.find(name);
-  return found != json.end() && found->is_string() ? found->get<std::string>() : std::string();
+  return found != json.end() && found->is_string() ? visible(found->get<std::string>()) : std::string();
 }
 std::string preview(const std::string& text) { return ellipsize(collapse_space(text), kPreview); }
 std::string minute_of(const std::string& time) { return time.size() >= 16 ? time.substr(0, 10) + " " + time.substr(11, 5) : time; }
@@ -40,9 +41,11 @@ std::string turns(const Json& result) {
 }
 
 std::string turn(const Json& result) {
-  if (result.contains("context") && result["context"].is_string()) return result["context"].get<std::string>();
-  return turn_line(result["turn"]);
+  const std::string problem = text_of(result, "problem");
+  if (result.contains("context") && result["context"].is_string()) return visible(result["context"].get<std::string>());
+  return turn_line(result["turn"]) + (problem.empty() ? "" : fmt::format("(its document: {})\n", problem));
 }
+std::string turn_preview(const Json& result) { return turn_line(result["turn"]); }
 
 std::string items(const Json& result) {
   std::string out;
@@ -69,6 +72,10 @@ std::string memories(const Json& result) {
   std::string out;
   for (const auto& memory : result["memories"]) out += memory_line(memory);
   return none_or(std::move(out), "no memories");
+}
+std::string one_memory(const Json& result) {
+  const auto turn = result.value("said_in", std::int64_t{0});
+  return memory_line(result["memory"]) + (turn > 0 ? fmt::format("  said in turn {}\n", turn) : "");
 }
 std::string memory(const Json& result) {
   std::string out = "kept: " + memory_line(result["memory"]);
@@ -109,12 +116,18 @@ std::string source(const Json& result) {
 }
 
 std::string forgotten(const Json& result) {
-  return fmt::format("forgotten: {} {}\n  {} rows, {} files, {} points removed; {} quotes in other turns redacted; {} neighbours' windows made again;"
-                     " {} receipts of recalls cleaned\n"
-                     "  keep the --json form of this report to verify it later: pandora verify-forgotten FILE\n",
-                     text_of(result, "forgotten"), result.value("number", 0) > 0 ? std::to_string(result.value("number", 0)) : text_of(result, "uid"),
-                     result.value("rows", 0), result.value("files", 0), result.value("points", 0), result.value("redacted", 0), result.value("windows", 0),
-                     result.value("receipts", 0));
+  const auto number = result.value("number", std::int64_t{0}), said_in = result.value("said_in", std::int64_t{0});
+  std::string out = fmt::format(
+      "forgotten: {} {}\n  {} rows, {} files, {} points removed; {} quotes in other turns redacted; {} neighbours' "
+      "windows made again;"
+      " {} receipts of recalls cleaned\n"
+      "  look again at any time: pandora verify-forgotten {}\n",
+      text_of(result, "forgotten"), number > 0 ? std::to_string(number) : text_of(result, "uid"),
+      result.value("rows", 0), result.value("files", 0), result.value("points", 0), result.value("redacted", 0),
+      result.value("windows", 0), result.value("receipts", 0), text_of(result, "uid"));
+  if (said_in > 0)
+    out += fmt::format("  it was said in turn {}, which still says it: pandora turns forget {}\n", said_in, said_in);
+  return out;
 }
 std::string verified(const Json& result) {
   if (result.value("clean", false)) return "nothing of it is left\n";
@@ -127,16 +140,42 @@ std::string archived(const Json& result) {
   return fmt::format("{} turns {}\n", result["archived"].size(), result.value("dry_run", false) ? "would be archived" : "archived");
 }
 
-std::string reconciled(const Json& result) {
+// At most kShown of a kind: a rebuilt database differs in every turn.
+std::string differences(const Json& all) {
+  constexpr int kShown = 10;
+  std::map<std::string, int> counts;
   std::string out;
-  for (const auto& difference : result["differences"])
-    out += fmt::format("{}: {} ({})\n", bold(text_of(difference, "kind")), text_of(difference, "what"), text_of(difference, "repair"));
+  for (const auto& difference : all) {
+    const std::string kind = text_of(difference, "kind");
+    if (++counts[kind] <= kShown)
+      out += fmt::format("{}: {} ({})\n", bold(kind), text_of(difference, "what"), text_of(difference, "repair"));
+  }
+  for (const auto& [kind, count] : counts)
+    if (count > kShown) out += fmt::format("{}: and {} more; --json lists all\n", bold(kind), count - kShown);
+  return out;
+}
+
+std::string reconciled(const Json& result) {
   const bool applied = result.value("applied", false);
   const auto count = result["differences"].size();
-  out += fmt::format("{} turns, {} memories, {} research, {} sources, {} points looked at: {} differences{}\n", result.value("turns", 0), result.value("memories", 0),
+  return fmt::format("{}{} turns, {} memories, {} research, {} sources, {} points looked at: {} differences{}\n",
+                     differences(result["differences"]), result.value("turns", 0), result.value("memories", 0),
                      result.value("research", 0), result.value("sources", 0), result.value("points", 0), count,
-                     count == 0 ? "" : applied ? ", repaired" : "; `pandora reconcile --apply` repairs them");
-  return out;
+                     count == 0 ? ""
+                     : applied  ? ", repaired"
+                                : "; `pandora reconcile --apply` repairs them");
+}
+
+std::string status(const Json& result) {
+  std::string out = fmt::format("{} turns; {} turns and {} files and points wait\n", result.value("turns", 0),
+                                result.value("pending", 0), result.value("outbox", 0));
+  if (const std::string error = text_of(result, "last_error"); !error.empty())
+    out += fmt::format("what was met last: {}\n", error);
+  for (const auto& collection : result["collections"])
+    out += fmt::format("  {:10} {:>8} points\n", text_of(collection, "name"), collection.value("points", 0));
+  const Json& encoder = result["encoder"];
+  return out + fmt::format("encoder {}, {} dimensions, revision {}\n", text_of(encoder, "model"),
+                           encoder.value("dimension", 0), text_of(encoder, "revision"));
 }
 
 std::string groups(const Json& json) {
@@ -147,9 +186,16 @@ std::string groups(const Json& json) {
   return none_or(std::move(out), "  none");
 }
 
+std::string failure_place(const Json& failure) {
+  const auto number = failure.value("turn", std::int64_t{0});
+  return number > 0 ? fmt::format("turn {}, {}", number, text_of(failure, "where")) : text_of(failure, "where");
+}
+
 std::string stats(const Json& result) {
   std::string out = bold("Why did turns fail?") + "\n", part;
-  for (const auto& failure : result["failures"]) part += fmt::format("  {}  {}: {}\n", minute_of(text_of(failure, "at")), text_of(failure, "where"), text_of(failure, "why"));
+  for (const auto& failure : result["failures"])
+    part += fmt::format("  {}  {}: {}\n", minute_of(text_of(failure, "at")), failure_place(failure),
+                        text_of(failure, "why"));
   out += none_or(part, "  none did");
   out += bold("Where is the time?") + "\n" + groups(result["phases"]) + bold("Models") + "\n" + groups(result["models"]);
   out += bold("Is quality improving?") + "\n";
@@ -168,12 +214,19 @@ std::string stats(const Json& result) {
 std::string render_result(std::string_view operation, const Json& result) {
   using Renderer = std::string (*)(const Json&);
   static const std::map<std::string_view, Renderer> kRenderers = {
-      {"turns.list", turns},       {"turns.show", turn},          {"turns.search", items},      {"turns.reject", turn},
-      {"turns.forget", forgotten}, {"turns.archive", archived},   {"sessions.list", sessions},  {"memory.add", memory},
-      {"memory.list", memories},   {"memory.search", items},      {"memory.forget", forgotten}, {"research.add", research},
-      {"research.list", research}, {"research.find", research},   {"sources.list", sources},    {"sources.show", source},
-      {"sources.allow", source},   {"sources.block", source},     {"sources.reset", source},    {"reconcile", reconciled},
-      {"stats", stats},            {"forget.verify", verified},   {"recalls.list", render_recalls},
+      {"turns.list", turns},           {"turns.show", turn},
+      {"turns.preview", turn_preview}, {"status", status},
+      {"memory.show", one_memory},     {"turns.search", items},
+      {"turns.reject", turn},          {"turns.forget", forgotten},
+      {"turns.archive", archived},     {"sessions.list", sessions},
+      {"memory.add", memory},          {"memory.list", memories},
+      {"memory.search", items},        {"memory.forget", forgotten},
+      {"research.add", research},      {"research.list", research},
+      {"research.find", research},     {"sources.list", sources},
+      {"sources.show", source},        {"sources.allow", source},
+      {"sources.block", source},       {"sources.reset", source},
+      {"reconcile", reconciled},       {"stats", stats},
+      {"forget.verify", verified},     {"recalls.list", render_recalls},
       {"recalls.show", render_recall}, {"recalls.replay", render_replay},
   };
   const auto found = kRenderers.find(operation);

@@ -1,19 +1,18 @@
 #include "cli/terminal.h"
 
+#include <array>
+#include <atomic>
+#include <cerrno>
+#include <cstdlib>
+#include <iostream>
+
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <poll.h>
 #include <signal.h>
 #include <unistd.h>
 
-#include <array>
-#include <atomic>
-#include <cerrno>
-#include <cstdio>
-#include <cstdlib>
-#include <iostream>
-
-#include <fmt/format.h>
-
+#include "cli/output.h"
 #include "wire/json_reader.h"
 
 namespace pandora {
@@ -22,8 +21,10 @@ std::atomic<int> interrupts{0};
 std::array<int, 2> interrupt_pipe{-1, -1};  // a byte an interrupt: what waits for the pipe cannot miss one
 
 void on_interrupt(int) {
+  constexpr int kInsists =
+      3;  // what does not look at interrupts now is ended as a kill would end it, which loses nothing
   const int before = errno;
-  ++interrupts;
+  if (++interrupts >= kInsists) ::_exit(error_info(ErrorCode::kCancelled).exit_code);
   (void)!::write(interrupt_pipe[1], "", 1);  // a full pipe wakes as well
   errno = before;
 }
@@ -31,19 +32,22 @@ void on_interrupt(int) {
 
 bool is_terminal(int descriptor) { return ::isatty(descriptor) == 1; }
 
-std::string bold(std::string_view text) {
+std::string bold(std::string_view text, std::size_t width) {
   const char* none = std::getenv("NO_COLOR");
-  const bool plain = (none && *none) || !is_terminal(STDOUT_FILENO);
-  return plain ? std::string(text) : fmt::format("\033[1m{}\033[0m", text);
+  const char* terminal = std::getenv("TERM");
+  const bool plain =
+      (none && *none) || (terminal && std::string_view(terminal) == "dumb") || !is_terminal(STDOUT_FILENO);
+  const std::string filling(width > text.size() ? width - text.size() : 0, ' ');
+  return plain ? fmt::format("{}{}", text, filling) : fmt::format("\033[1m{}\033[0m{}", text, filling);
 }
 
 Status confirm(std::string_view question, bool yes) {
   if (yes) return {};
   if (!is_terminal(STDIN_FILENO))
     return fail(ErrorCode::kInvalidArgument, "this destroys something, and there is no terminal to ask on", "add --yes if you mean it");
-  fmt::print(stderr, "{} [y/N] ", question);
+  print_error(fmt::format("{} [y/N] ", question));
   std::string answer;
-  std::getline(std::cin, answer);
+  if (!std::getline(std::cin, answer)) print_error("\n");
   if (answer == "y" || answer == "Y" || answer == "yes") return {};
   return fail(ErrorCode::kCancelled, "nothing was done");
 }
@@ -53,7 +57,6 @@ void catch_interrupts() {
   struct sigaction action {};
   action.sa_handler = on_interrupt;  // no SA_RESTART: a read that waits for the user comes back
   ::sigaction(SIGINT, &action, nullptr);
-  ::signal(SIGPIPE, SIG_IGN);
 }
 bool interrupted() { return interrupts > 0; }
 void clear_interrupt() {
@@ -68,8 +71,10 @@ bool wait_for_input(int descriptor) {
   return false;
 }
 
+ProgressObserver::ProgressObserver() : shown_at_(clock_.steady()) {}
+
 ProgressObserver::~ProgressObserver() {
-  if (open_line_) fmt::print(stderr, "\n");
+  if (open_line_) print_error("\n");
 }
 
 void ProgressObserver::event(const std::string& text) {
@@ -77,15 +82,18 @@ void ProgressObserver::event(const std::string& text) {
   if (!json.is_object() || !json.contains("progress")) return;
   const Json& progress = json["progress"];
   const std::int64_t done = progress.value("done", std::int64_t{0}), of = progress.value("of", std::int64_t{0});
-  const std::string line = of > 0 ? fmt::format("{}: {} of {}", progress.value("what", ""), done, of) : fmt::format("{}: {}", progress.value("what", ""), done);
-  if (is_terminal(STDERR_FILENO)) {
-    fmt::print(stderr, "\r\033[K{}", line);
-    open_line_ = true;
-  } else if (done >= shown_ * 2 || done < shown_) {  // a pipe gets a line whenever it has doubled
-    fmt::print(stderr, "{}\n", line);
-    shown_ = std::max<std::int64_t>(1, done);
-  }
-  std::fflush(stderr);
+  show(of > 0 ? fmt::format("{}: {} of {}", progress.value("what", ""), done, of)
+              : fmt::format("{}: {}", progress.value("what", ""), done));
+}
+
+void ProgressObserver::show(std::string_view line) {
+  const bool terminal = is_terminal(STDERR_FILENO);
+  const Duration pause = terminal ? std::chrono::milliseconds(200) : std::chrono::seconds(5);
+  const SteadyTime now = clock_.steady();
+  if (now - shown_at_ < pause) return;
+  shown_at_ = now;
+  print_error(terminal ? fmt::format("\r\033[K{}", line) : fmt::format("{}\n", line));
+  open_line_ = terminal;
 }
 
 }  // namespace pandora

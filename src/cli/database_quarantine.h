@@ -1,0 +1,12 @@
+// A database that cannot be read is set aside, never deleted: what it holds is made again from journal and documents.
+#pragma once
+#include "base/file_system.h"
+#include "cli/installation.h"
+
+namespace pandora {
+
+// Moves `database` and the files that belong to it into the documents' quarantine, with the reason.
+Status set_database_aside(FileSystem& files, const DataPaths& paths, const std::string& database, const Clock& clock,
+                          const Error& why);
+
+}  // namespace pandora

@@ -1,0 +1,166 @@
+#include "cli/usage.h"
+
+#include <algorithm>
+#include <map>
+#include <optional>
+
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+
+#include "base/text.h"
+
+namespace pandora {
+namespace {
+
+constexpr const char* kRootFooter =
+    "Examples:\n"
+    "  pandora chat                                   talk; what you say is remembered\n"
+    "  echo 'I live in Lisbon.' | pandora chat        say one thing over a pipe\n"
+    "  pandora turns search where do I live           find it again\n"
+    "  pandora doctor                                 what is wrong, and the remedy\n"
+    "Times are written as 2026-01-05 or 2026-01-05T10:00:00Z. `pandora COMMAND --help` says more.\n"
+    "Exit codes: 0 good, 1 a bug, 2 wrong use, 3 not there, 4 conflict, 5 not allowed, 6 too large, 7 too busy, 8 not "
+    "available,\n"
+    "9 too late, 10 disk full, 11 data damaged, 12 other version, 13 not known who you are, 130 cancelled "
+    "(docs/errors.md).";
+
+constexpr const char* kGlobalOptions =
+    "Options of every command:\n"
+    "  --user NAME      whose memory (PANDORA_USER; me)\n"
+    "  --data DIR       data directory (PANDORA_DATA; ~/.local/share/pandora)\n"
+    "  --json           the result as JSON\n"
+    "  --config, --set, --log-level, --log-format: see `pandora --help`, which also lists the exit codes";
+
+// Examples by command; "" for one that needs none.
+const std::map<std::string, std::string>& examples() {
+  static const std::map<std::string, std::string> kExamples = {
+      {"chat",
+       "In a terminal: a conversation with line editing; Ctrl-D or /quit ends it. Over a pipe: one message a line, "
+       "replies on standard\n"
+       "output, everything else on standard error.\n"
+       "  --session NAME   which conversation (PANDORA_SESSION; default). What was said in others is found as well.\n"
+       "Examples:\n"
+       "  pandora chat --session trip --user ana\n"
+       "  echo 'Where do I live?' | pandora chat --json | jq -r .reply"},
+      {"turns list", "Examples:\n  pandora turns list --in trip -n 20\n  pandora turns list --since 2026-01-05 --json"},
+      {"turns show", "Example:\n  pandora turns show 12"},
+      {"turns search", "Example:\n  pandora turns search where do I live"},
+      {"turns reject", "Example:\n  pandora turns reject 12        --undo takes it back"},
+      {"turns forget",
+       "Asks first, and shows what goes. It is gone from rows, points, files and journal, and from what other turns "
+       "quote of it.\n"
+       "Examples:\n  pandora turns forget 12\n  pandora turns forget 12 --yes --json > report.json && pandora "
+       "verify-forgotten report.json"},
+      {"turns archive", "Example:\n  pandora turns archive --dry-run"},
+      {"memory add",
+       "Examples:\n  pandora memory add I prefer window seats --kind preference\n  pandora memory add The shop is "
+       "closed --expires 2026-02-01"},
+      {"memory list", "Example:\n  pandora memory list --kind fact"},
+      {"memory search", "Example:\n  pandora memory search where do I like to sit"},
+      {"memory forget",
+       "The id is that of `pandora memory list`. The turn in which it was said stays; `pandora turns forget` removes "
+       "that."},
+      {"research add",
+       "Example:\n  pandora research add 'espresso machines' --claim 'The Alpha costs 300 euros' --type price --domain "
+       "shop.example"},
+      {"research find", "Example:\n  pandora research find espresso machines"},
+      {"sources block", "Example:\n  pandora sources block shop.example        `reset` takes it back"},
+      {"reconcile",
+       "Without --apply it only says what it would do. Truth is in this order: journal, files, rows, points; each "
+       "lower one is made again\n"
+       "from those above. A damaged database is set aside in quarantine and made again.\n"
+       "Examples:\n  pandora reconcile\n  pandora reconcile --apply"},
+      {"verify-forgotten",
+       "Examples:\n  pandora verify-forgotten report.json\n  pandora verify-forgotten 0190b3a2-…    the id that "
+       "`forget` printed"},
+      {"import turns",
+       "A line: {\"session\": \"trip\", \"text\": \"We land at nine.\", \"speaker\"?: \"Ana\", \"role\"?: \"user\", "
+       "\"at\"?: \"2026-01-05T10:00:00Z\"}\n"
+       "or {\"session\": …, \"message\": …, \"reply\": …}, or a line of `pandora export`. Lines that cannot be read "
+       "are named, the others kept;\n"
+       "what is known is skipped, so that an interrupted import is simply run again.\n"
+       "Examples:\n  pandora import turns old.jsonl\n  ssh there pandora export | pandora import turns -"},
+      {"export",
+       "Turns, memories, research and sources. `pandora import turns` takes them in again, in another data directory "
+       "too.\n"
+       "Example:\n  pandora export > backup.jsonl"},
+      {"stats", "Example:\n  pandora stats --since 2026-01-01"},
+      {"completion",
+       "Examples:\n  source <(pandora completion bash)        for this shell; put it into ~/.bashrc to keep it\n"
+       "  pandora completion fish > ~/.config/fish/completions/pandora.fish"},
+      {"config",
+       "A flag beats an environment variable, which beats NAME_FILE, which beats pandora.toml, which beats the "
+       "default.\n"
+       "Example:\n  pandora config --set recall.limit=5"},
+  };
+  return kExamples;
+}
+
+void add_help_below(CLI::App& app, const std::string& path) {
+  for (CLI::App* child : app.get_subcommands([](CLI::App*) { return true; })) {
+    const std::string name = path.empty() ? child->get_name() : path + " " + child->get_name();
+    const auto found = examples().find(name);
+    child->footer((found == examples().end() ? "" : found->second + "\n") + kGlobalOptions);
+    add_help_below(*child, name);
+  }
+}
+
+std::vector<std::string> commands_of(const CLI::App& app) {
+  std::vector<std::string> names;
+  for (const auto* child : app.get_subcommands([](const CLI::App*) { return true; }))
+    names.push_back(child->get_name());
+  return names;
+}
+
+// How far the words name commands, and the first word that names none.
+struct Walk {
+  const CLI::App* app;
+  std::string path = "pandora";
+  std::optional<std::string> stranger;
+};
+Walk walk(const CLI::App& root, int argc, const char* const* argv) {
+  Walk at{&root};
+  for (int i = 1; i < argc && !at.stranger; ++i) {
+    const std::string word = argv[i];
+    if (word.starts_with('-')) {
+      const auto* option = root.get_option_no_throw(word);
+      if (option && option->get_items_expected_max() > 0) ++i;  // its value
+      continue;
+    }
+    const auto names = commands_of(*at.app);
+    if (names.empty()) return at;
+    if (std::ranges::find(names, word) == names.end())
+      at.stranger = word;
+    else
+      at.app = at.app->get_subcommand(word), at.path += " " + word;
+  }
+  return at;
+}
+
+}  // namespace
+
+void add_help(CLI::App& app) {
+  app.footer(kRootFooter);
+  add_help_below(app, "");
+}
+
+Error explain(const CLI::App& app, const CLI::ParseError& error, int argc, const char* const* argv) {
+  const Walk at = walk(app, argc, argv);
+  const auto names = commands_of(*at.app);
+  if (at.stranger) {
+    constexpr std::size_t kClose = 2;
+    const auto distance = [&](const std::string& name) { return edit_distance(*at.stranger, name); };
+    const auto nearest = std::ranges::min_element(names, {}, distance);
+    return {ErrorCode::kInvalidArgument,
+            fmt::format("`{}` has no command \"{}\"", at.path, one_line(ellipsize(*at.stranger, 64))),
+            distance(*nearest) <= kClose ? fmt::format("did you mean `{} {}`?", at.path, *nearest)
+                                         : fmt::format("it has {}", fmt::join(names, ", "))};
+  }
+  if (!names.empty() && dynamic_cast<const CLI::RequiredError*>(&error))
+    return {ErrorCode::kInvalidArgument, fmt::format("`{}` needs a command: {}", at.path, fmt::join(names, ", ")),
+            fmt::format("`{} --help` says more", at.path)};
+  const std::string what = error.what();
+  return {ErrorCode::kInvalidArgument, what.substr(0, what.find('\n')), fmt::format("`{} --help` says how", at.path)};
+}
+
+}  // namespace pandora
