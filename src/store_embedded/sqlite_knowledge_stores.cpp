@@ -86,7 +86,7 @@ Result<Source> read_source(const Statement& row) {
   source.failures = row.integer(2);
   if (!row.is_null(3)) source.last_success = Timestamp{row.integer(3)};
   if (!row.is_null(4)) source.last_failure = Timestamp{row.integer(4)};
-  PANDORA_TRY(manual, parse_source_override(row.text(5)));
+  PANDORA_TRY(manual, sqlite_rows::stored(parse_source_override(row.text(5))));
   source.manual = manual;
   source.worked = string_list(row.text(6));
   source.failed = string_list(row.text(7));

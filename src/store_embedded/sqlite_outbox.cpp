@@ -34,7 +34,7 @@ Result<std::vector<OutboxEntry>> SqliteOutbox::claim(std::string_view owner, Dur
         for (;;) {
           PANDORA_TRY(more, rows.next());
           if (!more) break;
-          PANDORA_TRY(kind, parse_outbox_kind(rows.text(1)));
+          PANDORA_TRY(kind, sqlite_rows::stored(parse_outbox_kind(rows.text(1))));
           entries.push_back({rows.integer(0),
                              {kind, std::string(rows.text(2))},
                              rows.integer(3),

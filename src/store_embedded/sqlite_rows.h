@@ -15,6 +15,14 @@ Status add_observation(Connection& connection, const Observation& observation, c
 Status remove_memory(Connection& connection, const Uuid& id, Timestamp now);
 Status remove_research(Connection& connection, const Uuid& id, Timestamp now);
 
+// What stands in a row and cannot be read was damaged on disk: no caller gave a wrong argument.
+template <class T>
+Result<T> stored(Result<T> value) {
+  if (!value && value.error().code == ErrorCode::kInvalidArgument)
+    return fail(ErrorCode::kDataCorrupt, value.error().message);
+  return value;
+}
+
 // " AND user_id = ?" cannot be bound away: with Access::kSystem every row counts. The condition takes two values.
 inline constexpr std::string_view kVisible = " (? = 1 OR user_id = ?) ";
 inline bool sees_all(const Principal& who) { return who.access == Access::kSystem; }

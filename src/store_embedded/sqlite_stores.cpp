@@ -39,7 +39,7 @@ class SqliteObservationStore final : public ObservationStore {
     PANDORA_TRY(row, connection.query("SELECT user_id FROM turns WHERE turn_uid = ?", turn));
     PANDORA_TRY(found, row.next());
     if (!found) return UserId();  // of the installation: only Access::kSystem sees it
-    return UserId::parse(row.text(0));
+    return sqlite_rows::stored(UserId::parse(row.text(0)));
   }
 
   static Result<std::vector<ObservationRow>> read(Connection& connection, const ObservationQuery& query,
@@ -57,7 +57,7 @@ class SqliteObservationStore final : public ObservationStore {
       PANDORA_TRY(more, rows.next());
       if (!more) return found;
       PANDORA_TRY(turn, rows.uuid(1));
-      PANDORA_TRY(kind, parse_observation_kind(rows.text(2)));
+      PANDORA_TRY(kind, sqlite_rows::stored(parse_observation_kind(rows.text(2))));
       ObservationRow row{rows.integer(0),
                          {turn,
                           kind,

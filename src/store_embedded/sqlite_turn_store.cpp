@@ -142,7 +142,7 @@ Result<TurnNumber> commit(Connection& connection, const TurnRecord& record, Time
       if (known.text(1) != turn.user.str())
         return fail(ErrorCode::kPermissionDenied, fmt::format("turn {} belongs to another user", turn.uid.to_string()));
       turn.number = {known.integer(0)};
-      PANDORA_TRY(session, SessionId::parse(known.text(2)));
+      PANDORA_TRY(session, sqlite_rows::stored(SessionId::parse(known.text(2))));
       turn.session = std::move(session);
       PANDORA_CHECK(enqueue_record(connection, record, turn, now));
       PANDORA_TRY(neighbours, enqueue_neighbours(connection, turn, now));
@@ -309,10 +309,10 @@ Result<std::vector<SessionSummary>> SqliteTurnStore::sessions(const Principal& w
         for (;;) {
           PANDORA_TRY(more, rows.next());
           if (!more) return sessions;
-          PANDORA_TRY(session, SessionId::parse(rows.text(0)));
-          PANDORA_TRY(user, UserId::parse(rows.text(1)));
-          PANDORA_TRY(first, parse_iso8601(rows.text(3)));
-          PANDORA_TRY(last, parse_iso8601(rows.text(4)));
+          PANDORA_TRY(session, sqlite_rows::stored(SessionId::parse(rows.text(0))));
+          PANDORA_TRY(user, sqlite_rows::stored(UserId::parse(rows.text(1))));
+          PANDORA_TRY(first, sqlite_rows::stored(parse_iso8601(rows.text(3))));
+          PANDORA_TRY(last, sqlite_rows::stored(parse_iso8601(rows.text(4))));
           sessions.push_back({session, user, rows.integer(2), first, last, std::string(rows.text(5))});
         }
       },
