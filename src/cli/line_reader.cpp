@@ -14,8 +14,8 @@ bool LineReader::fill() {
   buffer_.resize(kPiece);
   at_ = 0;
   ssize_t got = -1;
-  do got = ::read(descriptor_, buffer_.data(), buffer_.size());
-  while (got < 0 && errno == EINTR && !interrupted());
+  do got = wait_for_input(descriptor_) ? ::read(descriptor_, buffer_.data(), buffer_.size()) : 0;
+  while (got < 0 && errno == EINTR);
   // A standard input that was closed is an empty one.
   if (got < 0 && errno != EBADF) error_ = errno;
   buffer_.resize(got > 0 ? static_cast<std::size_t>(got) : 0);
