@@ -18,7 +18,9 @@ set(CMAKE_CXX_FLAGS_RELEASE "-O2 -g1")
 
 find_program(PANDORA_CCACHE ccache)
 if(PANDORA_CCACHE)
-  set(CMAKE_CXX_COMPILER_LAUNCHER "${PANDORA_CCACHE}")
+  # The same file compiled in two checkouts is one entry: paths below the source are relative, here and in what is hashed.
+  set(CMAKE_CXX_COMPILER_LAUNCHER
+      "${CMAKE_COMMAND};-E;env;CCACHE_BASEDIR=${CMAKE_SOURCE_DIR};CCACHE_NOHASHDIR=1;${PANDORA_CCACHE}")
 endif()
 find_program(PANDORA_MOLD mold)
 if(PANDORA_MOLD)
@@ -28,7 +30,7 @@ endif()
 # Designated initialisers leave the rest at its default on purpose. No contracted multiply-adds: a score must be the same on every machine.
 add_compile_options(-Wall -Wextra -Wpedantic -Wshadow -Wnon-virtual-dtor -Wimplicit-fallthrough -Wno-missing-field-initializers -Werror
                     -ffp-contract=off -fno-omit-frame-pointer -fstack-protector-strong)
-# The same file compiled in two checkouts is one ccache entry.
+# No path of the machine that builds it stands in the program.
 add_compile_options("-ffile-prefix-map=${CMAKE_SOURCE_DIR}/=")
 add_compile_definitions(SPDLOG_FMT_EXTERNAL)
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
