@@ -1,7 +1,7 @@
 // Time, injected. Nothing but `SystemClock` asks the operating system; tests tick a `ManualClock`.
 //
-// Wall time is UTC in microseconds since 1970 and may jump, also backwards; steady time never does and is what deadlines
-// and durations use. Both are thread-safe to read.
+// Wall time is UTC in microseconds since 1970 and may jump, also backwards; steady time never does and is what
+// deadlines and durations use. Both are thread-safe to read.
 #pragma once
 #include <atomic>
 #include <chrono>

@@ -87,8 +87,8 @@ Status check_value(const Setting& setting, const std::string& value, std::string
   return {};
 }
 
-// toml++ 3.3 has undefined behaviour at some letters up to U+FEFF where it looks for white space. So it sees none of them:
-// a letter of the basic plane goes to the private plane 15 before, and comes back from there in what was parsed.
+// toml++ 3.3 has undefined behaviour at some letters up to U+FEFF where it looks for white space. So it sees none of
+// them: a letter of the basic plane goes to the private plane 15 before, and comes back from there in what was parsed.
 std::string to_private_plane(std::string_view text) {
   std::string moved;
   moved.reserve(text.size());
@@ -147,8 +147,8 @@ Result<toml::table> parse_toml(std::string_view text, const std::string& file) {
   try {
     return toml::parse(to_private_plane(text), std::string_view(file));
   } catch (const toml::parse_error& error) {
-    return fail(ErrorCode::kInvalidArgument, fmt::format("{}:{}: {}", file, error.source().begin.line,
-                                                         from_private_plane(error.description())));
+    return fail(ErrorCode::kInvalidArgument,
+                fmt::format("{}:{}: {}", file, error.source().begin.line, from_private_plane(error.description())));
   } catch (const std::exception& error) {
     return fail(ErrorCode::kInvalidArgument, fmt::format("{}: {}", file, error.what()));
   }

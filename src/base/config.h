@@ -1,9 +1,9 @@
 // Configuration: a flag beats an environment variable beats a NAME_FILE beats `pandora.toml` beats the default.
 //
 // Every setting stands once in a closed table (config.cpp): its key ("recall.token_budget"), the environment variable,
-// the kind, default, bounds, one line of help, and whether it is a secret. An unknown key in the file, a value that does
-// not parse or is out of bounds, and a NAME together with its NAME_FILE are errors that name the place. The values are
-// fixed after `load`; reading is thread-safe.
+// the kind, default, bounds, one line of help, and whether it is a secret. An unknown key in the file, a value that
+// does not parse or is out of bounds, and a NAME together with its NAME_FILE are errors that name the place. The values
+// are fixed after `load`; reading is thread-safe.
 #pragma once
 #include <cstdint>
 #include <functional>
@@ -28,7 +28,7 @@ struct Setting {
   std::string_view environment;  // "PANDORA_RECALL_TOKEN_BUDGET", or a known name such as DATABASE_URL
   SettingKind kind;
   std::string_view default_value;
-  double min = 0, max = 0;       // bounds of numbers; both 0: none
+  double min = 0, max = 0;  // bounds of numbers; both 0: none
   bool secret = false;
   std::string_view help;
 };
@@ -37,15 +37,15 @@ std::span<const Setting> settings();
 
 struct EffectiveValue {
   const Setting* setting;
-  std::string value;   // as text; secrets in clear: mask when showing
+  std::string value;  // as text; secrets in clear: mask when showing
   SettingSource source;
   std::string origin;  // "PANDORA_DATA", "/etc/pandora.toml:12", "--data"; empty for a default
 };
 
 struct ConfigInputs {
-  std::map<std::string, std::string> flags;        // key → value
+  std::map<std::string, std::string> flags;                                   // key → value
   std::function<std::optional<std::string>(const std::string&)> environment;  // injected getenv
-  std::string file;                                // path of pandora.toml; empty: none. A missing one that was named is an error
+  std::string file;  // path of pandora.toml; empty: none. A missing one that was named is an error
   bool file_required = false;
 };
 

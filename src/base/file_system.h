@@ -1,8 +1,8 @@
 // Files that last: the one seam between Pandora and the disk.
 //
 // Durability, in the terms of POSIX: bytes written are safe against power loss after `File::sync()`; a name created,
-// renamed or removed is safe after `sync_directory()` of its parent. `write_atomic` does all of it. Until then a crash may
-// keep, lose, tear or reorder any of it: that is what the test double (tests/support/fault_file_system.h) does.
+// renamed or removed is safe after `sync_directory()` of its parent. `write_atomic` does all of it. Until then a crash
+// may keep, lose, tear or reorder any of it: that is what the test double (tests/support/fault_file_system.h) does.
 //
 // Errors: kNotFound, kPermissionDenied (EACCES, EPERM, EROFS), kStorageFull (ENOSPC, EDQUOT), kTooLarge, kConflict
 // (exists; locked), kUnavailable (EIO and the rest), each naming the path. Paths are UTF-8 as given. Thread-safe; one
@@ -22,14 +22,14 @@
 namespace pandora {
 
 enum class OpenMode {
-  kRead,          // must exist
-  kAppend,        // created when missing; writes go to the end
-  kCreateNew,     // must not exist; append
+  kRead,       // must exist
+  kAppend,     // created when missing; writes go to the end
+  kCreateNew,  // must not exist; append
 };
 
 class File {
  public:
-  virtual ~File() = default;  // closes; never syncs
+  virtual ~File() = default;                          // closes; never syncs
   virtual Status append(std::string_view bytes) = 0;  // all of it or an error (a part may then be written)
   virtual Result<std::string> read_at(std::uint64_t offset, std::size_t length) = 0;  // short only at the end
   virtual Result<std::uint64_t> size() = 0;
@@ -64,10 +64,10 @@ class FileSystem {
   // Replaces `path` as a whole: a reader sees the old or the new content, never a part. Mode 0600.
   virtual Status write_atomic(const std::string& path, std::string_view bytes, Durability durability) = 0;
   virtual Status rename(const std::string& from, const std::string& to) = 0;  // replaces a file, not a directory
-  virtual Status remove_file(const std::string& path) = 0;  // kNotFound when missing
-  virtual Status remove_tree(const std::string& path) = 0;  // missing is fine; follows no link
-  virtual Status create_directories(const std::string& path) = 0;  // existing is fine; mode 0700
-  virtual Result<std::vector<FileInfo>> list(const std::string& path) = 0;  // sorted by name
+  virtual Status remove_file(const std::string& path) = 0;                    // kNotFound when missing
+  virtual Status remove_tree(const std::string& path) = 0;                    // missing is fine; follows no link
+  virtual Status create_directories(const std::string& path) = 0;             // existing is fine; mode 0700
+  virtual Result<std::vector<FileInfo>> list(const std::string& path) = 0;    // sorted by name
   virtual Result<FileInfo> info(const std::string& path) = 0;
   virtual Status sync_file(const std::string& path) = 0;       // for content written kDeferred
   virtual Status sync_directory(const std::string& path) = 0;  // names in it

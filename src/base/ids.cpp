@@ -25,7 +25,10 @@ std::array<std::uint8_t, 20> sha1(std::string message) {
     for (std::size_t i = 16; i < 80; ++i) w[i] = rotate(w[i - 3] ^ w[i - 8] ^ w[i - 14] ^ w[i - 16], 1);
     auto [a, b, c, d, e] = h;
     for (std::size_t i = 0; i < 80; ++i) {
-      const std::uint32_t f = i < 20 ? (b & c) | (~b & d) : i < 40 ? b ^ c ^ d : i < 60 ? (b & c) | (b & d) | (c & d) : b ^ c ^ d;
+      const std::uint32_t f = i < 20   ? (b & c) | (~b & d)
+                              : i < 40 ? b ^ c ^ d
+                              : i < 60 ? (b & c) | (b & d) | (c & d)
+                                       : b ^ c ^ d;
       const std::uint32_t k = i < 20 ? 0x5A827999 : i < 40 ? 0x6ED9EBA1 : i < 60 ? 0x8F1BBCDC : 0xCA62C1D6;
       const std::uint32_t next = rotate(a, 5) + f + e + k + w[i];
       e = d, d = c, c = rotate(b, 30), b = a, a = next;
@@ -45,7 +48,8 @@ int hex_digit(char c) {
 }
 
 // Pandora's own namespace: fixed for ever, as every point's id hangs on it.
-constexpr Uuid kNamespace{{0x6f, 0x1c, 0x0a, 0x52, 0x3d, 0x8e, 0x4b, 0x57, 0x9a, 0x41, 0x5e, 0x2b, 0x70, 0xd3, 0x11, 0xc4}};
+constexpr Uuid kNamespace{
+    {0x6f, 0x1c, 0x0a, 0x52, 0x3d, 0x8e, 0x4b, 0x57, 0x9a, 0x41, 0x5e, 0x2b, 0x70, 0xd3, 0x11, 0xc4}};
 
 }  // namespace
 
@@ -56,7 +60,9 @@ std::string Uuid::to_string() const {
 }
 
 Result<Uuid> Uuid::parse(std::string_view text) {
-  const auto wrong = [&] { return fail(ErrorCode::kInvalidArgument, fmt::format("\"{}\" is no UUID", ellipsize(text, 64))); };
+  const auto wrong = [&] {
+    return fail(ErrorCode::kInvalidArgument, fmt::format("\"{}\" is no UUID", ellipsize(text, 64)));
+  };
   const bool hyphens = text.size() == 36;
   if (!hyphens && text.size() != 32) return wrong();
   Uuid id;
@@ -84,7 +90,9 @@ Uuid uuid_v5(const Uuid& name_space, std::string_view name) {
   return id;
 }
 
-Uuid point_id(std::string_view kind, std::string_view key) { return uuid_v5(kNamespace, fmt::format("{}:{}", kind, key)); }
+Uuid point_id(std::string_view kind, std::string_view key) {
+  return uuid_v5(kNamespace, fmt::format("{}:{}", kind, key));
+}
 
 Uuid UuidV7Generator::next() {
   constexpr std::uint32_t kCounterBits = 26;
@@ -98,7 +106,8 @@ Uuid UuidV7Generator::next() {
     counter_ = 0;
   }
   Uuid id;
-  for (int i = 0; i < 6; ++i) id.bytes[static_cast<std::size_t>(i)] = static_cast<std::uint8_t>(last_millis_ >> (40 - 8 * i));
+  for (int i = 0; i < 6; ++i)
+    id.bytes[static_cast<std::size_t>(i)] = static_cast<std::uint8_t>(last_millis_ >> (40 - 8 * i));
   id.bytes[6] = static_cast<std::uint8_t>(0x70 | counter_ >> 22);
   id.bytes[7] = static_cast<std::uint8_t>(counter_ >> 14);
   id.bytes[8] = static_cast<std::uint8_t>(0x80 | (counter_ >> 8 & 0x3F));
@@ -110,13 +119,16 @@ Uuid UuidV7Generator::next() {
 
 Status check_name(std::string_view what, std::string_view text) {
   const auto allowed = [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' || c == '_' || c == '-';
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' || c == '_' ||
+           c == '-';
   };
   const bool good = !text.empty() && text.size() <= kMaxNameLength && text[0] != '.' && text[0] != '-' &&
                     std::ranges::all_of(text, allowed);
   if (good) return {};
-  return fail(ErrorCode::kInvalidArgument, fmt::format("\"{}\" is no name of a {}", one_line(ellipsize(text, 64)), what),
-              fmt::format("use 1 to {} letters, digits, '.', '_' or '-', beginning with a letter, digit or '_'", kMaxNameLength));
+  return fail(ErrorCode::kInvalidArgument,
+              fmt::format("\"{}\" is no name of a {}", one_line(ellipsize(text, 64)), what),
+              fmt::format("use 1 to {} letters, digits, '.', '_' or '-', beginning with a letter, digit or '_'",
+                          kMaxNameLength));
 }
 
 }  // namespace pandora

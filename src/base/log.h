@@ -26,9 +26,12 @@ struct LogField {
   template <class T>
     requires std::is_arithmetic_v<T>
   LogField(std::string_view n, T v) : name(n) {
-    if constexpr (std::is_same_v<T, bool>) value = v;
-    else if constexpr (std::is_floating_point_v<T>) value = static_cast<double>(v);
-    else value = static_cast<std::int64_t>(v);
+    if constexpr (std::is_same_v<T, bool>)
+      value = v;
+    else if constexpr (std::is_floating_point_v<T>)
+      value = static_cast<double>(v);
+    else
+      value = static_cast<std::int64_t>(v);
   }
 };
 using LogFields = std::initializer_list<LogField>;

@@ -33,8 +33,8 @@ inline constexpr int kErrorCodeCount = 14;
 
 struct ErrorInfo {
   ErrorCode code;
-  std::string_view name;         // stable, lower_snake; in JSON and logs
-  bool retryable;                // may the very same call succeed later?
+  std::string_view name;  // stable, lower_snake; in JSON and logs
+  bool retryable;         // may the very same call succeed later?
   int http_status;
   std::string_view openai_type;  // "type" of OpenAI's error object
   int exit_code;                 // of the command line; 0 is success
@@ -71,15 +71,14 @@ inline tl::unexpected<Error> fail(Error error) { return tl::unexpected<Error>(st
 // PANDORA_TRY(name, expression): declares `name` with the value, or returns the error. A statement, not an expression.
 #define PANDORA_CONCAT_(a, b) a##b
 #define PANDORA_CONCAT(a, b) PANDORA_CONCAT_(a, b)
-#define PANDORA_TRY(name, ...)                        \
-  auto PANDORA_CONCAT(try_, __LINE__) = __VA_ARGS__;  \
-  if (!PANDORA_CONCAT(try_, __LINE__))                \
-    return ::pandora::fail(std::move(PANDORA_CONCAT(try_, __LINE__)).error()); \
+#define PANDORA_TRY(name, ...)                                                                                    \
+  auto PANDORA_CONCAT(try_, __LINE__) = __VA_ARGS__;                                                              \
+  if (!PANDORA_CONCAT(try_, __LINE__)) return ::pandora::fail(std::move(PANDORA_CONCAT(try_, __LINE__)).error()); \
   auto name = *std::move(PANDORA_CONCAT(try_, __LINE__))
 // PANDORA_CHECK(expression): returns the error of a Status, or goes on.
-#define PANDORA_CHECK(...)                                                      \
-  do {                                                                          \
-    auto PANDORA_CONCAT(status_, __LINE__) = __VA_ARGS__;                       \
-    if (!PANDORA_CONCAT(status_, __LINE__))                                     \
+#define PANDORA_CHECK(...)                                                          \
+  do {                                                                              \
+    auto PANDORA_CONCAT(status_, __LINE__) = __VA_ARGS__;                           \
+    if (!PANDORA_CONCAT(status_, __LINE__))                                         \
       return ::pandora::fail(std::move(PANDORA_CONCAT(status_, __LINE__)).error()); \
   } while (0)

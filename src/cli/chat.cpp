@@ -106,7 +106,8 @@ int over_a_pipe(Service& service, const ChatOptions& options) {
 char prompt_text[] = "you> ";
 char* prompt(EditLine*) { return prompt_text; }
 
-// A character for the editor. Its own function would miss a Ctrl-C that comes just before it waits, or in another thread.
+// A character for the editor. Its own function would miss a Ctrl-C that comes just before it waits, or in another
+// thread.
 int next_letter(EditLine*, wchar_t* letter) {
   std::mbstate_t state{};
   for (char byte = 0;;) {
@@ -148,7 +149,7 @@ bool is_command(std::string_view line) {
 
 int in_a_terminal(Service& service, const ChatOptions& options) {
   constexpr int kHistory = 500;
-  (void)std::setlocale(LC_CTYPE, "C.UTF-8");  // what is typed is UTF-8, whatever the environment says
+  (void)std::setlocale(LC_CTYPE, "C.UTF-8");                   // what is typed is UTF-8, whatever the environment says
   FILE* shown = is_terminal(STDOUT_FILENO) ? stdout : stderr;  // `pandora chat | tee log`: only replies go into the log
   const std::unique_ptr<EditLine, decltype(&el_end)> editor(el_init("pandora", stdin, shown, stderr), el_end);
   if (!editor)

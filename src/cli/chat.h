@@ -1,7 +1,7 @@
 // A conversation: in a terminal with line editing and history, or over a pipe, one message a line.
 //
-// Over a pipe replies go to stdout and nothing else does. In a terminal Ctrl-C ends the reply under way, or clears the line;
-// Ctrl-D or /quit ends the conversation.
+// Over a pipe replies go to stdout and nothing else does. In a terminal Ctrl-C ends the reply under way, or clears the
+// line; Ctrl-D or /quit ends the conversation.
 #pragma once
 #include <cstdint>
 #include <string>

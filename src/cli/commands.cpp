@@ -27,13 +27,15 @@ class Command {
   Command(const Command&) = delete;
   Command& operator=(const Command&) = delete;
   Command& text(const std::string& option, const std::string& field, const std::string& help, bool required = false) {
-    auto* added = app_->add_option_function<std::string>(option, [this_ = &invocation_, field](const std::string& value) { this_->arguments[field] = value; }, help);
+    auto* added = app_->add_option_function<std::string>(
+        option, [this_ = &invocation_, field](const std::string& value) { this_->arguments[field] = value; }, help);
     if (required) added->required();
     if (field == "session") on_parse_.push_back([](Invocation& to) { to.takes_session = true; });
     return *this;
   }
   Command& number(const std::string& option, const std::string& field, const std::string& help, bool required = false) {
-    auto* added = app_->add_option_function<std::int64_t>(option, [this_ = &invocation_, field](const std::int64_t& value) { this_->arguments[field] = value; }, help);
+    auto* added = app_->add_option_function<std::int64_t>(
+        option, [this_ = &invocation_, field](const std::int64_t& value) { this_->arguments[field] = value; }, help);
     if (required) added->required();
     return *this;
   }
@@ -44,7 +46,11 @@ class Command {
   // The words that are left, joined: `memory add I like tea`.
   Command& words(const std::string& field, const std::string& help) {
     app_->add_option_function<std::vector<std::string>>(
-            field, [this_ = &invocation_, field](const std::vector<std::string>& words) { this_->arguments[field] = fmt::format("{}", fmt::join(words, " ")); }, help)
+            field,
+            [this_ = &invocation_, field](const std::vector<std::string>& words) {
+              this_->arguments[field] = fmt::format("{}", fmt::join(words, " "));
+            },
+            help)
         ->required();
     return *this;
   }
@@ -76,16 +82,22 @@ void add_turns(CLI::App& app, Invocation& to) {
       .text("--since", "since", "not before this time")
       .text("--until", "until", "before this time")
       .number("-n,--limit", "limit", "at most this many (50)");
-  Command(*turns, to, "show", "one turn, with everything that was gathered and done", "turns.show").number("number", "number", "its number", true);
+  Command(*turns, to, "show", "one turn, with everything that was gathered and done", "turns.show")
+      .number("number", "number", "its number", true);
   Command(*turns, to, "search", "turns that mean the same", "turns.search")
       .words("query", "what to look for")
       .text("--in", "session", kOfSession)
       .number("-n,--limit", "limit", "at most this many (10)")
       .catches_up();
-  Command(*turns, to, "reject", "never recall this turn again", "turns.reject").number("number", "number", "its number", true).flag("--undo", "undo", "take it back");
-  Command(*turns, to, "forget", "remove a turn everywhere, and report it", "turns.forget").number("number", "number", "its number", true).asks(kForgetQuestion);
+  Command(*turns, to, "reject", "never recall this turn again", "turns.reject")
+      .number("number", "number", "its number", true)
+      .flag("--undo", "undo", "take it back");
+  Command(*turns, to, "forget", "remove a turn everywhere, and report it", "turns.forget")
+      .number("number", "number", "its number", true)
+      .asks(kForgetQuestion);
   Command(*turns, to, "archive", "move the folders of old turns to archive/; they are still found", "turns.archive")
-      .number("--older-than-days", "older_than_days", "instead of turns.archive_after_days").flag("--dry-run", "dry_run", "only say which");
+      .number("--older-than-days", "older_than_days", "instead of turns.archive_after_days")
+      .flag("--dry-run", "dry_run", "only say which");
   Command(app, to, "sessions", "conversations, the latest first", "sessions.list");
 }
 
@@ -96,15 +108,20 @@ void add_memory(CLI::App& app, Invocation& to) {
       .text("--kind", "kind", "preference, fact or note (note)")
       .text("--in", "session", "said in this session (or --session)")
       .text("--expires", "expires_at", "forgotten by recall from this time on");
-  Command(*memory, to, "list", "memories, oldest first", "memory.list").text("--kind", "kind", "of this kind only").flag("--all", "all", "superseded and expired ones too")
-      .text("--after", "after", "with greater ids only: the next page").number("-n,--limit", "limit", "at most this many (200)");
+  Command(*memory, to, "list", "memories, oldest first", "memory.list")
+      .text("--kind", "kind", "of this kind only")
+      .flag("--all", "all", "superseded and expired ones too")
+      .text("--after", "after", "with greater ids only: the next page")
+      .number("-n,--limit", "limit", "at most this many (200)");
   Command(*memory, to, "show", "one memory, and where it is from", "memory.show").text("id", "id", "its id", true);
   Command(*memory, to, "search", "memories that mean the same", "memory.search")
       .words("query", "what to look for")
       .text("--in", "session", kOfSession)
       .number("-n,--limit", "limit", "at most this many (10)")
       .catches_up();
-  Command(*memory, to, "forget", "remove a memory everywhere, and report it", "memory.forget").text("id", "id", "its id", true).asks(kForgetQuestion);
+  Command(*memory, to, "forget", "remove a memory everywhere, and report it", "memory.forget")
+      .text("id", "id", "its id", true)
+      .asks(kForgetQuestion);
 }
 
 void add_recalls(CLI::App& app, Invocation& to) {
@@ -132,7 +149,9 @@ void add_research(CLI::App& app, Invocation& to) {
   add->add_option("topic", given->topic, "what it is about")->required();
   add->add_option("--claim", given->claims, "a finding; may be repeated")->required();
   add->add_option("--domain", given->domains, "a source of them, such as example.com; may be repeated");
-  add->add_option("--type", given->type, "availability, price, product_spec, vendor, strategy, site_pattern, preference, general_fact or other");
+  add->add_option(
+      "--type", given->type,
+      "availability, price, product_spec, vendor, strategy, site_pattern, preference, general_fact or other");
   add->add_option("--kind", given->kind, "transactional or informational (informational)");
   add->add_option("--confidence", given->confidence, "0 to 1 (0.7)");
   add->callback([&to, given] {
@@ -146,18 +165,24 @@ void add_research(CLI::App& app, Invocation& to) {
     to.arguments = {{"topic", given->topic}, {"findings", findings}};
     if (!given->kind.empty()) to.arguments["kind"] = given->kind;
   });
-  Command(*research, to, "list", "research that still holds", "research.list").flag("--all", "all", "expired research too")
-      .text("--after", "after", "with greater ids only: the next page").number("-n,--limit", "limit", "at most this many (200)");
-  Command(*research, to, "find", "fresh research of a topic; counts as a use", "research.find").words("topic", "the topic");
+  Command(*research, to, "list", "research that still holds", "research.list")
+      .flag("--all", "all", "expired research too")
+      .text("--after", "after", "with greater ids only: the next page")
+      .number("-n,--limit", "limit", "at most this many (200)");
+  Command(*research, to, "find", "fresh research of a topic; counts as a use", "research.find")
+      .words("topic", "the topic");
 }
 
 void add_sources(CLI::App& app, Invocation& to) {
   CLI::App* sources = app.add_subcommand("sources", "how far a domain can be relied on")->require_subcommand(1);
   Command(*sources, to, "list", "every domain", "sources.list");
   Command(*sources, to, "show", "one domain", "sources.show").text("domain", "domain", "such as example.com", true);
-  Command(*sources, to, "allow", "its score no longer weighs on what it says", "sources.allow").text("domain", "domain", "such as example.com", true);
-  Command(*sources, to, "block", "recall nothing that it says", "sources.block").text("domain", "domain", "such as example.com", true);
-  Command(*sources, to, "reset", "take an allow or block back", "sources.reset").text("domain", "domain", "such as example.com", true);
+  Command(*sources, to, "allow", "its score no longer weighs on what it says", "sources.allow")
+      .text("domain", "domain", "such as example.com", true);
+  Command(*sources, to, "block", "recall nothing that it says", "sources.block")
+      .text("domain", "domain", "such as example.com", true);
+  Command(*sources, to, "reset", "take an allow or block back", "sources.reset")
+      .text("domain", "domain", "such as example.com", true);
 }
 
 // A report, or the id of one: the tombstone of what was forgotten holds it as well. "-": standard input.
@@ -189,8 +214,11 @@ void add_commands(CLI::App& app, Invocation& to) {
   add_recalls(app, to);
   add_research(app, to);
   add_sources(app, to);
-  Command(app, to, "reconcile", "find every difference between files, rows and points; repair with --apply", "reconcile").flag("--apply", "apply", "repair what is found");
-  Command(app, to, "stats", "why turns failed, where the time goes, quality, reliability, calibration", "stats").text("--since", "since", "from this time on");
+  Command(app, to, "reconcile", "find every difference between files, rows and points; repair with --apply",
+          "reconcile")
+      .flag("--apply", "apply", "repair what is found");
+  Command(app, to, "stats", "why turns failed, where the time goes, quality, reliability, calibration", "stats")
+      .text("--since", "since", "from this time on");
   Command(app, to, "status", "what the owner of the data directory is doing", "status");
   CLI::App* verify = app.add_subcommand("verify-forgotten", "look again for what was forgotten");
   const auto given = std::make_shared<std::string>();

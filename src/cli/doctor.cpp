@@ -44,7 +44,8 @@ CheckResult check_space(FileSystem& files, const std::string& root) {
   const auto free = files.free_bytes(root);
   if (!free) return failure("disk space", free.error());
   const std::string left = fmt::format("{:.1f} GB are free", static_cast<double>(*free) / 1e9);
-  if (*free < kLittleSpace) return {CheckState::kWarning, "disk space", left, "free some space, or move the data (--data)"};
+  if (*free < kLittleSpace)
+    return {CheckState::kWarning, "disk space", left, "free some space, or move the data (--data)"};
   // A file system that has no fixed number of files says 0 of 0.
   struct statvfs inodes{};
   if (::statvfs(root.c_str(), &inodes) == 0 && inodes.f_files > 0 && inodes.f_favail < kFewFiles)
@@ -64,35 +65,49 @@ CheckResult check_clock() {
 
 CheckResult check_encoder(const Config& config) {
   const std::string& model = config.string("encoder.model");
-  if (model == "hashing") return {CheckState::kWarning, "encoder", "\"hashing\" finds words, not meanings", "unset encoder.model"};
+  if (model == "hashing")
+    return {CheckState::kWarning, "encoder", "\"hashing\" finds words, not meanings", "unset encoder.model"};
   const auto opened = open_bert_embedder(join_path(models_directory(config), model));
   if (!opened) return failure("encoder", opened.error());
   const std::string_view text = "a first sentence";
   const auto vector = (*opened)->embed({&text, 1}, TextRole::kPassage, Deadline::never());
   if (!vector) return failure("encoder", vector.error());
-  return {CheckState::kOk, "encoder", fmt::format("{} ({} dimensions) works", model, (*opened)->identity().dimension), ""};
+  return {CheckState::kOk, "encoder", fmt::format("{} ({} dimensions) works", model, (*opened)->identity().dimension),
+          ""};
 }
 
 CheckResult check_model_server(HttpClient& client, const ModelServerSettings& server, const SystemClock& clock) {
   constexpr std::size_t kShown = 5;
   const auto models = list_models(client, server, clock, Deadline::after(clock, kModelPatience));
   if (!models) return {CheckState::kFailure, "language model", models.error().message, models.error().remedy};
-  if (models->empty()) return {CheckState::kFailure, "language model", server.url + " answers, but has no model", "load one there"};
-  if (server.model.empty()) return {CheckState::kOk, "language model", fmt::format("{} answers; its first model, {}, is used", server.url, models->front()), ""};
-  if (std::ranges::find(*models, server.model) != models->end()) return {CheckState::kOk, "language model", fmt::format("{} answers and has {}", server.url, server.model), ""};
+  if (models->empty())
+    return {CheckState::kFailure, "language model", server.url + " answers, but has no model", "load one there"};
+  if (server.model.empty())
+    return {CheckState::kOk, "language model",
+            fmt::format("{} answers; its first model, {}, is used", server.url, models->front()), ""};
+  if (std::ranges::find(*models, server.model) != models->end())
+    return {CheckState::kOk, "language model", fmt::format("{} answers and has {}", server.url, server.model), ""};
   std::string names;
-  for (std::size_t i = 0; i < std::min(models->size(), kShown); ++i) names += (i == 0 ? "" : ", ") + one_line((*models)[i]);
-  return {CheckState::kWarning, "language model", fmt::format("{} answers, but does not list {}", server.url, server.model), "it has " + names + (models->size() > kShown ? ", …" : "")};
+  for (std::size_t i = 0; i < std::min(models->size(), kShown); ++i)
+    names += (i == 0 ? "" : ", ") + one_line((*models)[i]);
+  return {CheckState::kWarning, "language model",
+          fmt::format("{} answers, but does not list {}", server.url, server.model),
+          "it has " + names + (models->size() > kShown ? ", …" : "")};
 }
 
 void check_models(const Config& config, std::vector<CheckResult>& results) {
-  if (!has_model(config)) return results.push_back({CheckState::kOk, "language model", "none is set (model.url): replies quote what was found", ""});
+  if (!has_model(config))
+    return results.push_back(
+        {CheckState::kOk, "language model", "none is set (model.url): replies quote what was found", ""});
   const auto settings = model_settings(config);
-  if (!settings) return results.push_back({CheckState::kFailure, "language model", settings.error().message, settings.error().remedy});
+  if (!settings)
+    return results.push_back(
+        {CheckState::kFailure, "language model", settings.error().message, settings.error().remedy});
   const SystemClock clock;
   IoThreads threads(clock);
   const auto client = HttpClient::create({}, threads);
-  if (!client) return results.push_back({CheckState::kFailure, "language model", client.error().message, client.error().remedy});
+  if (!client)
+    return results.push_back({CheckState::kFailure, "language model", client.error().message, client.error().remedy});
   std::vector<ModelServerSettings> asked;
   for (const auto& role : settings->roles)
     for (const auto& server : role.servers) {
@@ -154,7 +169,10 @@ CheckResult check_copies(Service& service, const UserId& user) {
 void check_service(const Config& config, const UserId& user, std::vector<CheckResult>& results) {
   auto installation = Installation::open(config);
   if (!installation) return results.push_back(failure("stores", installation.error()));
-  results.push_back({CheckState::kOk, "owner", (*installation)->is_owner() ? "nobody else uses the data directory" : "another process owns it and answers", ""});
+  results.push_back(
+      {CheckState::kOk, "owner",
+       (*installation)->is_owner() ? "nobody else uses the data directory" : "another process owns it and answers",
+       ""});
   NoObserver nobody;
   Service& service = (*installation)->service();
   const auto status = ask(service, user, "status", nobody, Deadline::never());
@@ -190,7 +208,11 @@ std::vector<CheckResult> examine(const Config& config, const UserId& user) {
 
 Json to_json(const std::vector<CheckResult>& results) {
   Json checks = Json::array();
-  for (const auto& result : results) checks.push_back({{"check", result.check}, {"state", name_of(result.finding)}, {"detail", result.detail}, {"remedy", result.remedy}});
+  for (const auto& result : results)
+    checks.push_back({{"check", result.check},
+                      {"state", name_of(result.finding)},
+                      {"detail", result.detail},
+                      {"remedy", result.remedy}});
   return {{"checks", checks}};
 }
 

@@ -20,7 +20,9 @@ std::string text_of(const Json& json, const char* name) {
   return found != json.end() && found->is_string() ? visible(found->get<std::string>()) : std::string();
 }
 std::string preview(const std::string& text) { return ellipsize(collapse_space(text), kPreview); }
-std::string minute_of(const std::string& time) { return time.size() >= 16 ? time.substr(0, 10) + " " + time.substr(11, 5) : time; }
+std::string minute_of(const std::string& time) {
+  return time.size() >= 16 ? time.substr(0, 10) + " " + time.substr(11, 5) : time;
+}
 
 std::string none_or(std::string text, std::string_view none) { return text.empty() ? std::string(none) + "\n" : text; }
 
@@ -30,8 +32,9 @@ std::string turn_line(const Json& turn) {
   if (turn.value("rejected", false)) marks += " (rejected)";
   if (turn.value("archived", false)) marks += " (archived)";
   const std::string name = text_of(message, "name");
-  return fmt::format("{}  {}  {}  {}{}{}\n", bold(fmt::format("{:>5}", turn.value("number", std::int64_t{0}))), minute_of(text_of(turn, "created_at")),
-                     text_of(turn, "session"), name.empty() ? "" : name + ": ", preview(text_of(message, "text")), marks);
+  return fmt::format("{}  {}  {}  {}{}{}\n", bold(fmt::format("{:>5}", turn.value("number", std::int64_t{0}))),
+                     minute_of(text_of(turn, "created_at")), text_of(turn, "session"), name.empty() ? "" : name + ": ",
+                     preview(text_of(message, "text")), marks);
 }
 
 std::string turns(const Json& result) {
@@ -50,7 +53,8 @@ std::string turn_preview(const Json& result) { return turn_line(result["turn"]);
 std::string items(const Json& result) {
   std::string out;
   for (const auto& item : result["items"])
-    out += fmt::format("{}  {}  {}  {}\n", bold(text_of(item, "source")), minute_of(text_of(item, "at")), text_of(item, "session"), preview(text_of(item, "text")));
+    out += fmt::format("{}  {}  {}  {}\n", bold(text_of(item, "source")), minute_of(text_of(item, "at")),
+                       text_of(item, "session"), preview(text_of(item, "text")));
   if (text_of(result, "mode") != "hybrid")
     for (const auto& missing : result["missing"]) out += fmt::format("(incomplete: {})\n", missing.get<std::string>());
   return none_or(std::move(out), "nothing found");
@@ -59,14 +63,16 @@ std::string items(const Json& result) {
 std::string sessions(const Json& result) {
   std::string out;
   for (const auto& session : result["sessions"])
-    out += fmt::format("{}  {} turns, last {}  {}\n", bold(text_of(session, "session")), session.value("turns", 0), minute_of(text_of(session, "last_at")), text_of(session, "last_topic"));
+    out += fmt::format("{}  {} turns, last {}  {}\n", bold(text_of(session, "session")), session.value("turns", 0),
+                       minute_of(text_of(session, "last_at")), text_of(session, "last_topic"));
   return none_or(std::move(out), "no sessions");
 }
 
 std::string memory_line(const Json& memory) {
   const bool old = memory.contains("superseded_by") && memory["superseded_by"].is_string();
-  return fmt::format("{}  {:10}  {}  {}{}\n", text_of(memory, "id"), text_of(memory, "kind"), text_of(memory, "created_at").substr(0, 10),
-                     preview(text_of(memory, "content")), old ? " (superseded)" : "");
+  return fmt::format("{}  {:10}  {}  {}{}\n", text_of(memory, "id"), text_of(memory, "kind"),
+                     text_of(memory, "created_at").substr(0, 10), preview(text_of(memory, "content")),
+                     old ? " (superseded)" : "");
 }
 std::string memories(const Json& result) {
   std::string out;
@@ -84,11 +90,15 @@ std::string memory(const Json& result) {
 }
 
 std::string research_text(const Json& research) {
-  std::string out = fmt::format("{}  {}  quality {:.2f}, confidence {:.2f}, {} until {}\n", bold(text_of(research, "primary_topic")), text_of(research, "id"),
-                                research.value("quality", 0.0), research.value("confidence_now", research.value("confidence", 0.0)), text_of(research, "scope"),
-                                minute_of(text_of(research, "expires_at")));
-  for (const auto& finding : research["findings"]) out += fmt::format("  - {} ({:.2f})\n", text_of(finding, "claim"), finding.value("confidence", 0.0));
-  for (const auto& conflict : research["conflicts"]) out += fmt::format("  - conflict: {}\n", conflict.get<std::string>());
+  std::string out =
+      fmt::format("{}  {}  quality {:.2f}, confidence {:.2f}, {} until {}\n", bold(text_of(research, "primary_topic")),
+                  text_of(research, "id"), research.value("quality", 0.0),
+                  research.value("confidence_now", research.value("confidence", 0.0)), text_of(research, "scope"),
+                  minute_of(text_of(research, "expires_at")));
+  for (const auto& finding : research["findings"])
+    out += fmt::format("  - {} ({:.2f})\n", text_of(finding, "claim"), finding.value("confidence", 0.0));
+  for (const auto& conflict : research["conflicts"])
+    out += fmt::format("  - conflict: {}\n", conflict.get<std::string>());
   return out;
 }
 std::string research(const Json& result) {
@@ -100,8 +110,9 @@ std::string research(const Json& result) {
 
 std::string source_line(const Json& source) {
   const std::string manual = text_of(source, "override");
-  return fmt::format("{}  score {:.2f}  {} good, {} failed{}\n", bold(text_of(source, "domain")), source.value("score", 0.5), source.value("successes", 0),
-                     source.value("failures", 0), manual == "none" ? "" : fmt::format("  ({})", manual));
+  return fmt::format("{}  score {:.2f}  {} good, {} failed{}\n", bold(text_of(source, "domain")),
+                     source.value("score", 0.5), source.value("successes", 0), source.value("failures", 0),
+                     manual == "none" ? "" : fmt::format("  ({})", manual));
 }
 std::string sources(const Json& result) {
   std::string out;
@@ -132,12 +143,14 @@ std::string forgotten(const Json& result) {
 std::string verified(const Json& result) {
   if (result.value("clean", false)) return "nothing of it is left\n";
   std::string out;
-  for (const auto& finding : result["left"]) out += fmt::format("left in {}: {}\n", text_of(finding, "store"), text_of(finding, "detail"));
+  for (const auto& finding : result["left"])
+    out += fmt::format("left in {}: {}\n", text_of(finding, "store"), text_of(finding, "detail"));
   return out;
 }
 
 std::string archived(const Json& result) {
-  return fmt::format("{} turns {}\n", result["archived"].size(), result.value("dry_run", false) ? "would be archived" : "archived");
+  return fmt::format("{} turns {}\n", result["archived"].size(),
+                     result.value("dry_run", false) ? "would be archived" : "archived");
 }
 
 // At most kShown of a kind: a rebuilt database differs in every turn.
@@ -181,8 +194,10 @@ std::string status(const Json& result) {
 std::string groups(const Json& json) {
   std::string out;
   for (const auto& [name, group] : json.items())
-    out += fmt::format("  {:24} {:>7} times, {:>5} failed, p50 {:.1f} ms, p95 {:.1f} ms, {:.1f} s in all\n", name, group.value("count", 0), group.value("failures", 0),
-                       group.value("p50_micros", 0) / 1e3, group.value("p95_micros", 0) / 1e3, static_cast<double>(group.value("total_micros", std::int64_t{0})) / 1e6);
+    out += fmt::format("  {:24} {:>7} times, {:>5} failed, p50 {:.1f} ms, p95 {:.1f} ms, {:.1f} s in all\n", name,
+                       group.value("count", 0), group.value("failures", 0), group.value("p50_micros", 0) / 1e3,
+                       group.value("p95_micros", 0) / 1e3,
+                       static_cast<double>(group.value("total_micros", std::int64_t{0})) / 1e6);
   return none_or(std::move(out), "  none");
 }
 
@@ -197,15 +212,20 @@ std::string stats(const Json& result) {
     part += fmt::format("  {}  {}: {}\n", minute_of(text_of(failure, "at")), failure_place(failure),
                         text_of(failure, "why"));
   out += none_or(part, "  none did");
-  out += bold("Where is the time?") + "\n" + groups(result["phases"]) + bold("Models") + "\n" + groups(result["models"]);
+  out +=
+      bold("Where is the time?") + "\n" + groups(result["phases"]) + bold("Models") + "\n" + groups(result["models"]);
   out += bold("Is quality improving?") + "\n";
   part.clear();
-  for (const auto& day : result["quality"]) part += fmt::format("  {}  {:.2f} over {} turns\n", text_of(day, "day"), day.value("quality", 0.0), day.value("turns", 0));
+  for (const auto& day : result["quality"])
+    part += fmt::format("  {}  {:.2f} over {} turns\n", text_of(day, "day"), day.value("quality", 0.0),
+                        day.value("turns", 0));
   out += none_or(part, "  no turns") + bold("Which tools and sources are unreliable?") + "\n" + groups(result["tools"]);
-  for (const auto& source : result["sources"]) out += fmt::format("  {:24} score {:.2f}, {} failed\n", text_of(source, "domain"), source.value("score", 0.5), source.value("failures", 0));
+  for (const auto& source : result["sources"])
+    out += fmt::format("  {:24} score {:.2f}, {} failed\n", text_of(source, "domain"), source.value("score", 0.5),
+                       source.value("failures", 0));
   const Json calibration = result.value("calibration", Json::object());
-  out += fmt::format("{}\n  expected calibration error {:.3f} over {} judged turns (good below 0.10)\n", bold("Is confidence calibrated?"),
-                     calibration.value("error", 0.0), calibration.value("pairs", 0));
+  out += fmt::format("{}\n  expected calibration error {:.3f} over {} judged turns (good below 0.10)\n",
+                     bold("Is confidence calibrated?"), calibration.value("error", 0.0), calibration.value("pairs", 0));
   return out;
 }
 

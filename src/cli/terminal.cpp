@@ -44,7 +44,8 @@ std::string bold(std::string_view text, std::size_t width) {
 Status confirm(std::string_view question, bool yes) {
   if (yes) return {};
   if (!is_terminal(STDIN_FILENO))
-    return fail(ErrorCode::kInvalidArgument, "this destroys something, and there is no terminal to ask on", "add --yes if you mean it");
+    return fail(ErrorCode::kInvalidArgument, "this destroys something, and there is no terminal to ask on",
+                "add --yes if you mean it");
   print_error(fmt::format("{} [y/N] ", question));
   std::string answer;
   if (!std::getline(std::cin, answer)) print_error("\n");
@@ -54,7 +55,7 @@ Status confirm(std::string_view question, bool yes) {
 
 void catch_interrupts() {
   if (interrupt_pipe[0] < 0 && ::pipe2(interrupt_pipe.data(), O_CLOEXEC | O_NONBLOCK) != 0) interrupt_pipe = {-1, -1};
-  struct sigaction action {};
+  struct sigaction action{};
   action.sa_handler = on_interrupt;  // no SA_RESTART: a read that waits for the user comes back
   ::sigaction(SIGINT, &action, nullptr);
 }

@@ -21,7 +21,8 @@ Status confirm(std::string_view question, bool yes);
 void catch_interrupts();
 bool interrupted();
 void clear_interrupt();
-// Until there is input or its end; false: interrupted. Also by a Ctrl-C that comes before it waits, or in another thread.
+// Until there is input or its end; false: interrupted. Also by a Ctrl-C that comes before it waits, or in another
+// thread.
 bool wait_for_input(int descriptor);
 
 // Shows progress of what takes long: on one line of a terminal, elsewhere in a plain line now and then. Cancelled by

@@ -72,7 +72,7 @@ class ClientConnection final : public ReadyHandler,
 
   EventLoop& loop_;
   std::shared_ptr<ConnectionHome> home_;  // none once it is closed
-  const std::string server_;  // "https://host:port", of the pool and of messages
+  const std::string server_;              // "https://host:port", of the pool and of messages
   const std::string host_;
   const std::shared_ptr<TlsContext> tls_;  // null: plain
   std::unique_ptr<WatchedDescriptor> socket_;

@@ -1,12 +1,5 @@
 #include "net/local_socket.h"
 
-#include <fcntl.h>
-#include <poll.h>
-#include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <array>
 #include <cerrno>
@@ -15,7 +8,13 @@
 #include <mutex>
 #include <thread>
 
+#include <fcntl.h>
 #include <fmt/format.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
 
 #include "base/log.h"
 
@@ -93,7 +92,8 @@ bool LocalConnection::peer_left() const {
 
 Status LocalConnection::send(std::string_view frame) {
   if (frame.size() > kMaxFrameBytes)
-    return fail(ErrorCode::kTooLarge, fmt::format("an answer of {} bytes, at most {} fit", frame.size(), kMaxFrameBytes));
+    return fail(ErrorCode::kTooLarge,
+                fmt::format("an answer of {} bytes, at most {} fit", frame.size(), kMaxFrameBytes));
   std::array<unsigned char, 4> length{};
   for (std::size_t i = 0; i < length.size(); ++i) length[i] = static_cast<unsigned char>(frame.size() >> (8 * i));
   std::string bytes(length.begin(), length.end());
@@ -164,8 +164,12 @@ namespace {
 class ThreadedLocalServer final : public LocalServer {
  public:
   ThreadedLocalServer(Descriptor socket, Descriptor wake_read, Descriptor wake_write, std::string path, Handler handler)
-      : socket_(std::move(socket)), wake_read_(std::move(wake_read)), wake_write_(std::move(wake_write)),
-        path_(std::move(path)), handler_(std::move(handler)), acceptor_([this] { accept_loop(); }) {}
+      : socket_(std::move(socket)),
+        wake_read_(std::move(wake_read)),
+        wake_write_(std::move(wake_write)),
+        path_(std::move(path)),
+        handler_(std::move(handler)),
+        acceptor_([this] { accept_loop(); }) {}
 
   ~ThreadedLocalServer() override {
     wake_write_.reset();  // the acceptor sees the end of the pipe

@@ -44,8 +44,8 @@ Result<std::unique_ptr<LocalConnection>> connect_local(const std::string& path);
 
 class LocalServer {
  public:
-  // The handler runs on the connection's own thread until it returns. A stale socket file is replaced: whoever calls this
-  // must hold the lock of the directory.
+  // The handler runs on the connection's own thread until it returns. A stale socket file is replaced: whoever calls
+  // this must hold the lock of the directory.
   using Handler = std::function<void(LocalConnection&)>;
   static Result<std::unique_ptr<LocalServer>> listen(const std::string& path, Handler handler);
   // Takes no more connections, lets handlers finish and answer what they have received, then removes the socket file.

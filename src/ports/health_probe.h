@@ -1,5 +1,5 @@
-// Is a dependency ready, and if not, why? Thread-safe. A probe never fails: not answering by the deadline (also one that had
-// passed before) is an answer, kDown. It changes nothing, and costs the dependency next to nothing.
+// Is a dependency ready, and if not, why? Thread-safe. A probe never fails: not answering by the deadline (also one
+// that had passed before) is an answer, kDown. It changes nothing, and costs the dependency next to nothing.
 #pragma once
 #include <string>
 

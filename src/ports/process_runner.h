@@ -1,9 +1,9 @@
-// Starts host programs and commands. Thread-safe. No shell is involved: arguments reach the program as they are. A program
-// that ends with another code than 0 is a result, not an error.
+// Starts host programs and commands. Thread-safe. No shell is involved: arguments reach the program as they are. A
+// program that ends with another code than 0 is a result, not an error.
 //
-// Errors: kNotFound (no such program, no such directory), kPermissionDenied (not executable), kInvalidArgument (no program
-// named, a NUL byte anywhere but in the input, a variable without a name or with '=' in it), kTooLarge (past a maximum
-// below), kDeadlineExceeded (also a deadline that had passed before: nothing is started), kResourceExhausted.
+// Errors: kNotFound (no such program, no such directory), kPermissionDenied (not executable), kInvalidArgument (no
+// program named, a NUL byte anywhere but in the input, a variable without a name or with '=' in it), kTooLarge (past a
+// maximum below), kDeadlineExceeded (also a deadline that had passed before: nothing is started), kResourceExhausted.
 #pragma once
 #include <map>
 #include <memory>
@@ -17,15 +17,15 @@
 namespace pandora {
 
 struct Command {
-  std::vector<std::string> arguments;               // [0] is the program, looked up in PATH
-  std::map<std::string, std::string> environment;   // added to the inherited one, or in place of what it has
-  std::string directory;                            // empty: the present one
-  std::string input;                                // given on stdin, then end of file; need not be read
+  std::vector<std::string> arguments;              // [0] is the program, looked up in PATH
+  std::map<std::string, std::string> environment;  // added to the inherited one, or in place of what it has
+  std::string directory;                           // empty: the present one
+  std::string input;                               // given on stdin, then end of file; need not be read
 };
 inline constexpr std::size_t kMaxCommandInput = 16 * 1024 * 1024;
 inline constexpr std::size_t kMaxCommandOutput = 16 * 1024 * 1024;
 struct ExitStatus {
-  int code = 0;    // 128 + signal when killed by one
+  int code = 0;  // 128 + signal when killed by one
   bool operator==(const ExitStatus&) const = default;
 };
 struct CommandOutput {

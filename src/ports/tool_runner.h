@@ -1,7 +1,7 @@
 // Runs tools. Synchronous, on the bounded pool; thread-safe. A tool that fails is a result with a status, not an error.
-// Errors, looked for in this order: kNotFound (no such tool), kInvalidArgument (arguments that are no JSON object or that
-// its schema refuses), kDeadlineExceeded, kPermissionDenied (not approved), kCancelled. The result's text is data of
-// Trust::kTool or kWeb, of at most kMaxToolResultBytes: a longer one is cut at a code point and ends with "…".
+// Errors, looked for in this order: kNotFound (no such tool), kInvalidArgument (arguments that are no JSON object or
+// that its schema refuses), kDeadlineExceeded, kPermissionDenied (not approved), kCancelled. The result's text is data
+// of Trust::kTool or kWeb, of at most kMaxToolResultBytes: a longer one is cut at a code point and ends with "…".
 #pragma once
 #include <string>
 #include <vector>
@@ -18,8 +18,8 @@ struct ToolOutcome {
   Trust trust = Trust::kTool;
   std::string result;
   std::vector<std::string> claims;
-  std::vector<Research> research;      // worth keeping
-  std::vector<FetchAttempt> fetches;   // for the sources' scores
+  std::vector<Research> research;     // worth keeping
+  std::vector<FetchAttempt> fetches;  // for the sources' scores
 };
 inline constexpr std::size_t kMaxToolResultBytes = 1024 * 1024;
 

@@ -26,8 +26,8 @@ inline constexpr double kAskingWeight = 1.0;
 // The question names who said it: this much more.
 inline constexpr double kSpeakerWeight = 0.6;
 
-// The question names a time ("last Tuesday"): this much more for what was said then, or within kTimeSlack after it, when
-// people still tell of it.
+// The question names a time ("last Tuesday"): this much more for what was said then, or within kTimeSlack after it,
+// when people still tell of it.
 inline constexpr double kTimeWeight = 3;
 inline constexpr Duration kTimeSlack = std::chrono::hours(72);
 

@@ -1,4 +1,5 @@
-// Turns that a question names: "turn 12", "turns 3 and 4", "#12". At most kMaxReferences, in the order of the text. Pure.
+// Turns that a question names: "turn 12", "turns 3 and 4", "#12". At most kMaxReferences, in the order of the text.
+// Pure.
 #pragma once
 #include <string_view>
 #include <vector>

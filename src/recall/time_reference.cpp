@@ -109,8 +109,7 @@ class Reader {
     if (const auto range = weekday()) return range;
     if (const auto range = month()) return range;
     const int number = year_number(word());
-    if (number > 0 && (word(-1) == "in" || word(-1) == "during" || word(-1) == "of"))
-      return with_year(years(number));
+    if (number > 0 && (word(-1) == "in" || word(-1) == "during" || word(-1) == "of")) return with_year(years(number));
     return std::nullopt;
   }
 

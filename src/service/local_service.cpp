@@ -27,7 +27,8 @@ class LocalService final : public Service {
   explicit LocalService(ServiceParts parts) : parts_(std::move(parts)) {}
 
   Result<std::string> call(const ServiceCall& call, CallObserver& observer, const Deadline& deadline) override {
-    const auto found = std::ranges::find(table(), call.operation, [](const Operation& operation) { return operation.info.name; });
+    const auto found =
+        std::ranges::find(table(), call.operation, [](const Operation& operation) { return operation.info.name; });
     if (found == table().end())
       return fail(ErrorCode::kNotFound, fmt::format("there is no operation \"{}\"", call.operation),
                   "both commands must be of the same version of pandora");
@@ -52,7 +53,9 @@ std::vector<OperationInfo> operations() {
   return infos;
 }
 
-std::unique_ptr<Service> make_local_service(ServiceParts parts) { return std::make_unique<LocalService>(std::move(parts)); }
+std::unique_ptr<Service> make_local_service(ServiceParts parts) {
+  return std::make_unique<LocalService>(std::move(parts));
+}
 
 Result<std::size_t> read_limit(JsonReader& in, std::int64_t fallback, std::int64_t most) {
   const std::int64_t limit = in.integer_or("limit", fallback);

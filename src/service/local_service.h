@@ -23,11 +23,12 @@ struct ServiceParts {
   const Clock& clock;
   UuidV7Generator& ids;
   std::string journal_directory;
-  std::int64_t message_bytes;        // limits.message_bytes
-  std::int64_t archive_after_days;   // turns.archive_after_days
-  RecallRequest recall_defaults;     // budget, limit and candidates of recall.*
+  std::int64_t message_bytes;       // limits.message_bytes
+  std::int64_t archive_after_days;  // turns.archive_after_days
+  RecallRequest recall_defaults;    // budget, limit and candidates of recall.*
   Duration recall_deadline;
-  std::function<Status(const Deadline&)> overwrite_deleted;  // empties the databases' logs: after it no deleted byte is left
+  std::function<Status(const Deadline&)>
+      overwrite_deleted;  // empties the databases' logs: after it no deleted byte is left
 };
 
 std::unique_ptr<Service> make_local_service(ServiceParts parts);

@@ -17,9 +17,15 @@ Result<Json> reconcile(OperationCall& call) {
   };
   PANDORA_TRY(report, reconciler.run(apply ? Apply::kApply : Apply::kDryRun, progress, call.deadline));
   Json differences = Json::array();
-  for (const auto& difference : report.differences) differences.push_back({{"kind", difference.kind}, {"what", difference.what}, {"repair", difference.repair}});
-  return Json{{"applied", apply}, {"differences", differences}, {"turns", report.turns}, {"memories", report.memories},
-              {"research", report.research}, {"sources", report.sources}, {"points", report.points}};
+  for (const auto& difference : report.differences)
+    differences.push_back({{"kind", difference.kind}, {"what", difference.what}, {"repair", difference.repair}});
+  return Json{{"applied", apply},
+              {"differences", differences},
+              {"turns", report.turns},
+              {"memories", report.memories},
+              {"research", report.research},
+              {"sources", report.sources},
+              {"points", report.points}};
 }
 
 Result<Json> verify_forgotten(OperationCall& call) {

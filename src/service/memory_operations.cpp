@@ -24,7 +24,8 @@ Result<Json> add(OperationCall& call) {
     call.in.fault("expires_at", "is in the past", "name a time that is still to come");
   PANDORA_CHECK(call.in.finish());
   if (content.size() > kMaxMemoryBytes)
-    return fail(ErrorCode::kTooLarge, fmt::format("a memory of {} bytes, at most {} are kept", content.size(), kMaxMemoryBytes));
+    return fail(ErrorCode::kTooLarge,
+                fmt::format("a memory of {} bytes, at most {} are kept", content.size(), kMaxMemoryBytes));
 
   MemoryAdmission admission(call.parts.stores.memories, call.parts.ids, call.parts.clock);
   MemoryCandidate candidate;
@@ -33,7 +34,8 @@ Result<Json> add(OperationCall& call) {
   candidate.proposal = {kind.value_or(MemoryKind::kNote), content, Trust::kUser};
   PANDORA_TRY(decided, admission.decide(candidate, {}, {}, call.deadline));
   if (decided.admission != Admission::kAdmit)
-    return fail(ErrorCode::kConflict, fmt::format("this is not kept: {}", to_string(decided.admission)), "`pandora memory list` shows what is known");
+    return fail(ErrorCode::kConflict, fmt::format("this is not kept: {}", to_string(decided.admission)),
+                "`pandora memory list` shows what is known");
   decided.memory.expires_at = expires_at;
   PANDORA_CHECK(call.parts.stores.memories.put(decided.memory, decided.supersedes, call.who, call.deadline));
   Json superseded = Json::array();

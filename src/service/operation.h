@@ -7,7 +7,8 @@
 
 namespace pandora {
 
-// One call under way. A handler reads its arguments from `in`, calls `in.finish()` before it acts, and returns the result.
+// One call under way. A handler reads its arguments from `in`, calls `in.finish()` before it acts, and returns the
+// result.
 struct OperationCall {
   ServiceParts& parts;
   const Principal& who;

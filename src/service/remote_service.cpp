@@ -37,9 +37,12 @@ class RemoteService final : public Service {
     PANDORA_CHECK(sent);
     for (bool accepted = false;;) {
       auto frame = connection->receive(deadline);
-      const bool ended = !frame && (frame.error().code == ErrorCode::kCancelled || frame.error().code == ErrorCode::kUnavailable);
+      const bool ended =
+          !frame && (frame.error().code == ErrorCode::kCancelled || frame.error().code == ErrorCode::kUnavailable);
       if (ended && !accepted) return gone();
-      if (ended) return fail(ErrorCode::kUnavailable, "the owner of the data directory died while it worked on this", "look whether it was done, then try again");
+      if (ended)
+        return fail(ErrorCode::kUnavailable, "the owner of the data directory died while it worked on this",
+                    "look whether it was done, then try again");
       if (!frame) return fail(std::move(frame).error());
       Json answer = Json::parse(*frame, nullptr, false);
       if (!answer.is_object()) return fail(ErrorCode::kInternal, "the owner of the data directory sent no JSON");

@@ -19,11 +19,14 @@ Result<Finding> read_finding(const Json& json, const std::string& place) {
   if (in.any("domains"))
     for (const auto& name : in.texts("domains")) {
       const auto domain = normalise_domain(name);
-      if (!domain) in.fault("domains", domain.error().message);
-      else finding.domains.push_back(*domain);
+      if (!domain)
+        in.fault("domains", domain.error().message);
+      else
+        finding.domains.push_back(*domain);
     }
   if (in.ok() && finding.claim.empty()) in.fault("claim", "is empty");
-  if (in.ok() && !(finding.confidence >= 0 && finding.confidence <= 1)) in.fault("confidence", "must be between 0 and 1");
+  if (in.ok() && !(finding.confidence >= 0 && finding.confidence <= 1))
+    in.fault("confidence", "must be between 0 and 1");
   PANDORA_CHECK(in.finish());
   return finding;
 }
@@ -63,8 +66,10 @@ Result<Json> add(OperationCall& call) {
   if (const Json* array = call.in.array("findings"))
     for (std::size_t i = 0; i < array->size() && call.in.ok(); ++i) {
       auto finding = read_finding((*array)[i], fmt::format("research.add.findings[{}]", i));
-      if (finding) findings.push_back(*std::move(finding));
-      else call.in.absorb(fail(std::move(finding).error()));
+      if (finding)
+        findings.push_back(*std::move(finding));
+      else
+        call.in.absorb(fail(std::move(finding).error()));
     }
   if (call.in.ok() && research.primary_topic.empty()) call.in.fault("topic", "is empty");
   if (call.in.ok() && (findings.empty() || findings.size() > kMaxFindings))
@@ -72,7 +77,8 @@ Result<Json> add(OperationCall& call) {
   PANDORA_CHECK(call.in.finish());
 
   research.created_at = call.parts.clock.now();
-  PANDORA_TRY(known, call.parts.stores.research.list({research.primary_topic, research.created_at, {}, 1}, call.who, call.deadline));
+  PANDORA_TRY(known, call.parts.stores.research.list({research.primary_topic, research.created_at, {}, 1}, call.who,
+                                                     call.deadline));
   const bool mine = !known.empty() && known.front().user == call.who.user;
   research.id = mine ? known.front().id : call.parts.ids.next();
   research.scope = mine ? known.front().scope : Scope::kSession;
@@ -127,7 +133,9 @@ Result<Json> find(OperationCall& call) {
 
 std::vector<Operation> research_operations() {
   return {
-      {{"research.add", "topic, findings: [{claim, type?, confidence?, domains?}], kind?, session?", "keeps findings; merges with fresh ones of the same topic"}, add},
+      {{"research.add", "topic, findings: [{claim, type?, confidence?, domains?}], kind?, session?",
+        "keeps findings; merges with fresh ones of the same topic"},
+       add},
       {{"research.list", "all? = false, after?, limit? = 200", "research that still holds"}, list},
       {{"research.find", "topic", "fresh research of a topic; counts the use"}, find},
   };

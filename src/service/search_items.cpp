@@ -95,8 +95,10 @@ Result<ForgetReport> forget_report_from_json(const Json& json) {
     std::vector<Uuid> values;
     for (const auto& text : in.texts(name)) {
       const auto id = Uuid::parse(text);
-      if (id) values.push_back(*id);
-      else in.fault(name, id.error().message);
+      if (id)
+        values.push_back(*id);
+      else
+        in.fault(name, id.error().message);
     }
     return values;
   };

@@ -1,10 +1,10 @@
 // The façade over everything that is remembered: what the command line, the local socket and (later) the HTTP API call.
 //
-// An operation has a name ("turns.list"), takes a JSON object and gives a JSON object, which is what `--json` prints; the
-// table of operations with their arguments is docs/operations.md, and a test holds the two together. Long work reports
-// progress as events and ends early when the caller has left. The same interface is served in process (`make_local_service`)
-// and over the socket of the process that owns the data directory (`make_remote_service`); a caller cannot tell.
-// Thread-safe.
+// An operation has a name ("turns.list"), takes a JSON object and gives a JSON object, which is what `--json` prints;
+// the table of operations with their arguments is docs/operations.md, and a test holds the two together. Long work
+// reports progress as events and ends early when the caller has left. The same interface is served in process
+// (`make_local_service`) and over the socket of the process that owns the data directory (`make_remote_service`); a
+// caller cannot tell. Thread-safe.
 #pragma once
 #include <memory>
 #include <string>
@@ -51,8 +51,8 @@ class Service {
 
 std::vector<OperationInfo> operations();
 
-// Talks to the owner at `socket_path`. kNotFound when nobody owns the directory. An owner that ends before it took a call up
-// gives kUnavailable with the message kOwnerGone: the call was not begun and may be made of the next owner.
+// Talks to the owner at `socket_path`. kNotFound when nobody owns the directory. An owner that ends before it took a
+// call up gives kUnavailable with the message kOwnerGone: the call was not begun and may be made of the next owner.
 inline constexpr std::string_view kOwnerGone = "the owner of the data directory ended";
 Result<std::unique_ptr<Service>> make_remote_service(const std::string& socket_path);
 // Serves `service` at `socket_path` until destroyed.

@@ -38,9 +38,12 @@ std::vector<Operation> source_operations() {
   return {
       {{"sources.list", "", "what is known of every domain"}, list},
       {{"sources.show", "domain", "one domain"}, show},
-      {{"sources.allow", "domain", "its score no longer weighs on what it says"}, [](OperationCall& call) { return set(call, SourceOverride::kAllow); }},
-      {{"sources.block", "domain", "nothing that it says is recalled"}, [](OperationCall& call) { return set(call, SourceOverride::kBlock); }},
-      {{"sources.reset", "domain", "takes an allow or block back"}, [](OperationCall& call) { return set(call, SourceOverride::kNone); }},
+      {{"sources.allow", "domain", "its score no longer weighs on what it says"},
+       [](OperationCall& call) { return set(call, SourceOverride::kAllow); }},
+      {{"sources.block", "domain", "nothing that it says is recalled"},
+       [](OperationCall& call) { return set(call, SourceOverride::kBlock); }},
+      {{"sources.reset", "domain", "takes an allow or block back"},
+       [](OperationCall& call) { return set(call, SourceOverride::kNone); }},
   };
 }
 

@@ -16,7 +16,8 @@ std::map<std::string, TimedGroup> grouped(std::map<std::string, Series>& series)
   std::map<std::string, TimedGroup> groups;
   for (auto& [name, one] : series) {
     std::ranges::sort(one.micros);
-    TimedGroup group{std::ssize(one.micros), one.failures, 0, percentile(one.micros, 0.5), percentile(one.micros, 0.95)};
+    TimedGroup group{std::ssize(one.micros), one.failures, 0, percentile(one.micros, 0.5),
+                     percentile(one.micros, 0.95)};
     for (const auto micros : one.micros) group.total_micros += micros;
     groups[name] = group;
   }
@@ -35,7 +36,8 @@ void StatsBuilder::add(const Observation& observation) {
     (*series)[observation.name].failures += observation.ok ? 0 : 1;
   }
   if (observation.confidence) predicted_[observation.turn_uid] = *observation.confidence;
-  if (!observation.ok) stats_.failures.push_back({observation.turn_uid, observation.at, observation.name, observation.detail});
+  if (!observation.ok)
+    stats_.failures.push_back({observation.turn_uid, observation.at, observation.name, observation.detail});
 }
 
 void StatsBuilder::add(const Turn& turn) {
@@ -54,7 +56,8 @@ Stats StatsBuilder::finish() {
   stats_.phases = grouped(phases_);
   stats_.tools = grouped(tools_);
   stats_.models = grouped(models_);
-  for (const auto& [day, sum] : days_) stats_.quality.push_back({day, sum.first, sum.second / static_cast<double>(sum.first)});
+  for (const auto& [day, sum] : days_)
+    stats_.quality.push_back({day, sum.first, sum.second / static_cast<double>(sum.first)});
   stats_.calibration_error = expected_calibration_error(pairs_);
   stats_.calibration_pairs = std::ssize(pairs_);
   return std::move(stats_);

@@ -27,9 +27,9 @@ struct DayQuality {
   double quality = 0;
 };
 struct Stats {
-  std::vector<FailedTurn> failures;                // newest first, at most kMaxShownFailures
+  std::vector<FailedTurn> failures;  // newest first, at most kMaxShownFailures
   std::map<std::string, TimedGroup> phases, tools, models;
-  std::vector<DayQuality> quality;                 // ascending days
+  std::vector<DayQuality> quality;  // ascending days
   double calibration_error = 0;
   std::int64_t calibration_pairs = 0;
 };

@@ -7,7 +7,11 @@ namespace {
 Json group_json(const std::map<std::string, TimedGroup>& groups) {
   Json json = Json::object();
   for (const auto& [name, group] : groups)
-    json[name] = {{"count", group.count}, {"failures", group.failures}, {"total_micros", group.total_micros}, {"p50_micros", group.p50_micros}, {"p95_micros", group.p95_micros}};
+    json[name] = {{"count", group.count},
+                  {"failures", group.failures},
+                  {"total_micros", group.total_micros},
+                  {"p50_micros", group.p50_micros},
+                  {"p95_micros", group.p95_micros}};
   return json;
 }
 
@@ -43,9 +47,11 @@ Result<Json> stats(OperationCall& call) {
                         {"at", to_iso8601(failure.at)},
                         {"where", failure.where},
                         {"why", failure.why}});
-  for (const auto& day : found.quality) quality.push_back({{"day", day.day}, {"turns", day.turns}, {"quality", day.quality}});
+  for (const auto& day : found.quality)
+    quality.push_back({{"day", day.day}, {"turns", day.turns}, {"quality", day.quality}});
   PANDORA_TRY(known, call.parts.stores.sources.list(call.parts.clock.now(), call.deadline));
-  for (const auto& source : known) sources.push_back({{"domain", source.domain}, {"score", source_score(source)}, {"failures", source.failures}});
+  for (const auto& source : known)
+    sources.push_back({{"domain", source.domain}, {"score", source_score(source)}, {"failures", source.failures}});
   return Json{{"failures", failures},
               {"phases", group_json(found.phases)},
               {"models", group_json(found.models)},

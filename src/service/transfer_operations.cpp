@@ -23,7 +23,8 @@ struct ImportOutcome {
 
 // The same line of the same file is the same turn: an import that was interrupted is simply run again.
 Uuid import_uid(const UserId& user, const ImportLine& line, std::int64_t number) {
-  return point_id("import", fmt::format("{}:{}:{}:{}", user.str(), line.session.str(), number, content_sha256(user, line.message, line.reply)));
+  return point_id("import", fmt::format("{}:{}:{}:{}", user.str(), line.session.str(), number,
+                                        content_sha256(user, line.message, line.reply)));
 }
 
 TurnRecord record_of(const ImportLine& line, const Uuid& uid, const UserId& user, Timestamp now) {
@@ -97,7 +98,8 @@ Status import_one(OperationCall& call, const std::string& text, std::int64_t num
 Result<Json> import_turns(OperationCall& call) {
   const std::vector<std::string> lines = call.in.texts("lines");
   const std::int64_t first = call.in.integer_or("first_line", 1);
-  if (call.in.ok() && lines.size() > kMaxImportBatch) call.in.fault("lines", fmt::format("at most {} at once", kMaxImportBatch));
+  if (call.in.ok() && lines.size() > kMaxImportBatch)
+    call.in.fault("lines", fmt::format("at most {} at once", kMaxImportBatch));
   PANDORA_CHECK(call.in.finish());
   ImportOutcome outcome;
   for (std::size_t i = 0; i < lines.size(); ++i) {

@@ -66,8 +66,11 @@ Result<Json> sessions(OperationCall& call) {
   PANDORA_TRY(found, call.parts.stores.turns.sessions(call.who, call.deadline));
   Json array = Json::array();
   for (const auto& session : found)
-    array.push_back({{"session", session.session.str()}, {"turns", session.turns}, {"first_at", to_iso8601(session.first_at)},
-                     {"last_at", to_iso8601(session.last_at)}, {"last_topic", session.last_topic}});
+    array.push_back({{"session", session.session.str()},
+                     {"turns", session.turns},
+                     {"first_at", to_iso8601(session.first_at)},
+                     {"last_at", to_iso8601(session.last_at)},
+                     {"last_topic", session.last_topic}});
   return Json{{"sessions", array}};
 }
 
@@ -75,7 +78,9 @@ Result<Json> reject(OperationCall& call) {
   const TurnNumber number = read_number(call.in);
   const bool undo = call.in.boolean_or("undo", false);
   PANDORA_CHECK(call.in.finish());
-  PANDORA_TRY(turn, call.parts.stores.turns.change(number, {.rejected = !undo, .quality = undo ? kUnknownQuality : kRejectedQuality}, call.who, call.deadline));
+  PANDORA_TRY(turn, call.parts.stores.turns.change(
+                        number, {.rejected = !undo, .quality = undo ? kUnknownQuality : kRejectedQuality}, call.who,
+                        call.deadline));
   return Json{{"turn", to_json(turn)}};
 }
 

@@ -17,7 +17,8 @@ std::string migration_checksum(std::string_view sql) {
   return sha256_hex(text);
 }
 
-Result<std::vector<Migration>> plan_migrations(const std::vector<Migration>& known, const std::vector<AppliedMigration>& applied) {
+Result<std::vector<Migration>> plan_migrations(const std::vector<Migration>& known,
+                                               const std::vector<AppliedMigration>& applied) {
   for (std::size_t i = 0; i < applied.size(); ++i) {
     const AppliedMigration& done = applied[i];
     if (i >= known.size())
@@ -26,12 +27,17 @@ Result<std::vector<Migration>> plan_migrations(const std::vector<Migration>& kno
                               known.empty() ? 0 : known.back().version),
                   "use the newer pandora that made it");
     if (done.version != known[i].version)
-      return fail(ErrorCode::kIncompatible, fmt::format("the database lacks schema version {} but has {}", known[i].version, done.version));
+      return fail(ErrorCode::kIncompatible,
+                  fmt::format("the database lacks schema version {} but has {}", known[i].version, done.version));
     if (done.formula != kChecksumFormula)
-      return fail(ErrorCode::kIncompatible, fmt::format("schema version {} has a checksum of formula {}, this program knows {}", done.version, done.formula, kChecksumFormula),
+      return fail(ErrorCode::kIncompatible,
+                  fmt::format("schema version {} has a checksum of formula {}, this program knows {}", done.version,
+                              done.formula, kChecksumFormula),
                   "use the newer pandora that made it");
     if (done.checksum != migration_checksum(known[i].sql))
-      return fail(ErrorCode::kIncompatible, fmt::format("schema version {} ({}) was applied from another text than this program has", done.version, done.name),
+      return fail(ErrorCode::kIncompatible,
+                  fmt::format("schema version {} ({}) was applied from another text than this program has",
+                              done.version, done.name),
                   "use the pandora that made the database");
   }
   return std::vector<Migration>(known.begin() + static_cast<std::ptrdiff_t>(applied.size()), known.end());
@@ -41,9 +47,11 @@ Result<int> migrate(const std::vector<Migration>& known, MigrationTarget& target
   PANDORA_TRY(applied, target.applied());
   PANDORA_TRY(plan, plan_migrations(known, applied));
   for (const Migration& migration : plan) {
-    const AppliedMigration record{migration.version, std::string(migration.name), migration_checksum(migration.sql), kChecksumFormula};
+    const AppliedMigration record{migration.version, std::string(migration.name), migration_checksum(migration.sql),
+                                  kChecksumFormula};
     if (auto status = target.apply(migration, record); !status)
-      return fail(std::move(status).error().with_context(fmt::format("schema version {} ({})", migration.version, migration.name)));
+      return fail(std::move(status).error().with_context(
+          fmt::format("schema version {} ({})", migration.version, migration.name)));
   }
   return static_cast<int>(plan.size());
 }

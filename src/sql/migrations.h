@@ -1,10 +1,10 @@
 // Versioned, checksummed migrations, independent of a driver.
 //
-// A database records what was applied: version, name, checksum. `plan_migrations` compares that with what the program knows
-// and gives what is still to do, or why it must not go on: a newer schema, an edited file, a gap. Each migration runs in one
-// transaction together with its record, so it is applied entirely or not at all; two runners at once do no harm (the target
-// takes the database's write lock first). Checksum formula 1: SHA-256 of the text without byte order mark and with LF line
-// ends; the formula's number is stored with it, so that a later formula raises no false alarm.
+// A database records what was applied: version, name, checksum. `plan_migrations` compares that with what the program
+// knows and gives what is still to do, or why it must not go on: a newer schema, an edited file, a gap. Each migration
+// runs in one transaction together with its record, so it is applied entirely or not at all; two runners at once do no
+// harm (the target takes the database's write lock first). Checksum formula 1: SHA-256 of the text without byte order
+// mark and with LF line ends; the formula's number is stored with it, so that a later formula raises no false alarm.
 #pragma once
 #include <string>
 #include <string_view>
@@ -39,7 +39,8 @@ class MigrationTarget {
 };
 
 // What is still to be applied, in order. kIncompatible: see above, naming the version.
-Result<std::vector<Migration>> plan_migrations(const std::vector<Migration>& known, const std::vector<AppliedMigration>& applied);
+Result<std::vector<Migration>> plan_migrations(const std::vector<Migration>& known,
+                                               const std::vector<AppliedMigration>& applied);
 // Applies the plan; the number of migrations that ran.
 Result<int> migrate(const std::vector<Migration>& known, MigrationTarget& target);
 

@@ -15,8 +15,10 @@ constexpr std::size_t kMaxJsonBytes = 16u << 20;  // of kMaxPayloadBytes, each b
 Json value_json(const PayloadValue& value) {
   return std::visit(
       [](const auto& v) -> Json {
-        if constexpr (std::is_same_v<std::decay_t<decltype(v)>, Timestamp>) return {{"time", v.micros}};
-        else return v;
+        if constexpr (std::is_same_v<std::decay_t<decltype(v)>, Timestamp>)
+          return {{"time", v.micros}};
+        else
+          return v;
       },
       value);
 }
@@ -26,7 +28,8 @@ Result<PayloadValue> value_from(const Json& json) {
   if (json.is_number_integer()) return json.get<std::int64_t>();
   if (json.is_number_float()) return json.get<double>();
   if (json.is_string()) return json.get<std::string>();
-  if (json.is_object() && json.size() == 1 && json.contains("time") && json["time"].is_number_integer()) return Timestamp{json["time"].get<std::int64_t>()};
+  if (json.is_object() && json.size() == 1 && json.contains("time") && json["time"].is_number_integer())
+    return Timestamp{json["time"].get<std::int64_t>()};
   if (json.is_array()) {
     std::vector<std::string> texts;
     for (const auto& item : json) {
@@ -141,8 +144,12 @@ Status decode_vectors(std::string_view encoded, Point& point) {
 std::string encode_spec(const CollectionSpec& spec) {
   Json indexes = Json::object();
   for (const auto& [field, type] : spec.indexes) indexes[field] = kPayloadTypes[static_cast<std::size_t>(type)];
-  return dump_json({{"name", spec.name}, {"dimension", spec.dimension}, {"sparse", spec.sparse}, {"indexes", indexes},
-                    {"embedder", spec.embedder}, {"analyzer_version", spec.analyzer_version}});
+  return dump_json({{"name", spec.name},
+                    {"dimension", spec.dimension},
+                    {"sparse", spec.sparse},
+                    {"indexes", indexes},
+                    {"embedder", spec.embedder},
+                    {"analyzer_version", spec.analyzer_version}});
 }
 
 Result<CollectionSpec> decode_spec(std::string_view text) {
@@ -155,8 +162,10 @@ Result<CollectionSpec> decode_spec(std::string_view text) {
   if (const Json* indexes = in.object("indexes"))
     for (const auto& [field, type] : indexes->items()) {
       const auto* found = std::ranges::find(kPayloadTypes, type.is_string() ? type.get<std::string>() : std::string());
-      if (found == std::end(kPayloadTypes)) in.fault("indexes", "a type is unknown");
-      else spec.indexes[field] = static_cast<PayloadType>(found - std::begin(kPayloadTypes));
+      if (found == std::end(kPayloadTypes))
+        in.fault("indexes", "a type is unknown");
+      else
+        spec.indexes[field] = static_cast<PayloadType>(found - std::begin(kPayloadTypes));
     }
   spec.embedder = in.text("embedder");
   spec.analyzer_version = static_cast<int>(in.integer("analyzer_version"));

@@ -21,8 +21,8 @@ namespace pandora {
 inline constexpr std::string_view kDamagedRemedy =
     "run `pandora reconcile --apply`: it sets the file aside and makes it again from journal and documents";
 
-// A prepared statement under way. Values are bound in order; a fault (a column of another type, a full disk) sticks and is
-// reported by `next`. Returned to the connection's cache when destroyed.
+// A prepared statement under way. Values are bound in order; a fault (a column of another type, a full disk) sticks and
+// is reported by `next`. Returned to the connection's cache when destroyed.
 class Statement {
  public:
   Statement(Statement&& other) noexcept;
@@ -64,8 +64,10 @@ class Statement {
   void bind_one(const Blob& value);
   template <class T>
   void bind_one(const std::optional<T>& value) {
-    if (value) bind_one(*value);
-    else bind_null();
+    if (value)
+      bind_one(*value);
+    else
+      bind_null();
   }
   void bind_null();
 

@@ -8,7 +8,8 @@ namespace pandora {
 class SqliteMemoryStore final : public MemoryStore {
  public:
   SqliteMemoryStore(SqliteDatabase& database, const Clock& clock) : database_(database), clock_(clock) {}
-  Status put(const Memory& memory, std::span<const Uuid> supersedes, const Principal& who, const Deadline& deadline) override;
+  Status put(const Memory& memory, std::span<const Uuid> supersedes, const Principal& who,
+             const Deadline& deadline) override;
   Result<Memory> find(const Uuid& id, const Principal& who, const Deadline& deadline) override;
   Result<std::vector<Memory>> list(const MemoryQuery& query, const Principal& who, const Deadline& deadline) override;
   Result<Memory> remove(const Uuid& id, const Principal& who, const Deadline& deadline) override;
@@ -23,7 +24,8 @@ class SqliteResearchStore final : public ResearchStore {
   SqliteResearchStore(SqliteDatabase& database, const Clock& clock) : database_(database), clock_(clock) {}
   Status put(const Research& research, const Principal& who, const Deadline& deadline) override;
   Result<Research> find(const Uuid& id, const Principal& who, const Deadline& deadline) override;
-  Result<std::vector<Research>> list(const ResearchQuery& query, const Principal& who, const Deadline& deadline) override;
+  Result<std::vector<Research>> list(const ResearchQuery& query, const Principal& who,
+                                     const Deadline& deadline) override;
   Result<Research> remove(const Uuid& id, const Principal& who, const Deadline& deadline) override;
 
  private:
@@ -37,7 +39,8 @@ class SqliteSourceStore final : public SourceStore {
   Status record(const FetchAttempt& attempt, const Deadline& deadline) override;
   Result<Source> find(const std::string& domain, Timestamp now, const Deadline& deadline) override;
   Result<std::vector<Source>> list(Timestamp now, const Deadline& deadline) override;
-  Result<Source> set_override(const std::string& domain, SourceOverride value, Timestamp now, const Deadline& deadline) override;
+  Result<Source> set_override(const std::string& domain, SourceOverride value, Timestamp now,
+                              const Deadline& deadline) override;
   Status restore(const Source& source, const Deadline& deadline) override;
 
  private:

@@ -13,9 +13,11 @@ class SqliteTurnStore final : public TurnStore {
   Status reserve_through(TurnNumber number, const Principal& who, const Deadline& deadline) override;
   Result<TurnNumber> commit_turn(const TurnRecord& record, const Principal& who, const Deadline& deadline) override;
   Result<Turn> find(TurnNumber number, const Principal& who, const Deadline& deadline) override;
-  Result<std::vector<Turn>> find_all(std::span<const Uuid> uids, const Principal& who, const Deadline& deadline) override;
+  Result<std::vector<Turn>> find_all(std::span<const Uuid> uids, const Principal& who,
+                                     const Deadline& deadline) override;
   Result<std::vector<Turn>> list(const TurnQuery& query, const Principal& who, const Deadline& deadline) override;
-  Result<std::vector<Turn>> scan(TurnNumber after, std::size_t limit, const Principal& who, const Deadline& deadline) override;
+  Result<std::vector<Turn>> scan(TurnNumber after, std::size_t limit, const Principal& who,
+                                 const Deadline& deadline) override;
   Result<std::vector<std::pair<int, Turn>>> neighbours(const Uuid& uid, int radius, const Principal& who,
                                                        const Deadline& deadline) override;
   Result<std::optional<TurnNumber>> find_content(const std::string& content_sha256, const SessionId& session,
@@ -24,7 +26,8 @@ class SqliteTurnStore final : public TurnStore {
   Result<std::int64_t> count(const Principal& who, const Deadline& deadline) override;
   Result<std::vector<std::int64_t>> keyword_counts(std::span<const std::string> terms, const Principal& who,
                                                    const Deadline& deadline) override;
-  Result<Turn> change(TurnNumber number, const TurnChange& change, const Principal& who, const Deadline& deadline) override;
+  Result<Turn> change(TurnNumber number, const TurnChange& change, const Principal& who,
+                      const Deadline& deadline) override;
   Status rewrite(const Turn& turn, const Principal& who, const Deadline& deadline) override;
   Result<RemovedTurn> remove(TurnNumber number, const Principal& who, const Deadline& deadline) override;
   Status put_vector(const Uuid& uid, const EmbedderIdentity& embedder, std::span<const float> vector,

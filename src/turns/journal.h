@@ -56,7 +56,7 @@ class Journal {
   Status drop_through(std::uint64_t segment);
   // Is there a segment that holds records?
   bool empty() const;
-  std::size_t waiting() const;     // records that the next sync takes
+  std::size_t waiting() const;    // records that the next sync takes
   bool wants_checkpoint() const;  // a segment has reached its size
 
  private:

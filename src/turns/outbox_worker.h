@@ -20,7 +20,7 @@ class OutboxWorker {
       : stores_(stores), indexer_(stores, embedder), clock_(clock), find_record_(std::move(find_record)) {}
 
   struct Outcome {
-    std::vector<OutboxEntry> done;  // acked
+    std::vector<OutboxEntry> done;    // acked
     std::optional<Error> last_error;  // of an entry that will be tried again
     std::size_t claimed = 0;
   };

@@ -21,7 +21,8 @@ Result<ImportLine> parse_import_line(std::string_view line) {
     if (const auto role = in.optional_value("role", parse_role)) result.message.role = *role;
   } else {
     result.message.text = sanitize_utf8(in.text("message"));
-    if (const auto reply = in.optional_text("reply")) result.reply = Utterance{Role::kAssistant, "", sanitize_utf8(*reply)};
+    if (const auto reply = in.optional_text("reply"))
+      result.reply = Utterance{Role::kAssistant, "", sanitize_utf8(*reply)};
   }
   if (in.ok() && trim(result.message.text).empty()) in.fault(in.any("text") ? "text" : "message", "is empty");
   PANDORA_CHECK(in.finish());

@@ -27,7 +27,7 @@ class JsonReader {
   // `json` must outlive the reader. `code`: what a fault is (kDataCorrupt for files, kInvalidArgument for requests).
   JsonReader(const Json& json, std::string place, ErrorCode code = ErrorCode::kDataCorrupt);
 
-  std::string text(const char* name);                       // required
+  std::string text(const char* name);  // required
   std::string text_or(const char* name, std::string fallback);
   std::optional<std::string> optional_text(const char* name);  // absent or null: none
   std::int64_t integer(const char* name);
@@ -35,10 +35,10 @@ class JsonReader {
   double number(const char* name);
   bool boolean(const char* name);
   bool boolean_or(const char* name, bool fallback);
-  std::vector<std::string> texts(const char* name);         // array of strings, required
-  const Json* array(const char* name);                      // null after a fault
+  std::vector<std::string> texts(const char* name);  // array of strings, required
+  const Json* array(const char* name);               // null after a fault
   const Json* object(const char* name);
-  const Json* any(const char* name);                        // null when absent
+  const Json* any(const char* name);  // null when absent
 
   // A parsed value of a required text: value("trust", parse_trust).
   template <class Parse>
@@ -56,16 +56,17 @@ class JsonReader {
       auto result = parse(*given);
       if (!result)
         fault(name, result.error().message, result.error().remedy);
-      else found = *std::move(result);
+      else
+        found = *std::move(result);
     }
     return found;
   }
 
   bool ok() const { return !error_; }
   void fault(std::string_view name, std::string_view what, std::string_view remedy = {});
-  void absorb(Status status);          // a fault of a nested reader
+  void absorb(Status status);  // a fault of a nested reader
   const std::string& place() const { return place_; }
-  Status finish();                     // unknown fields are a fault too
+  Status finish();  // unknown fields are a fault too
 
  private:
   const Json* field(const char* name, bool required);

@@ -35,8 +35,8 @@ Result<Finding> finding_from_json(const Json& json, const std::string& place);
 std::string encode_record(const TurnRecord& record);
 Result<TurnRecord> decode_record(std::string_view bytes);
 
-// metadata.json: what the rows hold of a turn and of what came with it (all of a record but its context document and its
-// observations, which have files of their own).
+// metadata.json: what the rows hold of a turn and of what came with it (all of a record but its context document and
+// its observations, which have files of their own).
 std::string encode_metadata(const TurnRecord& record);
 Result<TurnRecord> decode_metadata(std::string_view bytes);
 // metrics.json: the observations.

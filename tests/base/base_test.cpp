@@ -159,14 +159,17 @@ TEST_F(ConfigTest, AnUnknownKeyNamesThePlaceAndTheNearest) {
 }
 
 TEST_F(ConfigTest, LettersThatAreNotAsciiComeThroughInStringsAndAreNamedElsewhere) {
-  write("/pandora.toml", "\xEF\xBB\xBF# caf\u00E9 \"\n[data]\npath = \"\"\"/caf\u00E9 \\\\ \u0416\u20AC\uFFFD\U0001F600\\u00E9\"\"\"# \u00E9\n[models]\npath = '/\u07FF\u0800\\'\n");
+  write("/pandora.toml",
+        "\xEF\xBB\xBF# caf\u00E9 \"\n[data]\npath = \"\"\"/caf\u00E9 \\\\ \u0416\u20AC\uFFFD\U0001F600\\u00E9\"\"\"# "
+        "\u00E9\n[models]\npath = '/\u07FF\u0800\\'\n");
   const auto config = load();
   ASSERT_TRUE(config) << config.error().to_line();
   EXPECT_EQ(config->string("data.path"), "/caf\u00E9 \\ \u0416\u20AC\uFFFD\U0001F600\u00E9");
   EXPECT_EQ(config->string("models.path"), "/\u07FF\u0800\\");
   // Some of these are undefined behaviour in toml++ 3.3 when it sees the letter itself.
-  for (const char* text : {"[data]\npath = \u00E9\n", "[data]\n\u00A0path = \"x\"\n", "[data]\npath = \"x\" \uFBBE\n", "[data]\npath = \"\\\u00E9\"\n",
-                           "[data]\npath = \"\"\"x\\ \u00E9\"\"\"\n", "'#'= \u00E9\n", "[data]\n\"\u00E9\" = 1\n", "[\"\u00E9\"]\nx = 1\n"}) {
+  for (const char* text : {"[data]\npath = \u00E9\n", "[data]\n\u00A0path = \"x\"\n", "[data]\npath = \"x\" \uFBBE\n",
+                           "[data]\npath = \"\\\u00E9\"\n", "[data]\npath = \"\"\"x\\ \u00E9\"\"\"\n", "'#'= \u00E9\n",
+                           "[data]\n\"\u00E9\" = 1\n", "[\"\u00E9\"]\nx = 1\n"}) {
     write("/pandora.toml", text);
     const auto refused = load();
     ASSERT_FALSE(refused) << text;
@@ -178,7 +181,8 @@ TEST_F(ConfigTest, LettersThatAreNotAsciiComeThroughInStringsAndAreNamedElsewher
 }
 
 TEST_F(ConfigTest, WhatIsNotUtf8AndThePrivatePlaneAreRefused) {
-  for (const char* text : {"[data]\npath = \"\xE9\"\n", "[data]\npath = \"\U000F0041\"\n", "[data]\npath = \"\\U000F0041\"\n", "# \U000FFFFF"}) {
+  for (const char* text : {"[data]\npath = \"\xE9\"\n", "[data]\npath = \"\U000F0041\"\n",
+                           "[data]\npath = \"\\U000F0041\"\n", "# \U000FFFFF"}) {
     write("/pandora.toml", text);
     const auto refused = load();
     ASSERT_FALSE(refused) << text;

@@ -12,7 +12,8 @@ struct Tally {
 
 enum class JournalSync { kReal, kRemoved };  // kRemoved: the canary; acknowledging without a sync must be caught
 
-// Power cuts in process: journal, documents and databases on one disk that forgets, tears and reorders what was not synced.
+// Power cuts in process: journal, documents and databases on one disk that forgets, tears and reorders what was not
+// synced.
 Tally cut_power(std::int64_t kills, std::uint64_t seed, JournalSync sync);
 // SIGKILL of the real program while it answers a pipe.
 Tally kill_processes(const std::string& program, std::int64_t kills, std::uint64_t seed);

@@ -10,7 +10,7 @@
 namespace pandora::crash {
 namespace {
 
-constexpr int kLives = 8;          // crashes of one installation before a fresh one is begun
+constexpr int kLives = 8;  // crashes of one installation before a fresh one is begun
 constexpr int kTurnsALife = 6;
 constexpr std::uint64_t kLongestLife = 600;  // operations on the disk
 
@@ -19,7 +19,9 @@ class UnsyncedFile final : public File {
  public:
   explicit UnsyncedFile(std::unique_ptr<File> file) : file_(std::move(file)) {}
   Status append(std::string_view bytes) override { return file_->append(bytes); }
-  Result<std::string> read_at(std::uint64_t offset, std::size_t length) override { return file_->read_at(offset, length); }
+  Result<std::string> read_at(std::uint64_t offset, std::size_t length) override {
+    return file_->read_at(offset, length);
+  }
   Result<std::uint64_t> size() override { return file_->size(); }
   Status truncate(std::uint64_t size) override { return file_->truncate(size); }
   Status sync() override { return {}; }
@@ -35,8 +37,12 @@ class UnsyncedFileSystem final : public FileSystem {
     PANDORA_TRY(file, files_.open(path, mode));
     return std::make_unique<UnsyncedFile>(std::move(file));
   }
-  Result<std::string> read_file(const std::string& path, std::size_t max_bytes) override { return files_.read_file(path, max_bytes); }
-  Status write_atomic(const std::string& path, std::string_view bytes, Durability durability) override { return files_.write_atomic(path, bytes, durability); }
+  Result<std::string> read_file(const std::string& path, std::size_t max_bytes) override {
+    return files_.read_file(path, max_bytes);
+  }
+  Status write_atomic(const std::string& path, std::string_view bytes, Durability durability) override {
+    return files_.write_atomic(path, bytes, durability);
+  }
   Status rename(const std::string& from, const std::string& to) override { return files_.rename(from, to); }
   Status remove_file(const std::string& path) override { return files_.remove_file(path); }
   Status remove_tree(const std::string& path) override { return files_.remove_tree(path); }
@@ -45,7 +51,9 @@ class UnsyncedFileSystem final : public FileSystem {
   Result<FileInfo> info(const std::string& path) override { return files_.info(path); }
   Status sync_file(const std::string& path) override { return files_.sync_file(path); }
   Status sync_directory(const std::string& path) override { return files_.sync_directory(path); }
-  Result<std::unique_ptr<FileLock>> lock(const std::string& path, std::string_view holder) override { return files_.lock(path, holder); }
+  Result<std::unique_ptr<FileLock>> lock(const std::string& path, std::string_view holder) override {
+    return files_.lock(path, holder);
+  }
   Result<std::uint64_t> free_bytes(const std::string& path) override { return files_.free_bytes(path); }
 
  private:
@@ -55,7 +63,8 @@ class UnsyncedFileSystem final : public FileSystem {
 // One installation and what it acknowledged.
 class Installation {
  public:
-  Installation(std::uint64_t seed, JournalSync sync, Tally& tally) : random_(seed), unsynced_(world_.files), seed_(seed), tally_(tally) {
+  Installation(std::uint64_t seed, JournalSync sync, Tally& tally)
+      : random_(seed), unsynced_(world_.files), seed_(seed), tally_(tally) {
     if (sync == JournalSync::kRemoved) world_.journal_files = &unsynced_;
   }
 
@@ -70,7 +79,8 @@ class Installation {
     if (const Status started = world_.start(); !started) return refused(started.error());
     if (const Status drained = world_.saver->drain(world_.soon()); !drained) return refused(drained.error());
     const auto quiet = [](auto, auto) { return Status(); };
-    if (const auto repaired = world_.reconciler->run(Apply::kApply, quiet, world_.soon()); !repaired) return refused(repaired.error());
+    if (const auto repaired = world_.reconciler->run(Apply::kApply, quiet, world_.soon()); !repaired)
+      return refused(repaired.error());
     const auto report = world_.reconciler->run(Apply::kDryRun, quiet, world_.soon());
     if (!report) return refused(report.error());
     for (const auto& difference : report->differences) {
@@ -91,13 +101,21 @@ class Installation {
   void work() {
     for (int i = 0; i < kTurnsALife && !world_.files.dead(); ++i) {
       auto record = world_.record(fmt::format("s{}", i % 2), fmt::format("Message {}", random_.next()), "Reply");
-      if (random_.below(3) == 0) record.memories.push_back(world_.memory(record.turn, fmt::format("Memory {}", random_.next())));
+      if (random_.below(3) == 0)
+        record.memories.push_back(world_.memory(record.turn, fmt::format("Memory {}", random_.next())));
       if (world_.saver->save(record, world_.soon())) acknowledged_.push_back(record);
       switch (random_.below(8)) {
-        case 0: (void)world_.saver->checkpoint(Deadline::after(world_.clock, std::chrono::milliseconds(200))); break;
-        case 1: change_one(); break;
-        case 2: forget_one(); break;
-        default: break;
+        case 0:
+          (void)world_.saver->checkpoint(Deadline::after(world_.clock, std::chrono::milliseconds(200)));
+          break;
+        case 1:
+          change_one();
+          break;
+        case 2:
+          forget_one();
+          break;
+        default:
+          break;
       }
     }
   }
@@ -105,8 +123,11 @@ class Installation {
   void change_one() {
     if (acknowledged_.empty()) return;
     const auto& record = acknowledged_[random_.below(acknowledged_.size())];
-    const auto number = world_.saver->wait_findable(record.turn.uid, Deadline::after(world_.clock, std::chrono::milliseconds(100)));
-    if (number) (void)world_.rows->turns().change(*number, {.rejected = random_.below(2) == 0, .archived = random_.below(3) == 0}, Principal::system(), world_.soon());
+    const auto number =
+        world_.saver->wait_findable(record.turn.uid, Deadline::after(world_.clock, std::chrono::milliseconds(100)));
+    if (number)
+      (void)world_.rows->turns().change(*number, {.rejected = random_.below(2) == 0, .archived = random_.below(3) == 0},
+                                        Principal::system(), world_.soon());
   }
 
   // A forgetting that was reported must hold; one that was not may have happened or not.
@@ -117,7 +138,8 @@ class Installation {
     const auto number = world_.saver->wait_findable(uid, Deadline::after(world_.clock, std::chrono::milliseconds(100)));
     if (!number) return;
     acknowledged_.erase(acknowledged_.begin() + static_cast<std::ptrdiff_t>(at));
-    const auto report = world_.forgetting->forget_turn(*number, Principal::system(), Deadline::after(world_.clock, std::chrono::milliseconds(500)));
+    const auto report = world_.forgetting->forget_turn(*number, Principal::system(),
+                                                       Deadline::after(world_.clock, std::chrono::milliseconds(500)));
     (report ? forgotten_ : uncertain_).insert(uid);
   }
 
@@ -138,7 +160,11 @@ class Installation {
       ++tally_.acknowledged;
       const int times = seen[record.turn.uid];
       const bool whole = times == 1 && has_its_files(record);
-      if (!whole) fmt::print("seed {}: {} {}\n", seed_, record.turn.message.text, times == 0 ? "is lost" : times > 1 ? "is doubled" : "has no whole files");
+      if (!whole)
+        fmt::print("seed {}: {} {}\n", seed_, record.turn.message.text,
+                   times == 0  ? "is lost"
+                   : times > 1 ? "is doubled"
+                               : "has no whole files");
       if (times == 0 || (times == 1 && !whole)) ++tally_.lost;
       if (times > 1) ++tally_.doubled;
     }
@@ -151,9 +177,13 @@ class Installation {
 
   bool has_its_files(const TurnRecord& record) {
     const auto rows = world_.rows->turns().find_all({&record.turn.uid, 1}, Principal::system(), world_.soon());
-    if (!rows || rows->size() != 1 || rows->front().message != record.turn.message || rows->front().reply != record.turn.reply) return false;
+    if (!rows || rows->size() != 1 || rows->front().message != record.turn.message ||
+        rows->front().reply != record.turn.reply)
+      return false;
     const auto& turn = rows->front();
-    return read_turn_folder(*world_.documents, turn.archived ? archived_turn_folder(turn.number) : turn_folder(turn.number), world_.soon()).has_value();
+    return read_turn_folder(*world_.documents,
+                            turn.archived ? archived_turn_folder(turn.number) : turn_folder(turn.number), world_.soon())
+        .has_value();
   }
 
   SeededRandom random_;

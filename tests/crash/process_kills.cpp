@@ -1,8 +1,3 @@
-#include <fcntl.h>
-#include <signal.h>
-#include <sys/wait.h>
-#include <unistd.h>
-
 #include <array>
 #include <chrono>
 #include <cstdio>
@@ -12,7 +7,11 @@
 #include <thread>
 #include <vector>
 
+#include <fcntl.h>
 #include <fmt/format.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "base/random.h"
 #include "crash/crash_driver.h"
@@ -21,7 +20,7 @@
 namespace pandora::crash {
 namespace {
 
-constexpr int kLives = 25;               // kills of one data directory before a fresh one is begun
+constexpr int kLives = 25;  // kills of one data directory before a fresh one is begun
 constexpr std::uint64_t kLongestMillis = 120;
 
 struct Child {
@@ -77,7 +76,8 @@ Json run(const std::string& program, const std::string& data, std::vector<std::s
 
 class DataDirectory {
  public:
-  DataDirectory(std::string program, std::uint64_t seed, Tally& tally) : program_(std::move(program)), seed_(seed), random_(seed), tally_(tally) {
+  DataDirectory(std::string program, std::uint64_t seed, Tally& tally)
+      : program_(std::move(program)), seed_(seed), random_(seed), tally_(tally) {
     std::string name = (std::filesystem::temp_directory_path() / "pandora-kill-XXXXXX").string();
     path_ = ::mkdtemp(name.data());
   }
@@ -130,7 +130,8 @@ class DataDirectory {
   void note(const std::string& out) {
     for (std::size_t begin = 0, end = 0; (end = out.find('\n', begin)) != std::string::npos; begin = end + 1) {
       const Json answer = Json::parse(out.substr(begin, end - begin), nullptr, false);
-      if (answer.is_object() && answer.value("acknowledged", false)) acknowledged_.push_back(answer.value("turn_uid", ""));
+      if (answer.is_object() && answer.value("acknowledged", false))
+        acknowledged_.push_back(answer.value("turn_uid", ""));
     }
   }
 

@@ -1,14 +1,13 @@
 #include "net/local_socket.h"
 
-#include <sys/socket.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
 #include <filesystem>
 #include <future>
 #include <thread>
 
 #include <gtest/gtest.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 namespace pandora {
 namespace {
@@ -49,7 +48,7 @@ TEST_F(LocalSocket, CarriesFramesOfAnySizeBothWays) {
 TEST_F(LocalSocket, IsReadableByItsOwnerOnly) {
   auto server = LocalServer::listen(path(), echo);
   ASSERT_TRUE(server);
-  struct stat info {};
+  struct stat info{};
   ASSERT_EQ(::stat(path().c_str(), &info), 0);
   EXPECT_EQ(info.st_mode & 0777, 0600u);
 }
@@ -67,7 +66,9 @@ TEST_F(LocalSocket, WorksUnderAPathLongerThanASocketAddress) {
 
 TEST_F(LocalSocket, SaysThatNobodyListens) {
   EXPECT_EQ(connect_local(path()).error().code, ErrorCode::kNotFound);
-  { auto server = LocalServer::listen(path(), echo); }
+  {
+    auto server = LocalServer::listen(path(), echo);
+  }
   EXPECT_FALSE(std::filesystem::exists(path()));
 }
 

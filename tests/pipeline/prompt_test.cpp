@@ -8,9 +8,9 @@
 namespace pandora {
 namespace {
 
-using testing::hostile_texts;
 using ::testing::EndsWith;
 using ::testing::HasSubstr;
+using testing::hostile_texts;
 using ::testing::SizeIs;
 
 GatherSection holding(const std::string& text, const std::string& source = "turn 1", Trust trust = Trust::kWeb) {

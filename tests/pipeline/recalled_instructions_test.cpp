@@ -1,4 +1,5 @@
-// Text from the web or a tool that carries instructions: it is found like any other, and never is more than quoted data.
+// Text from the web or a tool that carries instructions: it is found like any other, and never is more than quoted
+// data.
 #include <gmock/gmock.h>
 
 #include "domain/memory.h"

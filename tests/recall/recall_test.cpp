@@ -24,15 +24,27 @@ class DownVectorStore final : public VectorStore {
   Result<std::vector<CollectionSpec>> collections(const Deadline&) override { return down(); }
   Status drop_collection(const std::string&, const Deadline&) override { return down(); }
   Status alias_switch(const std::string&, const std::string&, const Deadline&) override { return down(); }
-  Result<std::size_t> upsert(const std::string&, std::span<const Point>, const Principal&, const Deadline&) override { return down(); }
-  Result<std::size_t> remove(const std::string&, std::span<const Uuid>, const Principal&, const Deadline&) override { return down(); }
-  Result<std::vector<ScoredPoint>> query(const std::string&, const PointQuery&, const Principal&, const Deadline&) override { return down(); }
-  Result<std::vector<Point>> retrieve(const std::string&, std::span<const Uuid>, const Principal&, const Deadline&) override { return down(); }
-  Result<std::vector<Point>> scroll(const std::string&, const Filter&, const std::optional<Uuid>&, std::size_t, const Principal&,
-                                    const Deadline&) override {
+  Result<std::size_t> upsert(const std::string&, std::span<const Point>, const Principal&, const Deadline&) override {
     return down();
   }
-  Result<std::int64_t> count(const std::string&, const Filter&, const Principal&, const Deadline&) override { return down(); }
+  Result<std::size_t> remove(const std::string&, std::span<const Uuid>, const Principal&, const Deadline&) override {
+    return down();
+  }
+  Result<std::vector<ScoredPoint>> query(const std::string&, const PointQuery&, const Principal&,
+                                         const Deadline&) override {
+    return down();
+  }
+  Result<std::vector<Point>> retrieve(const std::string&, std::span<const Uuid>, const Principal&,
+                                      const Deadline&) override {
+    return down();
+  }
+  Result<std::vector<Point>> scroll(const std::string&, const Filter&, const std::optional<Uuid>&, std::size_t,
+                                    const Principal&, const Deadline&) override {
+    return down();
+  }
+  Result<std::int64_t> count(const std::string&, const Filter&, const Principal&, const Deadline&) override {
+    return down();
+  }
   Status snapshot(const std::string&, const std::string&, const Deadline&) override { return down(); }
 
  private:
@@ -123,7 +135,8 @@ TEST_F(RecallOfAWorld, WhatWasSaidInTheNamedTimeComesFirst) {
   EXPECT_EQ(recall("when did the team meet about the budget again").items.front().id, later.uid.to_string());
   const std::string named = "when did the team meet about the budget again, on 5 January 2026?";
   EXPECT_EQ(recall(named).items.front().id, then.uid.to_string());
-  EXPECT_EQ(recall(named, [](RecallRequest& request) { request.candidates = 1; }).items.front().id, then.uid.to_string())
+  EXPECT_EQ(recall(named, [](RecallRequest& request) { request.candidates = 1; }).items.front().id,
+            then.uid.to_string())
       << "it is looked for, also where others fit the words better";
 }
 
@@ -131,7 +144,8 @@ TEST_F(RecallOfAWorld, AMonthWithoutItsYearIsTheLatestInWhichSomethingWasSaid) {
   go_to("2026-01-05T10:00:00Z");
   save("first", "the team met about the budget");
   go_to("2029-02-05T10:00:00Z");
-  const RecallRequest request{Principal::of(ana()), SessionId::parse("asking").value(), "What did the team meet about in January?"};
+  const RecallRequest request{Principal::of(ana()), SessionId::parse("asking").value(),
+                              "What did the team meet about in January?"};
   const auto result = Recall(world_.stores(), world_.embedder, world_.clock).run(request, world_.soon());
   ASSERT_TRUE(result.receipt.time);
   EXPECT_EQ(to_iso8601(result.receipt.time->from), "2026-01-01T00:00:00.000000Z");
@@ -141,7 +155,9 @@ TEST_F(RecallOfAWorld, AMonthWithoutItsYearIsTheLatestInWhichSomethingWasSaid) {
 
 TEST_F(RecallOfAWorld, AnotherUserFindsNothing) {
   save("first", "the spare key hangs behind the clock");
-  const auto section = recall("where is the spare key", [](RecallRequest& request) { request.who = Principal::of(UserId::parse("bob").value()); });
+  const auto section = recall("where is the spare key", [](RecallRequest& request) {
+    request.who = Principal::of(UserId::parse("bob").value());
+  });
   EXPECT_THAT(section.items, IsEmpty());
 }
 
@@ -217,14 +233,16 @@ TEST_F(RecallOfAWorld, WhatStaysOutTakesNoPlaceOfAnother) {
   old.superseded_by = valid.id;
   ASSERT_TRUE(world_.rows->memories().put(old, {}, Principal::of(ana()), world_.soon()));
   ASSERT_TRUE(world_.saver->drain(world_.soon()));
-  EXPECT_THAT(recall("the spare key hangs behind the clock", best_only).items, Contains(Field(&GatheredItem::id, right.uid.to_string())));
+  EXPECT_THAT(recall("the spare key hangs behind the clock", best_only).items,
+              Contains(Field(&GatheredItem::id, right.uid.to_string())));
   EXPECT_THAT(recall("the gate code is forty", best_only).items, item("memory " + valid.id.to_string()));
 }
 
 TEST_F(RecallOfAWorld, NothingOfABlockedSourceIsRecalled) {
   const Research research = find_out(ContentType::kGeneralFact, 0.9);
   EXPECT_THAT(recall("espresso machines").items, item("research " + research.id.to_string()));
-  ASSERT_TRUE(world_.rows->sources().set_override("shop.example", SourceOverride::kBlock, world_.clock.now(), world_.soon()));
+  ASSERT_TRUE(
+      world_.rows->sources().set_override("shop.example", SourceOverride::kBlock, world_.clock.now(), world_.soon()));
   EXPECT_THAT(recall("espresso machines").items, Not(item("research " + research.id.to_string())));
 }
 
@@ -233,7 +251,8 @@ TEST_F(RecallOfAWorld, WhatOneUnreliableSourceSaysIsNotEnough) {
   const Research research = find_out(ContentType::kGeneralFact, kBarely);
   EXPECT_THAT(recall("espresso machines").items, item("research " + research.id.to_string()));
   for (int i = 0; i < 5; ++i)
-    ASSERT_TRUE(world_.rows->sources().record({.domain = "shop.example", .at = world_.clock.now(), .ok = false, .detail = ""}, world_.soon()));
+    ASSERT_TRUE(world_.rows->sources().record(
+        {.domain = "shop.example", .at = world_.clock.now(), .ok = false, .detail = ""}, world_.soon()));
   EXPECT_THAT(recall("espresso machines").items, Not(item("research " + research.id.to_string())));
 }
 
@@ -247,9 +266,11 @@ TEST_F(RecallOfAWorld, APriceDecaysAndAFactDoesNot) {
 }
 
 TEST_F(RecallOfAWorld, StaysWithinTheTokenBudget) {
-  for (int i = 0; i < 12; ++i) save("first", "the spare key number " + std::to_string(i) + " hangs behind the clock in room " + std::to_string(i));
+  for (int i = 0; i < 12; ++i)
+    save("first", "the spare key number " + std::to_string(i) + " hangs behind the clock in room " + std::to_string(i));
   for (const std::int64_t budget : {0, 1, 20, 60, 1000}) {
-    const auto section = recall("where is the spare key", [&](RecallRequest& request) { request.token_budget = budget; });
+    const auto section =
+        recall("where is the spare key", [&](RecallRequest& request) { request.token_budget = budget; });
     EXPECT_LE(section.tokens, budget);
     std::int64_t tokens = 0;
     for (const auto& one : section.items) tokens += static_cast<std::int64_t>(world_.embedder.count_tokens(one.text));

@@ -10,7 +10,8 @@ using testing::IsEmpty;
 
 TEST(References, TurnsAreNamedByNumber) {
   EXPECT_THAT(referenced_turns("What did I say in turn 12?"), ElementsAre(TurnNumber{12}));
-  EXPECT_THAT(referenced_turns("Compare turns 3, 4 and 17."), ElementsAre(TurnNumber{3}, TurnNumber{4}, TurnNumber{17}));
+  EXPECT_THAT(referenced_turns("Compare turns 3, 4 and 17."),
+              ElementsAre(TurnNumber{3}, TurnNumber{4}, TurnNumber{17}));
   EXPECT_THAT(referenced_turns("see #5 and turn number 6, TURN 5"), ElementsAre(TurnNumber{5}, TurnNumber{6}));
 }
 

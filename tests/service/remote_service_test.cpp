@@ -1,8 +1,7 @@
-#include <unistd.h>
-
 #include <filesystem>
 
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include "service/service.h"
 
@@ -82,14 +81,16 @@ TEST_F(RemoteService, AnOwnerThatEndsFinishesWhatItTookUp) {
   ASSERT_EQ(*(*connection)->receive(Deadline::never()), R"({"accepted":true})");
   server->reset();
   std::string last;
-  for (auto frame = (*connection)->receive(Deadline::never()); frame; frame = (*connection)->receive(Deadline::never())) last = *frame;
+  for (auto frame = (*connection)->receive(Deadline::never()); frame; frame = (*connection)->receive(Deadline::never()))
+    last = *frame;
   EXPECT_EQ(last, R"({"result":"do ana {}"})");
 }
 
 TEST_F(RemoteService, RefusesAFrameThatIsNoRequest) {
   auto server = serve_locally(path_, echo_);
   ASSERT_TRUE(server);
-  for (const char* frame : {"", "{", "[]", "{\"operation\": 1}", R"({"operation": "do", "user": "../x", "arguments": "{}"})"}) {
+  for (const char* frame :
+       {"", "{", "[]", "{\"operation\": 1}", R"({"operation": "do", "user": "../x", "arguments": "{}"})"}) {
     auto connection = connect_local(path_);
     ASSERT_TRUE(connection);
     ASSERT_TRUE((*connection)->send(frame));

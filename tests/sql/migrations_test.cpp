@@ -5,7 +5,8 @@
 namespace pandora {
 namespace {
 
-const std::vector<Migration> kKnown = {{1, "0001_first", "CREATE TABLE a (x);\n"}, {2, "0002_second", "CREATE TABLE b (y);\n"}};
+const std::vector<Migration> kKnown = {{1, "0001_first", "CREATE TABLE a (x);\n"},
+                                       {2, "0002_second", "CREATE TABLE b (y);\n"}};
 
 AppliedMigration applied(const Migration& migration) {
   return {migration.version, std::string(migration.name), migration_checksum(migration.sql), kChecksumFormula};
@@ -44,7 +45,8 @@ TEST(Migrations, AFailureStopsAndTheNextRunGoesOnFromThere) {
 }
 
 TEST(Migrations, ANewerDatabaseAnEditedTextAGapAndAnUnknownFormulaAreRefused) {
-  auto newer = std::vector{applied(kKnown[0]), applied(kKnown[1]), AppliedMigration{3, "0003_future", "x", kChecksumFormula}};
+  auto newer =
+      std::vector{applied(kKnown[0]), applied(kKnown[1]), AppliedMigration{3, "0003_future", "x", kChecksumFormula}};
   EXPECT_EQ(plan_migrations(kKnown, newer).error().code, ErrorCode::kIncompatible);
   auto edited = std::vector{applied(kKnown[0])};
   edited[0].checksum = migration_checksum("CREATE TABLE other (x);");
@@ -56,7 +58,8 @@ TEST(Migrations, ANewerDatabaseAnEditedTextAGapAndAnUnknownFormulaAreRefused) {
 }
 
 TEST(Migrations, LineEndsAndAByteOrderMarkDoNotChangeTheChecksum) {
-  EXPECT_EQ(migration_checksum("a;\nb;\n"), migration_checksum("\xEF\xBB\xBF" "a;\r\nb;\r\n"));
+  EXPECT_EQ(migration_checksum("a;\nb;\n"), migration_checksum("\xEF\xBB\xBF"
+                                                               "a;\r\nb;\r\n"));
   EXPECT_NE(migration_checksum("a;\nb;\n"), migration_checksum("a;\nb; \n")) << "a trailing space is text";
 }
 
@@ -64,7 +67,8 @@ TEST(Migrations, TheEmbeddedOnesAscendFromOneWithoutGaps) {
   for (const char* folder : {"sqlite", "vectors"}) {
     const auto migrations = embedded_migrations(folder);
     ASSERT_FALSE(migrations.empty()) << folder;
-    for (std::size_t i = 0; i < migrations.size(); ++i) EXPECT_EQ(migrations[i].version, static_cast<int>(i) + 1) << folder;
+    for (std::size_t i = 0; i < migrations.size(); ++i)
+      EXPECT_EQ(migrations[i].version, static_cast<int>(i) + 1) << folder;
   }
   EXPECT_TRUE(embedded_migrations("nothing").empty());
 }

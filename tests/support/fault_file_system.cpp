@@ -346,8 +346,10 @@ Status FaultFileSystem::sync_directory(const std::string& path) {
   }
   std::vector<NameChange> left;
   for (std::size_t i = 0; i < pending_.size(); ++i) {
-    if (covered[i]) make_durable(pending_[i]);
-    else left.push_back(pending_[i]);
+    if (covered[i])
+      make_durable(pending_[i]);
+    else
+      left.push_back(pending_[i]);
   }
   pending_ = std::move(left);
   return {};
