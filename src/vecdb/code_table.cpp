@@ -5,9 +5,11 @@
 #include <limits>
 #include <new>
 
+#include <sys/mman.h>
+
 namespace pandora {
 namespace {
-constexpr std::size_t kLine = 64;
+constexpr std::size_t kLine = 64, kHugePage = std::size_t{2} << 20;
 constexpr std::size_t kDimensionsPerRow = 32;  // of a plane: see CodeBlocks
 }  // namespace
 
@@ -16,8 +18,11 @@ CodeTable::CodeTable(std::size_t dimension) : dimension_(dimension) {}
 CodeTable::Chunk CodeTable::make_chunk() const {
   const std::size_t plane = kChunkSlots * dimension_ / 8, floats = kChunkSlots * sizeof(float);
   const std::size_t total = 2 * plane + kChunkSlots * dimension_ + 4 * floats;  // a multiple of kLine, as every part is
-  auto* memory = static_cast<std::uint8_t*>(std::aligned_alloc(kLine, total));
+  // A scan goes through gigabytes: with small pages it waits for their addresses half of the time.
+  const std::size_t whole = total < kHugePage / 2 ? total : (total + kHugePage - 1) / kHugePage * kHugePage;
+  auto* memory = static_cast<std::uint8_t*>(std::aligned_alloc(whole < kHugePage ? kLine : kHugePage, whole));
   if (memory == nullptr) throw std::bad_alloc();
+  if (whole >= kHugePage) (void)madvise(memory, whole, MADV_HUGEPAGE);  // a wish: without, it is slower
   std::memset(memory, 0, total);
   Chunk chunk{std::unique_ptr<std::uint8_t, Free>(memory), memory, memory + plane, memory + 2 * plane, {}, {}, {}, {}};
   auto* numbers = reinterpret_cast<float*>(chunk.bytes + kChunkSlots * dimension_);

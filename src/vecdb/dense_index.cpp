@@ -14,7 +14,7 @@ constexpr std::size_t kExactBelow = 128;           // slots (or 2k) whose floats
 constexpr std::size_t kGatherShare = 24;           // one in so many slots, or fewer: bytes are gathered, not scanned
 constexpr std::size_t kScanAtOnce = 1024;          // slots between two looks at clock and threshold
 constexpr std::size_t kJudgeOneBitAt = 32 * kScanAtOnce;  // slots: the threshold has settled
-constexpr std::size_t kOneBitShare = 32;                  // more than one in so many in doubt: two bits are quicker
+constexpr std::size_t kOneBitShare = 8;                   // more than one in so many in doubt: two bits are quicker
 constexpr std::size_t kAhead = 8, kRowsAhead = 2;         // slots whose memory is fetched before it is needed
 constexpr std::size_t kLine = 64;
 

@@ -27,9 +27,9 @@
 namespace pandora {
 
 inline constexpr float kMaxComponent = 1e15F;  // so that no sum of products overflows
-// Slots that one thread scans by itself: at 384 dimensions about a millisecond. Each part has its own threshold, so
+// Slots that one thread scans by itself: at 384 dimensions a millisecond or two. Each part has its own threshold, so
 // what is found depends on where parts begin, not on who scans them.
-inline constexpr std::size_t kScanPart = 262'144;
+inline constexpr std::size_t kScanPart = 524'288;
 
 struct DenseOptions {
   const Kernels* kernels = &best_kernels();

@@ -62,11 +62,11 @@ inline Pair products(const std::uint8_t* high, const std::uint8_t* low, const st
   return {a[0], b[0]};
 }
 
-// The processor's own prefetching ends at every page; beyond the caches that halves the speed.
+// The processor's own prefetching ends at every page; beyond the caches that halves the speed. Past the last block
+// there is the next call's first, or nothing: fetching in vain does no harm.
 template <bool kTwoBits>
 inline void fetch_ahead(const CodeBlocks& blocks, std::size_t block, std::size_t plane) {
   constexpr std::size_t kAhead = kTwoBits ? 4 : 16;  // blocks
-  if (block + kAhead + 2 > blocks.blocks) return;
   const std::uint8_t* high = blocks.high + (block + kAhead) * plane;
   const std::uint8_t* low = blocks.low + (block + kAhead) * plane;
   for (std::size_t i = 0; i < 2 * plane; i += 64) {
