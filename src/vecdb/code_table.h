@@ -1,7 +1,8 @@
 // The codes of a dense index, by slot: the planes that the kernels scan, the bytes that re-rank, and their scales.
 //
-// In chunks that are allocated at once and never moved, so a growing collection copies nothing. 496 bytes a slot at 384
-// dimensions. Not thread-safe: guarded by its owner.
+// In chunks that are allocated at once and never moved, so a growing collection copies nothing; large ones in pages of
+// 2 MiB, where the system gives them. 496 bytes a slot at 384 dimensions, 512 with what fills up the last page. Not
+// thread-safe: guarded by its owner.
 #pragma once
 #include <cstdlib>
 #include <memory>
