@@ -33,9 +33,9 @@ inline constexpr std::size_t kScanPart = 524'288;
 
 struct DenseOptions {
   const Kernels* kernels = &best_kernels();
-  // From so many slots on one bit is scanned, where memory is the limit and half of it is worth more candidates; as
-  // long as it leaves few of them.
-  std::size_t one_bit_from = 300'000;
+  // From so many slots on one bit is scanned: half of the memory and of the products is worth more candidates; as long
+  // as it leaves few of them.
+  std::size_t one_bit_from = 65'536;
   // Helps with a scan of more than kScanPart slots; the answer is the same without. Outlives the index.
   ThreadPool* pool = nullptr;
   std::size_t part_slots = kScanPart;  // a multiple of 4,096
