@@ -3,6 +3,8 @@
 
 #include "contract/embedder_contract.h"
 #include "embed/embedders.h"
+#include "embed/vector_cache.h"
+#include "support/fault_file_system.h"
 #include "support/word_embedder.h"
 
 namespace pandora {
@@ -15,6 +17,15 @@ class OwnedSetup final : public EmbedderSetup {
 
  private:
   std::unique_ptr<Embedder> embedder_;
+};
+
+class CachedSetup final : public EmbedderSetup {
+ public:
+  Embedder& embedder() override { return *embedder_; }
+
+ private:
+  testing::FaultFileSystem files_;
+  std::unique_ptr<Embedder> embedder_ = must(open_vector_cache(files_, "/vectors", make_hashing_embedder()));
 };
 
 // As scripts/fetch_weights puts them.
@@ -39,6 +50,7 @@ std::vector<EmbedderImplementation> embedder_implementations() {
     no_weights = found.error().to_line();
   return {
       {{"Hashing", [] { return std::make_unique<OwnedSetup>(make_hashing_embedder()); }}, ""},
+      {{"Cached", [] { return std::make_unique<CachedSetup>(); }}, ""},
       {{"Words", [] { return std::make_unique<OwnedSetup>(std::make_unique<testing::WordEmbedder>()); }}, ""},
       {{"Bert", [] { return std::make_unique<OwnedSetup>(must(open_bert_embedder(weights()))); }}, no_weights, false}};
 }
