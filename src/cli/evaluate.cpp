@@ -6,10 +6,11 @@
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
+#include "base/hash.h"
 #include "cli/installation.h"
 #include "cli/output.h"
 #include "cli/terminal.h"
-#include "eval/evaluation.h"
+#include "eval/own_questions.h"
 
 namespace pandora {
 namespace {
@@ -35,6 +36,8 @@ class TemporaryData {
  private:
   std::string path_;
 };
+
+constexpr Duration kCatchUp = std::chrono::minutes(10);  // for turns that were imported a moment ago
 
 struct Requirement {
   std::string figure;
@@ -70,23 +73,99 @@ Status can_save(const std::string& path) {
               "make it first");
 }
 
-// Nobody's memory: the conversations of the set would become turns in it.
-Status claim_for_evaluations(const std::string& directory, FileSystem& files) {
+// Nobody's memory: the conversations of the set would become turns in it. `content` is all that is kept there: another
+// set, or others among it, would find the turns of this one too.
+Status claim_for_evaluations(const std::string& directory, const std::string& content, FileSystem& files) {
+  constexpr std::size_t kMaxMarkerBytes = 1024;
   const std::string marker = join_path(directory, "EVALUATION");
-  if (files.exists(marker)) return {};
+  const std::string text = fmt::format("Made by `pandora eval` of {}; can be deleted.\n", sha256_hex(content));
   PANDORA_CHECK(files.create_directories(directory));
+  if (files.exists(marker)) {
+    PANDORA_TRY(found, files.read_file(marker, kMaxMarkerBytes));
+    if (found == text) return {};
+    return fail(ErrorCode::kConflict, fmt::format("--work {}: it holds the evaluation of something else", directory),
+                "name a new directory, or delete this one");
+  }
   PANDORA_TRY(entries, files.list(directory));
   if (!entries.empty())
     return fail(ErrorCode::kConflict, fmt::format("--work {}: it holds something that no evaluation made", directory),
                 "name a new or empty directory");
-  return files.write_atomic(marker, "Made by `pandora eval`; can be deleted.\n", Durability::kNow);
+  return files.write_atomic(marker, text, Durability::kNow);
 }
 
-Result<EvalScores> measure(const QuestionSet& set, const Config& config) {
+struct Measured {
+  EvalScores scores;
+  Json facts = Json::object();  // what stands beside the figures
+};
+
+// By a question set: its conversations become turns in a data directory of their own.
+class SetEvaluation {
+ public:
+  SetEvaluation(const EvalOptions& options, FileSystem& files) : options_(options), files_(files) {}
+
+  Status read() {
+    PANDORA_TRY(text, files_.read_file(options_.file, kMaxQuestionSetBytes));
+    PANDORA_TRY(set, parse_locomo(text));
+    set_ = std::move(set);
+    PANDORA_CHECK(keep_only(set_, options_.only));
+    content_ = sha256_hex(text);
+    for (const auto& conversation : set_) content_ += " " + conversation.user.str();
+    if (options_.among.empty()) return {};
+    PANDORA_TRY(lines, files_.read_file(options_.among, kMaxQuestionSetBytes));
+    auto distractors = parse_distractors(lines);
+    if (!distractors) return fail(std::move(distractors).error().with_context(options_.among));
+    distractors_ = distractors->size();
+    content_ += " " + sha256_hex(lines);
+    add_distractors(set_, *distractors);
+    return {};
+  }
+
+  Result<Measured> measure(const std::function<Result<Config>(const std::string&)>& config_in) {
+    std::unique_ptr<TemporaryData> temporary;
+    if (!options_.work.empty()) {
+      PANDORA_CHECK(claim_for_evaluations(options_.work, content_, files_));
+    } else {
+      PANDORA_TRY(made, TemporaryData::make());
+      temporary = std::move(made);
+    }
+    PANDORA_TRY(config, config_in(temporary ? temporary->path() : options_.work));
+    PANDORA_TRY(installation, Installation::open(config, {.damage = Damage::kReport, .vectors_file = options_.vectors}));
+    ProgressObserver progress;
+    PANDORA_TRY(turns, keep_conversations(installation->service(), set_, progress));
+    PANDORA_TRY(scores, ask_questions(installation->service(), set_, turns, EvalReceipts::kKept, progress));
+    if (scores.empty()) return fail(ErrorCode::kInvalidArgument, options_.file + " holds no question with evidence");
+    return Measured{std::move(scores), {{"distractors", distractors_}}};
+  }
+
+ private:
+  const EvalOptions& options_;
+  FileSystem& files_;
+  QuestionSet set_;
+  std::size_t distractors_ = 0;  // of each user
+  std::string content_;          // names all that it was made of
+};
+
+// By questions made from what the user said, asked of his memory as it is; it changes nothing there.
+Result<Measured> measure_own(const EvalOptions& options, const Config& config, const UserId& user) {
   PANDORA_TRY(installation, Installation::open(config));
   ProgressObserver progress;
-  PANDORA_TRY(turns, keep_conversations(installation->service(), set, progress));
-  return ask_questions(installation->service(), set, turns, progress);
+  // What was said a moment ago is to be found too, or the figure says less than is true.
+  const SystemClock clock;
+  const auto caught_up =
+      installation->service().call({"drain", user, "{}"}, progress, Deadline::after(clock, kCatchUp));
+  if (!caught_up) return fail(Error(caught_up.error()).with_context("waiting until all is findable"));
+  PANDORA_TRY(conversation, read_own_turns(installation->service(), user, progress));
+  const std::size_t asked = make_own_questions(conversation, options.turns, options.seed);
+  if (asked == 0)
+    return fail(ErrorCode::kNotFound,
+                fmt::format("{} said nothing yet that could be told from everything else", user.str()),
+                "talk first, or name who did with --user");
+  KeptTurns turns(1);
+  for (const auto& turn : conversation.utterances) turns.front().push_back(turn.id);
+  const std::size_t read = conversation.utterances.size();
+  PANDORA_TRY(scores,
+              ask_questions(installation->service(), {std::move(conversation)}, turns, EvalReceipts::kNone, progress));
+  return Measured{std::move(scores), {{"turns", read}, {"turns_asked", asked}, {"seed", options.seed}}};
 }
 
 std::string percent(const Json& row, const char* figure) {
@@ -109,6 +188,10 @@ std::string render(const Json& summary) {
   text += fmt::format("context {:.0f} tokens (median); recall {:.1f} ms (median), {:.1f} ms (p95)\n",
                       summary.value("context_tokens_p50", 0.0), summary.value("recall_ms_p50", 0.0),
                       summary.value("recall_ms_p95", 0.0));
+  if (const auto distractors = summary.value("distractors", 0); distractors > 0)
+    text += fmt::format("among {} further turns of each user\n", distractors);
+  if (summary.contains("turns_asked"))
+    text += fmt::format("asked about {} of {} turns\n", summary.value("turns_asked", 0), summary.value("turns", 0));
   for (const auto& [mode, count] : summary["modes"].items())
     if (mode != "hybrid")
       text += fmt::format("{} of the questions were answered by {} search only\n", count.get<int>(), mode);
@@ -125,11 +208,12 @@ std::string render(const Json& summary) {
   return text;
 }
 
-Result<Json> run(const EvalOptions& options, const std::function<Result<Config>(const std::string&)>& config_in) {
+Result<Json> run(const EvalOptions& options, const std::function<Result<Config>(const std::string&)>& config_in,
+                 const UserId& user) {
   const auto files = make_posix_file_system();
   PANDORA_TRY(required, parse_requirements(options.require));
-  PANDORA_TRY(text, files->read_file(options.file, kMaxQuestionSetBytes));
-  PANDORA_TRY(set, parse_locomo(text));
+  SetEvaluation set(options, *files);
+  if (options.locomo->parsed()) PANDORA_CHECK(set.read());
   EvalScores before;
   if (!options.against.empty()) {
     PANDORA_TRY(saved, files->read_file(options.against, kMaxQuestionSetBytes));
@@ -137,22 +221,16 @@ Result<Json> run(const EvalOptions& options, const std::function<Result<Config>(
     PANDORA_TRY(scores, scores_from_json(json));
     before = std::move(scores);
   }
-
   PANDORA_CHECK(can_save(options.save));
-  std::unique_ptr<TemporaryData> temporary;
-  if (!options.work.empty()) {
-    PANDORA_CHECK(claim_for_evaluations(options.work, *files));
-  } else {
-    PANDORA_TRY(made, TemporaryData::make());
-    temporary = std::move(made);
-  }
-  PANDORA_TRY(config, config_in(temporary ? temporary->path() : options.work));
-  PANDORA_TRY(scores, measure(set, config));
-  if (scores.empty()) return fail(ErrorCode::kInvalidArgument, options.file + " holds no question with evidence");
+
+  PANDORA_TRY(config, config_in(""));
+  PANDORA_TRY(measured, options.own->parsed() ? measure_own(options, config, user) : set.measure(config_in));
+  const EvalScores& scores = measured.scores;
   if (!options.save.empty())
     PANDORA_CHECK(files->write_atomic(options.save, to_json(scores).dump(1) + "\n", Durability::kNow));
 
   Json summary = summarise(scores);
+  summary.update(measured.facts);
   Json failures = Json::array();
   for (const auto& [figure, least] : required) {
     const double is = summary[figure].get<double>();
@@ -168,6 +246,14 @@ Result<Json> run(const EvalOptions& options, const std::function<Result<Config>(
   return summary;
 }
 
+void add_scores_options(CLI::App& command, EvalOptions& options) {
+  command.add_option("--save", options.save, "write every question's score to this file");
+  command.add_option("--against", options.against,
+                     "compare with an earlier --save, question by question; worse is a failure");
+  command.add_option("--require", options.require,
+                     "fail when a figure is lower: turn_recall_at_10=0.80; may be repeated");
+}
+
 }  // namespace
 
 void add_eval_command(CLI::App& app, EvalOptions& options) {
@@ -176,19 +262,31 @@ void add_eval_command(CLI::App& app, EvalOptions& options) {
   options.locomo = eval->add_subcommand(
       "locomo", "by a LoCoMo question set: each conversation becomes a user of its own, in a temporary data directory");
   options.locomo->add_option("file", options.file, "the question set")->required();
+  options.locomo->add_option("--among", options.among,
+                             "keep these lines too (as `import turns` reads them) as further turns of every user");
+  options.locomo->add_option("--only", options.only, "the conversation of this name alone; may be repeated");
+  options.locomo->add_option(
+      "--vectors", options.vectors,
+      "keep the encoder's vectors in this file, and take them from it: a second run encodes nothing");
   options.locomo->add_option("--work", options.work,
                              "keep the evaluation's data in this directory; a second run reuses it");
-  options.locomo->add_option("--save", options.save, "write every question's score to this file");
-  options.locomo->add_option("--against", options.against,
-                             "compare with an earlier --save, question by question; worse is a failure");
-  options.locomo->add_option("--require", options.require,
-                             "fail when a figure is lower: turn_recall_at_10=0.80; may be repeated");
+  add_scores_options(*options.locomo, options);
+  options.own = eval->add_subcommand(
+      "own", "by questions made from your own turns, of your memory as it is: is each found? Nothing is changed");
+  options.own->add_option("--turns", options.turns, "how many turns are asked about")
+      ->check(CLI::Range(std::size_t{1}, kMaxAskedTurns))
+      ->capture_default_str();
+  options.own->add_option("--seed", options.seed, "draws them: the same turns and seed give the same questions")
+      ->capture_default_str();
+  add_scores_options(*options.own, options);
 }
 
+bool EvalOptions::parsed() const { return locomo->parsed() || own->parsed(); }
+
 int evaluate(const EvalOptions& options, const std::function<Result<Config>(const std::string& data)>& config_in,
-             bool json) {
+             const UserId& user, bool json) {
   catch_interrupts();
-  const auto summary = run(options, config_in);
+  const auto summary = run(options, config_in, user);
   if (!summary) return report(summary.error());
   print_out(json ? summary->dump(2) + "\n" : render(*summary));
   return summary->contains("failures") ? error_info(ErrorCode::kConflict).exit_code : 0;

@@ -12,6 +12,7 @@
 #include "cli/admission.h"
 #include "cli/database_quarantine.h"
 #include "embed/embedders.h"
+#include "embed/vector_cache.h"
 #include "models/openai_chat_model.h"
 #include "net/io_threads.h"
 #include "recall/receipt_queue.h"
@@ -65,20 +66,24 @@ class Owner final : public Installation {
     if (const Status whole = saver_->checkpoint(Deadline::after(clock_, kLeave)); !whole) log_info("end.behind", {{"why", whole.error().to_line()}});
   }
 
-  Status wire(const Config& config, const DataPaths& paths, Damage damage) {
+  Status wire(const Config& config, const DataPaths& paths, const OpenOptions& options) {
     PANDORA_TRY(embedder, open_embedder(config));
     embedder_ = std::move(embedder);
+    if (!options.vectors_file.empty()) {
+      PANDORA_TRY(cache, open_vector_cache(*files_, options.vectors_file, std::move(embedder_)));
+      embedder_ = std::move(cache);
+    }
     PANDORA_TRY(documents, DirectoryDocumentStore::open(*files_, paths.documents, clock_));
     documents_ = std::move(documents);
     const auto most_receipts = static_cast<std::size_t>(config.integer("recall.receipts"));
-    PANDORA_CHECK(open_database(paths, paths.database, damage, [&]() -> Status {
+    PANDORA_CHECK(open_database(paths, paths.database, options.damage, [&]() -> Status {
       PANDORA_TRY(rows, SqliteStores::open(paths.database, "", clock_, most_receipts));
       rows_ = std::move(rows);
-      Status read = damage == Damage::kSetAside ? read_every_row() : Status();
+      Status read = options.damage == Damage::kSetAside ? read_every_row() : Status();
       if (!read) rows_.reset();  // closed before it is moved
       return read;
     }));
-    PANDORA_CHECK(open_database(paths, paths.vectors, damage, [&]() -> Status {
+    PANDORA_CHECK(open_database(paths, paths.vectors, options.damage, [&]() -> Status {
       PANDORA_TRY(points, SqliteVectorStore::open(paths.vectors, "", clock_));
       points_ = std::move(points);
       return {};
@@ -305,7 +310,7 @@ Result<DataPaths> data_paths(const Config& config) {
   return paths;
 }
 
-Result<std::unique_ptr<Installation>> Installation::open(const Config& config, Damage damage) {
+Result<std::unique_ptr<Installation>> Installation::open(const Config& config, const OpenOptions& options) {
   PANDORA_TRY(paths, data_paths(config));
   auto files = make_posix_file_system();
   if (auto made = files->create_directories(paths.root); !made) return fail(std::move(made).error().with_context("data directory"));
@@ -315,11 +320,16 @@ Result<std::unique_ptr<Installation>> Installation::open(const Config& config, D
     auto lock = files->lock(paths.lock, fmt::format("process {}", ::getpid()));
     if (lock) {
       auto owner = std::make_unique<Owner>(std::move(files), *std::move(lock));
-      PANDORA_CHECK(owner->wire(config, paths, damage));
+      PANDORA_CHECK(owner->wire(config, paths, options));
       return owner;
     }
     if (lock.error().code != ErrorCode::kConflict) return fail(std::move(lock).error());
-    if (auto remote = make_remote_service(paths.socket)) return std::make_unique<Guest>(*std::move(remote), config);
+    if (auto remote = make_remote_service(paths.socket)) {
+      if (options.vectors_file.empty()) return std::make_unique<Guest>(*std::move(remote), config);
+      return fail(ErrorCode::kConflict,
+                  fmt::format("{} is in use by a process that keeps no vectors in {}", paths.root, options.vectors_file),
+                  "end that process");
+    }
     if (deadline.expired())
       return fail(ErrorCode::kConflict, fmt::format("{} is in use, but its owner does not answer: {}", paths.root, lock.error().message),
                   "wait for that process, or end it");

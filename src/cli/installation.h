@@ -22,11 +22,17 @@ std::string config_file_path();
 
 // What is done about a database that cannot be read: an error, or it is set aside, and `reconcile` makes it again.
 enum class Damage { kReport, kSetAside };
+struct OpenOptions {
+  Damage damage = Damage::kReport;
+  // The owner's encoder keeps its vectors there and takes them from there (embed/vector_cache.h), and another owner is
+  // kConflict; empty: it does not.
+  std::string vectors_file;
+};
 
 class Installation {
  public:
   // Errors carry their remedy: an unreadable, read-only or full disk, a damaged database, a newer schema, another encoder.
-  static Result<std::unique_ptr<Installation>> open(const Config& config, Damage damage = Damage::kReport);
+  static Result<std::unique_ptr<Installation>> open(const Config& config, const OpenOptions& options = {});
   virtual ~Installation() = default;  // lets the lock go last
   virtual Service& service() = 0;
   virtual bool is_owner() const = 0;  // false: another process is

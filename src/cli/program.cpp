@@ -101,7 +101,7 @@ int invoke(const Config& config, const UserId& user, Invocation invocation, bool
   const bool asks = !invocation.question.empty() && !invocation.yes;
   if (asks && !is_terminal(STDIN_FILENO)) return report(confirm("", false).error());
   const bool repairs = invocation.operation == "reconcile" && invocation.arguments.value("apply", false);
-  auto installation = Installation::open(config, repairs ? Damage::kSetAside : Damage::kReport);
+  auto installation = Installation::open(config, {.damage = repairs ? Damage::kSetAside : Damage::kReport, .vectors_file = ""});
   if (!installation) return report(installation.error());
   Service& service = (*installation)->service();
   if (asks) {
@@ -238,14 +238,6 @@ int run(int argc, char** argv) {
   auto config = load_config(options);
   if (!config) return report(config.error());
   if (const Status started = start_log(*config); !started) return report(started.error());
-  if (eval.locomo->parsed()) {
-    const auto config_in = [&](const std::string& data) {
-      GlobalOptions elsewhere = options;
-      elsewhere.settings["data.path"] = data;
-      return load_config(elsewhere);
-    };
-    return evaluate(eval, config_in, options.json);
-  }
   if (config_command->parsed()) return show_config(*config, options.json);
   if (completion->parsed()) {
     const auto script = completion_script(shell, completion_table(app));
@@ -258,6 +250,14 @@ int run(int argc, char** argv) {
   const auto session = SessionId::parse(config->string("session.name"));
   if (!session) return report(session.error());
 
+  if (eval.parsed()) {
+    const auto config_in = [&](const std::string& data) {
+      GlobalOptions elsewhere = options;
+      if (!data.empty()) elsewhere.settings["data.path"] = data;
+      return load_config(elsewhere);
+    };
+    return evaluate(eval, config_in, *user, options.json);
+  }
   if (doctor->parsed()) {
     const auto results = examine(*config, *user);
     print_out(options.json ? to_json(results).dump(2) + "\n" : render_checks(results));

@@ -22,10 +22,11 @@ void progress(CallObserver& observer, const char* what, std::size_t done, std::s
 }
 
 std::string import_line(const EvalUtterance& utterance) {
-  return dump_json({{"session", utterance.session.str()},
-                    {"speaker", utterance.speaker},
-                    {"text", utterance.text},
-                    {"at", to_iso8601(utterance.at)}});
+  Json line = {{"session", utterance.session.str()}, {"speaker", utterance.speaker}, {"at", to_iso8601(utterance.at)}};
+  line[utterance.reply.empty() ? "text" : "message"] = utterance.text;
+  if (!utterance.reply.empty()) line["reply"] = utterance.reply;
+  if (utterance.reply.empty() && utterance.role != Role::kUser) line["role"] = to_string(utterance.role);
+  return dump_json(line);
 }
 
 // Of turns, in the order that they would be injected; a session counts where its first turn stands.
@@ -70,7 +71,7 @@ Result<KeptTurns> keep_conversations(Service& service, const QuestionSet& set, C
 }
 
 Result<EvalScores> ask_questions(Service& service, const QuestionSet& set, const KeptTurns& turns,
-                                 CallObserver& observer) {
+                                 EvalReceipts receipts, CallObserver& observer) {
   std::size_t all = 0;
   for (const auto& conversation : set) all += conversation.questions.size();
   EvalScores scores;
@@ -86,8 +87,11 @@ Result<EvalScores> ask_questions(Service& service, const QuestionSet& set, const
         const std::string& session = utterances[position.at(id)].session.str();
         if (std::ranges::find(wanted_sessions, session) == wanted_sessions.end()) wanted_sessions.push_back(session);
       }
-      PANDORA_TRY(result,
-                  call(service, "recall", user, {{"question", question.text}, {"session", kAskingSession}}, observer));
+      PANDORA_TRY(result, call(service, "recall", user,
+                               {{"question", question.text},
+                                {"session", kAskingSession},
+                                {"keep_receipt", receipts == EvalReceipts::kKept}},
+                               observer));
       const Found found = found_in(result);
       QuestionScore score;
       score.id = fmt::format("{}: {}", user.str(), question.text);

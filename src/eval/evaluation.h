@@ -26,8 +26,9 @@ using EvalScores = std::vector<QuestionScore>;
 // to `observer`. Returns the uid of each utterance's turn, by conversation and position.
 using KeptTurns = std::vector<std::vector<std::string>>;
 Result<KeptTurns> keep_conversations(Service& service, const QuestionSet& set, CallObserver& observer);
+enum class EvalReceipts { kKept, kNone };  // of the recalls; none: asking changes nothing
 Result<EvalScores> ask_questions(Service& service, const QuestionSet& set, const KeptTurns& turns,
-                                 CallObserver& observer);
+                                 EvalReceipts receipts, CallObserver& observer);
 
 // Means with 95 % intervals, the same a category, median tokens and milliseconds: what `--json` prints.
 Json summarise(const EvalScores& scores);

@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "base/ids.h"
+#include "domain/turn.h"
 
 namespace pandora {
 
@@ -14,6 +15,8 @@ struct EvalUtterance {
   SessionId session;
   std::string speaker, text;
   Timestamp at;
+  Role role = Role::kUser;
+  std::string reply;  // of an assistant, to this; empty: none
 };
 struct EvalQuestion {
   std::string text;
@@ -34,5 +37,16 @@ inline constexpr std::size_t kMaxQuestionSetBytes = 256u << 20;
 // several ids; one that no turn has is ignored, and so is a question that is left without any. kInvalidArgument names
 // the place.
 Result<QuestionSet> parse_locomo(std::string_view json);
+
+// Leaves the conversations of these users, each of which must be there (kInvalidArgument names the others); none: all
+// stay.
+Status keep_only(QuestionSet& set, const std::vector<std::string>& users);
+
+// What else the user said, in the form of `pandora import turns`, one turn a line: more of it makes the evidence harder
+// to find. kInvalidArgument names the line.
+Result<std::vector<EvalUtterance>> parse_distractors(std::string_view lines);
+// Puts them between the utterances of every conversation, in sessions of their own. Their times are stretched over its
+// time; those without one follow the line before. In order of time; the conversation's own keep theirs.
+void add_distractors(QuestionSet& set, const std::vector<EvalUtterance>& distractors);
 
 }  // namespace pandora

@@ -97,6 +97,36 @@ class Memory(PandoraCase):
         self.json("eval", "locomo", path, "--work", work)
         self.assertEqual(self.json("eval", "locomo", path, "--work", work)["turn_recall_at_10"], 1.0)
 
+        among, vectors = os.path.join(self.home, "among.jsonl"), os.path.join(self.home, "vectors")
+        with open(among, "w") as file:
+            file.writelines(json.dumps({"session": "s", "text": f"The weather of day {n} is of no importance."}) + "\n" for n in range(30))
+        summary = self.json("eval", "locomo", path, "--among", among, "--vectors", vectors)
+        self.assertEqual((summary["distractors"], summary["turn_recall_at_10"]), (30, 1.0))
+        size = os.path.getsize(vectors)
+        again = self.json("eval", "locomo", path, "--among", among, "--vectors", vectors, "--only", "c")
+        self.assertEqual({name: value for name, value in again.items() if "_ms_" not in name},
+                         {name: value for name, value in summary.items() if "_ms_" not in name})
+        self.assertEqual(os.path.getsize(vectors), size)
+        self.assert_one_clear_line(self.run_pandora("eval", "locomo", path, "--work", work, "--among", among, code=4), "--work", "something else")
+        self.assert_one_clear_line(self.run_pandora("eval", "locomo", path, "--only", "d", code=2), '"d"')
+        self.assert_one_clear_line(self.run_pandora("eval", "locomo", path, "--among", path, code=2), "line 1")
+
+    def test_questions_of_ones_own_are_asked_of_the_memory_as_it_is_and_leave_no_trace(self):
+        self.assert_one_clear_line(self.run_pandora("eval", "own", code=3), "nothing yet")
+        path = os.path.join(self.home, "turns.jsonl")
+        with open(path, "w") as file:
+            file.writelines(json.dumps({"session": f"s{n}", "speaker": "Ana", "text": fact}) + "\n" for n, (fact, _, _) in enumerate(FACTS))
+        self.json("import", "turns", path)
+        before = [self.out("export"), self.json("recalls", "list"), self.json("memory", "list")]
+        summary = self.json("eval", "own", "--turns", "5", "--require", "turn_recall_at_10=0.9")
+        self.assertEqual((summary["turns_asked"], summary["turns"]), (5, len(FACTS)))
+        self.assertEqual(sorted(summary["categories"]), ["gap", "speaker", "words"])
+        self.assertEqual(summary["questions"], 15)
+        self.assertEqual([self.out("export"), self.json("recalls", "list"), self.json("memory", "list")], before)
+        self.run_pandora("eval", "own", "--require", "turn_recall_at_10=1.1", code=4)
+        for wrong in ("0", "5001"):
+            self.assertIn("--turns", self.run_pandora("eval", "own", "--turns", wrong, code=2).stderr.decode())
+
 
 if __name__ == "__main__":
     unittest.main(verbosity=2)

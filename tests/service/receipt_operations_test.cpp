@@ -79,6 +79,17 @@ class ReceiptOperations : public ::testing::Test {
   std::unique_ptr<Service> service_;
 };
 
+TEST_F(ReceiptOperations, ARecallThatIsToLeaveNoTraceKeepsNone) {
+  say("The spare key hangs in the shed.");
+  const Json before = call("recalls.list");
+  const Json found = call("recall", {{"question", "Where is the spare key?"}, {"keep_receipt", false}});
+  EXPECT_FALSE(found["items"].empty());
+  EXPECT_TRUE(found["receipt"].is_null());
+  EXPECT_EQ(call("recalls.list"), before);
+  EXPECT_TRUE(call("recall", {{"question", "Where is the spare key?"}})["receipt"].is_string());
+  EXPECT_NE(call("recalls.list"), before);
+}
+
 TEST_F(ReceiptOperations, EveryRecallIsListedNewestFirst) {
   const std::string told = say("the spare key hangs behind the clock");
   const std::string asked = say("where is the spare key?");
