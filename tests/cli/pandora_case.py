@@ -5,6 +5,7 @@ import pathlib
 import shutil
 import subprocess
 import tempfile
+import time
 import unittest
 
 PROGRAM = os.environ["PANDORA_PROGRAM"]
@@ -44,6 +45,12 @@ class PandoraCase(unittest.TestCase):
 
     def say(self, text, *arguments, **options):
         return self.out("chat", *arguments, stdin=text + "\n", **options)
+
+    def wait_until(self, condition, seconds=30):
+        end = time.monotonic() + seconds
+        while not condition():
+            self.assertLess(time.monotonic(), end, "it did not come about")
+            time.sleep(0.02)
 
     def assert_one_clear_line(self, done, *words):
         """An error is one line on stderr that names the thing; nothing on stdout."""
