@@ -101,8 +101,8 @@ Status SqliteDatabase::write(const Job& job, const Deadline& deadline) {
     auto pending = std::make_unique<Pending>(Pending{&job, &deadline, {}});
     done = pending->done.get_future();
     queue_.push_back(std::move(pending));
+    wake_.notify_one();  // under the lock: once the job has run, this may be gone
   }
-  wake_.notify_one();
   return done.get();
 }
 
