@@ -51,8 +51,8 @@ constexpr Names<Reflection, 2> kReflections{"decision", {"PROCEED", "CLARIFY"}};
 constexpr Names<GatheredKind, 6> kGatheredKinds{
     "kind of item", {"preference", "previous turn", "turn", "research", "memory", "source"}};
 constexpr Names<RecallMode, 4> kRecallModes{"recall mode", {"hybrid", "lexical", "recent", "none"}};
-constexpr Names<RowState, 6> kRowStates{"state of a row",
-                                        {"holds", "gone", "rejected", "superseded", "expired", "blocked"}};
+constexpr Names<RowState, 7> kRowStates{"state of a row",
+                                        {"holds", "gone", "rejected", "superseded", "expired", "blocked", "held"}};
 constexpr Names<RecallFate, 12> kRecallFates{
     "fate of a candidate",
     {"injected", "already there", "noise", "not read", "gone", "rejected", "superseded", "expired", "decayed",

@@ -17,7 +17,8 @@
 namespace pandora {
 
 // What was looked at of a row before it could be injected.
-enum class RowState { kHolds, kGone, kRejected, kSuperseded, kExpired, kBlocked };
+// kHeld: what asks holds it itself, so that it need not be recalled.
+enum class RowState { kHolds, kGone, kRejected, kSuperseded, kExpired, kBlocked, kHeld };
 struct RowFacts {
   RowState state = RowState::kHolds;
   bool only_asked = false;             // of a turn: nobody but our own quotes answered it
@@ -29,7 +30,7 @@ struct RowFacts {
 // Why a candidate was injected, or was not.
 enum class RecallFate {
   kInjected,
-  kAlreadyThere,  // it is included anyway
+  kAlreadyThere,  // it is included anyway, or stands in what asks
   kNoise,         // neither leg finds it near
   kUnread,        // its row could not be read
   kGone,          // it has no row any more

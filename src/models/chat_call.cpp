@@ -50,13 +50,20 @@ Json to_openai(const ToolDefinition& tool) {
            {{"name", tool.name}, {"description", tool.description}, {"parameters", parse_schema(tool.schema)}}}};
 }
 
+// The role's servers, or the one that is named.
+std::vector<std::shared_ptr<ModelServer>> servers_for(const ChatModelCore& core, const ChatRequest& request) {
+  auto servers = core.servers[static_cast<std::size_t>(request.role)];
+  if (!request.server.empty()) std::erase_if(servers, [&](const auto& one) { return one->url() != request.server; });
+  return servers;
+}
+
 }  // namespace
 
 ChatCall::ChatCall(std::shared_ptr<ChatModelCore> core, ChatRequest request, const Deadline& deadline, ChatSink& sink)
     : core_(std::move(core)),
       request_(std::move(request)),
       deadline_(deadline),
-      servers_(core_->servers[static_cast<std::size_t>(request_.role)]),
+      servers_(servers_for(*core_, request_)),
       sink_(&sink) {}
 
 void ChatCall::begin() {
@@ -76,6 +83,17 @@ void ChatCall::cancel() {
     const std::lock_guard inner(self->mutex_);
     self->end({ErrorCode::kCancelled, "cancelled", {}});
   });
+}
+
+void ChatCall::pause() {
+  const std::lock_guard lock(mutex_);
+  paused_ = true;
+}
+
+void ChatCall::resume() {
+  const std::lock_guard lock(mutex_);
+  paused_ = false;
+  if (call_) call_->resume();
 }
 
 void ChatCall::abandon() {
@@ -98,7 +116,7 @@ void ChatCall::try_next() {
     tried_.insert(server.get());
     server_ = server;
     ++attempts_;
-    return server->model().empty() ? ask_models() : chat();
+    return model().empty() ? ask_models() : chat();
   }
   // None is left. Those that rest are looked at again in the next round, when that is soon enough.
   Duration pause = Duration::max();
@@ -113,7 +131,11 @@ void ChatCall::try_next() {
   if (attempts_ == 0 || attempts_ >= core_->settings.attempts || !waits(pause)) end(std::move(last_error_));
 }
 
+// Who passes a request on has a client that knows best when to try again.
+bool ChatCall::is_patient() const { return !request_.passed_on; }
+
 bool ChatCall::waits(Duration pause) {
+  if (!is_patient()) return false;
   if (pause > core_->settings.longest_wait || pause >= deadline_.remaining()) return false;
   ++rounds_;
   tried_.clear();
@@ -129,7 +151,9 @@ void ChatCall::send(HttpCallRequest request, Stage stage) {
   stage_ = stage;
   gathered_.clear();
   head_ = {};
+  refusal_.reset();
   request.headers = server_->headers();
+  if (!request_.request_id.empty()) request.headers.add("X-Request-Id", request_.request_id);
   request.options.timeouts = core_->settings.timeouts;
   request.options.max_body_bytes = kMaxChatBytes;
   request.options.attempts = 2;                   // a kept connection may be closed under us: that costs no attempt
@@ -147,11 +171,31 @@ void ChatCall::chat() {
   send({"POST", server_->url() + "/chat/completions", {}, encode(), {}}, Stage::kChatting);
 }
 
+std::string ChatCall::model() const { return request_.model.empty() ? server_->model() : request_.model; }
+
+// The client's own words, with what is decided here put before them.
+std::string ChatCall::encode_passed_on() const {
+  const PassedOnRequest& passed = *request_.passed_on;
+  const RoleSettings& role = core_->settings.of(request_.role);
+  const Refusals refusals = server_->refusals();
+  Json ours = {{"model", model()}};
+  if (passed.streams && !refusals.stream_options) ours["stream_options"] = {{"include_usage", true}};
+  // Whoever names a server's own model gets it as it is.
+  const bool by_role = request_.model.empty();
+  if (by_role && !passed.has_temperature && !refusals.temperature) ours["temperature"] = role.temperature;
+  if (by_role && !passed.has_max_tokens && role.max_tokens > 0)
+    ours[refusals.max_tokens ? "max_completion_tokens" : "max_tokens"] = role.max_tokens;
+  std::string body = dump_json(ours);
+  body.pop_back();
+  return body.append(",").append(std::string_view(passed.body).substr(1));
+}
+
 std::string ChatCall::encode() const {
+  if (request_.passed_on) return encode_passed_on();
   const RoleSettings& role = core_->settings.of(request_.role);
   const Refusals refusals = server_->refusals();
   OpenAiChatRequest out;
-  out.model = server_->model();
+  out.model = model();
   out.stream = true;
   out.include_usage = !refusals.stream_options;
   if (!refusals.temperature) out.temperature = role.temperature;
@@ -194,7 +238,7 @@ Flow ChatCall::on_body(std::string_view bytes) {
       take_event(std::move(event));
     }
     if (!read && sink_ && sent_ == attempt && !said_done_) failed(Error(read.error()).with_context(server_->url()));
-    return Flow::kMore;
+    return paused_ ? Flow::kPause : Flow::kMore;
   }
   const std::size_t most = body_ == Body::kError            ? kMaxErrorBytes
                            : stage_ == Stage::kAskingModels ? kMaxModelListBytes
@@ -247,6 +291,7 @@ void ChatCall::take_event(SseEvent event) {
   answered_ = true;
   repair_.apply(*chunk);
   if (const Status added = reply_.add(*chunk); !added) return failed(Error(added.error()).with_context(server_->url()));
+  if (request_.passed_on) sink_->on_event(encode_chat_chunk(*chunk));
   for (const auto& choice : chunk->choices)
     if (sink_ && choice.index == 0 && choice.delta.content && !choice.delta.content->empty())
       sink_->on_delta(*choice.delta.content);
@@ -266,6 +311,8 @@ void ChatCall::take_whole_answer() {
   if (!response) return failed(std::move(response).error().with_context(server_->url()));
   const OpenAiChoice& choice = response->choices.front();
   answered_ = true;
+  if (request_.passed_on) sink_->on_event(encode_chat_response(*response));
+  if (!sink_) return;
   reply_.content = choice.message.text();
   reply_.tool_calls = choice.message.tool_calls;
   reply_.model = response->model;
@@ -297,6 +344,15 @@ void ChatCall::refused() {
   const auto asked = parse_retry_after(head_.headers, core_->clock.now());
   const bool busy = error.code == ErrorCode::kResourceExhausted;
   if (asked) error.message += fmt::format(" (it asks to wait {:.0f} s)", static_cast<double>(asked->count()) / 1e6);
+  if (!page)
+    refusal_ = ChatRefusal{head_.status, refusal.type, refusal.code, refusal.message,
+                           std::string(head_.headers.get("Retry-After"))};
+  if (!is_patient() && servers_.size() == 1) {
+    // There is no other to spare this one for, and its client is to hear every word of it.
+    server_->breaker.succeeded();
+    server_.reset();
+    return failed(std::move(error));
+  }
   if (busy || (asked && error.code == ErrorCode::kUnavailable)) server_->breaker.rest(asked.value_or(kPauseAfter429));
   if (busy) server_.reset();  // it is well, only full
   failed(std::move(error));
@@ -338,7 +394,10 @@ void ChatCall::succeed() {
 
 void ChatCall::end(Error error) {
   leave_server();
-  if (ChatSink* sink = std::exchange(sink_, nullptr)) sink->on_error(std::move(error));
+  ChatSink* sink = std::exchange(sink_, nullptr);
+  if (!sink) return;
+  if (refusal_ && error.code != ErrorCode::kCancelled) sink->on_refusal(*refusal_);
+  sink->on_error(std::move(error));
 }
 
 void ChatCall::leave_server() {

@@ -32,6 +32,8 @@ class ChatCall final : public HttpCallSink, public std::enable_shared_from_this<
   ChatCall(std::shared_ptr<ChatModelCore> core, ChatRequest request, const Deadline& deadline, ChatSink& sink);
   void begin();    // on the client's thread
   void cancel();   // from any thread
+  void pause();    // from any thread
+  void resume();   // from any thread
   void abandon();  // from any thread; no call of the sink comes after it
 
   void on_head(const ResponseHead& head) override;
@@ -46,6 +48,9 @@ class ChatCall final : public HttpCallSink, public std::enable_shared_from_this<
   void ask_models();
   void chat();
   std::string encode() const;
+  std::string encode_passed_on() const;
+  std::string model() const;
+  bool is_patient() const;
   void send(HttpCallRequest request, Stage stage);
   void take_event(SseEvent event);
   void stream_ended();
@@ -61,14 +66,15 @@ class ChatCall final : public HttpCallSink, public std::enable_shared_from_this<
   const std::shared_ptr<ChatModelCore> core_;
   const ChatRequest request_;
   const Deadline deadline_;
-  const std::vector<std::shared_ptr<ModelServer>>& servers_;
+  const std::vector<std::shared_ptr<ModelServer>> servers_;  // that this call may go to
 
   std::recursive_mutex mutex_;
   ChatSink* sink_;  // null once it has its last word
-  bool cancelled_ = false, answered_ = false, said_done_ = false;
+  bool cancelled_ = false, answered_ = false, said_done_ = false, paused_ = false;
   int attempts_ = 0, rounds_ = 0, sent_ = 0;
   std::set<ModelServer*> tried_;  // in this round
   Error last_error_;
+  std::optional<ChatRefusal> refusal_;  // of the last attempt, when that was its end
 
   std::shared_ptr<ModelServer> server_;  // of this attempt, while its breaker waits for a word
   Stage stage_ = Stage::kNone;

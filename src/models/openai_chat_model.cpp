@@ -12,6 +12,8 @@ class ChatCallHandle final : public ChatHandle {
   explicit ChatCallHandle(std::shared_ptr<ChatCall> call) : call_(std::move(call)) {}
   ~ChatCallHandle() override { call_->abandon(); }
   void cancel() override { call_->cancel(); }
+  void pause() override { call_->pause(); }
+  void resume() override { call_->resume(); }
 
  private:
   std::shared_ptr<ChatCall> call_;

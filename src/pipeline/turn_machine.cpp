@@ -53,9 +53,10 @@ class Step {
     context().query = {event.message.text, self_contained_question(event.message.text, event.last_turns)};
     turn.question = context().query.question;
     observe_phase("phase 0");
-    rate_previous(event);
+    context().tools = event.tools_run;
+    if (state_.options.saves) rate_previous(event);
 
-    if (points_nowhere(event.message.text, event.last_turns)) {
+    if (state_.options.clarifies && points_nowhere(event.message.text, event.last_turns)) {
       context().reflection = {Reflection::kClarify, "it refers to something that was not said",
                               "What do you mean? Please name it."};
       observe_phase("phase 1");
@@ -92,9 +93,10 @@ class Step {
     observe(ObservationKind::kModel, model, true, note(result.finish_reason), result.tokens_in, result.tokens_out);
     state_.record.turn.model = model;
     if (state_.reply.of_call().empty()) hear(result.content);
-    emit(state_.reply.end_call());
+    emit(state_.reply.end_call(), kOfModel);
     if (state_.reply.full()) return conclude(ReplyEnd::kCutOff);
     if (!result.tool_calls.empty() && state_.stop) return conclude(ReplyEnd::kCutOff);
+    if (!result.tool_calls.empty() && state_.options.passes_on) return finish(Ending::kHandedBack, false, std::nullopt);
     if (!result.tool_calls.empty()) return begin_tools(result);
     if (!ended_by_itself(result.finish_reason)) {
       state_.failure = Error{ErrorCode::kUnavailable,
@@ -108,9 +110,10 @@ class Step {
     if (!answers(event.id, TurnPhase::kModel)) return;
     observe(ObservationKind::kModel, "model", false, note(event.error.to_line()));
     if (!state_.failure) state_.failure = event.error;
-    emit(state_.reply.end_call());
+    emit(state_.reply.end_call(), kOfModel);
     if (state_.reply.spoke()) return conclude(ReplyEnd::kCutOff);
     if (state_.stop) return stopped();
+    if (event.is_reported) return save_record(TurnStatus::kFailed, Verdict::kFail);
     answer_by_quoting(fmt::format("The language model did not answer ({})", note(state_.failure->message)));
   }
 
@@ -163,8 +166,9 @@ class Step {
     state_.step_began = now_;
     state_.waiting_for = act(std::move(what));
   }
-  void emit(std::string text) {
-    if (!text.empty()) act(EmitAction{std::move(text)});
+  static constexpr bool kOfModel = true;
+  void emit(std::string text, bool of_model = false) {
+    if (!text.empty()) act(EmitAction{std::move(text), of_model});
   }
   // Only what is waited for, and only from where it was asked: a stale "saved" must not acknowledge anything.
   bool answers(ActionId id, TurnPhase phase) {
@@ -236,7 +240,7 @@ class Step {
   // What the model says goes out at once; more than a reply may hold is not listened to.
   void hear(std::string_view text) {
     const bool was_full = state_.reply.full();
-    emit(state_.reply.add(text));
+    emit(state_.reply.add(text), kOfModel);
     if (was_full || !state_.reply.full()) return;
     state_.failure = Error{ErrorCode::kTooLarge, fmt::format("the reply is longer than {} bytes", kMaxReplyBytes), ""};
     if (state_.waiting_for != 0 && !state_.stop) act(CancelModelAction{});
@@ -313,6 +317,11 @@ class Step {
     const bool wordless = !state_.reply.spoke();
     if (wordless && state_.stop) return stopped();
     ValidationAttempt& validation = attempt(wordless ? std::string() : state_.reply.text(), end);
+    if (wordless && state_.options.passes_on) {
+      if (!state_.failure)
+        state_.failure = Error{ErrorCode::kUnavailable, "the language model gave an empty reply", ""};
+      return save_record(TurnStatus::kFailed, Verdict::kFail);
+    }
     if (wordless || more == AsksForMore::kYes) {
       if (const auto again = what_to_repeat()) {
         validation.verdict = *again;
@@ -405,6 +414,7 @@ class Step {
     observe(ObservationKind::kTurn, "turn", status == TurnStatus::kComplete && !state_.failure,
             std::string(to_string(status)));
     state_.step_began = began;
+    if (!state_.options.saves) return finish(ending_of(status), false, state_.stop ? state_.stop : state_.failure);
     state_.phase = TurnPhase::kSaving;
     ask(SaveAction{state_.record, std::move(proposals)});
   }

@@ -50,6 +50,7 @@ struct RunToolAction {
 // To the client, in order.
 struct EmitAction {
   std::string text;
+  bool of_model = false;  // otherwise our own: a quote, a question back
 };
 // What the message says of the turn before.
 struct RateAction {
@@ -61,7 +62,8 @@ struct SaveAction {
   TurnRecord record;                      // derived fields and memories are filled in by the runtime
   std::vector<MemoryProposal> proposals;  // staged, approved by validation
 };
-enum class Ending { kAnswered, kClarified, kCancelled, kFailed };
+// kHandedBack: the model calls tools of the client's; the turn goes on when their results come.
+enum class Ending { kAnswered, kClarified, kCancelled, kFailed, kHandedBack };
 struct FinishAction {
   Ending ending = Ending::kAnswered;
   std::string reply;
@@ -82,7 +84,8 @@ struct Started {
   UserId user;
   SessionId session;
   Utterance message;
-  std::vector<Turn> last_turns;  // of the session, newest first
+  std::vector<Turn> last_turns;      // of the session, newest first
+  std::vector<ToolBlock> tools_run;  // by the client, since the message
 };
 struct Recalled {
   ActionId id;
@@ -99,6 +102,7 @@ struct ModelDone {
 struct ModelFailed {
   ActionId id;
   Error error;
+  bool is_reported = false;  // whoever asked is told so, instead of being given quotes
 };
 struct ToolDone {
   ActionId id;
@@ -132,6 +136,11 @@ struct Event {
 struct MachineOptions {
   bool has_model = false;
   std::vector<ToolDefinition> tools;
+  // The request is a client's own: the model's answer reaches it chunk by chunk, so nothing is asked again, an answer
+  // without a word stands, and tools that the model calls are the client's.
+  bool passes_on = false;
+  bool clarifies = true;  // asks back when the message points nowhere
+  bool saves = true;      // otherwise the turn leaves no trace
 };
 
 enum class TurnPhase { kNew, kGathering, kModel, kTools, kSaving, kFinished };

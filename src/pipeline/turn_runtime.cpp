@@ -1,6 +1,8 @@
 #include "pipeline/turn_runtime.h"
 
+#include <atomic>
 #include <condition_variable>
+#include <deque>
 #include <mutex>
 
 #include <fmt/format.h>
@@ -20,12 +22,61 @@ constexpr Duration kStopGrace = std::chrono::seconds(5);   // for a model to end
 constexpr Duration kSavingBudget = std::chrono::seconds(5);
 }  // namespace
 
-class TurnRuntime::Run : private ChatSink {
+// One turn. Its events are taken up one at a time, by whichever thread pumps: the calling one of `run`; of a turn that
+// was started the thread that brings the event, which hands everything that may block to one that may.
+class TurnRuntime::Run final : public RunningTurn, private ChatSink, public std::enable_shared_from_this<Run> {
  public:
-  Run(TurnRuntime& runtime, const TurnRequest& request, TurnSink& sink, const Deadline& deadline)
-      : runtime_(runtime), request_(request), who_(Principal::of(request.user)), sink_(sink), deadline_(deadline) {}
+  using What = decltype(Event::what);
+  Run(TurnRuntime& runtime, TurnRequest request, TurnSink& sink, const Deadline& deadline)
+      : runtime_(runtime),
+        request_(std::move(request)),
+        who_(Principal::of(request_.user)),
+        sink_(sink),
+        deadline_(deadline) {
+    state_.options.has_model = runtime_.model_ != nullptr;
+    if (runtime_.tools_ && !request_.client) state_.options.tools = runtime_.tools_->catalogue();
+    state_.options.passes_on = request_.client.has_value();
+    state_.options.clarifies = !request_.client || request_.client->clarifies;
+    state_.options.saves = request_.memory != MemoryUse::kRead;
+    outcome_.uid =
+        request_.client && request_.client->continues ? request_.client->continues->uid : runtime_.ids_.next();
+  }
 
+  // On the calling thread.
   TurnOutcome run() {
+    begin();
+    while (state_.phase != TurnPhase::kFinished) wait_for_event();
+    return std::move(outcome_);
+  }
+
+  void start(std::shared_ptr<TurnListener> listener, RunBlocking blocking) {
+    listener_ = std::move(listener);
+    blocking_ = std::move(blocking);
+    self_ = shared_from_this();
+    blocking_([self = self_] { self->begin(); });
+  }
+  void cancel() override {
+    {
+      const std::lock_guard lock(mutex_);
+      if (!begun_) {
+        cancel_waits_ = true;
+        return;
+      }
+    }
+    post(Cancelled{});
+  }
+  void pause() override {
+    if (const auto handle = handle_or_note(true)) handle->pause();
+  }
+  void resume() override {
+    if (const auto handle = handle_or_note(false)) handle->resume();
+  }
+
+ private:
+  Timestamp now() const { return runtime_.clock_.now(); }
+  Deadline for_saving() const { return Deadline::after(runtime_.clock_, kSavingBudget); }
+
+  void begin() {
     // The session's turn before must be findable; when that takes too long the turn goes on, and recall says what is
     // missing.
     const Deadline wait = deadline_.at_most(runtime_.clock_, runtime_.options_.findable_wait);
@@ -38,86 +89,201 @@ class TurnRuntime::Run : private ChatSink {
     }
     if (last) last_turns_ = *std::move(last);
 
-    state_.options.has_model = runtime_.model_ != nullptr;
-    if (runtime_.tools_) state_.options.tools = runtime_.tools_->catalogue();
-    const Uuid uid = runtime_.ids_.next();
     Utterance message = request_.message;
     message.text = sanitize_utf8(message.text);
     message.name = sanitize_utf8(message.name);
-    feed(Started{uid, request_.user, request_.session, std::move(message), last_turns_});
-    while (state_.phase != TurnPhase::kFinished) wait_for_model();
-    outcome_.uid = uid;
-    outcome_.gathered = std::move(state_.record.context.gathered);
-    keep_receipt();
-    return std::move(outcome_);
+    Started started{outcome_.uid, request_.user, request_.session, std::move(message), last_turns_, {}};
+    if (request_.client) started.tools_run = request_.client->tools_run;
+    {
+      const std::lock_guard lock(mutex_);
+      events_.emplace_back(std::move(started));
+      begun_ = true;
+      if (cancel_waits_) events_.emplace_back(Cancelled{});
+      if (!listener_) return;
+      pumping_ = true;
+    }
+    pump(true);
   }
 
- private:
-  Timestamp now() const { return runtime_.clock_.now(); }
-  Deadline for_saving() const { return Deadline::after(runtime_.clock_, kSavingBudget); }
+  // ── events, in order ──
 
-  // Feeds an event and carries out what follows, which may be further events.
-  template <class What>
+  // A model that is faster than its reader makes one growing delta of many, and no more than a reply may hold.
+  void post(What what, bool may_block = false) {
+    {
+      const std::lock_guard lock(mutex_);
+      auto* delta = std::get_if<ModelDelta>(&what);
+      auto* last = events_.empty() || !delta ? nullptr : std::get_if<ModelDelta>(&events_.back());
+      if (last) {
+        constexpr std::size_t kOneTooMany = kMaxReplyBytes + 1;  // so that the machine sees it
+        last->text += std::string_view(delta->text).substr(0, kOneTooMany - std::min(kOneTooMany, last->text.size()));
+      } else {
+        events_.push_back(std::move(what));
+      }
+      arrived_.notify_one();
+      if (!listener_ || pumping_) return;
+      pumping_ = true;
+    }
+    pump(may_block);
+  }
+
+  void pump(bool may_block) {
+    const auto self = shared_from_this();
+    for (;;) {
+      std::optional<What> what;
+      {
+        const std::lock_guard lock(mutex_);
+        if (events_.empty()) {
+          pumping_ = false;
+          return;
+        }
+        if (may_block || is_light(events_.front())) {
+          what = std::move(events_.front());
+          events_.pop_front();
+        }
+      }
+      if (!what) return blocking_([self] { self->pump(true); });
+      may_block_ = may_block;
+      take_up(std::move(*what));
+    }
+  }
+  static bool is_light(const What& what) {
+    return std::holds_alternative<ModelDelta>(what) || std::holds_alternative<Cancelled>(what);
+  }
+
+  void take_up(What what) {
+    if (auto* delta = std::get_if<ModelDelta>(&what)) delta->id = model_id_;
+    if (auto* done = std::get_if<ModelDone>(&what)) done->id = model_id_, drop_handle();
+    if (auto* failed = std::get_if<ModelFailed>(&what); failed && failed->id == 0)
+      failed->id = model_id_, drop_handle();
+    look_for_stop();
+    feed(std::move(what));
+  }
+
+  // Feeds an event and carries out what follows.
   void feed(What what) {
     auto actions = step(state_, {now(), std::move(what)});
     for (auto& action : actions) std::visit([&](auto& one) { carry_out(action.id, one); }, action.what);
   }
 
+  void wait_for_event() {
+    look_for_stop();
+    if (told_to_stop_ && runtime_.clock_.steady() - *told_to_stop_ > kStopGrace) {
+      drop_handle();  // after which it says nothing more
+      end(ModelFailed{0, {ErrorCode::kUnavailable, "the language model did not stop when told to", ""}});
+    }
+    std::optional<What> what;
+    {
+      std::unique_lock lock(mutex_);
+      arrived_.wait_for(lock, kPoll, [&] { return !events_.empty(); });
+      if (events_.empty()) return;
+      what = std::move(events_.front());
+      events_.pop_front();
+    }
+    take_up(std::move(*what));
+  }
+
   void look_for_stop() {
-    if (state_.stop || state_.phase == TurnPhase::kFinished) return;
+    if (state_.stop || state_.phase == TurnPhase::kFinished || state_.phase == TurnPhase::kNew) return;
     if (sink_.cancelled())
       feed(Cancelled{});
     else if (deadline_.expired())
       feed(DeadlinePassed{});
   }
 
+  // Work that may block; what it finds out is posted.
+  void on_blocking(std::function<void()> work) {
+    if (!listener_ || may_block_) return work();
+    blocking_([self = shared_from_this(), work = std::move(work)] { work(); });
+  }
+
+  // ── actions ──
+
   void carry_out(ActionId id, RecallAction& action) {
-    RecallRequest request{who_,
-                          request_.session,
-                          action.question,
-                          request_.scope,
-                          runtime_.options_.token_budget,
-                          runtime_.options_.recall_limit,
-                          runtime_.options_.recall_candidates};
-    auto result = runtime_.recall_.run(request, deadline_.at_most(runtime_.clock_, runtime_.options_.recall_deadline));
-    auto& missing = result.section.missing;
-    missing.insert(missing.end(), missing_.begin(), missing_.end());
-    receipt_ = std::move(result.receipt);
-    receipt_->missing = missing;
-    look_for_stop();
-    feed(Recalled{id, std::move(result.section)});
+    on_blocking([this, id, question = std::move(action.question)] { recall(id, question); });
+  }
+  void recall(ActionId id, const std::string& question) {
+    GatherSection section;
+    if (request_.client && request_.client->continues) {
+      section = request_.client->continues->gathered;
+      receipt_ = request_.client->continues->receipt;
+    } else if (request_.memory == MemoryUse::kWrite) {
+      section.missing = missing_;
+    } else {
+      const RuntimeOptions& options = runtime_.options_;
+      const RecallRequest request{who_,
+                                  request_.session,
+                                  question,
+                                  request_.scope,
+                                  options.token_budget,
+                                  options.recall_limit,
+                                  options.recall_candidates,
+                                  request_.client ? &request_.client->held : nullptr};
+      auto result = runtime_.recall_.run(request, deadline_.at_most(runtime_.clock_, options.recall_deadline));
+      section = std::move(result.section);
+      section.missing.insert(section.missing.end(), missing_.begin(), missing_.end());
+      receipt_ = std::move(result.receipt);
+      receipt_->id = runtime_.ids_.next();
+      receipt_->missing = section.missing;
+    }
+    sink_.on_gathered(outcome_.uid, receipt_ ? std::optional(receipt_->id) : std::nullopt, section);
+    post(Recalled{id, std::move(section)}, true);
   }
 
   void carry_out(ActionId id, StartModelAction& action) {
     look_for_stop();
-    if (state_.stop) return feed(ModelFailed{id, *state_.stop});
+    if (state_.stop) return post(ModelFailed{id, *state_.stop});
     model_id_ = id;
     told_to_stop_.reset();
+    ChatRequest request = std::move(action.request);
+    if (request_.client) {
+      request.role = request_.client->role;
+      request.model = request_.client->model;
+      request.server = request_.client->server;
+      request.request_id = request_.client->request_id;
+      request.passed_on = request_.client->compose(state_.record.context.gathered);
+      request.messages.clear();
+    }
     {
       const std::lock_guard lock(mutex_);
-      events_.clear();
-      ended_ = false;
+      std::erase_if(events_, is_of_model);
+      ended_ = refused_ = false;
     }
-    handle_ = runtime_.model_->start(std::move(action.request), deadline_, *this);
+    std::shared_ptr<ChatHandle> handle = runtime_.model_->start(std::move(request), deadline_, *this);
+    bool paused = false;
+    {
+      const std::lock_guard lock(mutex_);
+      handle_ = handle;
+      paused = paused_;
+    }
+    if (paused) handle->pause();
+  }
+  static bool is_of_model(const What& what) {
+    return std::holds_alternative<ModelDelta>(what) || std::holds_alternative<ModelDone>(what) ||
+           std::holds_alternative<ModelFailed>(what);
   }
   void carry_out(ActionId, CancelModelAction&) {
-    if (!handle_) return;
+    const auto handle = handle_or_note(std::nullopt);
+    if (!handle) return;
     told_to_stop_ = runtime_.clock_.steady();
-    handle_->cancel();
+    handle->cancel();
   }
 
   void carry_out(ActionId id, RunToolAction& action) {
     look_for_stop();
-    if (state_.stop) return feed(ToolFailed{id, *state_.stop});
-    auto outcome = runtime_.tools_->run(action.call, who_, deadline_);
-    look_for_stop();
-    if (outcome)
-      feed(ToolDone{id, *std::move(outcome)});
-    else
-      feed(ToolFailed{id, std::move(outcome).error()});
+    if (state_.stop) return post(ToolFailed{id, *state_.stop});
+    on_blocking([this, id, call = std::move(action.call)] {
+      auto outcome = runtime_.tools_->run(call, who_, deadline_);
+      if (outcome)
+        post(ToolDone{id, *std::move(outcome)}, true);
+      else
+        post(ToolFailed{id, std::move(outcome).error()}, true);
+    });
   }
 
-  void carry_out(ActionId, EmitAction& action) { sink_.on_text(action.text); }
+  // What the model says to a client's own request reaches it as it is: on_event.
+  void carry_out(ActionId, EmitAction& action) {
+    if (!request_.client || !action.of_model) sink_.on_text(action.text);
+  }
 
   void carry_out(ActionId, RateAction& action) {
     TurnChange change{.quality = action.quality};
@@ -131,6 +297,9 @@ class TurnRuntime::Run : private ChatSink {
   }
 
   void carry_out(ActionId id, SaveAction& action) {
+    on_blocking([this, id, saving = std::make_shared<SaveAction>(std::move(action))] { save(id, *saving); });
+  }
+  void save(ActionId id, SaveAction& action) {
     TurnRecord& record = action.record;
     derive_fields(record.turn, last_turns_, term_statistics(runtime_.stores_.turns, who_, for_saving()));
     admit(record, action.proposals);
@@ -138,11 +307,11 @@ class TurnRuntime::Run : private ChatSink {
     const Status saved = runtime_.saver_.save(record, Deadline::never());
     if (!saved) {
       log_error("turn.not_saved", saved.error());
-      return feed(SaveFailed{id, saved.error()});
+      return post(SaveFailed{id, saved.error()}, true);
     }
     outcome_.memories = std::move(record.memories);
     supersede();
-    feed(Saved{id});
+    post(Saved{id}, true);
   }
 
   void carry_out(ActionId, FinishAction& action) {
@@ -150,13 +319,25 @@ class TurnRuntime::Run : private ChatSink {
     outcome_.reply = std::move(action.reply);
     outcome_.acknowledged = action.acknowledged;
     outcome_.error = action.error ? std::move(action.error) : std::move(not_remembered_);
+    outcome_.gathered = std::move(state_.record.context.gathered);
+    on_blocking([this] { complete(); });
+  }
+
+  void complete() {
+    drop_handle();
+    if (outcome_.ending == Ending::kHandedBack)
+      outcome_.open = OpenTurn{outcome_.uid, outcome_.gathered, receipt_};
+    else
+      keep_receipt();
+    if (!listener_) return;
+    listener_->on_finished(std::move(outcome_));
+    self_.reset();  // whoever runs this holds it still
   }
 
   // Last of all, when the reply is out and the turn acknowledged; and no fault of the turn. A turn that is not kept
   // cannot be forgotten by its uid, so its receipt does not name it.
   void keep_receipt() {
     if (!receipt_) return;
-    receipt_->id = runtime_.ids_.next();
     if (outcome_.acknowledged) receipt_->turn = outcome_.uid;
     const Status kept = runtime_.stores_.receipts.put({&*receipt_, 1}, who_, for_saving());
     if (kept) {
@@ -201,53 +382,52 @@ class TurnRuntime::Run : private ChatSink {
     return memories.put(old, {}, who_, deadline);
   }
 
-  // ── the model speaks on threads of its own; its events are taken up here ──
+  // ── the model speaks on threads of its own ──
 
-  using ModelEvent = std::variant<ModelDelta, ModelDone, ModelFailed>;
-
-  // A model that is faster than its reader makes one growing delta of many, and no more than a reply may hold.
   void on_delta(std::string_view text) override {
-    const std::lock_guard lock(mutex_);
-    if (ended_) return;
-    auto* last = events_.empty() ? nullptr : std::get_if<ModelDelta>(&events_.back());
-    if (!last) last = &std::get<ModelDelta>(events_.emplace_back(ModelDelta{0, {}}));
-    constexpr std::size_t kOneTooMany = kMaxReplyBytes + 1;  // so that the machine sees it
-    last->text += text.substr(0, kOneTooMany - last->text.size());
-    arrived_.notify_one();
+    if (has_ended()) return;
+    post(ModelDelta{0, std::string(text.substr(0, kMaxReplyBytes + 1))});
+  }
+  void on_event(std::string_view json) override {
+    if (!has_ended()) sink_.on_event(json);
+  }
+  void on_refusal(const ChatRefusal& refusal) override {
+    if (has_ended()) return;
+    refused_ = true;
+    sink_.on_refusal(refusal);
   }
   void on_done(ChatResult result) override { end(ModelDone{0, std::move(result)}); }
-  void on_error(Error error) override { end(ModelFailed{0, std::move(error)}); }
-
-  void end(ModelEvent event) {
-    const std::lock_guard lock(mutex_);
-    if (ended_) return;
-    ended_ = true;
-    events_.push_back(std::move(event));
-    arrived_.notify_one();
+  void on_error(Error error) override {
+    const bool is_reported = request_.client && (refused_ || !request_.client->may_quote);
+    end(ModelFailed{0, std::move(error), is_reported});
   }
 
-  void wait_for_model() {
-    look_for_stop();
-    if (told_to_stop_ && runtime_.clock_.steady() - *told_to_stop_ > kStopGrace) {
-      handle_.reset();  // after which it says nothing more
-      end(ModelFailed{0, {ErrorCode::kUnavailable, "the language model did not stop when told to", ""}});
-    }
-    std::optional<ModelEvent> event;
+  bool has_ended() {
+    const std::lock_guard lock(mutex_);
+    return ended_;
+  }
+  void end(What event) {
     {
-      std::unique_lock lock(mutex_);
-      arrived_.wait_for(lock, kPoll, [&] { return !events_.empty(); });
-      if (events_.empty()) return;
-      event = std::move(events_.front());
-      events_.pop_front();
+      const std::lock_guard lock(mutex_);
+      if (std::exchange(ended_, true)) return;
     }
-    if (auto* delta = std::get_if<ModelDelta>(&*event)) return feed(ModelDelta{model_id_, std::move(delta->text)});
-    handle_.reset();  // it has said its last word
-    if (auto* done = std::get_if<ModelDone>(&*event)) return feed(ModelDone{model_id_, std::move(done->result)});
-    feed(ModelFailed{model_id_, std::move(std::get<ModelFailed>(*event).error)});
+    post(std::move(event));
+  }
+
+  // Never from within a call of the model's: its going waits for that.
+  void drop_handle() {
+    std::shared_ptr<ChatHandle> gone;
+    const std::lock_guard lock(mutex_);
+    gone.swap(handle_);
+  }
+  std::shared_ptr<ChatHandle> handle_or_note(std::optional<bool> paused) {
+    const std::lock_guard lock(mutex_);
+    if (paused) paused_ = *paused;
+    return handle_;
   }
 
   TurnRuntime& runtime_;
-  const TurnRequest& request_;
+  const TurnRequest request_;
   const Principal who_;
   TurnSink& sink_;
   const Deadline deadline_;
@@ -258,17 +438,24 @@ class TurnRuntime::Run : private ChatSink {
   std::optional<RecallReceipt> receipt_;
   std::optional<Error> not_remembered_;
   std::vector<std::pair<Uuid, Uuid>> superseded_;
+  ActionId model_id_ = 0;
+  std::optional<SteadyTime> told_to_stop_;
+  bool may_block_ = true;  // the thread that pumps
+
+  // Of a turn that was started.
+  std::shared_ptr<TurnListener> listener_;
+  RunBlocking blocking_;
+  std::shared_ptr<Run> self_;  // until it has finished
 
   std::mutex mutex_;
   std::condition_variable arrived_;
-  std::deque<ModelEvent> events_;  // at most a delta and the end
-  bool ended_ = false;
-  ActionId model_id_ = 0;
-  std::optional<SteadyTime> told_to_stop_;
-  std::unique_ptr<ChatHandle> handle_;  // last: destroyed first, while the sink still stands
+  std::deque<What> events_;  // what was posted and not yet taken up: a delta, an answer, a stop
+  bool begun_ = false, cancel_waits_ = false, pumping_ = false, ended_ = false, paused_ = false;
+  std::atomic<bool> refused_ = false;
+  std::shared_ptr<ChatHandle> handle_;  // last: destroyed first, while the sink still stands
 };
 
-Result<TurnOutcome> TurnRuntime::run(const TurnRequest& request, TurnSink& sink, const Deadline& deadline) {
+Status TurnRuntime::check(const TurnRequest& request) const {
   const auto size = static_cast<std::int64_t>(request.message.text.size());
   if (size > options_.message_bytes)
     return fail(ErrorCode::kTooLarge,
@@ -276,7 +463,21 @@ Result<TurnOutcome> TurnRuntime::run(const TurnRequest& request, TurnSink& sink,
                 "send it in parts, or raise limits.message_bytes");
   if (trim(request.message.text).empty())
     return fail(ErrorCode::kInvalidArgument, "the message is empty", "say something");
-  return Run(*this, request, sink, deadline).run();
+  return {};
+}
+
+Result<TurnOutcome> TurnRuntime::run(const TurnRequest& request, TurnSink& sink, const Deadline& deadline) {
+  PANDORA_CHECK(check(request));
+  return std::make_shared<Run>(*this, request, sink, deadline)->run();
+}
+
+Result<std::shared_ptr<RunningTurn>> TurnRuntime::start(TurnRequest request, std::shared_ptr<TurnListener> listener,
+                                                        const Deadline& deadline, RunBlocking blocking) {
+  PANDORA_CHECK(check(request));
+  TurnSink& sink = *listener;
+  auto run = std::make_shared<Run>(*this, std::move(request), sink, deadline);
+  run->start(std::move(listener), std::move(blocking));
+  return run;
 }
 
 }  // namespace pandora

@@ -1,29 +1,68 @@
 // Carries out what the turn machine decides: recall, model, tools, saving.
 //
-// `run` is synchronous and bounded by its deadline: for the command line, and for a pool of a server. Thread-safe: any
-// number of turns at once. No byte of the reply waits for the save; the outcome says whether the turn is acknowledged.
+// `run` is synchronous and bounded by its deadline: for the command line. `start` returns at once: a turn whose model
+// speaks holds no thread. Thread-safe: any number of turns at once. No byte of the reply waits for the save; the
+// outcome says whether the turn is acknowledged.
 #pragma once
 #include <functional>
+#include <memory>
 #include <string>
 
 #include "pipeline/turn_machine.h"
 #include "ports/stores.h"
+#include "recall/held_texts.h"
 #include "turns/turn_saver.h"
 
 namespace pandora {
+
+enum class MemoryUse {
+  kOn,
+  kRead,   // recalls, and keeps nothing
+  kWrite,  // recalls nothing, and keeps the turn
+};
+
+// A turn that has called tools of its client's, as far as it has come.
+struct OpenTurn {
+  Uuid uid;
+  GatherSection gathered;
+  std::optional<RecallReceipt> receipt;
+};
+
+// A client's own request, which the model gets as it came, with what was recalled put in.
+struct ClientRequest {
+  std::function<PassedOnRequest(const GatherSection& gathered)> compose;
+  ModelRole role = ModelRole::kVoice;
+  std::string model, server;  // of ChatRequest
+  std::string request_id;
+  HeldTexts held;
+  std::vector<ToolBlock> tools_run;   // by the client, since the message
+  std::optional<OpenTurn> continues;  // the turn that asked for them, when it is known
+  bool clarifies = false;
+  bool may_quote = false;  // when the model cannot be reached
+};
 
 struct TurnRequest {
   UserId user;
   SessionId session;
   Utterance message;  // cleaned of broken UTF-8 and NUL by the runtime
   Scope scope = Scope::kUser;
+  MemoryUse memory = MemoryUse::kOn;
+  std::optional<ClientRequest> client;
 };
 
 class TurnSink {
  public:
   virtual ~TurnSink() = default;
-  virtual void on_text(std::string_view text) = 0;  // of the reply, in order
-  virtual bool cancelled() = 0;                     // asked between steps and while a model speaks
+  virtual void on_text(
+      std::string_view text) = 0;  // of the reply, in order; with a client's request only our own words
+  virtual bool cancelled() = 0;    // asked between steps and while a model speaks
+  // Before the model is asked: which turn it is, and the recall's receipt (none: there was no recall).
+  virtual void on_gathered(const Uuid& turn, const std::optional<Uuid>& receipt, const GatherSection& gathered) {
+    (void)turn, (void)receipt, (void)gathered;
+  }
+  // Of a client's request, on the model's threads: see ChatSink.
+  virtual void on_event(std::string_view json) { (void)json; }
+  virtual void on_refusal(const ChatRefusal& refusal) { (void)refusal; }
 };
 
 struct TurnOutcome {
@@ -35,7 +74,24 @@ struct TurnOutcome {
   GatherSection gathered;
   std::optional<Uuid> receipt;   // of the recall; none: there was none, or no place for it (gathered.missing)
   std::vector<Memory> memories;  // kept of what the message told
+  std::optional<OpenTurn> open;  // of one that was handed back
 };
+
+// Of a turn that was started. Its calls come one at a time; on_finished is the last, on a thread that may block.
+class TurnListener : public TurnSink {
+ public:
+  virtual void on_finished(TurnOutcome outcome) = 0;
+  bool cancelled() override { return false; }  // whoever started it calls `cancel`
+};
+class RunningTurn {
+ public:
+  virtual ~RunningTurn() = default;  // letting it go stops nothing
+  virtual void cancel() = 0;         // from any thread; returns at once
+  virtual void pause() = 0;          // the model is read no further; also from within a call of the listener
+  virtual void resume() = 0;
+};
+// Runs work on a thread that may block, soon. It must not refuse: whoever starts turns bounds their number.
+using RunBlocking = std::function<void(std::function<void()>)>;
 
 struct RuntimeOptions {
   std::int64_t message_bytes = 4 << 20;  // a record holds the text four times, and at most 64 MiB
@@ -72,11 +128,16 @@ class TurnRuntime {
         model_(model),
         tools_(tools) {}
 
-  // Errors: kInvalidArgument (an empty message), kTooLarge. Everything later is in the outcome.
+  bool has_model() const { return model_ != nullptr; }
+  // Errors of both: kInvalidArgument (an empty message), kTooLarge. Everything later is in the outcome.
   Result<TurnOutcome> run(const TurnRequest& request, TurnSink& sink, const Deadline& deadline);
+  // The runtime outlives the turn, which ends with on_finished.
+  Result<std::shared_ptr<RunningTurn>> start(TurnRequest request, std::shared_ptr<TurnListener> listener,
+                                             const Deadline& deadline, RunBlocking blocking);
 
  private:
   class Run;
+  Status check(const TurnRequest& request) const;
   RuntimeOptions options_;
   Stores stores_;
   Recall& recall_;

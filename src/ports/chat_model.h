@@ -12,6 +12,7 @@
 #pragma once
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -38,6 +39,13 @@ struct ToolDefinition {
 };
 enum class ModelRole { kReflex, kNerves, kMind, kVoice, kEyes };
 
+// What a client asked in OpenAI's own form, sent on as it is: the model reads of it only what stands here.
+struct PassedOnRequest {
+  std::string body;  // JSON object of a chat completion, without `model` and `stream_options`
+  bool streams = false;
+  bool has_temperature = false, has_max_tokens = false;  // otherwise the role's are added
+};
+
 struct ChatRequest {
   ModelRole role = ModelRole::kVoice;
   std::vector<ChatMessage> messages;
@@ -45,6 +53,16 @@ struct ChatRequest {
   double temperature = 0.7;
   int max_tokens = 0;        // 0: the model's own limit
   std::string json_schema;   // constrains the output when not empty
+  std::string model;         // one of a server's own; empty: the role's
+  std::string server;        // the only one that is asked (the base of its API); empty: the role's, in their order
+  std::string request_id;    // sent along, so that both logs name the same; empty: none
+  std::optional<PassedOnRequest> passed_on;  // instead of the messages and of what shapes the answer
+};
+// A server's refusal, as it gave it.
+struct ChatRefusal {
+  int status = 0;
+  std::string type, code, message;
+  std::string retry_after;  // the header; empty: it gave none
 };
 struct ChatResult {
   std::string model;
@@ -58,6 +76,11 @@ class ChatSink {
  public:
   virtual ~ChatSink() = default;
   virtual void on_delta(std::string_view text) = 0;
+  // Of a request that is passed on: each chunk of the answer as JSON, put right, before the delta that it holds; or, when
+  // the server does not stream, the whole answer.
+  virtual void on_event(std::string_view json) { (void)json; }
+  // Directly before on_error, when a server's refusal is the reason.
+  virtual void on_refusal(const ChatRefusal& refusal) { (void)refusal; }
   virtual void on_done(ChatResult result) = 0;
   virtual void on_error(Error error) = 0;
 };
@@ -65,6 +88,10 @@ class ChatHandle {
  public:
   virtual ~ChatHandle() = default;
   virtual void cancel() = 0;  // returns at once; idempotent; thread-safe; nothing after the last word
+  // The listener is slow: the model is read no further until it resumes; what is on its way still comes. Also from within a
+  // call of the sink. A model that cannot pause goes on.
+  virtual void pause() {}
+  virtual void resume() {}
 };
 class ChatModel {
  public:

@@ -65,6 +65,8 @@ class Ranking {
         return RecallFate::kSuperseded;
       case RowState::kExpired:
         return RecallFate::kExpired;
+      case RowState::kHeld:
+        return RecallFate::kAlreadyThere;
       case RowState::kBlocked:
         break;
     }
@@ -92,7 +94,7 @@ class Ranking {
     for (auto& given : receipt_.given) {
       given.place = 0;
       given.fate = RecallFate::kAlreadyThere;
-      if (included_.contains(given.uid)) continue;
+      if (included_.contains(given.uid) || given.row.state == RowState::kHeld) continue;
       if (given.kind != GatheredKind::kPreference) {  // whatever its state: it was asked for, or just said
         const bool previous = given.kind == GatheredKind::kPreviousTurn;
         inject(given, given.row, previous ? receipt_.token_budget / 2 : receipt_.token_budget);

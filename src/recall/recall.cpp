@@ -48,13 +48,22 @@ bool only_asked(const Turn& turn) {
 class StoreRows final : public RowReader {
  public:
   StoreRows(Stores& stores, const Embedder& embedder, const Principal& who, Timestamp now, const Deadline& deadline,
-            std::vector<std::string>& missing)
-      : stores_(stores), embedder_(embedder), who_(who), now_(now), deadline_(deadline), missing_(missing) {}
+            const HeldTexts* held, std::vector<std::string>& missing)
+      : stores_(stores),
+        embedder_(embedder),
+        who_(who),
+        now_(now),
+        deadline_(deadline),
+        held_(held),
+        missing_(missing) {}
 
   RowFacts facts_of(const Turn& turn) {
     keep(turn.uid, {GatheredKind::kTurn, fmt::format("turn {}", turn.number.value), turn.uid.to_string(),
                     turn.session.str(), turn.created_at, Trust::kUser, 1.0, 0, turn_text(turn)});
-    return {turn.rejected ? RowState::kRejected : RowState::kHolds, only_asked(turn), 1.0, std::nullopt};
+    const RowState state = turn.rejected                 ? RowState::kRejected
+                           : held_ && held_->holds(turn) ? RowState::kHeld
+                                                         : RowState::kHolds;
+    return {state, only_asked(turn), 1.0, std::nullopt};
   }
 
   RowFacts facts_of(const Memory& memory) {
@@ -65,9 +74,10 @@ class StoreRows final : public RowReader {
     keep(memory.id, {GatheredKind::kMemory, "memory " + id, id, memory.session ? memory.session->str() : "",
                      memory.created_at, memory.trust, confidence, 0, ellipsize(memory.content, kMaxItemBytes)});
     const bool expired = memory.expires_at && *memory.expires_at <= now_;
-    const RowState state = memory.superseded_by ? RowState::kSuperseded
-                           : expired            ? RowState::kExpired
-                                                : RowState::kHolds;
+    const RowState state = memory.superseded_by            ? RowState::kSuperseded
+                           : expired                       ? RowState::kExpired
+                           : held_ && held_->holds(memory) ? RowState::kHeld
+                                                           : RowState::kHolds;
     return {state, false, confidence, std::nullopt};
   }
 
@@ -162,6 +172,7 @@ class StoreRows final : public RowReader {
   const Principal& who_;
   const Timestamp now_;
   const Deadline& deadline_;
+  const HeldTexts* held_;
   std::vector<std::string>& missing_;
   std::unordered_map<Uuid, GatheredItem> items_;
 };
@@ -227,7 +238,7 @@ class Gathering {
         clock_(clock),
         request_(request),
         deadline_(deadline),
-        rows_(stores, embedder, request.who, clock.now(), deadline, receipt_.missing) {
+        rows_(stores, embedder, request.who, clock.now(), deadline, request.held, receipt_.missing) {
     receipt_.user = request.who.user;
     receipt_.session = request.session;
     receipt_.question = ellipsize(request.question, kMaxReceiptQuestionBytes);

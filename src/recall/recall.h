@@ -17,6 +17,7 @@
 
 #include "domain/recall_receipt.h"
 #include "ports/stores.h"
+#include "recall/held_texts.h"
 
 namespace pandora {
 
@@ -28,6 +29,7 @@ struct RecallRequest {
   std::int64_t token_budget = 1600;  // of the injected texts, by the embedder's tokenizer
   std::size_t limit = 40;            // turns, besides those that are always included
   std::size_t candidates = 200;      // K of each leg
+  const HeldTexts* held = nullptr;   // what asks says itself is not injected again; outlives the call
 };
 
 struct RecallResult {

@@ -20,6 +20,7 @@ std::string_view ending_name(Ending ending) {
     case Ending::kClarified: return "clarified";
     case Ending::kCancelled: return "cancelled";
     case Ending::kFailed: return "failed";
+    case Ending::kHandedBack: return "handed_back";
   }
   return "";
 }

@@ -215,7 +215,7 @@ void write_row(Writer& out, const RowFacts& row) {
 }
 RowFacts read_row(Reader& in, unsigned flags) {
   RowFacts row;
-  row.state = in.one_of(flags >> kStateShift & kStateMask, RowState::kBlocked);
+  row.state = in.one_of(flags >> kStateShift & kStateMask, RowState::kHeld);
   row.only_asked = (flags & kOnlyAsked) != 0;
   if (flags & kConfidence) row.confidence = in.real();
   if (flags & kConfidence && row.confidence == 1) in.refuse();

@@ -234,7 +234,8 @@ TEST(RankedReceipt, WhatARowSaysKeepsItOut) {
   const std::vector<std::pair<RowState, RecallFate>> cases = {
       {RowState::kGone, RecallFate::kGone},       {RowState::kRejected, RecallFate::kRejected},
       {RowState::kExpired, RecallFate::kExpired}, {RowState::kSuperseded, RecallFate::kSuperseded},
-      {RowState::kBlocked, RecallFate::kBlocked}, {RowState::kHolds, RecallFate::kInjected}};
+      {RowState::kBlocked, RecallFate::kBlocked}, {RowState::kHeld, RecallFate::kAlreadyThere},
+      {RowState::kHolds, RecallFate::kInjected}};
   for (const auto& [state, fate] : cases) {
     RecallReceipt receipt = request();
     receipt.turns = receipt.memories = receipt.research = {candidate(1)};

@@ -59,7 +59,7 @@ class RandomReceipts {
 
   RowFacts row() {
     RowFacts facts;
-    if (chance(25)) facts.state = static_cast<RowState>(random_.below(6));
+    if (chance(25)) facts.state = static_cast<RowState>(random_.below(7));
     facts.only_asked = chance(20);
     if (chance(50)) facts.confidence = static_cast<double>(random_.below(1'000)) / 999.0;
     return facts;
