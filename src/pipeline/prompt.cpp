@@ -38,16 +38,23 @@ std::string attribute(std::string_view text) {
   return safe;
 }
 
+std::string memory_block(const GatherSection& gathered) {
+  std::string block = fmt::format("{}\n\n<memory>\n", kRule);
+  for (const auto& item : gathered.items)
+    block += fmt::format("<item kind=\"{}\" source=\"{}\" at=\"{}\" trust=\"{}\" confidence=\"{:.2f}\">\n{}\n</item>\n",
+                         to_string(item.kind), attribute(item.source), to_iso8601(item.at), to_string(item.trust),
+                         item.confidence, fenced(item.text));
+  return block + "</memory>";
+}
+
 }  // namespace
 
+std::string memory_prompt(const GatherSection& gathered) {
+  return gathered.items.empty() ? std::string() : memory_block(gathered);
+}
+
 std::string system_prompt(const GatherSection& gathered) {
-  std::string prompt = fmt::format("{}\n\n{}\n\n<memory>\n", kRole, kRule);
-  for (const auto& item : gathered.items)
-    prompt +=
-        fmt::format("<item kind=\"{}\" source=\"{}\" at=\"{}\" trust=\"{}\" confidence=\"{:.2f}\">\n{}\n</item>\n",
-                    to_string(item.kind), attribute(item.source), to_iso8601(item.at), to_string(item.trust),
-                    item.confidence, fenced(item.text));
-  return prompt + "</memory>";
+  return fmt::format("{}\n\n{}", kRole, memory_block(gathered));
 }
 
 std::vector<ChatMessage> first_messages(const QuerySection& query, const GatherSection& gathered) {

@@ -10,6 +10,9 @@
 namespace pandora {
 
 std::string system_prompt(const GatherSection& gathered);
+// The rule and the block alone, for a conversation that has a system prompt of its own; empty when nothing was
+// recalled.
+std::string memory_prompt(const GatherSection& gathered);
 // The system prompt, then the message.
 std::vector<ChatMessage> first_messages(const QuerySection& query, const GatherSection& gathered);
 

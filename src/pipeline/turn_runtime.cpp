@@ -297,6 +297,7 @@ class TurnRuntime::Run final : public RunningTurn, private ChatSink, public std:
   }
 
   void carry_out(ActionId id, SaveAction& action) {
+    end_reply(action.record.turn.status == TurnStatus::kComplete ? std::nullopt : why_not_whole());
     on_blocking([this, id, saving = std::make_shared<SaveAction>(std::move(action))] { save(id, *saving); });
   }
   void save(ActionId id, SaveAction& action) {
@@ -315,6 +316,8 @@ class TurnRuntime::Run final : public RunningTurn, private ChatSink, public std:
   }
 
   void carry_out(ActionId, FinishAction& action) {
+    const bool is_whole = action.ending != Ending::kCancelled && action.ending != Ending::kFailed;
+    end_reply(is_whole ? std::nullopt : why_not_whole());
     outcome_.ending = action.ending;
     outcome_.reply = std::move(action.reply);
     outcome_.acknowledged = action.acknowledged;
@@ -396,12 +399,20 @@ class TurnRuntime::Run final : public RunningTurn, private ChatSink, public std:
     refused_ = true;
     sink_.on_refusal(refusal);
   }
-  void on_done(ChatResult result) override { end(ModelDone{0, std::move(result)}); }
+  // A client's request has one model call: nothing follows, and its end waits for no pool.
+  void on_done(ChatResult result) override {
+    if (request_.client && !has_ended()) end_reply(std::nullopt);
+    end(ModelDone{0, std::move(result)});
+  }
   void on_error(Error error) override {
     const bool is_reported = request_.client && (refused_ || !request_.client->may_quote);
     end(ModelFailed{0, std::move(error), is_reported});
   }
 
+  std::optional<Error> why_not_whole() const { return state_.stop ? state_.stop : state_.failure; }
+  void end_reply(const std::optional<Error>& broken) {
+    if (!reply_ended_.exchange(true)) sink_.on_reply_end(broken);
+  }
   bool has_ended() {
     const std::lock_guard lock(mutex_);
     return ended_;
@@ -451,7 +462,7 @@ class TurnRuntime::Run final : public RunningTurn, private ChatSink, public std:
   std::condition_variable arrived_;
   std::deque<What> events_;  // what was posted and not yet taken up: a delta, an answer, a stop
   bool begun_ = false, cancel_waits_ = false, pumping_ = false, ended_ = false, paused_ = false;
-  std::atomic<bool> refused_ = false;
+  std::atomic<bool> refused_ = false, reply_ended_ = false;
   std::shared_ptr<ChatHandle> handle_;  // last: destroyed first, while the sink still stands
 };
 

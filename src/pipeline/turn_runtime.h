@@ -63,6 +63,8 @@ class TurnSink {
   // Of a client's request, on the model's threads: see ChatSink.
   virtual void on_event(std::string_view json) { (void)json; }
   virtual void on_refusal(const ChatRefusal& refusal) { (void)refusal; }
+  // Once: all of the reply has been given, or why there is no more of it; what follows is saving.
+  virtual void on_reply_end(const std::optional<Error>& broken) { (void)broken; }
 };
 
 struct TurnOutcome {
