@@ -1,0 +1,161 @@
+#include "gateway/client_chat.h"
+
+#include <fmt/format.h>
+
+#include "base/hash.h"
+#include "base/text.h"
+#include "pipeline/prompt.h"
+#include "wire/openai_chat.h"
+
+namespace pandora {
+namespace {
+
+constexpr std::size_t kFingerprintDigits = 32;
+constexpr std::string_view kImageMark = "[image]";
+
+bool is_system(const OpenAiMessage& message) { return message.role == "system" || message.role == "developer"; }
+
+std::string text_with_images(const OpenAiMessage& message) {
+  std::string text = sanitize_utf8(message.text());
+  for (std::size_t i = message.image_urls().size(); i > 0; --i)
+    text.append(text.empty() ? "" : "\n").append(kImageMark);
+  return std::string(trim(text));
+}
+
+// A name that is fit is kept, so that people find it again; any other stands for itself by its hash.
+SessionId session_named(std::string_view name) {
+  if (auto session = SessionId::parse(name)) return *std::move(session);
+  return SessionId::parse("h" + sha256_hex(name).substr(0, kFingerprintDigits)).value();
+}
+
+SessionId fingerprint(const std::vector<OpenAiMessage>& messages, const UserId& user) {
+  std::string begun = user.str();
+  for (const auto& message : messages) {
+    begun.append(1, '\0').append(message.role).append(1, '\0').append(message.text());
+    for (const auto& url : message.image_urls()) begun.append(1, '\0').append(url);
+    if (message.role == "user") break;
+  }
+  return SessionId::parse("c" + sha256_hex(begun).substr(0, kFingerprintDigits)).value();
+}
+
+Result<SessionId> session_of(const HttpRequest& http, const OpenAiChatRequest& chat, const UserId& user) {
+  if (http.headers.has(kSessionHeader)) {
+    auto session = SessionId::parse(http.headers.get(kSessionHeader));
+    if (!session)
+      return fail(ErrorCode::kInvalidArgument, fmt::format("{}: {}", kSessionHeader, session.error().message),
+                  session.error().remedy);
+    return session;
+  }
+  if (chat.metadata.is_object())
+    if (const auto id = chat.metadata.find("session_id");
+        id != chat.metadata.end() && id->is_string() && !id->get_ref<const std::string&>().empty())
+      return session_named(id->get_ref<const std::string&>());
+  if (!chat.user.empty()) return session_named(chat.user);
+  return fingerprint(chat.messages, user);
+}
+
+Result<ClientMemory> memory_of(const HttpRequest& http) {
+  const std::string_view given = http.headers.get(kMemoryHeader);
+  if (given.empty() || given == "on") return ClientMemory::kOn;
+  if (given == "read") return ClientMemory::kRead;
+  if (given == "write") return ClientMemory::kWrite;
+  if (given == "off") return ClientMemory::kOff;
+  return fail(ErrorCode::kInvalidArgument, fmt::format("{} is none of on, read, write and off", kMemoryHeader));
+}
+
+// What the client's tools gave since the user's last message.
+void read_tools(const std::vector<OpenAiMessage>& messages, std::size_t from, ClientChat& chat) {
+  struct Call {
+    std::string name, arguments;
+    int pass;
+  };
+  std::map<std::string, Call> calls;
+  int pass = 0;
+  for (std::size_t i = from; i < messages.size(); ++i) {
+    const OpenAiMessage& message = messages[i];
+    if (!message.tool_calls.empty()) {
+      ++pass;
+      chat.called_tools.clear();
+      for (const auto& call : message.tool_calls) {
+        calls[call.id] = {call.name, call.arguments, pass};
+        chat.called_tools.push_back(call.id);
+      }
+    }
+    if (message.role != "tool" || chat.tools_run.size() == kMaxToolCalls) continue;
+    const auto call = calls.find(message.tool_call_id);
+    ToolBlock block;
+    block.pass = std::max(1, pass);
+    block.tool =
+        call == calls.end() ? "tool" : ellipsize(one_line(sanitize_utf8(call->second.name)), kMaxToolNameBytes);
+    if (call != calls.end()) block.arguments = ellipsize(sanitize_utf8(call->second.arguments), kMaxToolArgumentBytes);
+    block.result = ellipsize(sanitize_utf8(message.text()), kMaxToolResultBytes / kMaxToolCalls);
+    chat.tools_run.push_back(std::move(block));
+  }
+}
+
+}  // namespace
+
+Result<ClientChat> read_client_chat(const HttpRequest& http, const UserId& user) {
+  PANDORA_TRY(read, decode_chat_request(http.body));
+  ClientChat chat;
+  PANDORA_TRY(memory, memory_of(http));
+  PANDORA_TRY(session, session_of(http, read, user));
+  chat.memory = memory;
+  chat.session = std::move(session);
+  chat.model = read.model.empty() ? std::string(kPandoraModel) : read.model;
+  chat.streams = read.stream;
+  chat.wants_usage = read.include_usage;
+  chat.has_tools = !read.tools.empty();
+  std::size_t last_user = read.messages.size();
+  for (std::size_t i = 0; i < read.messages.size(); ++i) {
+    const OpenAiMessage& message = read.messages[i];
+    if (message.role == "user") last_user = i, ++chat.user_messages;
+    if (message.role == "user" || message.role == "assistant")
+      chat.held.add(message.role == "user" ? Role::kUser : Role::kAssistant, message.text());
+    chat.has_images |= message.role == "user" && !message.image_urls().empty();
+  }
+  chat.has_system_prompt = is_system(read.messages.front());
+  // Only what the user said last, and what tools answered to it, makes a turn; a request that ends with the assistant's
+  // own words has the model go on with them.
+  if (last_user < read.messages.size() &&
+      (last_user + 1 == read.messages.size() || read.messages.back().role == "tool")) {
+    chat.message = text_with_images(read.messages[last_user]);
+    read_tools(read.messages, last_user + 1, chat);
+  }
+  chat.request = Json::parse(http.body, nullptr, false);  // it has been read once: it is an object
+  chat.request.erase("model");
+  chat.request.erase("stream_options");
+  // vLLM refuses an empty list of tools.
+  if (const auto tools = chat.request.find("tools"); tools != chat.request.end() && tools->empty()) {
+    chat.request.erase(tools);
+    chat.request.erase("tool_choice");
+  }
+  return chat;
+}
+
+PassedOnRequest ClientChat::compose(const GatherSection& gathered) const {
+  // A server's own model gets memory, and no role of ours.
+  const bool as_pandora = model == kPandoraModel && !has_system_prompt && memory != ClientMemory::kOff;
+  const std::string ours = as_pandora ? system_prompt(gathered) : memory_prompt(gathered);
+  PassedOnRequest passed;
+  passed.streams = streams;
+  passed.has_temperature = request.contains("temperature") && !request["temperature"].is_null();
+  passed.has_max_tokens = request.contains("max_tokens") || request.contains("max_completion_tokens");
+  if (ours.empty()) {
+    passed.body = dump_json(request);
+    return passed;
+  }
+  Json with_memory = request;
+  Json& messages = with_memory["messages"];
+  if (!has_system_prompt) {
+    messages.insert(messages.begin(), Json{{"role", "system"}, {"content", ours}});
+  } else if (Json& content = messages.front()["content"]; content.is_array()) {
+    content.push_back({{"type", "text"}, {"text", ours}});
+  } else {
+    content = (content.is_string() ? content.get<std::string>() + "\n\n" : std::string()) + ours;
+  }
+  passed.body = dump_json(with_memory);
+  return passed;
+}
+
+}  // namespace pandora

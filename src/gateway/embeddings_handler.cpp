@@ -1,0 +1,120 @@
+#include <bit>
+#include <cstring>
+
+#include <fmt/format.h>
+
+#include "base/text.h"
+#include "gateway/client_chat.h"
+#include "gateway/gateway_core.h"
+#include "gateway/responses.h"
+
+namespace pandora {
+namespace {
+
+static_assert(std::endian::native == std::endian::little, "vectors go out as little-endian floats");
+
+std::string base64(std::string_view bytes) {
+  constexpr std::string_view kLetters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+  std::string out;
+  out.reserve((bytes.size() + 2) / 3 * 4);
+  for (std::size_t at = 0; at < bytes.size(); at += 3) {
+    std::uint32_t three = 0;
+    const std::size_t count = std::min<std::size_t>(3, bytes.size() - at);
+    for (std::size_t i = 0; i < 3; ++i)
+      three = three << 8 | (i < count ? static_cast<unsigned char>(bytes[at + i]) : 0u);
+    for (std::size_t i = 0; i < 4; ++i) out += i <= count ? kLetters[three >> (18 - 6 * i) & 63] : '=';
+  }
+  return out;
+}
+
+enum class Encoding { kFloat, kBase64 };
+struct EmbeddingRequest {
+  std::string model;
+  std::vector<std::string> inputs;
+  Encoding encoding = Encoding::kFloat;
+  std::optional<std::int64_t> dimensions;
+};
+
+Result<EmbeddingRequest> read(const std::string& body) {
+  const auto wrong = [](std::string message) { return fail(ErrorCode::kInvalidArgument, std::move(message)); };
+  const auto json = parse_json(body, kMaxEmbeddingBodyBytes, "request");
+  if (!json) return wrong(json.error().message);
+  if (!json->is_object()) return wrong("request must be an object");
+  EmbeddingRequest request;
+  const auto field = [&](const char* name) { return json->contains(name) ? (*json)[name] : Json(); };
+  const Json model = field("model"), input = field("input"), format = field("encoding_format"),
+             size = field("dimensions");
+  if (!model.is_null() && !model.is_string()) return wrong("request.model must be a string");
+  request.model = model.is_string() ? model.get<std::string>() : std::string(kPandoraModel);
+  if (input.is_string()) {
+    request.inputs.push_back(input.get<std::string>());
+  } else if (input.is_array()) {
+    for (const auto& one : input) {
+      if (!one.is_string())
+        return wrong(fmt::format("request.input[{}] must be a string: tokens are not taken", request.inputs.size()));
+      request.inputs.push_back(one.get<std::string>());
+      if (request.inputs.size() > kMaxEmbeddingInputs)
+        return wrong(fmt::format("request.input holds more than {} texts", kMaxEmbeddingInputs));
+    }
+  } else {
+    return wrong("request.input must be a string or an array of strings");
+  }
+  if (request.inputs.empty()) return wrong("request.input is empty");
+  if (format == "base64")
+    request.encoding = Encoding::kBase64;
+  else if (!format.is_null() && format != "float")
+    return wrong("request.encoding_format is neither float nor base64");
+  if (size.is_number_integer())
+    request.dimensions = size.get<std::int64_t>();
+  else if (!size.is_null())
+    return wrong("request.dimensions must be a whole number");
+  return request;
+}
+
+class EmbeddingsHandler final : public HttpHandler {
+ public:
+  explicit EmbeddingsHandler(GatewayCore& core) : core_(core) {}
+
+  void handle(HttpRequest http, std::shared_ptr<ResponseWriter> writer) override {
+    const auto request = read(http.body);
+    if (!request) return writer->respond(error_response(request.error()));
+    const EmbedderIdentity& identity = core_.parts.embedder.identity();
+    if (request->model != kPandoraModel && request->model != identity.model)
+      return writer->respond(
+          model_not_found({ErrorCode::kNotFound, fmt::format("no model \"{}\" embeds here", request->model),
+                           "use \"" + identity.model + "\""}));
+    if (request->dimensions && *request->dimensions != static_cast<std::int64_t>(identity.dimension))
+      return writer->respond(
+          error_response({ErrorCode::kInvalidArgument,
+                          fmt::format("{} has {} dimensions, no others", identity.model, identity.dimension), ""}));
+    const std::vector<std::string_view> texts(request->inputs.begin(), request->inputs.end());
+    const auto vectors = core_.parts.embedder.embed(texts, TextRole::kPassage,
+                                                    Deadline::after(core_.parts.clock, core_.options.turn_time));
+    if (!vectors) return writer->respond(error_response(vectors.error()));
+    std::size_t tokens = 0;
+    Json data = Json::array();
+    for (std::size_t i = 0; i < texts.size(); ++i) {
+      const auto& vector = (*vectors)[i];
+      tokens += core_.parts.embedder.count_tokens(texts[i]);
+      const std::string_view bytes(reinterpret_cast<const char*>(vector.data()), vector.size() * sizeof(float));
+      data.push_back({{"object", "embedding"},
+                      {"index", i},
+                      {"embedding", request->encoding == Encoding::kBase64 ? Json(base64(bytes)) : Json(vector)}});
+    }
+    writer->respond(json_response({{"object", "list"},
+                                   {"data", std::move(data)},
+                                   {"model", identity.model},
+                                   {"usage", {{"prompt_tokens", tokens}, {"total_tokens", tokens}}}}));
+  }
+
+ private:
+  GatewayCore& core_;
+};
+
+}  // namespace
+
+std::unique_ptr<HttpHandler> make_embeddings_handler(GatewayCore& core) {
+  return std::make_unique<EmbeddingsHandler>(core);
+}
+
+}  // namespace pandora

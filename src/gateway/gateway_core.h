@@ -1,0 +1,64 @@
+// Inside gateway: what its handlers share.
+#pragma once
+#include <condition_variable>
+#include <map>
+#include <memory>
+#include <mutex>
+
+#include "gateway/gateway.h"
+#include "gateway/open_turns.h"
+#include "net/work_pool.h"
+
+namespace pandora {
+
+struct GatewayCore {
+  GatewayCore(GatewayOptions given, GatewayParts the_parts)
+      : options(std::move(given)), parts(std::move(the_parts)), pool(options.blocking_threads, 4 * options.turns) {}
+
+  // The pool's queue has room for every turn under way: each has one step there at a time.
+  RunBlocking blocking() {
+    return [this](std::function<void()> work) {
+      if (!pool.submit(work)) work();
+    };
+  }
+  // One more turn; false: there are too many.
+  bool begin_turn() {
+    const std::lock_guard lock(mutex);
+    if (ending || under_way >= options.turns) return false;
+    ++under_way;
+    return true;
+  }
+  void end_turn() {
+    const std::lock_guard lock(mutex);
+    --under_way;
+    changed.notify_all();
+  }
+  // Until none is left; false: the deadline came before.
+  bool wait_for_turns(const Deadline& deadline) {
+    constexpr Duration kLookAgain = std::chrono::milliseconds(10);
+    std::unique_lock lock(mutex);
+    while (under_way > 0 && !deadline.expired()) changed.wait_for(lock, kLookAgain);
+    return under_way == 0;
+  }
+
+  const GatewayOptions options;
+  const GatewayParts parts;
+  OpenTurns open_turns;
+  std::mutex mutex;
+  std::condition_variable changed;
+  std::size_t under_way = 0;
+  bool ending = false;
+  WorkPool pool;  // last: what it runs uses the rest
+};
+
+// The handlers, by what they answer.
+std::unique_ptr<HttpHandler> make_chat_handler(GatewayCore& core);
+std::unique_ptr<HttpHandler> make_models_handler(GatewayCore& core);  // the list, and one by its name
+std::unique_ptr<HttpHandler> make_embeddings_handler(GatewayCore& core);
+std::unique_ptr<HttpHandler> make_live_handler();
+std::unique_ptr<HttpHandler> make_ready_handler(GatewayCore& core);
+
+// Which server a model of that name is asked at; "pandora" is nobody's. kNotFound, kUnavailable.
+Result<ServedModel> find_model(GatewayCore& core, const std::string& name);
+
+}  // namespace pandora

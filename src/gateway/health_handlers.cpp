@@ -1,0 +1,76 @@
+#include <algorithm>
+
+#include "base/text.h"
+#include "gateway/gateway_core.h"
+#include "gateway/responses.h"
+
+namespace pandora {
+namespace {
+
+constexpr Duration kProbePatience = std::chrono::seconds(3);
+
+std::string_view name_of(HealthState state) {
+  return state == HealthState::kReady ? "ready" : state == HealthState::kDegraded ? "degraded" : "down";
+}
+
+class LookingProbe final : public HealthProbe {
+ public:
+  LookingProbe(std::string name, HealthState when_failing, const Clock& clock,
+               std::function<Status(const Deadline&)> look)
+      : name_(std::move(name)), when_failing_(when_failing), clock_(clock), look_(std::move(look)) {}
+  const std::string& name() const override { return name_; }
+  Health probe(const Deadline& deadline) override {
+    const SteadyTime begin = clock_.steady();
+    const auto took = [&] { return std::chrono::duration_cast<Duration>(clock_.steady() - begin); };
+    if (deadline.expired()) return {HealthState::kDown, took(), "not asked: no time was left"};
+    const Status found = look_(deadline);
+    if (found) return {HealthState::kReady, took(), ""};
+    return {when_failing_, took(), found.error().to_line()};
+  }
+
+ private:
+  const std::string name_;
+  const HealthState when_failing_;
+  const Clock& clock_;
+  const std::function<Status(const Deadline&)> look_;
+};
+
+class LiveHandler final : public HttpHandler {
+  void handle(HttpRequest, std::shared_ptr<ResponseWriter> writer) override {
+    writer->respond(json_response({{"status", "live"}}));
+  }
+};
+
+class ReadyHandler final : public HttpHandler {
+ public:
+  explicit ReadyHandler(GatewayCore& core) : core_(core) {}
+  void handle(HttpRequest, std::shared_ptr<ResponseWriter> writer) override {
+    Json dependencies = Json::array();
+    HealthState worst = HealthState::kReady;
+    for (HealthProbe* probe : core_.parts.probes) {
+      const Health health = probe->probe(Deadline::after(core_.parts.clock, kProbePatience));
+      worst = std::max(worst, health.state);
+      dependencies.push_back({{"name", probe->name()},
+                              {"state", name_of(health.state)},
+                              {"latency_ms", static_cast<double>(health.latency.count()) / 1e3},
+                              {"detail", health.detail.empty() ? Json() : Json(health.detail)}});
+    }
+    writer->respond(json_response({{"status", name_of(worst)}, {"dependencies", dependencies}},
+                                  worst == HealthState::kDown ? 503 : 200));
+  }
+
+ private:
+  GatewayCore& core_;
+};
+
+}  // namespace
+
+std::unique_ptr<HttpHandler> make_live_handler() { return std::make_unique<LiveHandler>(); }
+std::unique_ptr<HttpHandler> make_ready_handler(GatewayCore& core) { return std::make_unique<ReadyHandler>(core); }
+
+std::unique_ptr<HealthProbe> make_probe(std::string name, HealthState when_failing, const Clock& clock,
+                                        std::function<Status(const Deadline&)> look) {
+  return std::make_unique<LookingProbe>(std::move(name), when_failing, clock, std::move(look));
+}
+
+}  // namespace pandora

@@ -1,0 +1,178 @@
+// Streams through the Gateway: they hold no thread, a slow reader slows the model, and none is lost at the end.
+#include <gmock/gmock.h>
+
+#include "gateway/gateway.h"
+#include "models/model_upstream.h"
+#include "pipeline/runtime_world.h"
+
+namespace pandora {
+namespace {
+
+using testing::connect_raw;
+using testing::eventually;
+using ::testing::HasSubstr;
+using testing::ModelUpstream;
+using testing::RawConnection;
+using testing::RuntimeWorld;
+using testing::World;
+using testing::Writer;
+
+class GatewayStreams : public ::testing::Test {
+ protected:
+  GatewayStreams() {
+    EXPECT_TRUE(world_.start());
+    client_ = *HttpClient::create({}, threads_);
+    ModelSettings settings;
+    for (auto& role : settings.roles) role.servers.push_back({upstream_.url(), "first-model", ""});
+    model_ = make_openai_chat_model(settings, *client_, clock_, random_);
+    directory_ = std::make_unique<ModelDirectory>(settings, *client_, clock_);
+    runtime_ = std::make_unique<RuntimeWorld>(world_, clock_, model_.get(), nullptr);
+  }
+  ~GatewayStreams() override {
+    gateway_.reset(), runtime_.reset(), model_.reset(), directory_.reset(), client_.reset();
+    world_.stop();
+  }
+
+  Gateway& open(GatewayOptions options = {}) {
+    options.user = UserId::parse("ana").value();
+    options.blocking_threads = 1;
+    auto gateway = Gateway::open(std::move(options), {runtime_->runtime,
+                                                      model_.get(),
+                                                      directory_.get(),
+                                                      world_.embedder,
+                                                      {},
+                                                      threads_,
+                                                      *client_,
+                                                      world_.ids,
+                                                      random_,
+                                                      clock_});
+    EXPECT_TRUE(gateway) << gateway.error().to_line();
+    gateway_ = *std::move(gateway);
+    return *gateway_;
+  }
+  static std::string ask(const std::string& message, const std::string& more = "", bool streams = true) {
+    const std::string body = dump_json({{"model", "pandora"},
+                                        {"stream", streams},
+                                        {"messages", Json::array({{{"role", "user"}, {"content", message}}})}});
+    return "POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\n" + more +
+           "Content-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body;
+  }
+  // Keeps the upstream's answers for the test.
+  testing::Answer held() {
+    return [this](const Json&, const Writer& writer) {
+      writer->start(200, {{"Content-Type", "text/event-stream"}});
+      writer->write(sse_event(testing::words("begun")));
+      const std::lock_guard lock(mutex_);
+      writers_.push_back(writer);
+    };
+  }
+  std::size_t begun() {
+    const std::lock_guard lock(mutex_);
+    return writers_.size();
+  }
+  std::vector<Turn> turns() {
+    EXPECT_TRUE(world_.saver->drain(world_.soon()));
+    return world_.rows->turns()
+        .list({.limit = 1000}, Principal::of(UserId::parse("ana").value()), world_.soon())
+        .value();
+  }
+
+  World world_{"gateway"};
+  SystemClock clock_;
+  SeededRandom random_{11};
+  IoThreads threads_{clock_};
+  std::mutex mutex_;
+  std::vector<Writer> writers_;
+  ModelUpstream upstream_{threads_, random_};
+  std::unique_ptr<HttpClient> client_;
+  std::unique_ptr<ModelDirectory> directory_;
+  std::unique_ptr<ChatModel> model_;
+  std::unique_ptr<RuntimeWorld> runtime_;
+  std::unique_ptr<Gateway> gateway_;
+};
+
+// With a single thread that may block, streams that wait for their model would stand behind each other if one held it.
+TEST_F(GatewayStreams, ManyOpenStreamsHoldNoThread) {
+  constexpr std::size_t kStreams = 100;
+  Gateway& gateway = open();
+  std::vector<std::unique_ptr<RawConnection>> clients;
+  for (std::size_t i = 0; i < kStreams; ++i) {
+    upstream_.then(held());
+    clients.push_back(connect_raw(gateway.port()));
+    ASSERT_TRUE(clients.back()->send(ask("This is question number " + std::to_string(i) + ", please.")));
+  }
+  ASSERT_TRUE(eventually([&] { return begun() == kStreams; })) << begun();
+  EXPECT_EQ(gateway.turns_under_way(), kStreams);
+  for (auto& client : clients) EXPECT_THAT(client->receive_until("begun"), HasSubstr("begun"));
+  for (auto& writer : writers_) {
+    writer->write(sse_event(testing::kStop));
+    writer->write(kSseDone);
+    writer->finish();
+  }
+  for (auto& client : clients)
+    EXPECT_THAT(client->receive_until("pandora.turn\ndata: {\"acknowledged\":true"), HasSubstr("[DONE]"));
+  EXPECT_TRUE(eventually([&] { return gateway.turns_under_way() == 0; }));
+  EXPECT_EQ(turns().size(), kStreams);
+}
+
+TEST_F(GatewayStreams, OneTurnMoreThanTheMaximumIsTurnedAway) {
+  GatewayOptions options;
+  options.turns = 1;
+  Gateway& gateway = open(options);
+  upstream_.then(held());
+  const auto first = connect_raw(gateway.port());
+  ASSERT_TRUE(first->send(ask("This is the first question.")));
+  ASSERT_TRUE(eventually([&] { return begun() == 1; }));
+  const auto second = connect_raw(gateway.port());
+  ASSERT_TRUE(second->send(ask("This is the second question.")));
+  const std::string refusal = second->receive_response();
+  EXPECT_THAT(refusal, HasSubstr(" 429 "));
+  EXPECT_THAT(refusal, HasSubstr("Retry-After: 1"));
+}
+
+TEST_F(GatewayStreams, ASlowReaderSlowsTheModelDown) {
+  constexpr std::size_t kPieceBytes = 64 * 1024, kMostAhead = 64u << 20;
+  Gateway& gateway = open();
+  upstream_.then(held());
+  const auto client = connect_raw(gateway.port(), 4096);
+  ASSERT_TRUE(client->send(ask("Tell me everything, please.", "Pandora-Memory: off\r\n")));
+  ASSERT_TRUE(eventually([&] { return begun() == 1; }));
+  // Until the model's own server is asked to pause: what lies between the two is bounded.
+  const std::string piece = sse_event(testing::words(std::string(kPieceBytes, 'x')));
+  std::size_t written = 0;
+  bool paused = false;
+  EXPECT_TRUE(eventually([&] {
+    while (!paused && written < kMostAhead) {
+      written += piece.size();
+      paused = writers_[0]->write(piece) == WriteState::kPause &&
+               !writers_[0]->wait_writable(Deadline::after(clock_, std::chrono::milliseconds(200)));
+    }
+    return true;
+  }));
+  EXPECT_TRUE(paused) << written << " bytes and no end";
+  EXPECT_LT(written, kMostAhead / 2);
+  std::thread reader([&] { EXPECT_THAT(client->receive_until("[DONE]"), HasSubstr("[DONE]")); });
+  EXPECT_TRUE(writers_[0]->wait_writable(Deadline::after(clock_, std::chrono::seconds(20))));
+  writers_[0]->write(sse_event(testing::kStop));
+  writers_[0]->write(kSseDone);
+  writers_[0]->finish();
+  reader.join();
+}
+
+TEST_F(GatewayStreams, ADrainThatIsOutOfTimeCutsOffAndKeepsWhatWasSaid) {
+  Gateway& gateway = open();
+  upstream_.then(held());
+  const auto client = connect_raw(gateway.port());
+  ASSERT_TRUE(client->send(ask("Which nuts should I avoid?")));
+  client->receive_until("begun");
+  EXPECT_EQ(gateway.drain(Deadline::after(clock_, std::chrono::milliseconds(50))).error().code,
+            ErrorCode::kDeadlineExceeded);
+  gateway_.reset();
+  const auto kept = turns();
+  ASSERT_EQ(kept.size(), 1u);
+  EXPECT_EQ(kept[0].status, TurnStatus::kCancelled);
+  EXPECT_EQ(kept[0].reply->text, "begun");
+}
+
+}  // namespace
+}  // namespace pandora

@@ -1,0 +1,50 @@
+// Turns that wait for their client's tools.
+#include "gateway/open_turns.h"
+
+#include <gtest/gtest.h>
+
+namespace pandora {
+namespace {
+
+const UserId kAna = UserId::parse("ana").value(), kBen = UserId::parse("ben").value();
+const SessionId kHere = SessionId::parse("here").value(), kThere = SessionId::parse("there").value();
+
+OpenTurn turn(std::uint8_t number) {
+  OpenTurn open;
+  open.uid.bytes[0] = number;
+  return open;
+}
+
+TEST(OpenTurns, ATurnIsFoundOnceByTheCallsOfItsUserAndSession) {
+  OpenTurns open;
+  open.put(kAna, kHere, {"a", "b"}, turn(1));
+  EXPECT_FALSE(open.take(kBen, kHere, {"a", "b"}));
+  EXPECT_FALSE(open.take(kAna, kThere, {"a", "b"}));
+  EXPECT_FALSE(open.take(kAna, kHere, {"a"}));
+  EXPECT_FALSE(open.take(kAna, kHere, {}));
+  EXPECT_EQ(open.take(kAna, kHere, {"a", "b"})->uid, turn(1).uid);
+  EXPECT_FALSE(open.take(kAna, kHere, {"a", "b"}));
+}
+
+TEST(OpenTurns, OneMoreThanTheMaximumAndTheOldestGoes) {
+  OpenTurns open;
+  for (std::size_t i = 0; i < kMaxOpenTurns; ++i) open.put(kAna, kHere, {std::to_string(i)}, turn(1));
+  EXPECT_EQ(open.size(), kMaxOpenTurns);
+  open.put(kAna, kHere, {"one more"}, turn(2));
+  EXPECT_EQ(open.size(), kMaxOpenTurns);
+  EXPECT_FALSE(open.take(kAna, kHere, {"0"}));
+  EXPECT_TRUE(open.take(kAna, kHere, {"1"}));
+  EXPECT_TRUE(open.take(kAna, kHere, {"one more"}));
+}
+
+TEST(OpenTurns, ManyThatAreTakenAgainLeaveNothing) {
+  OpenTurns open;
+  for (std::size_t i = 0; i < 10 * kMaxOpenTurns; ++i) {
+    open.put(kAna, kHere, {std::to_string(i)}, turn(1));
+    EXPECT_TRUE(open.take(kAna, kHere, {std::to_string(i)}));
+  }
+  EXPECT_EQ(open.size(), 0u);
+}
+
+}  // namespace
+}  // namespace pandora
