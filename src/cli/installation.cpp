@@ -132,6 +132,10 @@ class Owner final : public Installation {
 
   Service& service() override { return *service_; }
   bool is_owner() const override { return true; }
+  Result<ServingParts> serving() override {
+    PANDORA_CHECK(connect());
+    return ServingParts{*runtime_, model_.get(), directory_.get(), *embedder_, *io_, *client_, ids_, random_, clock_};
+  }
 
  private:
   Status open_database(const DataPaths& paths, const std::string& database, Damage damage,
@@ -182,14 +186,21 @@ class Owner final : public Installation {
                 "set encoder.model to the one it was made with");
   }
 
+  Status connect() {
+    if (io_) return {};
+    io_ = std::make_unique<IoThreads>(clock_);
+    PANDORA_TRY(client, HttpClient::create({}, *io_));
+    client_ = std::move(client);
+    return {};
+  }
+
   // Nothing is sent yet: a server that is down is no reason not to start.
   Status connect_model(const Config& config) {
     if (!has_model(config)) return {};
     PANDORA_TRY(settings, model_settings(config));
     if (settings.of(ModelRole::kVoice).servers.empty()) return {};  // only other roles have a server
-    io_ = std::make_unique<IoThreads>(clock_);
-    PANDORA_TRY(client, HttpClient::create({}, *io_));
-    client_ = std::move(client);
+    PANDORA_CHECK(connect());
+    directory_ = std::make_unique<ModelDirectory>(settings, *client_, clock_);
     model_ = make_openai_chat_model(std::move(settings), *client_, clock_, random_);
     return {};
   }
@@ -246,6 +257,7 @@ class Owner final : public Installation {
   std::unique_ptr<MemoryAdmission> admission_;
   std::unique_ptr<IoThreads> io_;
   std::unique_ptr<HttpClient> client_;
+  std::unique_ptr<ModelDirectory> directory_;
   std::unique_ptr<ChatModel> model_;
   std::unique_ptr<TurnRuntime> runtime_;
   std::unique_ptr<Service> service_;
@@ -258,6 +270,10 @@ class Guest final : public Installation, private Service {
   Guest(std::unique_ptr<Service> remote, const Config& config) : remote_(std::move(remote)), config_(config) {}
   Service& service() override { return *this; }
   bool is_owner() const override { return next_ && next_->is_owner(); }
+  Result<ServingParts> serving() override {
+    if (next_) return next_->serving();
+    return fail(ErrorCode::kConflict, "another process owns the data directory", "end that process (a conversation?), then try again");
+  }
 
  private:
   Result<std::string> call(const ServiceCall& call, CallObserver& observer, const Deadline& deadline) override {

@@ -6,7 +6,13 @@
 #include <memory>
 #include <string>
 
+#include "base/clock.h"
 #include "base/config.h"
+#include "base/random.h"
+#include "models/model_directory.h"
+#include "net/io_threads.h"
+#include "pipeline/turn_runtime.h"
+#include "ports/embedder.h"
 #include "service/service.h"
 
 namespace pandora {
@@ -29,6 +35,19 @@ struct OpenOptions {
   std::string vectors_file;
 };
 
+// What a server works with, besides the service; lives as long as its installation.
+struct ServingParts {
+  TurnRuntime& runtime;
+  ChatModel* model = nullptr;           // null: none is configured
+  ModelDirectory* directory = nullptr;  // null with it
+  Embedder& embedder;
+  IoThreads& threads;
+  HttpClient& client;
+  UuidV7Generator& ids;
+  Random& random;
+  const Clock& clock;
+};
+
 class Installation {
  public:
   // Errors carry their remedy: an unreadable, read-only or full disk, a damaged database, a newer schema, another encoder.
@@ -36,6 +55,8 @@ class Installation {
   virtual ~Installation() = default;  // lets the lock go last
   virtual Service& service() = 0;
   virtual bool is_owner() const = 0;  // false: another process is
+  // kConflict: another process owns the data directory.
+  virtual Result<ServingParts> serving() = 0;
 };
 
 }  // namespace pandora

@@ -20,6 +20,7 @@
 #include "cli/installation.h"
 #include "cli/output.h"
 #include "cli/render.h"
+#include "cli/serve.h"
 #include "cli/terminal.h"
 #include "cli/transfer.h"
 #include "cli/usage.h"
@@ -208,6 +209,8 @@ int run(int argc, char** argv) {
   add_global_options(app, options);
 
   CLI::App* chat = app.add_subcommand("chat", "talk; over a pipe one message a line, replies on stdout");
+  CLI::App* serve_command = app.add_subcommand("serve", "OpenAI's API on 127.0.0.1:9000, with memory; Ctrl-C ends");
+  CLI::App* gateway_command = app.add_subcommand("gateway", "the API alone, without the tools' server");
   add_commands(app, invocation);
   CLI::App* import =
       app.add_subcommand("import", "bring in what was said elsewhere")
@@ -238,6 +241,7 @@ int run(int argc, char** argv) {
   auto config = load_config(options);
   if (!config) return report(config.error());
   if (const Status started = start_log(*config); !started) return report(started.error());
+  if (serve_command->parsed() || gateway_command->parsed()) return serve(*config, options.json);
   if (config_command->parsed()) return show_config(*config, options.json);
   if (completion->parsed()) {
     const auto script = completion_script(shell, completion_table(app));
