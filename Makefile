@@ -36,7 +36,7 @@ check:  ## the quick half, before a commit: format, layers, unit tests
 	@ctest --test-dir build -j2 --output-on-failure -L unit
 
 bench:  ## every benchmark; docs/benchmarks.md explains the figures
-	@scripts/bootstrap --bench </dev/null
+	@scripts/bootstrap --tests </dev/null
 	@cmake --preset bench -DPANDORA_TESTS=OFF >/dev/null
 	@$(NINJA) -C build
 	@for bench in build/*_bench; do echo "== $$bench"; $$bench || exit 1; done
