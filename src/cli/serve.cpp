@@ -7,7 +7,6 @@
 #include <fmt/format.h>
 #include <signal.h>
 
-#include "cli/installation.h"
 #include "gateway/gateway.h"
 
 namespace pandora {
@@ -51,29 +50,42 @@ std::vector<std::unique_ptr<HealthProbe>> make_probes(Service& service, const Se
   return probes;
 }
 
+class GatewayServing final : public Serving {
+ public:
+  GatewayServing(ServingParts parts, std::vector<std::unique_ptr<HealthProbe>> probes, Duration drain_time)
+      : parts_(parts), probes_(std::move(probes)), drain_time_(drain_time) {}
+
+  Status listen(GatewayOptions options, Service& service) {
+    GatewayParts given{parts_.runtime, parts_.model, parts_.directory, parts_.embedder, {},      parts_.threads,
+                       parts_.client,  parts_.ids,   parts_.random,    parts_.clock,    &service};
+    for (const auto& probe : probes_) given.probes.push_back(probe.get());
+    PANDORA_TRY(gateway, Gateway::open(std::move(options), std::move(given)));
+    gateway_ = std::move(gateway);
+    return {};
+  }
+  std::string url() const override { return gateway_->url(); }
+  Status drain() override { return gateway_->drain(Deadline::after(parts_.clock, drain_time_)); }
+
+ private:
+  const ServingParts parts_;
+  const std::vector<std::unique_ptr<HealthProbe>> probes_;
+  const Duration drain_time_;
+  std::unique_ptr<Gateway> gateway_;
+};
+
+void say_where(const Serving& serving) {
+  fmt::print(stderr, "Pandora listens: {}/v1 is the base URL for any client of OpenAI's API. Ctrl-C ends.\n",
+             serving.url());
+}
+
 Status run(const Config& config, bool json) {
   const sigset_t signals = hold_stop_signals();
-  PANDORA_TRY(user, UserId::parse(config.string("user.name")));
   PANDORA_TRY(installation, Installation::open(config));
-  PANDORA_TRY(parts, installation->serving());
-  const auto probes = make_probes(installation->service(), parts, user);
-
-  GatewayOptions options;
-  options.server.address = config.string("gateway.address");
-  options.server.port = static_cast<std::uint16_t>(config.integer("gateway.port"));
-  options.user = user;
-  options.chat_body_bytes = static_cast<std::size_t>(config.integer("gateway.body_bytes"));
-  options.turn_time = std::chrono::milliseconds(config.integer("gateway.turn_ms"));
-  GatewayParts given{parts.runtime, parts.model,  parts.directory, parts.embedder, {},
-                     parts.threads, parts.client, parts.ids,       parts.random,   parts.clock};
-  for (const auto& probe : probes) given.probes.push_back(probe.get());
-  PANDORA_TRY(gateway, Gateway::open(std::move(options), std::move(given)));
-
+  PANDORA_TRY(serving, Serving::open(config, *installation));
   if (json)
-    fmt::print("{{\"url\":\"{}\"}}\n", gateway->url());
+    fmt::print("{{\"url\":\"{}\"}}\n", serving->url());
   else
-    fmt::print(stderr, "Pandora listens: {}/v1 is the base URL for any client of OpenAI's API. Ctrl-C ends.\n",
-               gateway->url());
+    say_where(*serving);
   std::fflush(stdout);
   wait_for(signals);
   // Whoever asks twice does not want to wait.
@@ -81,19 +93,46 @@ Status run(const Config& config, bool json) {
     wait_for(signals);
     std::_Exit(error_info(ErrorCode::kCancelled).exit_code);
   }).detach();
-  const Deadline deadline = Deadline::after(parts.clock, std::chrono::milliseconds(config.integer("gateway.drain_ms")));
-  if (const Status drained = gateway->drain(deadline); !drained)
-    fmt::print(stderr, "pandora: {}\n", drained.error().message);
+  if (const Status drained = serving->drain(); !drained) fmt::print(stderr, "pandora: {}\n", drained.error().message);
   return {};
 }
 
 }  // namespace
+
+Result<std::unique_ptr<Serving>> Serving::open(const Config& config, Installation& installation) {
+  PANDORA_TRY(user, UserId::parse(config.string("user.name")));
+  PANDORA_TRY(parts, installation.serving());
+  GatewayOptions options;
+  options.server.address = config.string("gateway.address");
+  options.server.port = static_cast<std::uint16_t>(config.integer("gateway.port"));
+  options.user = user;
+  options.chat_body_bytes = static_cast<std::size_t>(config.integer("gateway.body_bytes"));
+  options.turn_time = std::chrono::milliseconds(config.integer("gateway.turn_ms"));
+  auto serving = std::make_unique<GatewayServing>(parts, make_probes(installation.service(), parts, user),
+                                                  std::chrono::milliseconds(config.integer("gateway.drain_ms")));
+  PANDORA_CHECK(serving->listen(std::move(options), installation.service()));
+  return serving;
+}
 
 int serve(const Config& config, bool json) {
   const Status served = run(config, json);
   if (served) return 0;
   fmt::print(stderr, "pandora: {}\n", served.error().to_line());
   return error_info(served.error().code).exit_code;
+}
+
+int serve_beside(const Config& config, Installation& installation, const std::function<int()>& converse) {
+  const auto serving = Serving::open(config, installation);
+  if (serving)
+    fmt::print(stderr, "Clients of OpenAI's API find it at {}/v1 meanwhile.\n", (*serving)->url());
+  else
+    fmt::print(stderr, "pandora: this conversation goes on, but nothing listens for other clients: {}\n",
+               serving.error().to_line());
+  const int code = converse();
+  if (serving)
+    if (const Status drained = (*serving)->drain(); !drained)
+      fmt::print(stderr, "pandora: {}\n", drained.error().message);
+  return code;
 }
 
 }  // namespace pandora

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "gateway/gateway_core.h"
+#include "gateway/resource_routes.h"
 #include "gateway/responses.h"
 
 namespace pandora {
@@ -40,6 +41,8 @@ class Routes final : public HttpRouter {
             add("/v1/chat/completions", "POST", make_chat_handler(core), core.options.chat_body_bytes, RunOn::kPool)) {
     models_ = &add("/v1/models", "GET", make_models_handler(core), kNoBody, RunOn::kPool);
     add("/v1/embeddings", "POST", make_embeddings_handler(core), kMaxEmbeddingBodyBytes, RunOn::kPool);
+    add("/openapi.yaml", "GET", make_description_handler(), kNoBody, RunOn::kLoop);
+    if (core.parts.service) resources_ = make_resource_handler(core);
     add("/health/live", "GET", make_live_handler(), kNoBody, RunOn::kLoop);
     add("/health/ready", "GET", make_ready_handler(core), kNoBody, RunOn::kPool);
   }
@@ -48,6 +51,8 @@ class Routes final : public HttpRouter {
     const auto found = endpoints_.find(head.path);
     Endpoint* endpoint = found != endpoints_.end() ? &found->second : nullptr;
     if (!endpoint && head.path.starts_with(kOneModel) && head.path.size() > kOneModel.size()) endpoint = models_;
+    if (!endpoint && resources_ && !match_resource(head.method, head.path).allowed.empty())
+      return HttpRoute{resources_.get(), RunOn::kPool, kMaxResourceBodyBytes};
     if (!endpoint)
       return fail(ErrorCode::kNotFound, fmt::format("nothing is at {}", head.path),
                   "see docs/api.md for what there is");
@@ -76,6 +81,7 @@ class Routes final : public HttpRouter {
   std::map<std::string, Endpoint, std::less<>> endpoints_;
   Endpoint& chat_;
   Endpoint* models_ = nullptr;
+  std::unique_ptr<HttpHandler> resources_;
 };
 
 class HttpGateway final : public Gateway {
@@ -96,6 +102,7 @@ class HttpGateway final : public Gateway {
     }
     server_.reset();
     (void)core_.wait_for_turns(Deadline::never());
+    core_.pool.reset();
   }
 
   std::string url() const override { return server_->url(); }

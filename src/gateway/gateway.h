@@ -1,8 +1,8 @@
 // OpenAI's API over the pipeline: any client of it gains memory by changing a base URL.
 //
-// /v1/chat/completions, /v1/models, /v1/embeddings; /health/live and /health/ready. Handlers hold no thread while a
-// model speaks. What of a request makes it which turn: client_chat.h; how it is answered: client_reply.h. It keeps
-// nothing that another Gateway could miss. Thread-safe.
+// /v1/chat/completions, /v1/models, /v1/embeddings; what is remembered (resource_routes.h); /health/live,
+// /health/ready. Handlers hold no thread while a model speaks. What of a request makes it which turn: client_chat.h;
+// how it is answered: client_reply.h. It keeps nothing that another Gateway could miss. Thread-safe.
 #pragma once
 #include <functional>
 #include <memory>
@@ -14,6 +14,7 @@
 #include "pipeline/turn_runtime.h"
 #include "ports/embedder.h"
 #include "ports/health_probe.h"
+#include "service/service.h"
 
 namespace pandora {
 
@@ -33,6 +34,7 @@ struct GatewayParts {
   UuidV7Generator& ids;
   Random& random;
   const Clock& clock;
+  Service* service = nullptr;  // behind /v1/turns, /v1/memories and the like; null: they are not there
 };
 struct GatewayOptions {
   HttpServerOptions server;
@@ -60,5 +62,8 @@ class Gateway {
 // A dependency by a function that looks whether it works.
 std::unique_ptr<HealthProbe> make_probe(std::string name, HealthState when_failing, const Clock& clock,
                                         std::function<Status(const Deadline&)> look);
+
+// api/openapi.yaml, which is served at /openapi.yaml.
+std::string_view openapi_description();
 
 }  // namespace pandora

@@ -13,12 +13,14 @@ namespace pandora {
 
 struct GatewayCore {
   GatewayCore(GatewayOptions given, GatewayParts the_parts)
-      : options(std::move(given)), parts(std::move(the_parts)), pool(options.blocking_threads, 4 * options.turns) {}
+      : options(std::move(given)),
+        parts(std::move(the_parts)),
+        pool(std::make_unique<WorkPool>(options.blocking_threads, 4 * options.turns)) {}
 
   // The pool's queue has room for every turn under way: each has one step there at a time.
   RunBlocking blocking() {
     return [this](std::function<void()> work) {
-      if (!pool.submit(work)) work();
+      if (!pool->submit(work)) work();
     };
   }
   // One more turn; false: there are too many.
@@ -48,13 +50,15 @@ struct GatewayCore {
   std::condition_variable changed;
   std::size_t under_way = 0;
   bool ending = false;
-  WorkPool pool;  // last: what it runs uses the rest
+  std::unique_ptr<WorkPool> pool;  // ended before the handlers go: what it runs uses them
 };
 
 // The handlers, by what they answer.
 std::unique_ptr<HttpHandler> make_chat_handler(GatewayCore& core);
 std::unique_ptr<HttpHandler> make_models_handler(GatewayCore& core);  // the list, and one by its name
 std::unique_ptr<HttpHandler> make_embeddings_handler(GatewayCore& core);
+std::unique_ptr<HttpHandler> make_resource_handler(GatewayCore& core);
+std::unique_ptr<HttpHandler> make_description_handler();
 std::unique_ptr<HttpHandler> make_live_handler();
 std::unique_ptr<HttpHandler> make_ready_handler(GatewayCore& core);
 

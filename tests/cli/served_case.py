@@ -9,6 +9,8 @@ import threading
 
 from pandora_case import PROGRAM, PandoraCase
 
+TOOL = {"type": "function", "function": {"name": "get_weather", "parameters": {"type": "object", "properties": {"city": {"type": "string"}}}}}
+CALL = {"id": "call-abc", "type": "function", "function": {"name": "get_weather", "arguments": '{"city":"Lisbon"}'}}
 USAGE = {"prompt_tokens": 11, "completion_tokens": 3, "total_tokens": 14}
 
 
@@ -119,6 +121,11 @@ class ServedCase(PandoraCase):
     def settle(self):
         """Until what was said is findable, also from other sessions."""
         self.out("turns", "search", "anything")
+
+    def assert_kept(self, head):
+        """A whole answer waits a moment for its save, on a busy machine in vain: then it says so, and the turn is kept."""
+        self.assertIn(head["Pandora-Acknowledged"], ("true", "pending"))
+        self.assertIn(head["Pandora-Turn"], [turn["uid"] for turn in self.turns()])
 
     def turns(self):
         self.settle()
