@@ -9,8 +9,8 @@ NINJA := ninja $(if $(JOBS),-j$(JOBS))
 help:  ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/\1\t\2/' | expand -t 12
 
-run: build  ## install what is missing, build, and open a conversation (or answer the lines of a pipe)
-	@build/pandora chat
+run: build  ## install what is missing, build, and open a conversation beside the API on :9000 (or answer the lines of a pipe)
+	@build/pandora chat --serve
 
 build:  ## build/pandora
 	@scripts/bootstrap --build-only </dev/null 1>&2

@@ -194,9 +194,9 @@ Status place_session(const GlobalOptions& options, Invocation& invocation) {
   return {};
 }
 
-int with_installation(const Config& config, const std::function<int(Service&)>& work) {
+int with_installation(const Config& config, const std::function<int(Installation&)>& work) {
   auto installation = Installation::open(config);
-  return installation ? work((*installation)->service()) : report(installation.error());
+  return installation ? work(**installation) : report(installation.error());
 }
 
 int run(int argc, char** argv) {
@@ -209,6 +209,8 @@ int run(int argc, char** argv) {
   add_global_options(app, options);
 
   CLI::App* chat = app.add_subcommand("chat", "talk; over a pipe one message a line, replies on stdout");
+  bool chat_serves = false;
+  chat->add_flag("--serve", chat_serves, "in a terminal: listen for OpenAI's clients meanwhile, as `pandora serve` does");
   CLI::App* serve_command = app.add_subcommand("serve", "OpenAI's API on 127.0.0.1:9000, with memory; Ctrl-C ends");
   CLI::App* gateway_command = app.add_subcommand("gateway", "the API alone, without the tools' server");
   add_commands(app, invocation);
@@ -268,18 +270,23 @@ int run(int argc, char** argv) {
     return exit_code_of(results);
   }
   if (import->parsed())
-    return with_installation(*config,
-                             [&](Service& service) { return import_turns(service, *user, import_file, options.json); });
+    return with_installation(*config, [&](Installation& installation) {
+      return import_turns(installation.service(), *user, import_file, options.json);
+    });
   if (export_command->parsed())
-    return with_installation(*config, [&](Service& service) { return export_all(service, *user); });
+    return with_installation(
+        *config, [&](Installation& installation) { return export_all(installation.service(), *user); });
   if (chat->parsed())
-    return with_installation(*config, [&](Service& service) {
+    return with_installation(*config, [&](Installation& installation) {
       {
         ProgressObserver progress;
-        catch_up(service, *user, progress);
+        catch_up(installation.service(), *user, progress);
       }
-      return run_chat(service, {*user, *session, config->integer("limits.message_bytes"),
-                                options.json ? ChatFormat::kJson : ChatFormat::kText});
+      const auto converse = [&] {
+        return run_chat(installation.service(), {*user, *session, config->integer("limits.message_bytes"),
+                                                 options.json ? ChatFormat::kJson : ChatFormat::kText});
+      };
+      return chat_serves && is_terminal(STDIN_FILENO) ? serve_beside(*config, installation, converse) : converse();
     });
   if (const Status placed = place_session(options, invocation); !placed) return report(placed.error());
   return invoke(*config, *user, invocation, options.json);

@@ -6,6 +6,7 @@ import signal
 import termios
 import time
 import unittest
+import urllib.request
 
 from pandora_case import PROGRAM, PandoraCase
 
@@ -15,7 +16,7 @@ IUTF8 = 0o40000  # of Linux; termios does not name it
 class Chat:
     """The program in a pseudo terminal. What it has written is looked at once."""
 
-    def __init__(self, case):
+    def __init__(self, case, *arguments):
         self.case, self.seen = case, b""
         self.pid, self.fd = pty.fork()
         if self.pid == 0:
@@ -23,7 +24,7 @@ class Chat:
             attributes[0] |= IUTF8  # as terminals do: one erase takes one letter, also before the editor has the line
             termios.tcsetattr(0, termios.TCSANOW, attributes)
             signal.signal(signal.SIGINT, signal.SIG_DFL)  # a runner in the background ignores it, and so would its children
-            os.execve(PROGRAM, [PROGRAM, "chat"], {**case.environment, "TERM": "dumb", "NO_COLOR": "1"})
+            os.execve(PROGRAM, [PROGRAM, "chat", *arguments], {**case.environment, "TERM": "dumb", "NO_COLOR": "1"})
         case.addCleanup(os.close, self.fd)
 
     def wait_for(self, text, seconds=30):
@@ -79,6 +80,42 @@ class Terminal(PandoraCase):
         chat.type(b"/quit\r")
         self.assertEqual(chat.exit_code(), 0)
         self.assertEqual(self.json("turns", "list")["turns"], [])
+
+    def test_beside_a_conversation_other_clients_are_answered(self):
+        chat = Chat(self, "--serve", "--set", "gateway.port=0")
+        chat.wait_for(b"find it at ")
+        chat.wait_for(b"http://127.0.0.1:")
+        port = b""
+        while not port.endswith(b"/"):
+            port += chat.seen[:1] or os.read(chat.fd, 1)
+            chat.seen = chat.seen[1:]
+        url = f"http://127.0.0.1:{port[:-1].decode()}"
+        chat.wait_for(b"you> ")
+        chat.type(b"I have a dog.\r")
+        chat.wait_for(b"Noted")
+        body = b'{"model": "pandora", "user": "default", "messages": [{"role": "user", "content": "What do you know of my dog?"}]}'
+        with urllib.request.urlopen(urllib.request.Request(url + "/v1/chat/completions", body, {"Content-Type": "application/json"})) as answer:
+            self.assertIn("I have a dog.", answer.read().decode())
+        chat.type(b"/quit\r")
+        self.assertEqual(chat.exit_code(), 0)
+
+    def test_where_another_process_owns_the_data_the_conversation_goes_on_without(self):
+        first = Chat(self, "--serve", "--set", "gateway.port=0")
+        first.wait_for(b"you> ")
+        second = Chat(self, "--serve", "--set", "gateway.port=0")  # a guest of the first
+        second.wait_for(b"goes on")
+        second.wait_for(b"you> ")
+        second.type(b"I have a dog.\r")
+        second.wait_for(b"Noted")
+        for chat in (second, first):
+            chat.type(b"/quit\r")
+            self.assertEqual(chat.exit_code(), 0)
+
+    def test_over_a_pipe_nothing_listens(self):
+        done = self.run_pandora("chat", "--serve", stdin="I have a dog.\n")
+        self.assertTrue(done.stdout.startswith(b"Noted"))
+        self.assertEqual(done.stderr, b"", "no word of a server")
+        self.assertIn(b"pandora chat", self.run_pandora("chat", "--serve").stderr)
 
 
 if __name__ == "__main__":
