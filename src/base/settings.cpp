@@ -10,32 +10,57 @@ using enum SettingKind;
 constexpr double kMega = 1024.0 * 1024;
 
 // What each role of the language model may have of its own.
-#define PANDORA_ROLE(name, variable, temperature, what)                                                              \
-  Setting{"roles." name ".url", "PANDORA_ROLES_" variable "_URL", kUrl, "", 0, 0, false,                             \
-          "server of the role that " what "; empty: model.url"},                                                     \
-      Setting{"roles." name ".model", "PANDORA_ROLES_" variable "_MODEL", kString, "", 0, 0, false,                  \
-              "its model; empty: model.name"},                                                                       \
-      Setting{"roles." name ".api_key", "PANDORA_ROLES_" variable "_API_KEY", kString, "", 0, 0, true,               \
-              "its key; empty: model.api_key, for that server only"},                                                \
-      Setting{"roles." name ".temperature", "PANDORA_ROLES_" variable "_TEMPERATURE", kNumber, temperature, 0, 2, false, \
-              "its temperature"},                                                                                    \
-      Setting {                                                                                                      \
-    "roles." name ".max_tokens", "PANDORA_ROLES_" variable "_MAX_TOKENS", kInteger, "0", 0, 1'000'000, false,        \
-        "tokens it may write; 0: the server's own limit"                                                             \
-  }
+#define PANDORA_ROLE(name, variable, temperature, what)                                                    \
+  Setting{"roles." name ".url",                                                                            \
+          "PANDORA_ROLES_" variable "_URL",                                                                \
+          kUrl,                                                                                            \
+          "",                                                                                              \
+          0,                                                                                               \
+          0,                                                                                               \
+          false,                                                                                           \
+          "server of the role that " what "; empty: model.url"},                                           \
+      Setting{"roles." name ".model",        "PANDORA_ROLES_" variable "_MODEL", kString, "", 0, 0, false, \
+              "its model; empty: model.name"},                                                             \
+      Setting{"roles." name ".api_key",                                                                    \
+              "PANDORA_ROLES_" variable "_API_KEY",                                                        \
+              kString,                                                                                     \
+              "",                                                                                          \
+              0,                                                                                           \
+              0,                                                                                           \
+              true,                                                                                        \
+              "its key; empty: model.api_key, for that server only"},                                      \
+      Setting{"roles." name ".temperature",                                                                \
+              "PANDORA_ROLES_" variable "_TEMPERATURE",                                                    \
+              kNumber,                                                                                     \
+              temperature,                                                                                 \
+              0,                                                                                           \
+              2,                                                                                           \
+              false,                                                                                       \
+              "its temperature"},                                                                          \
+      Setting{"roles." name ".max_tokens",                                                                 \
+              "PANDORA_ROLES_" variable "_MAX_TOKENS",                                                     \
+              kInteger,                                                                                    \
+              "0",                                                                                         \
+              0,                                                                                           \
+              1'000'000,                                                                                   \
+              false,                                                                                       \
+              "tokens it may write; 0: the server's own limit"}
 
 // key, environment, kind, default, min, max, secret, help
 constexpr std::array kSettings = {
     Setting{"data.path", "PANDORA_DATA", kPath, "", 0, 0, false,
             "data directory; empty: $XDG_DATA_HOME/pandora or ~/.local/share/pandora"},
     Setting{"models.path", "PANDORA_MODELS", kPath, "", 0, 0, false,
-            "where encoder weights are; empty: $PANDORA_CACHE/models, $XDG_CACHE_HOME/pandora/models or ~/.cache/pandora/models"},
+            "where encoder weights are; empty: $PANDORA_CACHE/models, $XDG_CACHE_HOME/pandora/models or "
+            "~/.cache/pandora/models"},
     Setting{"log.level", "PANDORA_LOG_LEVEL", kString, "warn", 0, 0, false, "debug, info, warn or error"},
     Setting{"log.format", "PANDORA_LOG_FORMAT", kString, "text", 0, 0, false, "text or json"},
     Setting{"user.name", "PANDORA_USER", kString, "me", 0, 0, false, "whose memory a command works on"},
-    Setting{"session.name", "PANDORA_SESSION", kString, "default", 0, 0, false, "which conversation a command continues"},
+    Setting{"session.name", "PANDORA_SESSION", kString, "default", 0, 0, false,
+            "which conversation a command continues"},
     Setting{"encoder.model", "PANDORA_ENCODER", kString, "bge-small-en-v1.5", 0, 0, false,
-            "sentence encoder: bge-small-en-v1.5, all-MiniLM-L6-v2 (lighter), or \"hashing\", which needs no weights and finds words only"},
+            "sentence encoder: bge-small-en-v1.5, all-MiniLM-L6-v2 (lighter), or \"hashing\", which needs no weights "
+            "and finds words only"},
     Setting{"recall.token_budget", "PANDORA_RECALL_TOKEN_BUDGET", kInteger, "1600", 0, 10'500, false,
             "tokens of what is recalled into a turn"},
     Setting{"recall.deadline_ms", "PANDORA_RECALL_DEADLINE_MS", kInteger, "2000", 1, 60'000, false,

@@ -129,7 +129,8 @@ class SetEvaluation {
       temporary = std::move(made);
     }
     PANDORA_TRY(config, config_in(temporary ? temporary->path() : options_.work));
-    PANDORA_TRY(installation, Installation::open(config, {.damage = Damage::kReport, .vectors_file = options_.vectors}));
+    PANDORA_TRY(installation,
+                Installation::open(config, {.damage = Damage::kReport, .vectors_file = options_.vectors}));
     ProgressObserver progress;
     PANDORA_TRY(turns, keep_conversations(installation->service(), set_, progress));
     PANDORA_TRY(scores, ask_questions(installation->service(), set_, turns, EvalReceipts::kKept, progress));

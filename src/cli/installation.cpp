@@ -24,13 +24,13 @@
 namespace pandora {
 namespace {
 
-constexpr Duration kOwnerWait = std::chrono::seconds(5);        // for an owner that is just starting or ending
+constexpr Duration kOwnerWait = std::chrono::seconds(5);  // for an owner that is just starting or ending
 constexpr Duration kOwnerPoll = std::chrono::milliseconds(50);
-constexpr Duration kCatchUp = std::chrono::seconds(10);         // for what a crash left to be done
+constexpr Duration kCatchUp = std::chrono::seconds(10);  // for what a crash left to be done
 constexpr Duration kClockMayDiffer =
     std::chrono::hours(24);             // from the newest turn's time; an import may be of tomorrow elsewhere
 constexpr std::int64_t kLookAhead = 8;  // numbers may have gaps
-constexpr Duration kLeave = std::chrono::seconds(3);            // at the end, for files and points
+constexpr Duration kLeave = std::chrono::seconds(3);  // at the end, for files and points
 
 std::string environment(const char* name) {
   const char* value = std::getenv(name);
@@ -56,14 +56,16 @@ Result<std::unique_ptr<Embedder>> open_embedder(const Config& config) {
 
 class Owner final : public Installation {
  public:
-  Owner(std::unique_ptr<FileSystem> files, std::unique_ptr<FileLock> lock) : files_(std::move(files)), lock_(std::move(lock)) {}
+  Owner(std::unique_ptr<FileSystem> files, std::unique_ptr<FileLock> lock)
+      : files_(std::move(files)), lock_(std::move(lock)) {}
 
-  // What is acknowledged is safe; this only makes files and points whole while nobody works on them. Bounded: what is not
-  // done then is done by the next owner.
+  // What is acknowledged is safe; this only makes files and points whole while nobody works on them. Bounded: what is
+  // not done then is done by the next owner.
   ~Owner() override {
     server_.reset();
     if (!saver_) return;
-    if (const Status whole = saver_->checkpoint(Deadline::after(clock_, kLeave)); !whole) log_info("end.behind", {{"why", whole.error().to_line()}});
+    if (const Status whole = saver_->checkpoint(Deadline::after(clock_, kLeave)); !whole)
+      log_info("end.behind", {{"why", whole.error().to_line()}});
   }
 
   Status wire(const Config& config, const DataPaths& paths, const OpenOptions& options) {
@@ -121,10 +123,12 @@ class Owner final : public Installation {
     running.recall_deadline = std::chrono::milliseconds(config.integer("recall.deadline_ms"));
     running.findable_wait = std::chrono::milliseconds(config.integer("turns.findable_wait_ms"));
     PANDORA_CHECK(connect_model(config));
-    runtime_ = std::make_unique<TurnRuntime>(running, stores, *recall_, *saver_, ids_, clock_, admit_by(*admission_), model_.get(), nullptr);
-    service_ = make_local_service({stores, *embedder_, *saver_, *runtime_, *recall_, *files_, clock_, ids_, paths.journal,
-                                   running.message_bytes, config.integer("turns.archive_after_days"), recall_defaults,
-                                   running.recall_deadline, [this](const Deadline& deadline) { return overwrite_deleted(deadline); }});
+    runtime_ = std::make_unique<TurnRuntime>(running, stores, *recall_, *saver_, ids_, clock_, admit_by(*admission_),
+                                             model_.get(), nullptr);
+    service_ = make_local_service({stores, *embedder_, *saver_, *runtime_, *recall_, *files_, clock_, ids_,
+                                   paths.journal, running.message_bytes, config.integer("turns.archive_after_days"),
+                                   recall_defaults, running.recall_deadline,
+                                   [this](const Deadline& deadline) { return overwrite_deleted(deadline); }});
     PANDORA_TRY(server, serve_locally(paths.socket, *service_));
     server_ = std::move(server);
     return {};
@@ -182,7 +186,8 @@ class Owner final : public Installation {
     PANDORA_TRY(known, stores.instance.get("encoder", Deadline::never()));
     if (!known) return stores.instance.put("encoder", now, Deadline::never());
     if (*known == now) return {};
-    return fail(ErrorCode::kIncompatible, fmt::format("this data was made with the encoder {}, now it is {}", *known, now),
+    return fail(ErrorCode::kIncompatible,
+                fmt::format("this data was made with the encoder {}, now it is {}", *known, now),
                 "set encoder.model to the one it was made with");
   }
 
@@ -272,7 +277,8 @@ class Guest final : public Installation, private Service {
   bool is_owner() const override { return next_ && next_->is_owner(); }
   Result<ServingParts> serving() override {
     if (next_) return next_->serving();
-    return fail(ErrorCode::kConflict, "another process owns the data directory", "end that process (a conversation?), then try again");
+    return fail(ErrorCode::kConflict, "another process owns the data directory",
+                "end that process (a conversation?), then try again");
   }
 
  private:
@@ -316,7 +322,8 @@ Result<DataPaths> data_paths(const Config& config) {
         "write it from / or ~/ on");
   if (paths.root.empty()) paths.root = join_path(user_directory("XDG_DATA_HOME", ".local/share"), "pandora");
   if (paths.root == "/pandora" || paths.root.starts_with(".local"))
-    return fail(ErrorCode::kInvalidArgument, "there is no home directory for the data", "set PANDORA_DATA, or use --data");
+    return fail(ErrorCode::kInvalidArgument, "there is no home directory for the data",
+                "set PANDORA_DATA, or use --data");
   paths.database = join_path(paths.root, "pandora.db");
   paths.vectors = join_path(paths.root, "vectors.db");
   paths.journal = join_path(paths.root, "journal");
@@ -329,7 +336,8 @@ Result<DataPaths> data_paths(const Config& config) {
 Result<std::unique_ptr<Installation>> Installation::open(const Config& config, const OpenOptions& options) {
   PANDORA_TRY(paths, data_paths(config));
   auto files = make_posix_file_system();
-  if (auto made = files->create_directories(paths.root); !made) return fail(std::move(made).error().with_context("data directory"));
+  if (auto made = files->create_directories(paths.root); !made)
+    return fail(std::move(made).error().with_context("data directory"));
   const SystemClock clock;
   const Deadline deadline = Deadline::after(clock, kOwnerWait);
   for (;;) {
@@ -342,12 +350,14 @@ Result<std::unique_ptr<Installation>> Installation::open(const Config& config, c
     if (lock.error().code != ErrorCode::kConflict) return fail(std::move(lock).error());
     if (auto remote = make_remote_service(paths.socket)) {
       if (options.vectors_file.empty()) return std::make_unique<Guest>(*std::move(remote), config);
-      return fail(ErrorCode::kConflict,
-                  fmt::format("{} is in use by a process that keeps no vectors in {}", paths.root, options.vectors_file),
-                  "end that process");
+      return fail(
+          ErrorCode::kConflict,
+          fmt::format("{} is in use by a process that keeps no vectors in {}", paths.root, options.vectors_file),
+          "end that process");
     }
     if (deadline.expired())
-      return fail(ErrorCode::kConflict, fmt::format("{} is in use, but its owner does not answer: {}", paths.root, lock.error().message),
+      return fail(ErrorCode::kConflict,
+                  fmt::format("{} is in use, but its owner does not answer: {}", paths.root, lock.error().message),
                   "wait for that process, or end it");
     std::this_thread::sleep_for(kOwnerPoll);
   }

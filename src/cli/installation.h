@@ -1,7 +1,7 @@
 // The composition root: everything behind a data directory, wired.
 //
-// One process owns a data directory (a lock). `open` owns it, or, when another process does, reaches that one over its socket;
-// a caller cannot tell. While this process owns it, others reach it over <data>/pandora.sock.
+// One process owns a data directory (a lock). `open` owns it, or, when another process does, reaches that one over its
+// socket; a caller cannot tell. While this process owns it, others reach it over <data>/pandora.sock.
 #pragma once
 #include <memory>
 #include <string>
@@ -18,7 +18,7 @@
 namespace pandora {
 
 struct DataPaths {
-  std::string root;       // <data>
+  std::string root;  // <data>
   std::string database, vectors, journal, documents, socket, lock;
 };
 // Of the effective configuration; `home` and XDG_* come from the environment.
@@ -50,7 +50,8 @@ struct ServingParts {
 
 class Installation {
  public:
-  // Errors carry their remedy: an unreadable, read-only or full disk, a damaged database, a newer schema, another encoder.
+  // Errors carry their remedy: an unreadable, read-only or full disk, a damaged database, a newer schema, another
+  // encoder.
   static Result<std::unique_ptr<Installation>> open(const Config& config, const OpenOptions& options = {});
   virtual ~Installation() = default;  // lets the lock go last
   virtual Service& service() = 0;

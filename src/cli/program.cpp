@@ -57,7 +57,8 @@ Result<Config> load_config(const GlobalOptions& options) {
 Status start_log(const Config& config) {
   PANDORA_TRY(level, parse_log_level(config.string("log.level")));
   const std::string& format = config.string("log.format");
-  if (format != "text" && format != "json") return fail(ErrorCode::kInvalidArgument, fmt::format("log.format is \"{}\"", format), "use text or json");
+  if (format != "text" && format != "json")
+    return fail(ErrorCode::kInvalidArgument, fmt::format("log.format is \"{}\"", format), "use text or json");
   set_log(level, format == "json" ? LogFormat::kJson : LogFormat::kText);
   return {};
 }
@@ -67,7 +68,10 @@ int show_config(const Config& config, bool json) {
   for (const auto& value : config.values()) {
     const bool hidden = value.setting->secret && !value.value.empty();
     const std::string shown = hidden ? "***" : mask_secrets(value.value);
-    values[std::string(value.setting->key)] = {{"value", shown}, {"source", to_string(value.source)}, {"origin", value.origin}, {"environment", value.setting->environment}};
+    values[std::string(value.setting->key)] = {{"value", shown},
+                                               {"source", to_string(value.source)},
+                                               {"origin", value.origin},
+                                               {"environment", value.setting->environment}};
     if (!json)
       print_out(fmt::format(
           "{} {:32} {}{}\n", bold(value.setting->key, 28), shown.empty() ? "(none)" : shown, to_string(value.source),
@@ -102,7 +106,8 @@ int invoke(const Config& config, const UserId& user, Invocation invocation, bool
   const bool asks = !invocation.question.empty() && !invocation.yes;
   if (asks && !is_terminal(STDIN_FILENO)) return report(confirm("", false).error());
   const bool repairs = invocation.operation == "reconcile" && invocation.arguments.value("apply", false);
-  auto installation = Installation::open(config, {.damage = repairs ? Damage::kSetAside : Damage::kReport, .vectors_file = ""});
+  auto installation =
+      Installation::open(config, {.damage = repairs ? Damage::kSetAside : Damage::kReport, .vectors_file = ""});
   if (!installation) return report(installation.error());
   Service& service = (*installation)->service();
   if (asks) {
@@ -174,13 +179,15 @@ void add_global_options(CLI::App& app, GlobalOptions& options) {
   setting("--log-format", "log.format", "text or json");
   app.add_option("--config", options.config_file, "settings file (PANDORA_CONFIG; ~/.config/pandora/pandora.toml)");
   app.add_option_function<std::vector<std::string>>(
-      "--set", [&options](const std::vector<std::string>& pairs) {
+      "--set",
+      [&options](const std::vector<std::string>& pairs) {
         for (const auto& pair : pairs) {
           const auto equals = pair.find('=');
           if (equals == std::string::npos) throw CLI::ValidationError("--set", "write it as key=value");
           options.settings[pair.substr(0, equals)] = pair.substr(equals + 1);
         }
-      }, "any setting, as key=value; may be repeated");
+      },
+      "any setting, as key=value; may be repeated");
   app.add_flag("--json", options.json, "results as JSON");
 }
 
@@ -210,7 +217,8 @@ int run(int argc, char** argv) {
 
   CLI::App* chat = app.add_subcommand("chat", "talk; over a pipe one message a line, replies on stdout");
   bool chat_serves = false;
-  chat->add_flag("--serve", chat_serves, "in a terminal: listen for OpenAI's clients meanwhile, as `pandora serve` does");
+  chat->add_flag("--serve", chat_serves,
+                 "in a terminal: listen for OpenAI's clients meanwhile, as `pandora serve` does");
   CLI::App* serve_command = app.add_subcommand("serve", "OpenAI's API on 127.0.0.1:9000, with memory; Ctrl-C ends");
   CLI::App* gateway_command = app.add_subcommand("gateway", "the API alone, without the tools' server");
   add_commands(app, invocation);
@@ -274,8 +282,8 @@ int run(int argc, char** argv) {
       return import_turns(installation.service(), *user, import_file, options.json);
     });
   if (export_command->parsed())
-    return with_installation(
-        *config, [&](Installation& installation) { return export_all(installation.service(), *user); });
+    return with_installation(*config,
+                             [&](Installation& installation) { return export_all(installation.service(), *user); });
   if (chat->parsed())
     return with_installation(*config, [&](Installation& installation) {
       {

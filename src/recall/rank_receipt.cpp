@@ -18,7 +18,8 @@ class Ranking {
     receipt_.formula = kRankingFormula;
     receipt_.tokens = 0;
     include_given();
-    const auto turns = in_order(receipt_.turns, rank_turns(receipt_.turns, {receipt_.question, receipt_.at, receipt_.time}));
+    const auto turns =
+        in_order(receipt_.turns, rank_turns(receipt_.turns, {receipt_.question, receipt_.at, receipt_.time}));
     choose_turns(turns);
     choose(receipt_.memories, rank_knowledge(receipt_.memories, receipt_.at), kMaxMemories, &RowReader::read_memory);
     choose(receipt_.research, rank_knowledge(receipt_.research, receipt_.at), kMaxResearch, &RowReader::read_research);

@@ -11,8 +11,8 @@
 #include "domain/derive.h"
 #include "recall/rank_receipt.h"
 #include "recall/ranking.h"
-#include "recall/time_reference.h"
 #include "recall/references.h"
+#include "recall/time_reference.h"
 
 namespace pandora {
 namespace {

@@ -16,11 +16,16 @@ class ObservingSink final : public TurnSink {
 
 std::string_view ending_name(Ending ending) {
   switch (ending) {
-    case Ending::kAnswered: return "answered";
-    case Ending::kClarified: return "clarified";
-    case Ending::kCancelled: return "cancelled";
-    case Ending::kFailed: return "failed";
-    case Ending::kHandedBack: return "handed_back";
+    case Ending::kAnswered:
+      return "answered";
+    case Ending::kClarified:
+      return "clarified";
+    case Ending::kCancelled:
+      return "cancelled";
+    case Ending::kFailed:
+      return "failed";
+    case Ending::kHandedBack:
+      return "handed_back";
   }
   return "";
 }
@@ -44,14 +49,19 @@ Result<Json> chat(OperationCall& call) {
                  {"recalled", json_list(outcome.gathered.items)},
                  {"recall_mode", to_string(outcome.gathered.mode)},
                  {"missing", outcome.gathered.missing},
-                 {"error", outcome.error ? Json{{"code", error_info(outcome.error->code).name}, {"message", outcome.error->message}, {"remedy", outcome.error->remedy}} : Json()}};
+                 {"error", outcome.error ? Json{{"code", error_info(outcome.error->code).name},
+                                                {"message", outcome.error->message},
+                                                {"remedy", outcome.error->remedy}}
+                                         : Json()}};
   return result;
 }
 
 }  // namespace
 
 std::vector<Operation> chat_operations() {
-  return {{{"chat", "session, message, speaker?, scope? = user", "one turn of a conversation; the reply comes in events as well"}, chat}};
+  return {{{"chat", "session, message, speaker?, scope? = user",
+            "one turn of a conversation; the reply comes in events as well"},
+           chat}};
 }
 
 }  // namespace pandora

@@ -27,7 +27,9 @@ Result<Json> recall(OperationCall& call) {
 }  // namespace
 
 std::vector<Operation> recall_operations() {
-  return {{{"recall", "question, session?, scope? = user, keep_receipt? = true", "what a turn would be shown for this question"}, recall}};
+  return {{{"recall", "question, session?, scope? = user, keep_receipt? = true",
+            "what a turn would be shown for this question"},
+           recall}};
 }
 
 }  // namespace pandora
