@@ -1,0 +1,190 @@
+// A turn whose request is a client's own: what the machine decides otherwise, and a runtime that holds no thread.
+#include <future>
+
+#include <gmock/gmock.h>
+
+#include "net/work_pool.h"
+#include "runtime_world.h"
+
+namespace pandora {
+namespace {
+
+using testing::RuntimeWorld;
+using testing::ScriptedModel;
+using testing::World;
+
+const UserId kAna = UserId::parse("ana").value();
+const SessionId kSession = SessionId::parse("s1").value();
+constexpr const char* kQuestion = "Which nuts should I avoid?";
+
+template <class What>
+std::optional<What> find(const std::vector<Action>& actions) {
+  for (const auto& action : actions)
+    if (const auto* found = std::get_if<What>(&action.what)) return *found;
+  return std::nullopt;
+}
+
+class PassedOn : public ::testing::Test {
+ protected:
+  PassedOn() { state.options.has_model = state.options.passes_on = true; }
+  std::vector<Action> feed(decltype(Event::what) what) {
+    return step(state, {{1'767'600'000'000'000}, std::move(what)});
+  }
+  void until_model(std::vector<ToolBlock> tools_run = {}) {
+    Uuid uid;
+    uid.bytes[0] = 1;
+    feed(Started{uid, kAna, kSession, {Role::kUser, "", kQuestion}, {}, std::move(tools_run)});
+    feed(Recalled{state.waiting_for, {RecallMode::kHybrid, {}, {}, 0}});
+  }
+  std::vector<Action> done(std::string content, std::vector<ToolCall> calls = {}) {
+    return feed(ModelDone{state.waiting_for, {"a-model", std::move(content), std::move(calls), "stop", 1, 2}});
+  }
+  TurnState state;
+};
+
+TEST_F(PassedOn, ToolsThatItsModelCallsAreHandedBackAndNothingIsSavedYet) {
+  until_model();
+  const auto actions = done("Let me look.", {{"call-1", "weather", "{}"}});
+  EXPECT_FALSE(find<SaveAction>(actions));
+  EXPECT_FALSE(find<RunToolAction>(actions));
+  ASSERT_TRUE(find<FinishAction>(actions));
+  EXPECT_EQ(find<FinishAction>(actions)->ending, Ending::kHandedBack);
+  EXPECT_FALSE(find<FinishAction>(actions)->acknowledged);
+}
+
+TEST_F(PassedOn, WhatTheClientsToolsGaveStandsInTheRecord) {
+  until_model({{1, 1, "weather", "{}", ToolStatus::kOk, "sunny", {}}});
+  const auto saved = find<SaveAction>(done("It is sunny."));
+  ASSERT_TRUE(saved);
+  ASSERT_EQ(saved->record.context.tools.size(), 1u);
+  EXPECT_EQ(saved->record.context.tools[0].result, "sunny");
+}
+
+TEST_F(PassedOn, AnAnswerWithoutAWordStandsAndItsTurnHasFailed) {
+  until_model();
+  const auto actions = done("");
+  EXPECT_FALSE(find<StartModelAction>(actions)) << "nothing is asked again: the client has had its answer";
+  ASSERT_TRUE(find<SaveAction>(actions));
+  EXPECT_EQ(find<SaveAction>(actions)->record.turn.status, TurnStatus::kFailed);
+  EXPECT_FALSE(find<SaveAction>(actions)->record.turn.reply);
+}
+
+TEST_F(PassedOn, AFailureThatIsReportedIsNotReplacedByQuotes) {
+  until_model();
+  const auto actions = feed(ModelFailed{state.waiting_for, {ErrorCode::kResourceExhausted, "full", ""}, true});
+  EXPECT_FALSE(find<EmitAction>(actions));
+  ASSERT_TRUE(find<SaveAction>(actions));
+  EXPECT_EQ(find<SaveAction>(actions)->record.turn.status, TurnStatus::kFailed);
+  const auto finished = find<FinishAction>(feed(Saved{state.waiting_for}));
+  ASSERT_TRUE(finished);
+  EXPECT_EQ(finished->ending, Ending::kFailed);
+  EXPECT_EQ(finished->error->code, ErrorCode::kResourceExhausted);
+}
+
+TEST_F(PassedOn, ATurnThatIsToLeaveNoTraceIsNeitherSavedNorAcknowledged) {
+  state.options.saves = false;
+  until_model();
+  const auto actions = done("Peanuts.");
+  EXPECT_FALSE(find<SaveAction>(actions));
+  ASSERT_TRUE(find<FinishAction>(actions));
+  EXPECT_EQ(find<FinishAction>(actions)->ending, Ending::kAnswered);
+  EXPECT_FALSE(find<FinishAction>(actions)->acknowledged);
+}
+
+class Listener final : public TurnListener {
+ public:
+  void on_text(std::string_view part) override { text += part; }
+  void on_reply_end(const std::optional<Error>& error) override { ++ends, broken = error; }
+  void on_finished(TurnOutcome outcome) override { finished.set_value(std::move(outcome)); }
+  std::string text;
+  int ends = 0;
+  std::optional<Error> broken;
+  std::promise<TurnOutcome> finished;
+};
+
+// A pool of one thread, which the turn must give back while its model speaks.
+class StartedTurn : public ::testing::Test {
+ protected:
+  StartedTurn() {
+    EXPECT_TRUE(world.start());
+    wired = std::make_unique<RuntimeWorld>(world, clock, &model, nullptr);
+  }
+  ~StartedTurn() override {
+    pool.reset();
+    wired.reset();
+    world.stop();
+  }
+  std::shared_ptr<RunningTurn> start(const std::string& message) {
+    listener = std::make_shared<Listener>();
+    TurnRequest request{kAna, kSession, {Role::kUser, "", message}, Scope::kUser, MemoryUse::kOn, std::nullopt};
+    auto turn =
+        wired->runtime.start(std::move(request), listener, Deadline::never(),
+                             [this](std::function<void()> work) { EXPECT_TRUE(pool->submit(std::move(work))); });
+    EXPECT_TRUE(turn) << turn.error().to_line();
+    return turn ? *turn : nullptr;
+  }
+  TurnOutcome wait() {
+    auto future = listener->finished.get_future();
+    EXPECT_EQ(future.wait_for(std::chrono::seconds(20)), std::future_status::ready);
+    return future.get();
+  }
+
+  World world{"started"};
+  SystemClock clock;
+  ScriptedModel model;
+  std::shared_ptr<Listener> listener;
+  std::unique_ptr<RuntimeWorld> wired;
+  std::unique_ptr<WorkPool> pool = std::make_unique<WorkPool>(1, 100);
+};
+
+TEST_F(StartedTurn, IsAnsweredSavedAndToldToItsListener) {
+  model.expect({.deltas = {"Pea", "nuts."}});
+  start(kQuestion);
+  const auto outcome = wait();
+  EXPECT_EQ(outcome.ending, Ending::kAnswered);
+  EXPECT_TRUE(outcome.acknowledged);
+  EXPECT_EQ(listener->text, "Peanuts.");
+  EXPECT_EQ(listener->ends, 1);
+  EXPECT_FALSE(listener->broken);
+}
+
+TEST_F(StartedTurn, HoldsNoThreadWhileItsModelSpeaks) {
+  std::promise<void> speaks, go;
+  model.expect({.deltas = {"Pea"}, .before_end = [&] {
+                  speaks.set_value();
+                  go.get_future().wait();
+                }});
+  start(kQuestion);
+  speaks.get_future().wait();
+  std::promise<void> ran;  // the pool's only thread is free
+  EXPECT_TRUE(pool->submit([&] { ran.set_value(); }));
+  EXPECT_EQ(ran.get_future().wait_for(std::chrono::seconds(20)), std::future_status::ready);
+  go.set_value();
+  EXPECT_TRUE(wait().acknowledged);
+}
+
+TEST_F(StartedTurn, ThatIsCancelledKeepsWhatWasSaid) {
+  std::promise<void> speaks;
+  model.expect({.deltas = {"Pea"}, .waits_for_cancel = true, .before_end = [&] { speaks.set_value(); }});
+  const auto turn = start(kQuestion);
+  speaks.get_future().wait();
+  turn->cancel();
+  const auto outcome = wait();
+  EXPECT_EQ(outcome.ending, Ending::kCancelled);
+  EXPECT_EQ(outcome.reply, "Pea");
+  EXPECT_TRUE(outcome.acknowledged);
+  ASSERT_TRUE(listener->broken);
+  EXPECT_EQ(listener->broken->code, ErrorCode::kCancelled);
+}
+
+TEST_F(StartedTurn, ThatIsCancelledAtOnceLeavesNothing) {
+  const auto turn = start(kQuestion);
+  turn->cancel();
+  const auto outcome = wait();
+  // Whichever was first: a cancel that came too late finds a whole answer.
+  EXPECT_EQ(outcome.acknowledged, outcome.ending == Ending::kAnswered || !outcome.reply.empty());
+  EXPECT_EQ(listener->ends, 1);
+}
+
+}  // namespace
+}  // namespace pandora
