@@ -268,7 +268,7 @@ void add_eval_command(CLI::App& app, EvalOptions& options) {
   options.locomo->add_option("--only", options.only, "the conversation of this name alone; may be repeated");
   options.locomo->add_option(
       "--vectors", options.vectors,
-      "keep the encoder's vectors in this file, and take them from it: a second run encodes nothing");
+      "keep the encoder's vectors in this file, and take them from it: a second run encodes but the questions");
   options.locomo->add_option("--work", options.work,
                              "keep the evaluation's data in this directory; a second run reuses it");
   add_scores_options(*options.locomo, options);

@@ -33,11 +33,8 @@ struct KeyHash {
   }
 };
 
-Key key_of(std::string_view text, TextRole role) {
-  std::string bytes(role == TextRole::kQuestion ? "q" : "p");
-  bytes += text.substr(0, kMaxEmbeddedBytes);
-  return sha256(bytes);
-}
+// Of a passage: the "p" says so.
+Key key_of(std::string_view text) { return sha256(fmt::format("p{}", text.substr(0, kMaxEmbeddedBytes))); }
 
 std::string header_of(const EmbedderIdentity& identity) {
   const std::string line = fmt::format("{} {} {}", identity.model, identity.revision, identity.dimension);
@@ -105,13 +102,14 @@ class VectorCache final : public Embedder {
 
   Result<std::vector<std::vector<float>>> embed(std::span<const std::string_view> texts, TextRole role,
                                                 const Deadline& deadline) override {
+    if (role == TextRole::kQuestion) return embedder_->embed(texts, role, deadline);
     if (texts.size() > kMaxEmbeddedTexts) return fail(ErrorCode::kTooLarge, "too many texts at once");
     PANDORA_CHECK(deadline.check("encoding"));
     std::vector<Key> keys;
     std::vector<std::vector<float>> vectors(texts.size());
     std::vector<std::size_t> missing;
     for (std::size_t i = 0; i < texts.size(); ++i) {
-      keys.push_back(key_of(texts[i], role));
+      keys.push_back(key_of(texts[i]));
       vectors[i] = find(keys[i]);
       if (vectors[i].empty()) missing.push_back(i);
     }

@@ -4,8 +4,8 @@
 // For evaluations and benchmarks, never for a user's memory: the file tells which texts were encoded to whoever has
 // them. It grows only, by records of one size, each with its checksum; a record that was torn or damaged is not read,
 // and what is missing of the last is cut off. What it gives back has the same bits. Made by one model and revision:
-// opened with another it is kIncompatible. One process uses it at a time (kConflict). Nothing is synced: a crash costs
-// vectors, not truth.
+// opened with another it is kIncompatible. Questions are always encoded, so that their time stays in what is measured.
+// One process uses it at a time (kConflict). Nothing is synced: a crash costs vectors, not truth.
 #pragma once
 #include <cstddef>
 #include <memory>
