@@ -15,22 +15,6 @@ constexpr std::string_view kUsageMark = "\"usage\":";
 constexpr std::string_view kCallsMark = "\"tool_calls\":";
 constexpr std::string_view kTurnEvent = "pandora.turn";
 
-std::string_view name_of(Ending ending) {
-  switch (ending) {
-    case Ending::kAnswered:
-      return "answered";
-    case Ending::kClarified:
-      return "clarified";
-    case Ending::kCancelled:
-      return "cancelled";
-    case Ending::kFailed:
-      return "failed";
-    case Ending::kHandedBack:
-      return "tool_calls";
-  }
-  return "";
-}
-
 }  // namespace
 
 void ClientReply::attach(std::shared_ptr<RunningTurn> turn) {
@@ -287,7 +271,7 @@ void ClientReply::on_finished(TurnOutcome outcome) {
         write(sse_event(dump_json({{"turn", turn_uid_},
                                    {"session", options_.session.str()},
                                    {"acknowledged", outcome.acknowledged},
-                                   {"ending", name_of(outcome.ending)},
+                                   {"ending", to_string(outcome.ending)},
                                    {"receipt", outcome.receipt ? Json(outcome.receipt->to_string()) : Json()},
                                    {"error", outcome.error ? Json(outcome.error->to_line()) : Json()}}),
                         kTurnEvent));

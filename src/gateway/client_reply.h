@@ -66,7 +66,7 @@ class ClientReply final : public TurnListener, public std::enable_shared_from_th
   const std::shared_ptr<ResponseWriter> writer_;
   mutable std::recursive_mutex mutex_;
   Stage stage_ = Stage::kOpen;
-  bool ended_ = false, left_ = false, slow_ = false;
+  bool ended_ = false, slow_ = false;
   std::shared_ptr<RunningTurn> turn_;
   std::string turn_uid_, receipt_;
   std::string words_;        // our own

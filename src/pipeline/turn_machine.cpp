@@ -456,6 +456,22 @@ class Step {
 
 }  // namespace
 
+std::string_view to_string(Ending ending) {
+  switch (ending) {
+    case Ending::kAnswered:
+      return "answered";
+    case Ending::kClarified:
+      return "clarified";
+    case Ending::kCancelled:
+      return "cancelled";
+    case Ending::kFailed:
+      return "failed";
+    case Ending::kHandedBack:
+      return "tool_calls";
+  }
+  return "";
+}
+
 bool Action::needs_answer() const {
   return std::holds_alternative<RecallAction>(what) || std::holds_alternative<StartModelAction>(what) ||
          std::holds_alternative<RunToolAction>(what) || std::holds_alternative<SaveAction>(what);

@@ -11,6 +11,7 @@
 #include <deque>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <variant>
 #include <vector>
 
@@ -64,6 +65,7 @@ struct SaveAction {
 };
 // kHandedBack: the model calls tools of the client's; the turn goes on when their results come.
 enum class Ending { kAnswered, kClarified, kCancelled, kFailed, kHandedBack };
+std::string_view to_string(Ending ending);
 struct FinishAction {
   Ending ending = Ending::kAnswered;
   std::string reply;

@@ -14,22 +14,6 @@ class ObservingSink final : public TurnSink {
   CallObserver& observer_;
 };
 
-std::string_view ending_name(Ending ending) {
-  switch (ending) {
-    case Ending::kAnswered:
-      return "answered";
-    case Ending::kClarified:
-      return "clarified";
-    case Ending::kCancelled:
-      return "cancelled";
-    case Ending::kFailed:
-      return "failed";
-    case Ending::kHandedBack:
-      return "handed_back";
-  }
-  return "";
-}
-
 Result<Json> chat(OperationCall& call) {
   TurnRequest request;
   request.user = call.who.user;
@@ -40,7 +24,7 @@ Result<Json> chat(OperationCall& call) {
 
   ObservingSink sink(call.observer);
   PANDORA_TRY(outcome, call.parts.runtime.run(request, sink, call.deadline));
-  Json result = {{"ending", ending_name(outcome.ending)},
+  Json result = {{"ending", to_string(outcome.ending)},
                  {"reply", outcome.reply},
                  {"turn_uid", outcome.uid.to_string()},
                  {"acknowledged", outcome.acknowledged},
