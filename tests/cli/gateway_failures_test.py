@@ -61,7 +61,7 @@ class Failures(ServedCase):
         cut = lambda handler, _: handler.stream(words("Pea")[:2], done=False)
         broken = [*words("Pea")[:2], b"data: {\"choices\": [\n\n"]
         self.upstream(cut, broken, hang)
-        self.serve(PANDORA_MODEL_IDLE_MS="300")
+        self.serve(PANDORA_MODEL_IDLE_MS="1500")
         for i in range(3):
             _, events, turn = self.stream(f"Which nuts should I avoid, number {i}?")
             self.assertIn("error", events[-1])
