@@ -125,7 +125,7 @@ class ServedCase(PandoraCase):
     def assert_kept(self, head):
         """A whole answer waits a moment for its save, on a busy machine in vain: then it says so, and the turn is kept."""
         self.assertIn(head["Pandora-Acknowledged"], ("true", "pending"))
-        self.assertIn(head["Pandora-Turn"], [turn["uid"] for turn in self.turns()])
+        self.wait_until(lambda: head["Pandora-Turn"] in [turn["uid"] for turn in self.turns()])
 
     def turns(self):
         self.settle()
