@@ -1,12 +1,12 @@
 #include "cli/serve.h"
 
-#include <cstdio>
 #include <cstdlib>
 #include <thread>
 
 #include <fmt/format.h>
 #include <signal.h>
 
+#include "cli/output.h"
 #include "gateway/gateway.h"
 
 namespace pandora {
@@ -19,7 +19,6 @@ sigset_t hold_stop_signals() {
   sigaddset(&signals, SIGINT);
   sigaddset(&signals, SIGTERM);
   ::pthread_sigmask(SIG_BLOCK, &signals, nullptr);
-  ::signal(SIGPIPE, SIG_IGN);
   return signals;
 }
 
@@ -74,8 +73,8 @@ class GatewayServing final : public Serving {
 };
 
 void say_where(const Serving& serving) {
-  fmt::print(stderr, "Pandora listens: {}/v1 is the base URL for any client of OpenAI's API. Ctrl-C ends.\n",
-             serving.url());
+  print_error(fmt::format("Pandora listens: {}/v1 is the base URL for any client of OpenAI's API. Ctrl-C ends.\n",
+                          serving.url()));
 }
 
 Status run(const Config& config, bool json) {
@@ -83,17 +82,19 @@ Status run(const Config& config, bool json) {
   PANDORA_TRY(installation, Installation::open(config));
   PANDORA_TRY(serving, Serving::open(config, *installation));
   if (json)
-    fmt::print("{{\"url\":\"{}\"}}\n", serving->url());
+    print_out(fmt::format("{{\"url\":\"{}\"}}\n", serving->url()));
   else
     say_where(*serving);
-  std::fflush(stdout);
+  flush_output();
+  if (output_failed()) return {};  // nobody learns where it is; finish_output() says why
   wait_for(signals);
   // Whoever asks twice does not want to wait.
   std::thread([signals] {
     wait_for(signals);
     std::_Exit(error_info(ErrorCode::kCancelled).exit_code);
   }).detach();
-  if (const Status drained = serving->drain(); !drained) fmt::print(stderr, "pandora: {}\n", drained.error().message);
+  if (const Status drained = serving->drain(); !drained)
+    print_error(fmt::format("pandora: {}\n", drained.error().message));
   return {};
 }
 
@@ -116,22 +117,20 @@ Result<std::unique_ptr<Serving>> Serving::open(const Config& config, Installatio
 
 int serve(const Config& config, bool json) {
   const Status served = run(config, json);
-  if (served) return 0;
-  fmt::print(stderr, "pandora: {}\n", served.error().to_line());
-  return error_info(served.error().code).exit_code;
+  return served ? 0 : report(served.error());
 }
 
 int serve_beside(const Config& config, Installation& installation, const std::function<int()>& converse) {
   const auto serving = Serving::open(config, installation);
   if (serving)
-    fmt::print(stderr, "Clients of OpenAI's API find it at {}/v1 meanwhile.\n", (*serving)->url());
+    print_error(fmt::format("Clients of OpenAI's API find it at {}/v1 meanwhile.\n", (*serving)->url()));
   else
-    fmt::print(stderr, "pandora: this conversation goes on, but nothing listens for other clients: {}\n",
-               serving.error().to_line());
+    print_error(fmt::format("pandora: this conversation goes on, but nothing listens for other clients: {}\n",
+                            serving.error().to_line()));
   const int code = converse();
   if (serving)
     if (const Status drained = (*serving)->drain(); !drained)
-      fmt::print(stderr, "pandora: {}\n", drained.error().message);
+      print_error(fmt::format("pandora: {}\n", drained.error().message));
   return code;
 }
 
