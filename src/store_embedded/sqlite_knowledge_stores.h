@@ -1,7 +1,7 @@
 // MemoryStore, ResearchStore and SourceStore over SQLite. See ports/knowledge_stores.h.
 #pragma once
 #include "ports/knowledge_stores.h"
-#include "store_embedded/sqlite_database.h"
+#include "sqlite/database.h"
 
 namespace pandora {
 

@@ -1,7 +1,7 @@
 // Outbox over SQLite. See ports/outbox.h.
 #pragma once
 #include "ports/outbox.h"
-#include "store_embedded/sqlite_database.h"
+#include "sqlite/database.h"
 
 namespace pandora {
 

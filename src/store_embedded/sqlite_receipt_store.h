@@ -1,7 +1,7 @@
 // ReceiptStore over SQLite. See ports/receipt_store.h.
 #pragma once
 #include "ports/receipt_store.h"
-#include "store_embedded/sqlite_database.h"
+#include "sqlite/database.h"
 
 namespace pandora {
 

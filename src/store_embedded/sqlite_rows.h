@@ -2,7 +2,7 @@
 #pragma once
 #include "ports/knowledge_stores.h"
 #include "ports/outbox.h"
-#include "store_embedded/sqlite_connection.h"
+#include "sqlite/connection.h"
 
 namespace pandora::sqlite_rows {
 

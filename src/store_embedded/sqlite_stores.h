@@ -8,7 +8,7 @@
 #include "ports/outbox.h"
 #include "ports/receipt_store.h"
 #include "ports/turn_store.h"
-#include "store_embedded/sqlite_database.h"
+#include "sqlite/database.h"
 
 namespace pandora {
 

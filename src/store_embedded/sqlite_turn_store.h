@@ -1,7 +1,7 @@
 // TurnStore over SQLite (schemas/sqlite). See ports/turn_store.h for everything that it promises.
 #pragma once
 #include "ports/turn_store.h"
-#include "store_embedded/sqlite_database.h"
+#include "sqlite/database.h"
 
 namespace pandora {
 

@@ -5,7 +5,7 @@
 #include <string>
 
 #include "ports/vector_store.h"
-#include "store_embedded/sqlite_database.h"
+#include "sqlite/database.h"
 
 namespace pandora {
 

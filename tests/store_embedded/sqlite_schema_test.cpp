@@ -5,7 +5,7 @@
 
 #include <gtest/gtest.h>
 
-#include "store_embedded/sqlite_database.h"
+#include "sqlite/database.h"
 #include "support/sqlite_fault_vfs.h"
 
 namespace pandora {

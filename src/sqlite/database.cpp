@@ -1,4 +1,4 @@
-#include "store_embedded/sqlite_database.h"
+#include "sqlite/database.h"
 
 #include <fmt/format.h>
 

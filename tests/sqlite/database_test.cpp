@@ -1,5 +1,5 @@
 // The writer thread and the readers' snapshots.
-#include "store_embedded/sqlite_database.h"
+#include "sqlite/database.h"
 
 #include <algorithm>
 #include <latch>

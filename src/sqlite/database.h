@@ -16,7 +16,7 @@
 #include <vector>
 
 #include "sql/migrations.h"
-#include "store_embedded/sqlite_connection.h"
+#include "sqlite/connection.h"
 
 namespace pandora {
 

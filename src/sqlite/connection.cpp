@@ -1,4 +1,4 @@
-#include "store_embedded/sqlite_connection.h"
+#include "sqlite/connection.h"
 
 #include <algorithm>
 #include <cerrno>
