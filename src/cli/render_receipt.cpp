@@ -56,14 +56,15 @@ struct Column {
   const char* title;
   const char* term;
 };
-constexpr std::array<Column, 8> kTerms = {{{"meaning", "dense"},
+constexpr std::array<Column, 9> kTerms = {{{"meaning", "dense"},
                                            {"words", "lexical"},
                                            {"session", "session"},
                                            {"recent", "recency"},
                                            {"quality", "quality"},
                                            {"asks", "asking"},
                                            {"speaker", "speaker"},
-                                           {"time", "time"}}};
+                                           {"time", "time"},
+                                           {"answers", "answering"}}};
 
 std::string candidate_table(const std::string& title, const Json& candidates, bool with_terms) {
   if (candidates.empty()) return "";

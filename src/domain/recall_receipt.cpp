@@ -24,10 +24,13 @@ bool names(const RecallReceipt& receipt, const Uuid& uid) {
 }
 
 std::int64_t forget(RecallReceipt& receipt, std::span<const Uuid> uids) {
+  const auto is_forgotten = [&](const Uuid& uid) { return std::ranges::find(uids, uid) != uids.end(); };
   std::size_t gone = 0;
   for_each_list(receipt, [&](auto& list) {
-    gone += std::erase_if(list, [&](const auto& one) { return std::ranges::find(uids, one.uid) != uids.end(); });
+    gone += std::erase_if(list, [&](const auto& one) { return is_forgotten(one.uid); });
   });
+  for (auto& turn : receipt.turns)
+    if (turn.follows && is_forgotten(*turn.follows)) turn.follows.reset();
   receipt.forgotten += static_cast<std::int64_t>(gone);
   return static_cast<std::int64_t>(gone);
 }

@@ -52,6 +52,7 @@ struct RecallCandidate {                // a row that one leg of the search brou
   std::optional<Timestamp> at;          // when it was said or kept
   double quality = 0.5;
   bool asks = false;
+  std::optional<Uuid> follows;  // the turn before it in its session, where that is a candidate too
   std::optional<RowFacts> row;  // none: ranking did not come so far, or it could not be read
 
   double score = 0;  // 0 for noise

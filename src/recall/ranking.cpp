@@ -5,6 +5,7 @@
 #include <map>
 #include <set>
 #include <string>
+#include <unordered_map>
 
 #include "domain/analyzer.h"
 #include "recall/fusion.h"
@@ -57,6 +58,15 @@ std::vector<Ranked> rank_fused(std::span<const RecallCandidate> candidates) {
   return ranked;
 }
 
+// The scores by the words alone of turns that only ask.
+using QuestionScores = std::unordered_map<Uuid, double>;
+QuestionScores question_scores(std::span<const Ranked> ranked, std::span<const RecallCandidate> turns) {
+  QuestionScores questions;
+  for (const auto& one : ranked)
+    if (turns[one.index].asks) questions.emplace(turns[one.index].uid, one.score);
+  return questions;
+}
+
 struct SessionScore {
   double sum = 0;
   int count = 0;
@@ -83,6 +93,7 @@ SessionScores session_scores(std::span<const Ranked> ranked, std::span<const Rec
 std::vector<Ranked> rank_turns(std::span<const RecallCandidate> turns, const AskedFor& asked) {
   auto ranked = rank_fused(turns);
   const SessionScores sessions = session_scores(ranked, turns);
+  const QuestionScores questions = question_scores(ranked, turns);
   NamedSpeakers named(asked.question);
   for (auto& [index, score, terms] : ranked) {
     const RecallCandidate& turn = turns[index];
@@ -94,6 +105,9 @@ std::vector<Ranked> rank_turns(std::span<const RecallCandidate> turns, const Ask
     if (!turn.speaker.empty() && named.names(turn.speaker)) terms.speaker = kSpeakerWeight;
     if (asked.time && turn.at && TimeRange{asked.time->from, asked.time->to + kTimeSlack}.holds(*turn.at))
       terms.time = kTimeWeight;
+    if (const auto question = turn.follows ? questions.find(*turn.follows) : questions.end();
+        question != questions.end())
+      terms.answering = kAnsweringWeight * std::max(0.0, question->second);
     score = terms.sum();
   }
   sort_by_score(ranked, turns);

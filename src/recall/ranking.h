@@ -12,7 +12,7 @@
 namespace pandora {
 
 // Raised whenever the same evidence gives another score, order or choice: a receipt says by which it was ranked.
-inline constexpr int kRankingFormula = 1;
+inline constexpr int kRankingFormula = 2;
 
 // This share of the mean of a session's best three scores (at least −3 each) is added to each of its turns: a session
 // that holds several good turns is likelier to be the one meant.
@@ -23,6 +23,9 @@ inline constexpr double kRecencyWeight = 0.2;
 inline constexpr double kQualityWeight = 0.4;
 // A turn that only asks holds no answer: this much less.
 inline constexpr double kAskingWeight = 1.0;
+// It follows a turn that only asks: this share of what the words of that one, if they are near, give it. What answers a
+// question says little of what was asked.
+inline constexpr double kAnsweringWeight = 0.3;
 // The question names who said it: this much more.
 inline constexpr double kSpeakerWeight = 0.6;
 
@@ -32,9 +35,10 @@ inline constexpr double kTimeWeight = 3;
 inline constexpr Duration kTimeSlack = std::chrono::hours(72);
 
 struct RankingTerms {  // what each feature adds
-  double dense = 0, lexical = 0, session = 0, recency = 0, quality = 0, asking = 0, speaker = 0, time = 0;
+  double dense = 0, lexical = 0, session = 0, recency = 0, quality = 0, asking = 0, speaker = 0, time = 0,
+         answering = 0;
   // In this order, always: a sum of floats depends on it.
-  double sum() const { return dense + lexical + session + recency + quality + asking + speaker + time; }
+  double sum() const { return dense + lexical + session + recency + quality + asking + speaker + time + answering; }
 };
 struct AskedFor {  // what ranking reads of the question
   std::string_view question;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <unordered_map>
+#include <unordered_set>
 
 #include <fmt/format.h>
 
@@ -211,6 +212,7 @@ RecallCandidate turn_candidate(const PayloadReader& payload) {
   turn.at = payload.time("timestamp");
   if (const auto* quality = payload.field<double>("quality")) turn.quality = *quality;
   if (const auto* asks = payload.field<bool>("asks")) turn.asks = *asks;
+  turn.follows = payload.uid("follows");
   return turn;
 }
 RecallCandidate knowledge_candidate(const PayloadReader& payload) {
@@ -272,6 +274,7 @@ class Gathering {
     receipt_.micros.search = micros_since(clock_, stage);
 
     stage = clock_.steady();
+    drop_what_follows_nobody();
     if (receipt_.mode == RecallMode::kNone) give_recent_turns();
     rank(receipt_, rows_);
     GatherSection section = injected();
@@ -331,6 +334,14 @@ class Gathering {
       question_vector_ = std::move(vectors->front());
     else
       miss("search by meaning", vectors.error());
+  }
+
+  // Ranking reads of the turn before only what the search brought of it.
+  void drop_what_follows_nobody() {
+    std::unordered_set<Uuid> found;
+    for (const auto& turn : receipt_.turns) found.insert(turn.uid);
+    for (auto& turn : receipt_.turns)
+      if (turn.follows && !found.contains(*turn.follows)) turn.follows.reset();
   }
 
   // "In May" is the latest May in which something was said that the search has found.

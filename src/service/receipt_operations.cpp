@@ -83,7 +83,7 @@ Json given_json(const RecallGiven& given, const RowNames& names) {
 Json terms_json(const RankingTerms& terms) {
   return {{"dense", terms.dense},     {"lexical", terms.lexical}, {"session", terms.session},
           {"recency", terms.recency}, {"quality", terms.quality}, {"asking", terms.asking},
-          {"speaker", terms.speaker}, {"time", terms.time}};
+          {"speaker", terms.speaker}, {"time", terms.time},       {"answering", terms.answering}};
 }
 
 // `terms`: of those that are no noise; null when they are not known any more.
@@ -99,6 +99,7 @@ Json candidates_json(GatheredKind what, const std::vector<RecallCandidate>& cand
       features["speaker"] = one.speaker;
       features["quality"] = one.quality;
       features["asks"] = one.asks;
+      features["follows"] = one.follows ? Json(one.follows->to_string()) : Json();
     }
     list.push_back({{"rank", noise ? Json() : Json(i + 1)},
                     {"uid", one.uid.to_string()},

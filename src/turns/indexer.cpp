@@ -128,7 +128,10 @@ Result<std::optional<Point>> Indexer::turn_point(const Item& item, const Deadlin
   point.version = item.version;
   point.dense[""] = windowed_vector(parts);
   point.sparse[std::string(kLexicalVector)] = document_weights(texts);
-  point.payload = payload_of(window->front().second);
+  const Turn& turn = window->front().second;
+  point.payload = payload_of(turn);
+  for (const auto& [distance, other] : *window)
+    if (distance == 1 && other.number < turn.number) point.payload["follows"] = other.uid.to_string();
   return point;
 }
 

@@ -149,6 +149,11 @@ class Reader {
     if (value > bytes_.size()) return refuse(), 0;
     return static_cast<std::size_t>(value);
   }
+  bool flag() {
+    const auto value = number();
+    if (value > 1) refuse();
+    return value == 1;
+  }
   std::string text() { return std::string(raw(count())); }
   Uuid uid() {
     Uuid value;
@@ -263,11 +268,13 @@ void write_candidate(Writer& out, const RecallCandidate& one) {
   out.shared(one.session);
   out.shared(one.speaker);
   out.shared(one.quality);
+  out.number(one.follows ? 1u : 0u);
+  if (one.follows) out.uid(*one.follows);
   if (one.row) write_row(out, *one.row);
   if (one.fate != RecallFate::kNoise) out.real(one.score);
   write_place(out, one.place);
 }
-RecallCandidate read_candidate(Reader& in) {
+RecallCandidate read_candidate(Reader& in, int version) {
   const unsigned flags = in.fixed<std::uint16_t>();
   RecallCandidate one;
   one.fate = in.one_of(flags & kFateMask, RecallFate::kOverLimit);
@@ -279,6 +286,7 @@ RecallCandidate read_candidate(Reader& in) {
   one.session = in.shared_text();
   one.speaker = in.shared_text();
   one.quality = in.shared_real();
+  if (version >= 2 && in.flag()) one.follows = in.uid();
   if (flags & kRow)
     one.row = read_row(in, flags);
   else if (flags & (kOnlyAsked | kConfidence | kTokens | kStateMask << kStateShift))
@@ -300,7 +308,7 @@ auto read_list(Reader& in, Read read) {
   return list;
 }
 
-RecallReceipt read_receipt(Reader& in) {
+RecallReceipt read_receipt(Reader& in, int version) {
   RecallReceipt receipt;
   receipt.id = in.uid();
   const auto has = in.number();
@@ -329,7 +337,8 @@ RecallReceipt read_receipt(Reader& in) {
   receipt.forgotten = in.amount();
   receipt.tokens = in.amount();
   receipt.given = read_list(in, read_given);
-  for (auto* list : {&receipt.turns, &receipt.memories, &receipt.research}) *list = read_list(in, read_candidate);
+  for (auto* list : {&receipt.turns, &receipt.memories, &receipt.research})
+    *list = read_list(in, [version](Reader& from) { return read_candidate(from, version); });
   return receipt;
 }
 
@@ -382,7 +391,7 @@ Result<RecallReceipt> decode_receipt(std::string_view bytes) {
   const auto content = bytes.substr(0, bytes.size() - kSumBytes);
   if (Reader(bytes.substr(content.size())).fixed<std::uint32_t>() != crc32c(content)) return corrupt();
   Reader in(content.substr(kHeadBytes));
-  RecallReceipt receipt = read_receipt(in);
+  RecallReceipt receipt = read_receipt(in, version);
   if (version < 1 || !in.ok() || !in.at_end()) return corrupt();
   return receipt;
 }

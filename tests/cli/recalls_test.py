@@ -80,7 +80,7 @@ class Recalls(PandoraCase):
 
     def test_a_receipt_that_does_not_give_its_outcome_is_a_conflict(self):
         receipt = self.converse()["receipt"]
-        turn = uuid.UUID(self.json("recalls", "show", receipt)["turns"][0]["uid"]).bytes
+        turn = uuid.UUID(self.json("recalls", "show", receipt)["turns"][1]["uid"]).bytes  # no candidate follows it
 
         def one_bit(content):
             at = content.rindex(turn) + len(turn)  # the lowest bit of its cosine

@@ -95,6 +95,24 @@ TEST(Ranking, WhatOnlyAsksComesBehindWhatTells) {
   EXPECT_THAT(order(all), ElementsAre(id(2), id(1)));
 }
 
+TEST(Ranking, WhatAnswersAMatchingQuestionIsBetter) {
+  // 1 asks and is near; 2 and 3 are alike, and 2 is the answer.
+  std::vector<RecallCandidate> all = {brought(1, 0.9F, {}), brought(3, 0.6F, {}), brought(2, 0.6F, {}),
+                                      brought(4, 0.5F, {})};
+  all[0].asks = true;
+  all[2].follows = all[0].uid;
+  EXPECT_EQ(order(all).at(1), id(2));
+  EXPECT_GT(rank_turns(all, {"", {0}, {}}).at(1).terms.answering, 0);
+
+  all[0].asks = false;
+  for (const auto& one : rank_turns(all, {"", {0}, {}})) EXPECT_EQ(one.terms.answering, 0) << "it asked nothing";
+  all[0].asks = true;
+  all[0].dense = 0.5F;
+  all[3].dense = 0.9F;
+  for (const auto& one : rank_turns(all, {"", {0}, {}}))
+    EXPECT_EQ(one.terms.answering, 0) << "the question has nothing to do with it";
+}
+
 TEST(Ranking, WhoIsNamedInTheQuestionIsHeardFirst) {
   std::vector<RecallCandidate> all = {brought(1, 0.9F, {}), brought(2, 0.9F, {})};
   all[0].speaker = "Ben Ash";
@@ -107,6 +125,7 @@ TEST(Ranking, TheScoreIsTheSumOfTheTerms) {
   auto all = turns({"a", "b", "a"});
   all[1].speaker = "Ana";
   all[2].asks = true;
+  all[0].follows = all[2].uid;
   for (const auto& one : rank_turns(all, {"ana", {0}, {}})) EXPECT_EQ(one.score, one.terms.sum());
 }
 

@@ -362,6 +362,7 @@ TEST(Replay, TellsWhatIsNewMovedAndGoneToday) {
 TEST(Receipt, ForgetsARowWhereverItNamesIt) {
   RecallReceipt receipt = request();
   receipt.turns = {candidate(1), candidate(2)};
+  receipt.turns[1].follows = candidate(1).uid;
   receipt.memories = {candidate(3)};
   receipt.research = {candidate(4)};
   receipt.given = {{GatheredKind::kTurn, candidate(1).uid, {}}};
@@ -373,6 +374,7 @@ TEST(Receipt, ForgetsARowWhereverItNamesIt) {
   EXPECT_EQ(receipt.forgotten, 4);
   for (const Uuid& uid : gone) EXPECT_FALSE(names(receipt, uid));
   EXPECT_TRUE(names(receipt, candidate(2).uid));
+  EXPECT_EQ(receipt.turns.at(0).follows, std::nullopt);
   EXPECT_EQ(forget(receipt, gone), 0);
   EXPECT_EQ(receipt.forgotten, 4);
 }

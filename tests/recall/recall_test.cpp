@@ -402,5 +402,27 @@ TEST_F(RecallOfAWorld, AQuestionThatWasOnlyAskedRanksBehindWhatAnswersIt) {
   EXPECT_EQ(section.items.front().id, told.uid.to_string());
 }
 
+TEST_F(RecallOfAWorld, AnAnswerIsKnownToFollowItsQuestion) {
+  const Turn hello = save("garden", "The garden is finished.");
+  const Turn question = save("garden", "Which colour has the garden fence?");
+  save("shop", "The shop sells no colour for a fence.");
+  const Turn answer = save("garden", "Green, like the gate.");
+  RecallRequest request{Principal::of(ana()), SessionId::parse("asking").value(), "colour of the garden fence"};
+  const auto follows = [&](const Turn& turn) {
+    const auto receipt = Recall(world_.stores(), world_.embedder, world_.clock).run(request, world_.soon()).receipt;
+    expect_replay(receipt);
+    for (const auto& one : receipt.turns)
+      if (one.uid == turn.uid) return one.follows;
+    ADD_FAILURE() << "not found: " << turn.message.text;
+    return std::optional<Uuid>();
+  };
+  EXPECT_EQ(follows(answer), question.uid) << "also when something was said elsewhere between them";
+  EXPECT_EQ(follows(question), hello.uid);
+  EXPECT_EQ(follows(hello), std::nullopt);
+  request.candidates = 1;
+  request.question = "like the gate";
+  EXPECT_EQ(follows(answer), std::nullopt) << "the search did not bring the question";
+}
+
 }  // namespace
 }  // namespace pandora

@@ -145,7 +145,7 @@ TEST_F(ReceiptOperations, ItShowsEveryCandidateWithWhatItsScoreIsMadeOf) {
   double sum = 0;
   for (const auto& [name, term] : best["terms"].items()) sum += term.get<double>();
   EXPECT_NEAR(sum, best["score"].get<double>(), 1e-12);
-  EXPECT_EQ(shown["formula"], 1);
+  EXPECT_EQ(shown["formula"], 2);
   EXPECT_FALSE(shown.contains("terms_unknown"));
 }
 

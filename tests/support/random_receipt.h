@@ -35,6 +35,8 @@ class RandomReceipts {
     for (std::size_t i = 0; i < shape.given; ++i)
       receipt.given.push_back({static_cast<GatheredKind>(random_.below(3)), uid(), row()});
     for (std::size_t i = 0; i < shape.turns; ++i) receipt.turns.push_back(candidate());
+    for (std::size_t i = 1; i < shape.turns; ++i)
+      if (chance(20)) receipt.turns[i].follows = receipt.turns[i - 1].uid;
     for (std::size_t i = 0; i < shape.memories; ++i) receipt.memories.push_back(candidate());
     for (std::size_t i = 0; i < shape.research; ++i) receipt.research.push_back(candidate());
     if (!receipt.turns.empty() && !receipt.given.empty() && chance(50)) receipt.turns[0].uid = receipt.given[0].uid;

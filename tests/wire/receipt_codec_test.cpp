@@ -44,17 +44,12 @@ RecallReceipt full() {
   receipt.given = {
       {GatheredKind::kPreference, uid(3), {RowState::kHolds, false, 1.0 / 3, 12}, RecallFate::kInjected, 1},
       {GatheredKind::kPreviousTurn, uid(4), {RowState::kHolds, true, 1, 300}, RecallFate::kOverBudget, 0}};
-  RecallCandidate turn{uid(5),
-                       0.1F,
-                       0.7F,
-                       "trip",
-                       "Ana",
-                       Timestamp{1'700'000'000'000'001},
-                       0.8,
-                       true,
-                       RowFacts{RowState::kHolds, true, 1, 9},
-                       0.1 + 0.2,
-                       RecallFate::kInjected,
+  RecallCandidate turn{uid(5),    0.1F,
+                       0.7F,      "trip",
+                       "Ana",     Timestamp{1'700'000'000'000'001},
+                       0.8,       true,
+                       uid(4),    RowFacts{RowState::kHolds, true, 1, 9},
+                       0.1 + 0.2, RecallFate::kInjected,
                        2};
   receipt.turns = {turn, turn, turn};
   receipt.turns[1].uid = uid(6);
@@ -62,7 +57,7 @@ RecallReceipt full() {
   receipt.turns[1].row = RowFacts{RowState::kRejected, false, 1, std::nullopt};
   receipt.turns[1].fate = RecallFate::kRejected;
   receipt.turns[1].place = 0;
-  receipt.turns[2] = {uid(7), {}, 0.0F, "other", "", {}, 0.5, false, {}, 0, RecallFate::kNoise, 0};
+  receipt.turns[2] = {uid(7), {}, 0.0F, "other", "", {}, 0.5, false, {}, {}, 0, RecallFate::kNoise, 0};
   receipt.memories = {{uid(8),
                        -0.5F,
                        {},
@@ -71,6 +66,7 @@ RecallReceipt full() {
                        Timestamp{-1},
                        0.5,
                        false,
+                       {},
                        RowFacts{.confidence = 0.25},
                        -1e-300,
                        RecallFate::kDecayed,
@@ -83,6 +79,7 @@ RecallReceipt full() {
                        Timestamp{std::int64_t{1} << 61},
                        0.5,
                        false,
+                       {},
                        RowFacts{.state = RowState::kBlocked, .confidence = 0},
                        1e300,
                        RecallFate::kBlocked,
@@ -120,10 +117,21 @@ TEST(ReceiptCodec, GivesBackRandomReceipts) {
   }
 }
 
+std::string golden_receipt(int version) {
+  std::ifstream file(PANDORA_GOLDEN "/receipt-v" + std::to_string(version) + ".bin", std::ios::binary);
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
 TEST(ReceiptCodec, ReadsVersionOneAsItAlwaysWas) {
-  std::ifstream file(std::string(PANDORA_GOLDEN) + "/receipt-v1.bin", std::ios::binary);
-  const std::string golden{std::istreambuf_iterator<char>(file), {}};
-  ASSERT_FALSE(golden.empty());
+  const auto decoded = decode_receipt(golden_receipt(1));
+  ASSERT_TRUE(decoded) << decoded.error().to_line();
+  RecallReceipt then = full();
+  for (auto& turn : then.turns) turn.follows.reset();
+  EXPECT_EQ(*decoded, then);
+}
+
+TEST(ReceiptCodec, ReadsAndWritesVersionTwoAsItAlwaysDid) {
+  const std::string golden = golden_receipt(2);
   const auto decoded = decode_receipt(golden);
   ASSERT_TRUE(decoded) << decoded.error().to_line();
   EXPECT_EQ(*decoded, full());
