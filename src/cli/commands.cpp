@@ -217,6 +217,8 @@ void add_commands(CLI::App& app, Invocation& to) {
   Command(app, to, "reconcile", "find every difference between files, rows and points; repair with --apply",
           "reconcile")
       .flag("--apply", "apply", "repair what is found");
+  Command(app, to, "reindex",
+          "make what search finds by again, after encoder.model has changed; nothing is lost meanwhile", "reindex");
   Command(app, to, "stats", "why turns failed, where the time goes, quality, reliability, calibration", "stats")
       .text("--since", "since", "from this time on");
   Command(app, to, "status", "what the owner of the data directory is doing", "status");

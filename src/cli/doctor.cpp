@@ -13,6 +13,7 @@
 #include "embed/embedders.h"
 #include "models/openai_chat_model.h"
 #include "net/io_threads.h"
+#include "ports/point_space.h"
 
 namespace pandora {
 namespace {
@@ -132,6 +133,17 @@ CheckResult check_saving(const Json& status) {
           "nothing acknowledged is lost; it goes on by itself once that is solved"};
 }
 
+// Points that another encoder, or an older program, made go on answering; these settings ask for others.
+CheckResult check_points(const Config& config, const Json& status) {
+  const Json points = status.value("points", Json::object());
+  const std::string made_by = points.value("made_by", "");
+  const bool same = status.value("encoder", Json::object()).value("model", "") == config.string("encoder.model") &&
+                    points.value("analyzer", 0) == kAnalyzerVersion && points.value("form", 0) == kPointForm;
+  if (same) return {CheckState::kOk, "points", "made by " + made_by, ""};
+  return {CheckState::kWarning, "points", fmt::format("made by {}, which is not what is set now", made_by),
+          "run `pandora reindex`"};
+}
+
 // What an import brought may be of the future; a day is a clock that jumped back.
 std::optional<CheckResult> check_order_of_time(const Json& status) {
   constexpr Duration kDay = std::chrono::hours(24);
@@ -180,6 +192,7 @@ void check_service(const Config& config, const UserId& user, std::vector<CheckRe
   if (const auto wrong = check_order_of_time(*status)) results.push_back(*wrong);
   results.push_back({CheckState::kOk, "stores", fmt::format("{} turns", status->value("turns", 0)), ""});
   results.push_back(check_saving(*status));
+  results.push_back(check_points(config, *status));
   if (status->value("last_error", "").empty()) results.push_back(check_copies(service, user));
 }
 

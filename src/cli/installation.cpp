@@ -20,6 +20,7 @@
 #include "store_embedded/directory_document_store.h"
 #include "store_embedded/sqlite_stores.h"
 #include "store_embedded/sqlite_vector_store.h"
+#include "turns/reindexer.h"
 
 namespace pandora {
 namespace {
@@ -48,10 +49,30 @@ std::string user_directory(const char* name, std::string_view fallback) {
   return given.empty() ? join_path(environment("HOME"), fallback) : given;
 }
 
-Result<std::unique_ptr<Embedder>> open_embedder(const Config& config) {
-  const std::string& model = config.string("encoder.model");
-  if (model == "hashing") return make_hashing_embedder();
-  return open_bert_embedder(join_path(models_directory(config), model));
+Result<std::shared_ptr<Embedder>> open_embedder(const Config& config, const std::string& model) {
+  if (model == "hashing") return std::shared_ptr<Embedder>(make_hashing_embedder());
+  if (model.find('/') != std::string::npos)
+    return fail(ErrorCode::kInvalidArgument, fmt::format("\"{}\" names no encoder", model), "see encoder.model");
+  PANDORA_TRY(opened, open_bert_embedder(join_path(models_directory(config), model)));
+  return std::shared_ptr<Embedder>(std::move(opened));
+}
+
+// The encoder that points were made by; when it is not to be had, one that says so.
+Result<std::shared_ptr<Embedder>> open_embedder_of(const Config& config, const EmbedderIdentity& made_by) {
+  auto opened = open_embedder(config, made_by.model);
+  if (opened && (*opened)->identity() == made_by) return opened;
+  const std::string& wanted = config.string("encoder.model");
+  const Error why(ErrorCode::kIncompatible,
+                  opened ? fmt::format("the points were made by {}@{}; now its revision is {}", made_by.model,
+                                       made_by.revision, (*opened)->identity().revision)
+                         : opened.error().message,
+                  "run `pandora reindex`");
+  std::shared_ptr<Embedder> counts = opened ? *std::move(opened) : nullptr;
+  if (!counts) {
+    PANDORA_TRY(other, open_embedder(config, wanted));
+    counts = std::move(other);
+  }
+  return std::shared_ptr<Embedder>(make_missing_embedder(made_by, why, std::move(counts)));
 }
 
 class Owner final : public Installation {
@@ -69,12 +90,6 @@ class Owner final : public Installation {
   }
 
   Status wire(const Config& config, const DataPaths& paths, const OpenOptions& options) {
-    PANDORA_TRY(embedder, open_embedder(config));
-    embedder_ = std::move(embedder);
-    if (!options.vectors_file.empty()) {
-      PANDORA_TRY(cache, open_vector_cache(*files_, options.vectors_file, std::move(embedder_)));
-      embedder_ = std::move(cache);
-    }
     PANDORA_TRY(documents, DirectoryDocumentStore::open(*files_, paths.documents, clock_));
     documents_ = std::move(documents);
     const auto most_receipts = static_cast<std::size_t>(config.integer("recall.receipts"));
@@ -94,7 +109,7 @@ class Owner final : public Installation {
     const Stores stores{rows_->turns(),        rows_->memories(), rows_->research(), rows_->sources(),
                         rows_->observations(), rows_->instance(), rows_->outbox(),   *points_,
                         *documents_,           *receipts_};
-    PANDORA_CHECK(check_identity(stores));
+    PANDORA_CHECK(open_points(config, options, stores));
     documents_root_ = paths.documents;
     PANDORA_CHECK(keep_known_numbers(stores));
     PANDORA_CHECK(look_at_clock(stores));
@@ -102,14 +117,14 @@ class Owner final : public Installation {
     SaverOptions saving;
     saving.journal_directory = paths.journal;
     saving.segment_bytes = static_cast<std::size_t>(config.integer("journal.segment_bytes"));
-    PANDORA_TRY(saver, TurnSaver::open(saving, stores, *embedder_, *files_, clock_));
+    PANDORA_TRY(saver, TurnSaver::open(saving, stores, *spaces_, *files_, clock_));
     saver_ = std::move(saver);
     // What the last process left undone comes first: its rows here, its points before a question is asked
     // (cli/catch_up.h).
     if (const Status caught_up = saver_->wait_rows(Deadline::after(clock_, kCatchUp)); !caught_up)
       log_warn("start.behind", {{"why", caught_up.error().to_line()}});
 
-    recall_ = std::make_unique<Recall>(stores, *embedder_, clock_);
+    recall_ = std::make_unique<Recall>(stores, *spaces_, clock_);
     admission_ = std::make_unique<MemoryAdmission>(stores.memories, ids_, clock_);
     RuntimeOptions running;
     running.message_bytes = config.integer("limits.message_bytes");
@@ -125,10 +140,11 @@ class Owner final : public Installation {
     PANDORA_CHECK(connect_model(config));
     runtime_ = std::make_unique<TurnRuntime>(running, stores, *recall_, *saver_, ids_, clock_, admit_by(*admission_),
                                              model_.get(), nullptr);
-    service_ = make_local_service({stores, *embedder_, *saver_, *runtime_, *recall_, *files_, clock_, ids_,
-                                   paths.journal, running.message_bytes, config.integer("turns.archive_after_days"),
-                                   recall_defaults, running.recall_deadline,
-                                   [this](const Deadline& deadline) { return overwrite_deleted(deadline); }});
+    service_ = make_local_service(
+        {stores, *spaces_, *saver_, *runtime_, *recall_, *files_, clock_, ids_, paths.journal, running.message_bytes,
+         config.integer("turns.archive_after_days"), recall_defaults, running.recall_deadline,
+         [this](const Deadline& deadline) { return overwrite_deleted(deadline); },
+         [config](const std::string& model) { return open_embedder(config, model); }, config.string("encoder.model")});
     PANDORA_TRY(server, serve_locally(paths.socket, *service_));
     server_ = std::move(server);
     return {};
@@ -138,7 +154,7 @@ class Owner final : public Installation {
   bool is_owner() const override { return true; }
   Result<ServingParts> serving() override {
     PANDORA_CHECK(connect());
-    return ServingParts{*runtime_, model_.get(), directory_.get(), *embedder_, *io_, *client_, ids_, random_, clock_};
+    return ServingParts{*runtime_, model_.get(), directory_.get(), *spaces_, *io_, *client_, ids_, random_, clock_};
   }
 
  private:
@@ -179,16 +195,28 @@ class Owner final : public Installation {
     return rows_->sources().list(clock_.now(), never).map([](auto&&) {});
   }
 
-  // Model and analyser stand beside the data; others are reported, never mixed.
-  Status check_identity(const Stores& stores) {
-    const EmbedderIdentity& identity = embedder_->identity();
-    const std::string now = fmt::format("{}@{}", identity.model, identity.revision);
-    PANDORA_TRY(known, stores.instance.get("encoder", Deadline::never()));
-    if (!known) return stores.instance.put("encoder", now, Deadline::never());
-    if (*known == now) return {};
-    return fail(ErrorCode::kIncompatible,
-                fmt::format("this data was made with the encoder {}, now it is {}", *known, now),
-                "set encoder.model to the one it was made with");
+  // By what points were made stands beside the data, and that goes on answering, whatever is configured now: vectors of
+  // two encoders are never mixed.
+  Status open_points(const Config& config, const OpenOptions& options, const Stores& stores) {
+    const std::string& wanted = config.string("encoder.model");
+    const Deadline never = Deadline::never();
+    PANDORA_TRY(record, read_point_space(stores.instance, stores.vectors, never));
+    PANDORA_TRY(embedder, record ? open_embedder_of(config, record->origin.embedder) : open_embedder(config, wanted));
+    if (!options.vectors_file.empty()) {
+      PANDORA_TRY(cache, open_vector_cache(*files_, options.vectors_file, std::move(embedder)));
+      embedder = std::move(cache);
+    }
+    auto space = record ? make_point_space(record->origin, record->suffix, std::move(embedder))
+                        : make_point_space(std::move(embedder));
+    PANDORA_CHECK(write_point_space(stores.instance, *space, never));
+    const bool stale = space->origin.analyzer != kAnalyzerVersion || space->origin.form != kPointForm;
+    if (stale || space->origin.embedder.model != wanted)
+      log_warn("start.points_of_another_make",
+               {{"made_by", space->origin.text()}, {"encoder.model", wanted}, {"remedy", "pandora reindex"}});
+    PANDORA_TRY(dropped, tidy_collections(stores.vectors, *space, never));
+    if (dropped > 0) log_info("start.points_dropped", {{"collections", dropped}, {"why", "a move that did not end"}});
+    spaces_ = std::make_unique<PointSpaces>(std::move(space));
+    return {};
   }
 
   Status connect() {
@@ -251,12 +279,12 @@ class Owner final : public Installation {
   UuidV7Generator ids_{clock_, random_};
   std::unique_ptr<FileSystem> files_;
   std::unique_ptr<FileLock> lock_;
-  std::unique_ptr<Embedder> embedder_;
   std::unique_ptr<SqliteStores> rows_;
   std::unique_ptr<SqliteVectorStore> points_;
   std::string documents_root_;
   std::unique_ptr<DocumentStore> documents_;
   std::unique_ptr<ReceiptQueue> receipts_;
+  std::unique_ptr<PointSpaces> spaces_;
   std::unique_ptr<TurnSaver> saver_;
   std::unique_ptr<Recall> recall_;
   std::unique_ptr<MemoryAdmission> admission_;

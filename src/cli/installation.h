@@ -12,7 +12,7 @@
 #include "models/model_directory.h"
 #include "net/io_threads.h"
 #include "pipeline/turn_runtime.h"
-#include "ports/embedder.h"
+#include "ports/point_space.h"
 #include "service/service.h"
 
 namespace pandora {
@@ -40,7 +40,7 @@ struct ServingParts {
   TurnRuntime& runtime;
   ChatModel* model = nullptr;           // null: none is configured
   ModelDirectory* directory = nullptr;  // null with it
-  Embedder& embedder;
+  PointSpaces& spaces;
   IoThreads& threads;
   HttpClient& client;
   UuidV7Generator& ids;
@@ -50,8 +50,8 @@ struct ServingParts {
 
 class Installation {
  public:
-  // Errors carry their remedy: an unreadable, read-only or full disk, a damaged database, a newer schema, another
-  // encoder.
+  // Errors carry their remedy: an unreadable, read-only or full disk, a damaged database, a newer schema. Data that
+  // another encoder made goes on with that one, which is logged (`pandora reindex` moves over).
   static Result<std::unique_ptr<Installation>> open(const Config& config, const OpenOptions& options = {});
   virtual ~Installation() = default;  // lets the lock go last
   virtual Service& service() = 0;

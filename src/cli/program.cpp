@@ -105,6 +105,8 @@ int invoke(const Config& config, const UserId& user, Invocation invocation, bool
     if (const Status more = invocation.read_more(invocation.arguments); !more) return report(more.error());
   const bool asks = !invocation.question.empty() && !invocation.yes;
   if (asks && !is_terminal(STDIN_FILENO)) return report(confirm("", false).error());
+  // The owner may have been started with other settings.
+  if (invocation.operation == "reindex") invocation.arguments["encoder"] = config.string("encoder.model");
   const bool repairs = invocation.operation == "reconcile" && invocation.arguments.value("apply", false);
   auto installation =
       Installation::open(config, {.damage = repairs ? Damage::kSetAside : Damage::kReport, .vectors_file = ""});

@@ -179,6 +179,13 @@ std::string reconciled(const Json& result) {
                                 : "; `pandora reconcile --apply` repairs them");
 }
 
+std::string reindexed(const Json& result) {
+  const std::string made_by = text_of(result, "to");
+  if (!result.value("moved", false)) return fmt::format("everything is made by {} already\n", made_by);
+  return fmt::format("{} turns, {} memories and {} research are now found by {}\n", result.value("turns", 0),
+                     result.value("memories", 0), result.value("research", 0), made_by);
+}
+
 std::string status(const Json& result) {
   std::string out = fmt::format("{} turns; {} turns and {} files and points wait\n", result.value("turns", 0),
                                 result.value("pending", 0), result.value("outbox", 0));
@@ -234,20 +241,35 @@ std::string stats(const Json& result) {
 std::string render_result(std::string_view operation, const Json& result) {
   using Renderer = std::string (*)(const Json&);
   static const std::map<std::string_view, Renderer> kRenderers = {
-      {"turns.list", turns},           {"turns.show", turn},
-      {"turns.preview", turn_preview}, {"status", status},
-      {"memory.show", one_memory},     {"turns.search", items},
-      {"turns.reject", turn},          {"turns.forget", forgotten},
-      {"turns.archive", archived},     {"sessions.list", sessions},
-      {"memory.add", memory},          {"memory.list", memories},
-      {"memory.search", items},        {"memory.forget", forgotten},
-      {"research.add", research},      {"research.list", research},
-      {"research.find", research},     {"sources.list", sources},
-      {"sources.show", source},        {"sources.allow", source},
-      {"sources.block", source},       {"sources.reset", source},
-      {"reconcile", reconciled},       {"stats", stats},
-      {"forget.verify", verified},     {"recalls.list", render_recalls},
-      {"recalls.show", render_recall}, {"recalls.replay", render_replay},
+      {"turns.list", turns},
+      {"turns.show", turn},
+      {"turns.preview", turn_preview},
+      {"status", status},
+      {"memory.show", one_memory},
+      {"turns.search", items},
+      {"turns.reject", turn},
+      {"turns.forget", forgotten},
+      {"turns.archive", archived},
+      {"sessions.list", sessions},
+      {"memory.add", memory},
+      {"memory.list", memories},
+      {"memory.search", items},
+      {"memory.forget", forgotten},
+      {"research.add", research},
+      {"research.list", research},
+      {"research.find", research},
+      {"sources.list", sources},
+      {"sources.show", source},
+      {"sources.allow", source},
+      {"sources.block", source},
+      {"sources.reset", source},
+      {"reconcile", reconciled},
+      {"stats", stats},
+      {"reindex", reindexed},
+      {"forget.verify", verified},
+      {"recalls.list", render_recalls},
+      {"recalls.show", render_recall},
+      {"recalls.replay", render_replay},
   };
   const auto found = kRenderers.find(operation);
   return found == kRenderers.end() ? result.dump(2) + "\n" : found->second(result);

@@ -35,12 +35,12 @@ std::vector<std::unique_ptr<HealthProbe>> make_probes(Service& service, const Se
         PANDORA_CHECK(service.call({"status", user, "{}"}, nobody, deadline));
         return {};
       }));
-  probes.push_back(make_probe("encoder", HealthState::kDegraded, parts.clock,
-                              [&parts = parts.embedder](const Deadline& deadline) -> Status {
-                                const std::string_view text = "ready?";
-                                PANDORA_CHECK(parts.embed({&text, 1}, TextRole::kQuestion, deadline));
-                                return {};
-                              }));
+  probes.push_back(make_probe(
+      "encoder", HealthState::kDegraded, parts.clock, [&spaces = parts.spaces](const Deadline& deadline) -> Status {
+        const std::string_view text = "ready?";
+        PANDORA_CHECK(spaces.current()->embedder->embed({&text, 1}, TextRole::kQuestion, deadline));
+        return {};
+      }));
   if (!parts.directory) return probes;
   for (const auto& server : parts.directory->servers())
     probes.push_back(make_probe(
@@ -55,8 +55,8 @@ class GatewayServing final : public Serving {
       : parts_(parts), probes_(std::move(probes)), drain_time_(drain_time) {}
 
   Status listen(GatewayOptions options, Service& service) {
-    GatewayParts given{parts_.runtime, parts_.model, parts_.directory, parts_.embedder, {},      parts_.threads,
-                       parts_.client,  parts_.ids,   parts_.random,    parts_.clock,    &service};
+    GatewayParts given{parts_.runtime, parts_.model, parts_.directory, parts_.spaces, {},      parts_.threads,
+                       parts_.client,  parts_.ids,   parts_.random,    parts_.clock,  &service};
     for (const auto& probe : probes_) given.probes.push_back(probe.get());
     PANDORA_TRY(gateway, Gateway::open(std::move(options), std::move(given)));
     gateway_ = std::move(gateway);

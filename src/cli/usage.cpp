@@ -70,6 +70,11 @@ const std::map<std::string, std::string>& examples() {
        "lower one is made again\n"
        "from those above. A damaged database is set aside in quarantine and made again.\n"
        "Examples:\n  pandora reconcile\n  pandora reconcile --apply"},
+      {"reindex",
+       "Until it is done the old encoder answers, and what is said meanwhile is found by both. Interrupted, nothing "
+       "has "
+       "changed; run it again,\nand no turn is encoded twice.\n"
+       "Examples:\n  pandora reindex\n  pandora reindex --set encoder.model=all-MiniLM-L6-v2"},
       {"verify-forgotten",
        "Examples:\n  pandora verify-forgotten report.json\n  pandora verify-forgotten 0190b3a2-…    the id that "
        "`forget` printed"},

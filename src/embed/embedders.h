@@ -22,4 +22,8 @@ Result<std::unique_ptr<Embedder>> open_bert_embedder(const std::string& director
 // configuration).
 std::unique_ptr<Embedder> make_hashing_embedder();
 
+// In place of one that points were made by and that is not to be had: it encodes nothing, and says `why`. Tokens are
+// counted by another's tokenizer.
+std::unique_ptr<Embedder> make_missing_embedder(EmbedderIdentity identity, Error why, std::shared_ptr<Embedder> counts);
+
 }  // namespace pandora

@@ -82,7 +82,7 @@ class RecordForm {
 
 class VectorCache final : public Embedder {
  public:
-  VectorCache(std::unique_ptr<Embedder> embedder, std::string path, std::size_t most)
+  VectorCache(std::shared_ptr<Embedder> embedder, std::string path, std::size_t most)
       : embedder_(std::move(embedder)), path_(std::move(path)), most_(most), form_(identity().dimension) {}
 
   Status open(FileSystem& files) {
@@ -187,7 +187,7 @@ class VectorCache final : public Embedder {
     log_warn("vectors.not_kept", {{"file", path_}, {"why", why}});
   }
 
-  const std::unique_ptr<Embedder> embedder_;
+  const std::shared_ptr<Embedder> embedder_;
   const std::string path_;
   const std::size_t most_;
   const RecordForm form_;
@@ -202,7 +202,7 @@ class VectorCache final : public Embedder {
 }  // namespace
 
 Result<std::unique_ptr<Embedder>> open_vector_cache(FileSystem& files, const std::string& path,
-                                                    std::unique_ptr<Embedder> embedder, std::size_t most_vectors) {
+                                                    std::shared_ptr<Embedder> embedder, std::size_t most_vectors) {
   auto cache = std::make_unique<VectorCache>(std::move(embedder), path, most_vectors);
   PANDORA_CHECK(cache->open(files));
   return cache;

@@ -22,7 +22,7 @@ inline constexpr std::size_t kMaxCachedVectors =
 // Opens `path`, or begins it. kDataCorrupt: it is no such file. What cannot be written is logged, once, and no failure:
 // the vectors themselves are right.
 Result<std::unique_ptr<Embedder>> open_vector_cache(FileSystem& files, const std::string& path,
-                                                    std::unique_ptr<Embedder> embedder,
+                                                    std::shared_ptr<Embedder> embedder,
                                                     std::size_t most_vectors = kMaxCachedVectors);
 
 }  // namespace pandora

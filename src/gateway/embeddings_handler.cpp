@@ -78,7 +78,8 @@ class EmbeddingsHandler final : public HttpHandler {
   void handle(HttpRequest http, std::shared_ptr<ResponseWriter> writer) override {
     const auto request = read(http.body);
     if (!request) return writer->respond(error_response(request.error()));
-    const EmbedderIdentity& identity = core_.parts.embedder.identity();
+    const auto embedder = core_.parts.spaces.current()->embedder;
+    const EmbedderIdentity& identity = embedder->identity();
     if (request->model != kPandoraModel && request->model != identity.model)
       return writer->respond(
           model_not_found({ErrorCode::kNotFound, fmt::format("no model \"{}\" embeds here", request->model),
@@ -88,14 +89,14 @@ class EmbeddingsHandler final : public HttpHandler {
           error_response({ErrorCode::kInvalidArgument,
                           fmt::format("{} has {} dimensions, no others", identity.model, identity.dimension), ""}));
     const std::vector<std::string_view> texts(request->inputs.begin(), request->inputs.end());
-    const auto vectors = core_.parts.embedder.embed(texts, TextRole::kPassage,
-                                                    Deadline::after(core_.parts.clock, core_.options.turn_time));
+    const auto vectors =
+        embedder->embed(texts, TextRole::kPassage, Deadline::after(core_.parts.clock, core_.options.turn_time));
     if (!vectors) return writer->respond(error_response(vectors.error()));
     std::size_t tokens = 0;
     Json data = Json::array();
     for (std::size_t i = 0; i < texts.size(); ++i) {
       const auto& vector = (*vectors)[i];
-      tokens += core_.parts.embedder.count_tokens(texts[i]);
+      tokens += embedder->count_tokens(texts[i]);
       const std::string_view bytes(reinterpret_cast<const char*>(vector.data()), vector.size() * sizeof(float));
       data.push_back({{"object", "embedding"},
                       {"index", i},

@@ -12,8 +12,8 @@
 #include "models/model_directory.h"
 #include "net/http_server.h"
 #include "pipeline/turn_runtime.h"
-#include "ports/embedder.h"
 #include "ports/health_probe.h"
+#include "ports/point_space.h"
 #include "service/service.h"
 
 namespace pandora {
@@ -27,8 +27,8 @@ struct GatewayParts {
   TurnRuntime& runtime;
   ChatModel* model = nullptr;           // null: none is configured
   ModelDirectory* directory = nullptr;  // of its servers; null with it
-  Embedder& embedder;
-  std::vector<HealthProbe*> probes;  // of /health/ready; one that is down makes it 503
+  PointSpaces& spaces;                  // whose encoder answers /v1/embeddings
+  std::vector<HealthProbe*> probes;     // of /health/ready; one that is down makes it 503
   IoThreads& threads;
   HttpClient& client;
   UuidV7Generator& ids;

@@ -18,7 +18,7 @@ class ModelsHandler final : public HttpHandler {
   void handle(HttpRequest request, std::shared_ptr<ResponseWriter> writer) override {
     Json models = Json::array();
     models.push_back(model_json(std::string(kPandoraModel), "pandora"));
-    models.push_back(model_json(core_.parts.embedder.identity().model, "pandora"));
+    models.push_back(model_json(core_.parts.spaces.current()->origin.embedder.model, "pandora"));
     if (core_.parts.directory)
       for (const auto& model : core_.parts.directory->all(Deadline::after(core_.parts.clock, kModelListPatience)))
         models.push_back(model_json(model.name, model.server));

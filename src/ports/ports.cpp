@@ -3,10 +3,9 @@
 #include <fmt/format.h>
 
 #include "base/hash.h"
-#include "domain/analyzer.h"
+#include "domain/turn.h"
 #include "ports/document_store.h"
 #include "ports/outbox.h"
-#include "ports/stores.h"
 
 namespace pandora {
 namespace {
@@ -40,48 +39,5 @@ std::string site_knowledge_path(const std::string& domain) {
   return fmt::format("site_knowledge/{}{}", fits ? domain : sha256_hex(domain), kExtension);
 }
 std::string tombstone_path(const Uuid& uid) { return "forgotten/" + uid.to_string() + ".json"; }
-
-std::vector<CollectionSpec> collection_specs(const EmbedderIdentity& embedder) {
-  const auto spec = [&](std::string_view name, std::map<std::string, PayloadType> indexes) {
-    indexes.emplace("user_id", PayloadType::kKeyword);
-    return CollectionSpec{std::string(name),
-                          embedder.dimension,
-                          {std::string(kLexicalVector)},
-                          std::move(indexes),
-                          embedder.model + "@" + embedder.revision,
-                          kAnalyzerVersion};
-  };
-  using enum PayloadType;
-  return {
-      spec(kTurnsCollection, {{"turn_number", kInteger},
-                              {"session_id", kKeyword},
-                              {"topic", kText},
-                              {"intent", kKeyword},
-                              {"timestamp", kDatetime},
-                              {"quality", kFloat},
-                              {"rejected", kBool},
-                              {"turn_uid", kUuid}}),
-      spec(kResearchCollection, {{"research_id", kUuid},
-                                 {"turn_number", kInteger},
-                                 {"primary_topic", kText},
-                                 {"scope", kKeyword},
-                                 {"quality", kFloat},
-                                 {"confidence", kFloat},
-                                 {"created_at", kDatetime},
-                                 {"expires_at", kDatetime},
-                                 {"domains", kKeyword}}),
-      spec(kMemoriesCollection, {{"memory_id", kUuid},
-                                 {"session_id", kKeyword},
-                                 {"kind", kKeyword},
-                                 {"topic", kText},
-                                 {"trust", kKeyword},
-                                 {"confidence", kFloat},
-                                 {"source_turn", kUuid},
-                                 {"created_at", kDatetime},
-                                 {"expires_at", kDatetime},
-                                 {"superseded", kBool},
-                                 {"scope", kKeyword}}),
-  };
-}
 
 }  // namespace pandora

@@ -4,6 +4,7 @@
 #include "ports/knowledge_stores.h"
 #include "ports/observation_store.h"
 #include "ports/outbox.h"
+#include "ports/point_space.h"
 #include "ports/receipt_store.h"
 #include "ports/turn_store.h"
 #include "ports/vector_store.h"
@@ -22,12 +23,5 @@ struct Stores {  // references: the owner outlives every user
   DocumentStore& documents;
   ReceiptStore& receipts;
 };
-
-// Collections, the vector names in them, and their payload indexes (C14).
-inline constexpr std::string_view kTurnsCollection = "turns";
-inline constexpr std::string_view kResearchCollection = "research";
-inline constexpr std::string_view kMemoriesCollection = "memories";
-inline constexpr std::string_view kLexicalVector = "bm25";
-std::vector<CollectionSpec> collection_specs(const EmbedderIdentity& embedder);
 
 }  // namespace pandora

@@ -222,25 +222,26 @@ RecallCandidate knowledge_candidate(const PayloadReader& payload) {
 }
 
 struct SearchedCollection {
-  std::string_view name;
+  std::string PointSpace::* name;
+  std::string_view shown;
   const char* uid_field;
   RecallCandidate (*candidate)(const PayloadReader&);
 };
-constexpr SearchedCollection kTurns{kTurnsCollection, "turn_uid", turn_candidate};
-constexpr SearchedCollection kMemories{kMemoriesCollection, "memory_id", knowledge_candidate};
-constexpr SearchedCollection kResearch{kResearchCollection, "research_id", knowledge_candidate};
+constexpr SearchedCollection kTurns{&PointSpace::turns, kTurnsCollection, "turn_uid", turn_candidate};
+constexpr SearchedCollection kMemories{&PointSpace::memories, kMemoriesCollection, "memory_id", knowledge_candidate};
+constexpr SearchedCollection kResearch{&PointSpace::research, kResearchCollection, "research_id", knowledge_candidate};
 
 // One recall: its steps gather the evidence of the receipt.
 class Gathering {
  public:
-  Gathering(Stores& stores, Embedder& embedder, const Clock& clock, const RecallRequest& request,
+  Gathering(Stores& stores, std::shared_ptr<const PointSpace> space, const Clock& clock, const RecallRequest& request,
             const Deadline& deadline)
       : stores_(stores),
-        embedder_(embedder),
+        space_(std::move(space)),
         clock_(clock),
         request_(request),
         deadline_(deadline),
-        rows_(stores, embedder, request.who, clock.now(), deadline, request.held, receipt_.missing) {
+        rows_(stores, *space_->embedder, request.who, clock.now(), deadline, request.held, receipt_.missing) {
     receipt_.user = request.who.user;
     receipt_.session = request.session;
     receipt_.question = ellipsize(request.question, kMaxReceiptQuestionBytes);
@@ -250,7 +251,8 @@ class Gathering {
     receipt_.token_budget = request.token_budget;
     receipt_.limit = static_cast<std::int64_t>(request.limit);
     receipt_.candidates = static_cast<std::int64_t>(request.candidates);
-    receipt_.embedder = fmt::format("{}@{}", embedder.identity().model, embedder.identity().revision);
+    const EmbedderIdentity& embedder = space_->origin.embedder;
+    receipt_.embedder = fmt::format("{}@{}", embedder.model, embedder.revision);
     receipt_.analyzer = kAnalyzerVersion;
   }
 
@@ -329,7 +331,7 @@ class Gathering {
 
   void embed_question() {
     const std::string_view text = request_.question;
-    auto vectors = embedder_.embed({&text, 1}, TextRole::kQuestion, share(deadline_, clock_, kEmbedShare));
+    auto vectors = space_->embedder->embed({&text, 1}, TextRole::kQuestion, share(deadline_, clock_, kEmbedShare));
     if (vectors)
       question_vector_ = std::move(vectors->front());
     else
@@ -408,8 +410,8 @@ class Gathering {
 
   bool search_leg(const PointQuery& query, CandidateList& list, std::optional<float> RecallCandidate::* leg,
                   const char* how, const Deadline& deadline) {
-    const std::string name(list.collection.name);
-    const auto found = stores_.vectors.query(name, query, request_.who, deadline);
+    const std::string_view name = list.collection.shown;
+    const auto found = stores_.vectors.query((*space_).*list.collection.name, query, request_.who, deadline);
     // A collection that does not exist yet holds nothing: that is an answer.
     if (!found && found.error().code == ErrorCode::kNotFound) return true;
     if (!found) return miss(fmt::format("{} {}", name, how), found.error()), false;
@@ -453,7 +455,7 @@ class Gathering {
   }
 
   Stores& stores_;
-  Embedder& embedder_;
+  const std::shared_ptr<const PointSpace> space_;  // to the end: what its vectors are compared with stays
   const Clock& clock_;
   const RecallRequest& request_;
   const Deadline& deadline_;
@@ -465,7 +467,7 @@ class Gathering {
 }  // namespace
 
 RecallResult Recall::run(const RecallRequest& request, const Deadline& deadline) {
-  return Gathering(stores_, embedder_, clock_, request, deadline).run();
+  return Gathering(stores_, spaces_.current(), clock_, request, deadline).run();
 }
 
 }  // namespace pandora

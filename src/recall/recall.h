@@ -39,12 +39,13 @@ struct RecallResult {
 
 class Recall {
  public:
-  Recall(Stores stores, Embedder& embedder, const Clock& clock) : stores_(stores), embedder_(embedder), clock_(clock) {}
+  Recall(Stores stores, const PointSpaces& spaces, const Clock& clock)
+      : stores_(stores), spaces_(spaces), clock_(clock) {}
   RecallResult run(const RecallRequest& request, const Deadline& deadline);
 
  private:
   Stores stores_;
-  Embedder& embedder_;
+  const PointSpaces& spaces_;
   const Clock& clock_;
 };
 

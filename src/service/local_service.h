@@ -15,7 +15,7 @@ namespace pandora {
 // What the operations work with, wired by the composition root; all of it outlives the service.
 struct ServiceParts {
   Stores stores;
-  Embedder& embedder;
+  PointSpaces& spaces;
   TurnSaver& saver;
   TurnRuntime& runtime;
   Recall& recall;
@@ -29,6 +29,9 @@ struct ServiceParts {
   Duration recall_deadline;
   std::function<Status(const Deadline&)>
       overwrite_deleted;  // empties the databases' logs: after it no deleted byte is left
+  // An encoder by its name in the settings; the one that they name now.
+  std::function<Result<std::shared_ptr<Embedder>>(const std::string& model)> open_encoder;
+  std::string encoder;
 };
 
 std::unique_ptr<Service> make_local_service(ServiceParts parts);

@@ -2,6 +2,7 @@
 
 #include "service/search_items.h"
 #include "turns/reconciler.h"
+#include "turns/reindexer.h"
 
 namespace pandora {
 namespace {
@@ -10,7 +11,7 @@ Result<Json> reconcile(OperationCall& call) {
   const bool apply = call.in.boolean_or("apply", false);
   PANDORA_CHECK(call.in.finish());
   Forgetting forgetting = make_forgetting(call.parts);
-  Reconciler reconciler(call.parts.stores, call.parts.saver, forgetting, call.parts.clock);
+  Reconciler reconciler(call.parts.stores, call.parts.spaces, call.parts.saver, forgetting, call.parts.clock);
   const auto progress = [&](std::string_view stage, std::int64_t done) -> Status {
     call.progress(stage, done, 0);
     return call.cancelled();
@@ -26,6 +27,23 @@ Result<Json> reconcile(OperationCall& call) {
               {"research", report.research},
               {"sources", report.sources},
               {"points", report.points}};
+}
+
+Result<Json> reindex(OperationCall& call) {
+  const std::string model = call.in.text_or("encoder", call.parts.encoder);
+  PANDORA_CHECK(call.in.finish());
+  PANDORA_TRY(embedder, call.parts.open_encoder(model));
+  // Weights that are missing or wrong are told before anything is begun.
+  const std::string_view text = "ready?";
+  PANDORA_CHECK(embedder->embed({&text, 1}, TextRole::kPassage, call.deadline).map([](auto&&) {}));
+  Reindexer reindexer(call.parts.stores, call.parts.spaces);
+  const auto progress = [&](std::string_view what, std::int64_t done, std::int64_t of) -> Status {
+    call.progress(what, done, of);
+    return call.cancelled();
+  };
+  PANDORA_TRY(report, reindexer.run(std::move(embedder), progress, call.deadline));
+  return Json{{"moved", report.moved}, {"from", report.from},         {"to", report.to},
+              {"turns", report.turns}, {"memories", report.memories}, {"research", report.research}};
 }
 
 Result<Json> verify_forgotten(OperationCall& call) {
@@ -52,7 +70,8 @@ Result<Json> status(OperationCall& call) {
     collections.push_back({{"name", spec.name}, {"points", points}, {"embedder", spec.embedder}});
   }
   PANDORA_TRY(receipts, call.parts.stores.receipts.status(call.deadline));
-  const EmbedderIdentity& embedder = call.parts.embedder.identity();
+  const auto space = call.parts.spaces.current();
+  const EmbedderIdentity& embedder = space->origin.embedder;
   return Json{
       {"turns", turns},
       {"newest_at", newest.empty() ? Json() : Json(to_iso8601(newest.front().created_at))},
@@ -65,7 +84,9 @@ Result<Json> status(OperationCall& call) {
         {"waiting", receipts.waiting},
         {"lost", receipts.lost},
         {"last_error", receipts.last_error}}},
-      {"encoder", {{"model", embedder.model}, {"revision", embedder.revision}, {"dimension", embedder.dimension}}}};
+      {"encoder", {{"model", embedder.model}, {"revision", embedder.revision}, {"dimension", embedder.dimension}}},
+      {"points",
+       {{"made_by", space->origin.text()}, {"analyzer", space->origin.analyzer}, {"form", space->origin.form}}}};
 }
 
 }  // namespace
@@ -75,6 +96,9 @@ std::vector<Operation> maintenance_operations() {
       {{"reconcile", "apply? = false",
         "finds, and with apply repairs, every difference between files, rows and points"},
        reconcile},
+      {{"reindex", "encoder? = encoder.model",
+        "makes search's points again by another encoder, and moves over to them; the old ones answer until then"},
+       reindex},
       {{"forget.verify", "report or id", "looks again for what was forgotten"}, verify_forgotten},
       {{"status", "", "what the owner of the data directory is doing"}, status},
   };

@@ -327,14 +327,22 @@ Result<std::vector<ForgetFinding>> Forgetting::verify(const ForgetReport& report
   const auto expect_gone = [&](bool there, const char* store, const std::string& detail) {
     if (there) left.push_back({store, detail});
   };
+  // In whatever collection: also one that is being made, or that another encoder left.
+  PANDORA_TRY(collections, stores_.vectors.collections(deadline));
+  const auto check_point = [&](const Uuid& point, const std::string& detail) -> Status {
+    for (const auto& collection : collections) {
+      const auto points = stores_.vectors.retrieve(collection.name, {&point, 1}, system, deadline);
+      if (!points && points.error().code == ErrorCode::kNotFound) continue;  // dropped meanwhile
+      if (!points) return fail(points.error());
+      expect_gone(!points->empty(), "points", detail);
+    }
+    return {};
+  };
   const auto check_knowledge = [&](const Uuid& id, bool is_memory) -> Status {
     const bool row = is_memory ? stores_.memories.find(id, system, deadline).has_value()
                                : stores_.research.find(id, system, deadline).has_value();
     expect_gone(row, "rows", id.to_string());
-    const Uuid point = point_id(is_memory ? "memory" : "research", id.to_string());
-    PANDORA_TRY(points, stores_.vectors.retrieve(std::string(is_memory ? kMemoriesCollection : kResearchCollection),
-                                                 {&point, 1}, system, deadline));
-    expect_gone(!points.empty(), "points", id.to_string());
+    PANDORA_CHECK(check_point(point_id(is_memory ? "memory" : "research", id.to_string()), id.to_string()));
     PANDORA_TRY(file, stores_.documents.exists(is_memory ? memory_path(id) : research_path(id), deadline));
     expect_gone(file, "files", id.to_string());
     return {};
@@ -342,9 +350,7 @@ Result<std::vector<ForgetFinding>> Forgetting::verify(const ForgetReport& report
   if (report.what == "turn") {
     PANDORA_TRY(rows, stores_.turns.find_all({&report.uid, 1}, system, deadline));
     expect_gone(!rows.empty(), "rows", fmt::format("turn {}", report.number.value));
-    const Uuid point = turn_point_id(report.uid);
-    PANDORA_TRY(points, stores_.vectors.retrieve(std::string(kTurnsCollection), {&point, 1}, system, deadline));
-    expect_gone(!points.empty(), "points", fmt::format("turn {}", report.number.value));
+    PANDORA_CHECK(check_point(turn_point_id(report.uid), fmt::format("turn {}", report.number.value)));
     for (const auto& folder : {turn_folder(report.number), archived_turn_folder(report.number)}) {
       PANDORA_TRY(there, stores_.documents.exists(folder, deadline));
       expect_gone(there, "files", folder);

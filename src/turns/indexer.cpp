@@ -1,5 +1,6 @@
 #include "turns/indexer.h"
 
+#include <algorithm>
 #include <cmath>
 #include <map>
 #include <set>
@@ -74,13 +75,18 @@ std::string text_of(const Research& research) {
 
 }  // namespace
 
-Status Indexer::ensure_collections(const Deadline& deadline) {
-  for (const auto& spec : collection_specs(embedder_.identity()))
-    PANDORA_CHECK(stores_.vectors.ensure_collection(spec, deadline));
+Status Indexer::ensure_collections(const PointSpace& space, const Deadline& deadline) {
+  PANDORA_TRY(there, stores_.vectors.collections(deadline));
+  for (const auto& spec : collection_specs(space)) {
+    const auto found = std::ranges::find(there, spec.name, &CollectionSpec::name);
+    // One of an older form is as good as when it was made.
+    const bool same = found != there.end() && found->embedder == spec.embedder && found->dimension == spec.dimension;
+    if (!same) PANDORA_CHECK(stores_.vectors.ensure_collection(spec, deadline));
+  }
   return {};
 }
 
-Status Indexer::embed_missing(const std::vector<Turn>& turns, const Deadline& deadline) {
+Status Indexer::embed_once(const PointSpace& space, const std::vector<Turn>& turns, const Deadline& deadline) {
   std::vector<std::string> texts;
   std::vector<std::size_t> parts;  // of each turn: message, and reply when it has one of its own
   for (const auto& turn : turns) {
@@ -90,23 +96,39 @@ Status Indexer::embed_missing(const std::vector<Turn>& turns, const Deadline& de
     parts.push_back(reply ? 2 : 1);
   }
   const std::vector<std::string_view> views(texts.begin(), texts.end());
-  PANDORA_TRY(vectors, embedder_.embed(views, TextRole::kPassage, deadline));
+  PANDORA_TRY(vectors, space.embedder->embed(views, TextRole::kPassage, deadline));
   std::size_t at = 0;
   for (std::size_t i = 0; i < turns.size(); ++i) {
     std::vector<WindowVector> both;
     for (std::size_t part = 0; part < parts[i]; ++part) both.push_back({0, vectors[at++]});
     const auto own = windowed_vector(both);
-    const Status stored = stores_.turns.put_vector(turns[i].uid, embedder_.identity(), own, deadline);
+    const Status stored = stores_.turns.put_vector(turns[i].uid, space.origin.embedder, own, deadline);
     if (!stored && stored.error().code != ErrorCode::kNotFound) return stored;  // forgotten meanwhile: nothing to keep
   }
   return {};
 }
 
-Result<std::optional<Point>> Indexer::turn_point(const Item& item, const Deadline& deadline) {
+Status Indexer::embed_turns(const PointSpace& space, std::vector<Turn> turns, const Deadline& deadline) {
+  while (!turns.empty()) {
+    PANDORA_CHECK(embed_once(space, turns, deadline));
+    // A text that was changed meanwhile lost its vector before this one of the old text came: again.
+    std::vector<Uuid> uids;
+    for (const auto& turn : turns) uids.push_back(turn.uid);
+    PANDORA_TRY(now, stores_.turns.find_all(uids, Principal::system(), deadline));
+    std::erase_if(now, [&](const Turn& row) {
+      const auto& encoded = *std::ranges::find(turns, row.uid, &Turn::uid);
+      return row.message == encoded.message && row.reply == encoded.reply && row.model == encoded.model;
+    });
+    turns = std::move(now);
+  }
+  return {};
+}
+
+Result<std::optional<Point>> Indexer::turn_point(const PointSpace& space, const Item& item, const Deadline& deadline) {
   const auto window = stores_.turns.neighbours(item.id, kWindow, Principal::system(), deadline);
   if (!window && window.error().code == ErrorCode::kNotFound) return std::nullopt;
   if (!window) return fail(window.error());
-  PANDORA_TRY(vectors, stores_.turns.vectors_around(item.id, kWindow, embedder_.identity(), deadline));
+  PANDORA_TRY(vectors, stores_.turns.vectors_around(item.id, kWindow, space.origin.embedder, deadline));
 
   std::vector<std::string> words;
   std::vector<int> distances;
@@ -135,14 +157,14 @@ Result<std::optional<Point>> Indexer::turn_point(const Item& item, const Deadlin
   return point;
 }
 
-Status Indexer::index_turns(std::span<const Item> items, const Deadline& deadline) {
+Status Indexer::index_turns(const PointSpace& space, std::span<const Item> items, const Deadline& deadline) {
   // What has no vector yet, of the turns themselves and of their neighbours, in one call of the encoder.
   std::map<Uuid, Turn> missing;
   for (const Item& item : items) {
     const auto window = stores_.turns.neighbours(item.id, kWindow, Principal::system(), deadline);
     if (!window && window.error().code == ErrorCode::kNotFound) continue;
     if (!window) return fail(window.error());
-    PANDORA_TRY(vectors, stores_.turns.vectors_around(item.id, kWindow, embedder_.identity(), deadline));
+    PANDORA_TRY(vectors, stores_.turns.vectors_around(item.id, kWindow, space.origin.embedder, deadline));
     std::set<Uuid> known;
     for (const auto& vector : vectors) known.insert(vector.uid);
     for (const auto& [distance, turn] : *window)
@@ -150,22 +172,21 @@ Status Indexer::index_turns(std::span<const Item> items, const Deadline& deadlin
   }
   std::vector<Turn> turns;
   for (auto& [uid, turn] : missing) turns.push_back(std::move(turn));
-  if (!turns.empty()) PANDORA_CHECK(embed_missing(turns, deadline));
+  PANDORA_CHECK(embed_turns(space, std::move(turns), deadline));
 
   std::vector<Point> points;
   std::vector<Uuid> gone;
   for (const Item& item : items) {
-    PANDORA_TRY(point, turn_point(item, deadline));
+    PANDORA_TRY(point, turn_point(space, item, deadline));
     if (point)
       points.push_back(*std::move(point));
     else
       gone.push_back(turn_point_id(item.id));
   }
-  const std::string collection(kTurnsCollection);
   if (!gone.empty())
-    PANDORA_CHECK(stores_.vectors.remove(collection, gone, Principal::system(), deadline).map([](auto) {}));
+    PANDORA_CHECK(stores_.vectors.remove(space.turns, gone, Principal::system(), deadline).map([](auto) {}));
   if (!points.empty())
-    PANDORA_CHECK(stores_.vectors.upsert(collection, points, Principal::system(), deadline).map([](auto) {}));
+    PANDORA_CHECK(stores_.vectors.upsert(space.turns, points, Principal::system(), deadline).map([](auto) {}));
   return {};
 }
 
@@ -173,7 +194,7 @@ namespace {
 
 // Memories and research alike: one vector of their text, no window.
 template <class Store>
-Status index_texts(Store& store, VectorStore& vectors, Embedder& embedder, std::string_view collection,
+Status index_texts(Store& store, VectorStore& vectors, Embedder& embedder, const std::string& collection,
                    std::string_view kind, std::span<const Indexer::Item> items, const Deadline& deadline) {
   std::vector<Point> points;
   std::vector<std::string> texts;
@@ -199,21 +220,21 @@ Status index_texts(Store& store, VectorStore& vectors, Embedder& embedder, std::
     const std::vector<std::string_view> views(texts.begin(), texts.end());
     PANDORA_TRY(embedded, embedder.embed(views, TextRole::kPassage, deadline));
     for (std::size_t i = 0; i < points.size(); ++i) points[i].dense[""] = std::move(embedded[i]);
-    PANDORA_CHECK(vectors.upsert(std::string(collection), points, Principal::system(), deadline).map([](auto) {}));
+    PANDORA_CHECK(vectors.upsert(collection, points, Principal::system(), deadline).map([](auto) {}));
   }
-  if (!gone.empty())
-    PANDORA_CHECK(vectors.remove(std::string(collection), gone, Principal::system(), deadline).map([](auto) {}));
+  if (!gone.empty()) PANDORA_CHECK(vectors.remove(collection, gone, Principal::system(), deadline).map([](auto) {}));
   return {};
 }
 
 }  // namespace
 
-Status Indexer::index_memories(std::span<const Item> memories, const Deadline& deadline) {
-  return index_texts(stores_.memories, stores_.vectors, embedder_, kMemoriesCollection, "memory", memories, deadline);
+Status Indexer::index_memories(const PointSpace& space, std::span<const Item> memories, const Deadline& deadline) {
+  return index_texts(stores_.memories, stores_.vectors, *space.embedder, space.memories, "memory", memories, deadline);
 }
 
-Status Indexer::index_research(std::span<const Item> research, const Deadline& deadline) {
-  return index_texts(stores_.research, stores_.vectors, embedder_, kResearchCollection, "research", research, deadline);
+Status Indexer::index_research(const PointSpace& space, std::span<const Item> research, const Deadline& deadline) {
+  return index_texts(stores_.research, stores_.vectors, *space.embedder, space.research, "research", research,
+                     deadline);
 }
 
 }  // namespace pandora

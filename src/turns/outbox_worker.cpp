@@ -59,15 +59,26 @@ Result<OutboxWorker::Outcome> OutboxWorker::run_once(std::string_view owner, Dur
   return outcome;
 }
 
+// Into the space that answers, and into the one that is being made beside it: what the latter misses would be lost when
+// it answers, so then it never will.
+Status OutboxWorker::write_points(OutboxKind kind, const Entries& entries, const Deadline& deadline) {
+  PANDORA_TRY(items, items_of(entries));
+  const auto write_into = [&](const PointSpace& space) {
+    if (kind == OutboxKind::kTurnPoint) return indexer_.index_turns(space, items, deadline);
+    if (kind == OutboxKind::kMemoryPoint) return indexer_.index_memories(space, items, deadline);
+    return indexer_.index_research(space, items, deadline);
+  };
+  auto writing = spaces_.write();
+  if (ready_ != writing.current().suffix) PANDORA_CHECK(indexer_.ensure_collections(writing.current(), deadline));
+  ready_ = writing.current().suffix;
+  PANDORA_CHECK(write_into(writing.current()));
+  if (const PointSpace* next = writing.next())
+    if (Status written = write_into(*next); !written) writing.next_failed(std::move(written).error());
+  return {};
+}
+
 Status OutboxWorker::carry_out(OutboxKind kind, const Entries& entries, const Deadline& deadline) {
-  if (is_point(kind)) {
-    if (!collections_ready_) PANDORA_CHECK(indexer_.ensure_collections(deadline));
-    collections_ready_ = true;
-    PANDORA_TRY(items, items_of(entries));
-    if (kind == OutboxKind::kTurnPoint) return indexer_.index_turns(items, deadline);
-    if (kind == OutboxKind::kMemoryPoint) return indexer_.index_memories(items, deadline);
-    return indexer_.index_research(items, deadline);
-  }
+  if (is_point(kind)) return write_points(kind, entries, deadline);
   for (const auto& entry : entries) {
     if (kind == OutboxKind::kSourceFile) {
       PANDORA_CHECK(write_source(entry.item.key, deadline));

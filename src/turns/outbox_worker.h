@@ -16,8 +16,8 @@ class OutboxWorker {
  public:
   // The record of a turn that is still in the journal, or null: then the files are what there is.
   using FindRecord = std::function<std::shared_ptr<const TurnRecord>(const Uuid& turn_uid)>;
-  OutboxWorker(Stores stores, Embedder& embedder, const Clock& clock, FindRecord find_record)
-      : stores_(stores), indexer_(stores, embedder), clock_(clock), find_record_(std::move(find_record)) {}
+  OutboxWorker(Stores stores, PointSpaces& spaces, const Clock& clock, FindRecord find_record)
+      : stores_(stores), spaces_(spaces), indexer_(stores), clock_(clock), find_record_(std::move(find_record)) {}
 
   struct Outcome {
     std::vector<OutboxEntry> done;    // acked
@@ -30,6 +30,7 @@ class OutboxWorker {
 
  private:
   using Entries = std::vector<OutboxEntry>;
+  Status write_points(OutboxKind kind, const Entries& entries, const Deadline& deadline);
   Status carry_out(OutboxKind kind, const Entries& entries, const Deadline& deadline);
   Status set_stranger_aside(const std::string& folder, const Uuid& uid, const Deadline& deadline);
   Status write_turn_directory(const Uuid& uid, const Deadline& deadline);
@@ -39,10 +40,11 @@ class OutboxWorker {
   Result<TurnRecord> record_of(const Turn& turn, bool& journalled, const Deadline& deadline);
 
   Stores stores_;
+  PointSpaces& spaces_;
   Indexer indexer_;
   const Clock& clock_;
   FindRecord find_record_;
-  bool collections_ready_ = false;
+  std::optional<std::string> ready_;  // the space (its suffix) whose collections are there
 };
 
 inline constexpr Duration kMinRetryDelay = std::chrono::milliseconds(100);

@@ -15,6 +15,7 @@ class Reconciler::Run {
  public:
   Run(Reconciler& parts, Apply apply, const Progress& progress, const Deadline& deadline)
       : stores_(parts.stores_),
+        space_(parts.spaces_.current()),
         saver_(parts.saver_),
         forgetting_(parts.forgetting_),
         clock_(parts.clock_),
@@ -181,7 +182,7 @@ class Reconciler::Run {
   Status turn_points(const std::vector<Turn>& page) {
     std::vector<Uuid> ids;
     for (const auto& turn : page) ids.push_back(turn_point_id(turn.uid));
-    PANDORA_TRY(points, retrieve(kTurnsCollection, ids));
+    PANDORA_TRY(points, retrieve(space_->turns, ids));
     std::set<Uuid> there;
     for (const auto& point : points) there.insert(point.id);
     for (const auto& turn : page) {
@@ -205,8 +206,8 @@ class Reconciler::Run {
   }
 
   // A collection that does not exist yet holds nothing.
-  Result<std::vector<Point>> retrieve(std::string_view collection, const std::vector<Uuid>& ids) {
-    auto points = stores_.vectors.retrieve(std::string(collection), ids, system_, deadline_);
+  Result<std::vector<Point>> retrieve(const std::string& collection, const std::vector<Uuid>& ids) {
+    auto points = stores_.vectors.retrieve(collection, ids, system_, deadline_);
     if (!points && points.error().code == ErrorCode::kNotFound) return std::vector<Point>();
     return points;
   }
@@ -279,7 +280,7 @@ class Reconciler::Run {
   }
 
   template <class List>
-  Status knowledge_rows_of(List list, const char* what, std::string_view collection, OutboxKind file,
+  Status knowledge_rows_of(List list, const char* what, const std::string& collection, OutboxKind file,
                            OutboxKind point_kind, std::string (*path)(const Uuid&), std::int64_t& count) {
     std::optional<Uuid> after;
     for (;;) {
@@ -314,23 +315,23 @@ class Reconciler::Run {
       query.after = after;
       return stores_.research.list(query, system_, deadline_);
     };
-    PANDORA_CHECK(knowledge_rows_of(memories, "memory", kMemoriesCollection, OutboxKind::kMemoryFile,
+    PANDORA_CHECK(knowledge_rows_of(memories, "memory", space_->memories, OutboxKind::kMemoryFile,
                                     OutboxKind::kMemoryPoint, memory_path, report_.memories));
-    return knowledge_rows_of(research, "research", kResearchCollection, OutboxKind::kResearchFile,
+    return knowledge_rows_of(research, "research", space_->research, OutboxKind::kResearchFile,
                              OutboxKind::kResearchPoint, research_path, report_.research);
   }
 
   // Points whose row is gone.
   Status points() {
     struct Kind {
-      std::string_view collection;
+      const std::string& collection;
       const char* field;
     };
-    for (const auto& [collection, field] : {Kind{kTurnsCollection, "turn_uid"}, Kind{kMemoriesCollection, "memory_id"},
-                                            Kind{kResearchCollection, "research_id"}}) {
+    for (const auto& [collection, field] : {Kind{space_->turns, "turn_uid"}, Kind{space_->memories, "memory_id"},
+                                            Kind{space_->research, "research_id"}}) {
       std::optional<Uuid> after;
       for (;;) {
-        auto page = stores_.vectors.scroll(std::string(collection), {}, after, kMaxPage, system_, deadline_);
+        auto page = stores_.vectors.scroll(collection, {}, after, kMaxPage, system_, deadline_);
         if (!page && page.error().code == ErrorCode::kNotFound) break;
         if (!page) return fail(page.error());
         if (page->empty()) break;
@@ -343,7 +344,7 @@ class Reconciler::Run {
           strays.push_back(point.id);
         }
         if (applying() && !strays.empty())
-          PANDORA_CHECK(stores_.vectors.remove(std::string(collection), strays, system_, deadline_).map([](auto) {}));
+          PANDORA_CHECK(stores_.vectors.remove(collection, strays, system_, deadline_).map([](auto) {}));
         report_.points += static_cast<std::int64_t>(page->size());
         PANDORA_CHECK(progress_("points", report_.points));
       }
@@ -351,13 +352,13 @@ class Reconciler::Run {
     return {};
   }
 
-  Result<bool> has_row(const Point& point, std::string_view collection, const char* field) {
+  Result<bool> has_row(const Point& point, const std::string& collection, const char* field) {
     const auto value = point.payload.find(field);
     const auto* text = value == point.payload.end() ? nullptr : std::get_if<std::string>(&value->second);
     const auto id = text ? Uuid::parse(*text) : Result<Uuid>(fail(ErrorCode::kDataCorrupt, "no id"));
     if (!id) return false;
     if (restored_.contains(*id)) return true;  // also in a dry run
-    if (collection == kTurnsCollection) {
+    if (collection == space_->turns) {
       PANDORA_TRY(rows, stores_.turns.find_all({&*id, 1}, system_, deadline_));
       return !rows.empty();
     }
@@ -366,11 +367,12 @@ class Reconciler::Run {
       if (found.error().code == ErrorCode::kNotFound) return false;
       return fail(found.error());
     };
-    return collection == kMemoriesCollection ? exists(stores_.memories.find(*id, system_, deadline_))
-                                             : exists(stores_.research.find(*id, system_, deadline_));
+    return collection == space_->memories ? exists(stores_.memories.find(*id, system_, deadline_))
+                                          : exists(stores_.research.find(*id, system_, deadline_));
   }
 
   Stores stores_;
+  const std::shared_ptr<const PointSpace> space_;  // that answers; another that is being made is made of the rows
   TurnSaver& saver_;
   Forgetting& forgetting_;
   const Clock& clock_;

@@ -29,13 +29,14 @@ struct ReconcileReport {
 class Reconciler {
  public:
   using Progress = std::function<Status(std::string_view stage, std::int64_t done)>;  // an error ends the run
-  Reconciler(Stores stores, TurnSaver& saver, Forgetting& forgetting, const Clock& clock)
-      : stores_(stores), saver_(saver), forgetting_(forgetting), clock_(clock) {}
+  Reconciler(Stores stores, const PointSpaces& spaces, TurnSaver& saver, Forgetting& forgetting, const Clock& clock)
+      : stores_(stores), spaces_(spaces), saver_(saver), forgetting_(forgetting), clock_(clock) {}
   Result<ReconcileReport> run(Apply apply, const Progress& progress, const Deadline& deadline);
 
  private:
   class Run;
   Stores stores_;
+  const PointSpaces& spaces_;
   TurnSaver& saver_;
   Forgetting& forgetting_;
   const Clock& clock_;

@@ -45,11 +45,11 @@ bool concerns_the_turn(ErrorCode code) {
 
 class JournalledTurnSaver final : public TurnSaver {
  public:
-  JournalledTurnSaver(SaverOptions options, Stores stores, Embedder& embedder, const Clock& clock)
+  JournalledTurnSaver(SaverOptions options, Stores stores, PointSpaces& spaces, const Clock& clock)
       : options_(std::move(options)),
         stores_(stores),
         clock_(clock),
-        outbox_(stores, embedder, clock, [this](const Uuid& uid) { return record_of(uid); }),
+        outbox_(stores, spaces, clock, [this](const Uuid& uid) { return record_of(uid); }),
         last_checkpoint_(clock.steady()) {}
 
   ~JournalledTurnSaver() override {
@@ -500,9 +500,9 @@ class JournalledTurnSaver final : public TurnSaver {
 
 }  // namespace
 
-Result<std::unique_ptr<TurnSaver>> TurnSaver::open(const SaverOptions& options, Stores stores, Embedder& embedder,
+Result<std::unique_ptr<TurnSaver>> TurnSaver::open(const SaverOptions& options, Stores stores, PointSpaces& spaces,
                                                    FileSystem& files, const Clock& clock) {
-  auto saver = std::make_unique<JournalledTurnSaver>(options, stores, embedder, clock);
+  auto saver = std::make_unique<JournalledTurnSaver>(options, stores, spaces, clock);
   PANDORA_CHECK(saver->open(files));
   return saver;
 }

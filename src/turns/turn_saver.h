@@ -36,7 +36,7 @@ class TurnSaver {
  public:
   // Replays, then starts the worker. Errors: kDataCorrupt only for what cannot be set aside; a damaged record is moved
   // to quarantine with its reason, and opening goes on.
-  static Result<std::unique_ptr<TurnSaver>> open(const SaverOptions& options, Stores stores, Embedder& embedder,
+  static Result<std::unique_ptr<TurnSaver>> open(const SaverOptions& options, Stores stores, PointSpaces& spaces,
                                                  FileSystem& files, const Clock& clock);
   virtual ~TurnSaver() = default;  // stops the worker after the step under way; drains nothing
 

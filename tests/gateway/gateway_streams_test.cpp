@@ -39,7 +39,7 @@ class GatewayStreams : public ::testing::Test {
     auto gateway = Gateway::open(std::move(options), {runtime_->runtime,
                                                       model_.get(),
                                                       directory_.get(),
-                                                      world_.embedder,
+                                                      *world_.spaces,
                                                       {},
                                                       threads_,
                                                       *client_,

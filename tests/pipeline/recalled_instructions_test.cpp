@@ -43,7 +43,7 @@ class RecalledInstructions : public ::testing::TestWithParam<std::string> {
   GatherSection recall() {
     EXPECT_TRUE(world_.saver->drain(world_.soon()));
     const RecallRequest request{who_, SessionId::parse("asking").value(), kQuestion};
-    return Recall(world_.stores(), world_.embedder, world_.clock).run(request, world_.soon()).section;
+    return Recall(world_.stores(), *world_.spaces, world_.clock).run(request, world_.soon()).section;
   }
 
   static constexpr const char* kTopic = "espresso machines";

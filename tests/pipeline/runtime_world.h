@@ -136,7 +136,7 @@ class RecordingSink final : public TurnSink {
 class RuntimeWorld {
  public:
   RuntimeWorld(World& world, const Clock& clock, ChatModel* model, ToolRunner* tools, RuntimeOptions options = {})
-      : recall_(world.stores(), world.embedder, clock),
+      : recall_(world.stores(), *world.spaces, clock),
         admission_(world.rows->memories(), world.ids, clock),
         runtime(
             std::move(options), world.stores(), recall_, *world.saver, world.ids, clock,

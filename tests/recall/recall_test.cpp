@@ -97,7 +97,7 @@ class RecallOfAWorld : public ::testing::Test {
   GatherSection recall(const std::string& question, const std::function<void(RecallRequest&)>& change = {}) {
     RecallRequest request{Principal::of(ana()), SessionId::parse("asking").value(), question};
     if (change) change(request);
-    Recall recall(world_.stores(), world_.embedder, world_.clock);
+    Recall recall(world_.stores(), *world_.spaces, world_.clock);
     return recall.run(request, world_.soon()).section;
   }
   void go_to(const char* when) { world_.clock.shift = (parse_iso8601(when).value() - SystemClock().now()).count(); }
@@ -146,7 +146,7 @@ TEST_F(RecallOfAWorld, AMonthWithoutItsYearIsTheLatestInWhichSomethingWasSaid) {
   go_to("2029-02-05T10:00:00Z");
   const RecallRequest request{Principal::of(ana()), SessionId::parse("asking").value(),
                               "What did the team meet about in January?"};
-  const auto result = Recall(world_.stores(), world_.embedder, world_.clock).run(request, world_.soon());
+  const auto result = Recall(world_.stores(), *world_.spaces, world_.clock).run(request, world_.soon());
   ASSERT_TRUE(result.receipt.time);
   EXPECT_EQ(to_iso8601(result.receipt.time->from), "2026-01-01T00:00:00.000000Z");
   EXPECT_EQ(to_iso8601(result.receipt.time->to), "2026-02-01T00:00:00.000000Z");
@@ -294,7 +294,7 @@ TEST_F(RecallOfAWorld, WithoutItsVectorStoreItGivesTheRecentTurnsAndSaysSo) {
   const Stores good = world_.stores();
   Recall recall({good.turns, good.memories, good.research, good.sources, good.observations, good.instance, good.outbox,
                  down, good.documents, good.receipts},
-                world_.embedder, world_.clock);
+                *world_.spaces, world_.clock);
   const auto result =
       recall.run({Principal::of(ana()), SessionId::parse("asking").value(), "something else"}, world_.soon());
   const auto& section = result.section;
@@ -335,7 +335,7 @@ TEST_F(RecallOfAWorld, LeavesAReceiptThatRanksTheSameAgain) {
                             "where is the " + thing() + " of turn 2"};
       request.token_budget = static_cast<std::int64_t>(random.below(120));
       request.limit = random.below(8);
-      Recall recall(world_.stores(), world_.embedder, world_.clock);
+      Recall recall(world_.stores(), *world_.spaces, world_.clock);
       const RecallResult result = recall.run(request, world_.soon());
       world_.embedder.down = false;
       EXPECT_EQ(result.receipt.mode, encoder_down ? RecallMode::kLexical : RecallMode::kHybrid);
@@ -352,7 +352,7 @@ TEST_F(RecallOfAWorld, TheReceiptHoldsNoWordOfWhatWasFound) {
   save("first", "the spare key hangs behind the zinnias");
   remember(MemoryKind::kPreference, "answer with zinnias", world_.clock.now());
   const RecallRequest request{Principal::of(ana()), SessionId::parse("asking").value(), "where is the spare key"};
-  Recall recall(world_.stores(), world_.embedder, world_.clock);
+  Recall recall(world_.stores(), *world_.spaces, world_.clock);
   const RecallResult result = recall.run(request, world_.soon());
   ASSERT_GE(result.section.items.size(), 2u);
   EXPECT_EQ(encode_receipt(result.receipt).find("zinnias"), std::string::npos);
@@ -365,7 +365,7 @@ TEST_F(RecallOfAWorld, TheReceiptSaysOfEachRowWhatCameOfIt) {
   world_.saver.reset();  // nobody brings the point up to date
   ASSERT_TRUE(world_.rows->turns().change(rejected.number, {.rejected = true}, Principal::of(ana()), world_.soon()));
   const RecallRequest request{Principal::of(ana()), SessionId::parse("asking").value(), "where is the spare key"};
-  Recall recall(world_.stores(), world_.embedder, world_.clock);
+  Recall recall(world_.stores(), *world_.spaces, world_.clock);
   const RecallReceipt receipt = recall.run(request, world_.soon()).receipt;
   ASSERT_EQ(receipt.given.size(), 1u);
   EXPECT_EQ(receipt.given[0].uid, preference.id);
@@ -383,7 +383,7 @@ TEST_F(RecallOfAWorld, ALongQuestionIsCutInItsReceiptAndRanksTheSameAgain) {
   for (const std::size_t length : {kMaxReceiptQuestionBytes, kMaxReceiptQuestionBytes + 1}) {
     RecallRequest request{Principal::of(ana()), SessionId::parse("asking").value(), "where is the spare key "};
     request.question.resize(length, 'x');
-    Recall recall(world_.stores(), world_.embedder, world_.clock);
+    Recall recall(world_.stores(), *world_.spaces, world_.clock);
     const RecallReceipt receipt = recall.run(request, world_.soon()).receipt;
     EXPECT_LE(receipt.question.size(), kMaxReceiptQuestionBytes);
     EXPECT_EQ(receipt.question_cut, length > kMaxReceiptQuestionBytes);

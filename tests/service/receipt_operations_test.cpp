@@ -19,11 +19,11 @@ class ReceiptOperations : public ::testing::Test {
   ReceiptOperations() {
     const Status started = world_.start();
     EXPECT_TRUE(started) << started.error().to_line();
-    recall_ = std::make_unique<Recall>(world_.stores(), world_.embedder, world_.clock);
+    recall_ = std::make_unique<Recall>(world_.stores(), *world_.spaces, world_.clock);
     wired_ = std::make_unique<RuntimeWorld>(world_, world_.clock, nullptr, nullptr);
     service_ =
         make_local_service({world_.stores(),
-                            world_.embedder,
+                            *world_.spaces,
                             *world_.saver,
                             wired_->runtime,
                             *recall_,
@@ -35,7 +35,9 @@ class ReceiptOperations : public ::testing::Test {
                             30,
                             {},
                             std::chrono::seconds(5),
-                            [this](const Deadline& deadline) { return world_.rows->database().checkpoint(deadline); }});
+                            [this](const Deadline& deadline) { return world_.rows->database().checkpoint(deadline); },
+                            [this](const std::string& model) { return world_.encoder_named(model); },
+                            "words"});
   }
   ~ReceiptOperations() override {
     service_.reset();

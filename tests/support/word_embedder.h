@@ -10,6 +10,7 @@ namespace pandora::testing {
 
 class WordEmbedder final : public Embedder {
  public:
+  explicit WordEmbedder(EmbedderIdentity identity = {"words", "1", 16}) : identity_(std::move(identity)) {}
   const EmbedderIdentity& identity() const override { return identity_; }
   Result<std::vector<std::vector<float>>> embed(std::span<const std::string_view> texts, TextRole,
                                                 const Deadline& deadline) override {
@@ -33,7 +34,7 @@ class WordEmbedder final : public Embedder {
   std::atomic<int> calls = 0;
 
  private:
-  EmbedderIdentity identity_{"words", "1", 16};
+  const EmbedderIdentity identity_;
 };
 
 }  // namespace pandora::testing

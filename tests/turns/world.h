@@ -15,6 +15,7 @@
 #include "support/word_embedder.h"
 #include "turns/forgetting.h"
 #include "turns/reconciler.h"
+#include "turns/reindexer.h"
 #include "turns/turn_saver.h"
 
 namespace pandora::testing {
@@ -46,23 +47,30 @@ class World {
     PANDORA_CHECK(files.sync_directory("/data"));
     PANDORA_TRY(opened_documents, DirectoryDocumentStore::open(files, "/data/docs", clock));
     documents = std::move(opened_documents);
+    PANDORA_TRY(record, read_point_space(rows->instance(), *vectors, soon()));
+    const auto made_by = encoder_named(record ? record->origin.embedder.model : embedder.identity().model);
+    auto space = record ? make_point_space(record->origin, record->suffix, made_by) : make_point_space(made_by);
+    PANDORA_CHECK(write_point_space(rows->instance(), *space, soon()));
+    PANDORA_CHECK(tidy_collections(*vectors, *space, soon()).map([](int) {}));
+    spaces = std::make_unique<PointSpaces>(std::move(space));
     SaverOptions options;
     options.journal_directory = "/data/journal";
     options.checkpoint_interval = checkpoint_interval;
     options.max_pending = max_pending;
     options.stuck_after = stuck_after;
-    PANDORA_TRY(opened_saver, TurnSaver::open(options, stores(), embedder, *journal_files, clock));
+    PANDORA_TRY(opened_saver, TurnSaver::open(options, stores(), *spaces, *journal_files, clock));
     saver = std::move(opened_saver);
     forgetting = std::make_unique<Forgetting>(stores(), *saver, files, clock, "/data/journal",
                                               [this](const Deadline& deadline) -> Status {
                                                 PANDORA_CHECK(rows->database().checkpoint(deadline));
                                                 return vectors->database().checkpoint(deadline);
                                               });
-    reconciler = std::make_unique<Reconciler>(stores(), *saver, *forgetting, clock);
+    reconciler = std::make_unique<Reconciler>(stores(), *spaces, *saver, *forgetting, clock);
     return {};
   }
   void stop() {
-    reconciler.reset(), forgetting.reset(), saver.reset(), documents.reset(), vectors.reset(), rows.reset();
+    reconciler.reset(), forgetting.reset(), saver.reset(), spaces.reset(), documents.reset(), vectors.reset(),
+        rows.reset();
   }
   Status restart() {
     stop();
@@ -74,6 +82,12 @@ class World {
     files.crash(random);
     vfs.forget();
     clock.shift += 120'000'000;
+  }
+
+  // Of the two that there are; both outlive the stores.
+  std::shared_ptr<Embedder> encoder_named(const std::string& model) {
+    WordEmbedder& named = model == other_embedder.identity().model ? other_embedder : embedder;
+    return {std::shared_ptr<void>(), &named};
   }
 
   Stores stores() {
@@ -131,6 +145,7 @@ class World {
   SeededRandom id_random{42};
   UuidV7Generator ids{clock, id_random};
   WordEmbedder embedder;
+  WordEmbedder other_embedder{{"other words", "7", 24}};  // that a reindex moves to
   Duration checkpoint_interval = std::chrono::hours(1);
   std::size_t max_pending = 10'000;
   Duration stuck_after = std::chrono::seconds(5);
@@ -138,6 +153,7 @@ class World {
   std::unique_ptr<SqliteStores> rows;
   std::unique_ptr<SqliteVectorStore> vectors;
   std::unique_ptr<DocumentStore> documents;
+  std::unique_ptr<PointSpaces> spaces;
   std::unique_ptr<TurnSaver> saver;
   std::unique_ptr<Forgetting> forgetting;
   std::unique_ptr<Reconciler> reconciler;
