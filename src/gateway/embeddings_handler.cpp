@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include "base/base64.h"
 #include "base/text.h"
 #include "gateway/client_chat.h"
 #include "gateway/gateway_core.h"
@@ -12,20 +13,6 @@ namespace pandora {
 namespace {
 
 static_assert(std::endian::native == std::endian::little, "vectors go out as little-endian floats");
-
-std::string base64(std::string_view bytes) {
-  constexpr std::string_view kLetters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-  std::string out;
-  out.reserve((bytes.size() + 2) / 3 * 4);
-  for (std::size_t at = 0; at < bytes.size(); at += 3) {
-    std::uint32_t three = 0;
-    const std::size_t count = std::min<std::size_t>(3, bytes.size() - at);
-    for (std::size_t i = 0; i < 3; ++i)
-      three = three << 8 | (i < count ? static_cast<unsigned char>(bytes[at + i]) : 0u);
-    for (std::size_t i = 0; i < 4; ++i) out += i <= count ? kLetters[three >> (18 - 6 * i) & 63] : '=';
-  }
-  return out;
-}
 
 enum class Encoding { kFloat, kBase64 };
 struct EmbeddingRequest {
@@ -98,9 +85,10 @@ class EmbeddingsHandler final : public HttpHandler {
       const auto& vector = (*vectors)[i];
       tokens += embedder->count_tokens(texts[i]);
       const std::string_view bytes(reinterpret_cast<const char*>(vector.data()), vector.size() * sizeof(float));
-      data.push_back({{"object", "embedding"},
-                      {"index", i},
-                      {"embedding", request->encoding == Encoding::kBase64 ? Json(base64(bytes)) : Json(vector)}});
+      data.push_back(
+          {{"object", "embedding"},
+           {"index", i},
+           {"embedding", request->encoding == Encoding::kBase64 ? Json(base64_encode(bytes)) : Json(vector)}});
     }
     writer->respond(json_response({{"object", "list"},
                                    {"data", std::move(data)},
