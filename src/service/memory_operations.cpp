@@ -17,6 +17,7 @@ Uuid read_id(JsonReader& in) {
 Result<Json> add(OperationCall& call) {
   const std::string content = collapse_space(sanitize_utf8(call.in.text("content")));
   const auto kind = call.in.optional_value("kind", parse_memory_kind);
+  const auto trust = call.in.optional_value("trust", parse_trust);
   const auto session = call.in.optional_value("session", SessionId::parse);
   const auto expires_at = call.in.optional_value("expires_at", parse_iso8601);
   if (call.in.ok() && content.empty()) call.in.fault("content", "is empty", "say what to remember");
@@ -31,7 +32,7 @@ Result<Json> add(OperationCall& call) {
   MemoryCandidate candidate;
   candidate.user = call.who.user;
   candidate.session = session;
-  candidate.proposal = {kind.value_or(MemoryKind::kNote), content, Trust::kUser};
+  candidate.proposal = {kind.value_or(MemoryKind::kNote), content, trust.value_or(Trust::kUser)};
   PANDORA_TRY(decided, admission.decide(candidate, {}, {}, call.deadline));
   if (decided.admission != Admission::kAdmit)
     return fail(ErrorCode::kConflict, fmt::format("this is not kept: {}", to_string(decided.admission)),
@@ -85,7 +86,7 @@ Result<Json> forget(OperationCall& call) {
 
 std::vector<Operation> memory_operations() {
   return {
-      {{"memory.add", "content, kind? = note, session?, expires_at?",
+      {{"memory.add", "content, kind? = note, trust? = user, session?, expires_at?",
         "keeps a memory; a newer one supersedes what it contradicts"},
        add},
       {{"memory.list", "kind?, all? = false, after?, limit? = 200", "memories, oldest first"}, list},
