@@ -1,0 +1,24 @@
+// MCP's Streamable HTTP: a POST is a message, its answer JSON, or a stream of events when progress is asked for.
+//
+// There is nothing that a server would say by itself, so GET is 405. A session's id, given with `initialize`, only
+// names whose request a `notifications/cancelled` means; nothing is kept under it, any server knows it, and DELETE
+// cancels what is under way. From 2026-07-28 on there are no sessions: a client cancels by leaving. Up to 2025-11-25
+// leaving cancels nothing. Answers: docs/mcp.md.
+#pragma once
+#include <memory>
+
+#include "base/random.h"
+#include "mcp/mcp_server.h"
+#include "net/http_server.h"
+
+namespace pandora {
+
+inline constexpr std::size_t kMcpHttpThreads = 8;
+inline constexpr std::size_t kMcpHttpQueue = 64;  // requests that wait; one more is 429
+inline constexpr std::size_t kMaxMcpSessionId = 128;
+
+// For the path /mcp, on the loop (it has threads of its own), with bodies of kMaxRpcMessageBytes. `server` and `random`
+// outlive it; it outlives the HTTP server.
+std::unique_ptr<HttpHandler> make_mcp_endpoint(McpServer& server, Principal who, Random& random);
+
+}  // namespace pandora
