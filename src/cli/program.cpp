@@ -18,6 +18,7 @@
 #include "cli/doctor.h"
 #include "cli/evaluate.h"
 #include "cli/installation.h"
+#include "cli/mcp_command.h"
 #include "cli/output.h"
 #include "cli/render.h"
 #include "cli/serve.h"
@@ -210,7 +211,7 @@ int with_installation(const Config& config, const std::function<int(Installation
 
 int run(int argc, char** argv) {
   CLI::App app("pandora: an assistant whose memory its owner can trust", "pandora");
-  app.set_version_flag("--version", "pandora 0.1.0");
+  app.set_version_flag("--version", fmt::format("pandora {}", kProgramVersion));
   app.require_subcommand(1);
   app.fallthrough();  // the options above stand before or after a command
   GlobalOptions options;
@@ -223,6 +224,8 @@ int run(int argc, char** argv) {
                  "in a terminal: listen for OpenAI's clients meanwhile, as `pandora serve` does");
   CLI::App* serve_command = app.add_subcommand("serve", "OpenAI's API on 127.0.0.1:9000, with memory; Ctrl-C ends");
   CLI::App* gateway_command = app.add_subcommand("gateway", "the API alone, without the tools' server");
+  CLI::App* mcp_command =
+      app.add_subcommand("mcp", "the Model Context Protocol on standard input and output, for a client that starts it");
   add_commands(app, invocation);
   CLI::App* import =
       app.add_subcommand("import", "bring in what was said elsewhere")
@@ -286,6 +289,9 @@ int run(int argc, char** argv) {
   if (export_command->parsed())
     return with_installation(*config,
                              [&](Installation& installation) { return export_all(installation.service(), *user); });
+  if (mcp_command->parsed())
+    return with_installation(*config,
+                             [&](Installation& installation) { return serve_mcp(installation.service(), *user); });
   if (chat->parsed())
     return with_installation(*config, [&](Installation& installation) {
       {

@@ -7,7 +7,10 @@
 #include <signal.h>
 
 #include "cli/output.h"
+#include "cli/program.h"
 #include "gateway/gateway.h"
+#include "mcp/http_endpoint.h"
+#include "mcp/service_tools.h"
 
 namespace pandora {
 namespace {
@@ -55,9 +58,13 @@ class GatewayServing final : public Serving {
       : parts_(parts), probes_(std::move(probes)), drain_time_(drain_time) {}
 
   Status listen(GatewayOptions options, Service& service) {
+    tools_ = make_service_tools(service);
+    mcp_ = std::make_unique<McpServer>(McpOptions{std::string(kProgramVersion)}, *tools_, service, parts_.clock);
+    endpoint_ = make_mcp_endpoint(*mcp_, Principal::of(options.user), parts_.random);
     GatewayParts given{parts_.runtime, parts_.model, parts_.directory, parts_.spaces, {},      parts_.threads,
                        parts_.client,  parts_.ids,   parts_.random,    parts_.clock,  &service};
     for (const auto& probe : probes_) given.probes.push_back(probe.get());
+    given.mounts.push_back({"/mcp", endpoint_.get(), kMaxRpcMessageBytes, RunOn::kLoop});
     PANDORA_TRY(gateway, Gateway::open(std::move(options), std::move(given)));
     gateway_ = std::move(gateway);
     return {};
@@ -69,7 +76,10 @@ class GatewayServing final : public Serving {
   const ServingParts parts_;
   const std::vector<std::unique_ptr<HealthProbe>> probes_;
   const Duration drain_time_;
-  std::unique_ptr<Gateway> gateway_;
+  std::unique_ptr<ToolRunner> tools_;
+  std::unique_ptr<McpServer> mcp_;
+  std::unique_ptr<HttpHandler> endpoint_;
+  std::unique_ptr<Gateway> gateway_;  // last: nobody asks while the rest goes
 };
 
 void say_where(const Serving& serving) {

@@ -42,12 +42,15 @@ class Routes final : public HttpRouter {
     models_ = &add("/v1/models", "GET", make_models_handler(core), kNoBody, RunOn::kPool);
     add("/v1/embeddings", "POST", make_embeddings_handler(core), kMaxEmbeddingBodyBytes, RunOn::kPool);
     add("/openapi.yaml", "GET", make_description_handler(), kNoBody, RunOn::kLoop);
+    for (const auto& mount : core.parts.mounts)
+      mounts_.emplace(mount.path, HttpRoute{mount.handler, mount.run_on, mount.max_body_bytes});
     if (core.parts.service) resources_ = make_resource_handler(core);
     add("/health/live", "GET", make_live_handler(), kNoBody, RunOn::kLoop);
     add("/health/ready", "GET", make_ready_handler(core), kNoBody, RunOn::kPool);
   }
 
   Result<HttpRoute> route(const HttpRequest& head) override {
+    if (const auto mount = mounts_.find(head.path); mount != mounts_.end()) return mount->second;
     const auto found = endpoints_.find(head.path);
     Endpoint* endpoint = found != endpoints_.end() ? &found->second : nullptr;
     if (!endpoint && head.path.starts_with(kOneModel) && head.path.size() > kOneModel.size()) endpoint = models_;
@@ -78,6 +81,7 @@ class Routes final : public HttpRouter {
            bytes <= kLoopBodyBytes;
   }
 
+  std::map<std::string, HttpRoute, std::less<>> mounts_;
   std::map<std::string, Endpoint, std::less<>> endpoints_;
   Endpoint& chat_;
   Endpoint* models_ = nullptr;

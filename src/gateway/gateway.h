@@ -22,6 +22,14 @@ inline constexpr std::size_t kMaxTurnsUnderWay = 2048;  // also such as are stil
 inline constexpr std::size_t kMaxEmbeddingInputs = 2048;
 inline constexpr std::size_t kMaxEmbeddingBodyBytes = 8 << 20;
 
+// A path that something else answers, whatever the method: MCP, for one.
+struct GatewayMount {
+  std::string path;  // all of it
+  HttpHandler* handler = nullptr;
+  std::size_t max_body_bytes = 1 << 20;
+  RunOn run_on = RunOn::kPool;
+};
+
 // All of it outlives the Gateway.
 struct GatewayParts {
   TurnRuntime& runtime;
@@ -35,6 +43,7 @@ struct GatewayParts {
   Random& random;
   const Clock& clock;
   Service* service = nullptr;  // behind /v1/turns, /v1/memories and the like; null: they are not there
+  std::vector<GatewayMount> mounts = {};
 };
 struct GatewayOptions {
   HttpServerOptions server;

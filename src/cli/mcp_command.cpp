@@ -1,0 +1,44 @@
+#include "cli/mcp_command.h"
+
+#include <cstring>
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include "cli/line_reader.h"
+#include "cli/output.h"
+#include "cli/program.h"
+#include "cli/terminal.h"
+#include "mcp/service_tools.h"
+#include "mcp/stdio_session.h"
+
+namespace pandora {
+
+int serve_mcp(Service& service, const UserId& user) {
+  catch_interrupts();
+  const SystemClock clock;
+  const auto tools = make_service_tools(service);
+  McpServer server({std::string(kProgramVersion)}, *tools, service, clock);
+  McpStdioSession session(server, Principal::of(user), [](std::string_view line) {
+    print_out(fmt::format("{}\n", line));
+    flush_output();
+  });
+  if (is_terminal(STDIN_FILENO))
+    print_error("pandora mcp speaks MCP, a message of JSON a line; a client starts it. Ctrl-D ends.\n");
+  Line line;
+  LineReader lines(STDIN_FILENO, kMaxRpcMessageBytes);
+  while (lines.next(line) && !output_failed()) {
+    if (line.whole())
+      session.take(line.text);
+    else
+      session.refuse_too_long(line.bytes);
+  }
+  if (lines.error() != 0)
+    return report(
+        {ErrorCode::kUnavailable, fmt::format("cannot read standard input: {}", std::strerror(lines.error())), ""});
+  if (interrupted()) return error_info(ErrorCode::kCancelled).exit_code;
+  session.finish();
+  return 0;
+}
+
+}  // namespace pandora

@@ -1,0 +1,11 @@
+// `pandora mcp`: the Model Context Protocol on standard input and output.
+#pragma once
+#include "domain/principal.h"
+#include "service/service.h"
+
+namespace pandora {
+
+// Until its input ends or Ctrl-C; what was asked by then is answered first, except by Ctrl-C. The exit code.
+int serve_mcp(Service& service, const UserId& user);
+
+}  // namespace pandora
