@@ -1,198 +1,317 @@
-// What `pandora serve` adds to a model server's answer: pass-through (memory off), and a turn with memory, beside
-// asking the server directly, interleaved in one run. The server answers at once, in this process; Pandora is a process
-// of its own. PANDORA_BENCH_PROGRAM names it (default: build/pandora), PANDORA_BENCH_DIR a directory for its data
-// (default: here).
+// What `pandora serve` costs beside nginx, a plain reverse proxy: asking a model server directly, through nginx and
+// through Pandora with memory off, interleaved in one run, medians of rounds; then turns with memory, 1,000 idle
+// streams, and the time to start. Load (http_load.h) and model server (stand_in_model.h) are made so that they are not
+// the limit.
+//
+// gateway_bench [pass] [streams] [turns] [idle] [start]: these parts alone. PANDORA_BENCH_PROGRAM names the program
+// (default: build/pandora), PANDORA_BENCH_DIR a directory for its data (default: here), PANDORA_BENCH_ROUNDS how often
+// each is measured (default: 5).
 #include <algorithm>
-#include <array>
-#include <atomic>
 #include <cstdio>
 #include <cstdlib>
-#include <future>
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <set>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include <fmt/format.h>
-#include <poll.h>
-#include <signal.h>
-#include <spawn.h>
-#include <sys/wait.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/file_system.h"
-#include "net/http_client.h"
-#include "net/http_server.h"
+#include "child_process.h"
+#include "http_load.h"
+#include "stand_in_model.h"
 #include "wire/json_reader.h"
-
-extern char** environ;
 
 namespace {
 using namespace pandora;
+using std::chrono::milliseconds;
 
-constexpr int kRounds = 3;
-constexpr auto kTime = std::chrono::seconds(2);  // of each measurement
-constexpr const char* kAnswer =
-    R"({"id":"c","object":"chat.completion","created":1,"model":"m","choices":[{"index":0,"message":{"role":"assistant","content":"Peanuts."},"finish_reason":"stop"}],"usage":{"prompt_tokens":11,"completion_tokens":3,"total_tokens":14}})";
-constexpr const char* kQuestion =
-    R"({"model":"m","messages":[{"role":"user","content":"Which nuts should I avoid?"}]})";
-
-class ModelServer final : public HttpRouter, public HttpHandler {
- public:
-  Result<HttpRoute> route(const HttpRequest&) override { return HttpRoute{this, RunOn::kLoop, 1 << 20}; }
-  void handle(HttpRequest request, std::shared_ptr<ResponseWriter> writer) override {
-    const bool list = request.method == "GET";
-    writer->respond(
-        {200, {{"Content-Type", "application/json"}}, list ? R"({"object":"list","data":[{"id":"m"}]})" : kAnswer});
-  }
-};
-
-// One caller: asks again as soon as it is answered, until it is told to stop.
-class Caller final : public HttpCallSink {
- public:
-  Caller(HttpClient& client, HttpCallRequest request, std::atomic<bool>& stop)
-      : client_(client), request_(std::move(request)), stop_(stop) {}
-  void begin() {
-    client_.after(Duration(0), [this] { ask(); });  // on the thread of all that follows
-  }
-  void on_head(const ResponseHead& head) override { failures += head.status != 200; }
-  Flow on_body(std::string_view) override { return Flow::kMore; }
-  void on_done() override {
-    micros.push_back(std::chrono::duration<double, std::micro>(std::chrono::steady_clock::now() - began_).count());
-    next();
-  }
-  void on_error(Error) override {
-    ++failures;
-    next();
-  }
-  std::vector<double> micros;
-  int failures = 0;
-  std::promise<void> ended;
-
- private:
-  void ask() {
-    began_ = std::chrono::steady_clock::now();
-    call_ = client_.start(request_, Deadline::never(), *this);
-  }
-  void next() {
-    if (stop_) return ended.set_value();
-    client_.after(Duration(0), [this] { ask(); });  // not within a call of its own sink
-  }
-  HttpClient& client_;
-  const HttpCallRequest request_;
-  std::atomic<bool>& stop_;
-  std::chrono::steady_clock::time_point began_;
-  std::unique_ptr<HttpCall> call_;
-};
-
-struct Figures {
-  double per_second = 0, p50 = 0, p95 = 0;
-  int failures = 0;
-};
-Figures measure(HttpClient& client, const HttpCallRequest& request, int connections) {
-  std::atomic<bool> stop = false;
-  std::vector<std::unique_ptr<Caller>> callers;
-  for (int i = 0; i < connections; ++i) callers.push_back(std::make_unique<Caller>(client, request, stop));
-  const auto began = std::chrono::steady_clock::now();
-  for (auto& caller : callers) caller->begin();
-  std::this_thread::sleep_for(kTime);
-  stop = true;
-  for (auto& caller : callers) caller->ended.get_future().wait();
-  const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
-  std::vector<double> all;
-  Figures figures;
-  for (auto& caller : callers) {
-    all.insert(all.end(), caller->micros.begin(), caller->micros.end());
-    figures.failures += caller->failures;
-  }
-  std::ranges::sort(all);
-  if (all.empty()) return figures;
-  figures.per_second = static_cast<double>(all.size()) / seconds;
-  figures.p50 = all[all.size() / 2];
-  figures.p95 = all[all.size() * 95 / 100];
-  return figures;
-}
-
-// `pandora serve` in front of the server; its URL.
-class Served {
- public:
-  Served(const std::string& program, const std::string& data, const std::string& model_url) {
-    std::array<int, 2> out{};
-    if (::pipe(out.data()) != 0) return;
-    posix_spawn_file_actions_t actions;
-    ::posix_spawn_file_actions_init(&actions);
-    ::posix_spawn_file_actions_adddup2(&actions, out[1], STDOUT_FILENO);
-    ::posix_spawn_file_actions_addclose(&actions, out[0]);
-    const std::vector<std::string> words = {
-        program, "serve",          "--json", "--log-level",           "error", "--data", data,
-        "--set", "gateway.port=0", "--set",  "model.url=" + model_url};
-    std::vector<char*> arguments;
-    for (const auto& word : words) arguments.push_back(const_cast<char*>(word.c_str()));
-    arguments.push_back(nullptr);
-    (void)::posix_spawn(&process_, program.c_str(), &actions, nullptr, arguments.data(), environ);
-    ::posix_spawn_file_actions_destroy(&actions);
-    ::close(out[1]);
-    std::string line;
-    for (char byte = 0; ::read(out[0], &byte, 1) == 1 && byte != '\n';) line += byte;
-    ::close(out[0]);
-    const Json said = Json::parse(line, nullptr, false);
-    if (said.is_object()) url = said.value("url", "");
-  }
-  ~Served() {
-    if (process_ <= 0) return;
-    ::kill(process_, SIGTERM);
-    ::waitpid(process_, nullptr, 0);
-  }
-  std::string url;
-
- private:
-  pid_t process_ = -1;
-};
+constexpr milliseconds kTime{1000};  // of each measurement
+constexpr int kConnections = 64;
+constexpr int kIdleStreams = 1000;
+constexpr const char* kConversation =
+    R"("messages":[{"role":"system","content":"You help with food. Answer in two sentences."},{"role":"user","content":"I had peanuts in March and they gave me a rash."},{"role":"assistant","content":"I am sorry to hear that. I will keep it in mind."},{"role":"user","content":"Which nuts should I avoid?"}],"temperature":0.2,"max_tokens":200,"user":"bench")";
 
 std::string environment_or(const char* name, const char* otherwise) {
   const char* given = std::getenv(name);
   return given ? given : otherwise;
 }
+const std::string& directory() {
+  static const std::string path =
+      std::filesystem::absolute(environment_or("PANDORA_BENCH_DIR", ".")) / "gateway_bench.tmp";
+  return path;
+}
+int rounds() { return std::max(1, std::atoi(environment_or("PANDORA_BENCH_ROUNDS", "5").c_str())); }
+
+std::string request(const char* model, bool streams, const char* memory, const std::string& conversation) {
+  const std::string body = fmt::format(R"({{"model":"{}",{},"stream":{}}})", model, conversation, streams);
+  return fmt::format(
+      "POST /v1/chat/completions HTTP/1.1\r\nHost: 127.0.0.1\r\nAccept: application/json\r\nContent-Type: "
+      "application/json\r\nUser-Agent: bench\r\nAuthorization: Bearer none\r\nPandora-Memory: {}\r\nContent-Length: "
+      "{}\r\n\r\n{}",
+      memory, body.size(), body);
+}
+
+double median(std::vector<double> values) { return percentile(values, 0.5); }
+
+// ── who is asked ──
+
+std::uint16_t free_port() {
+  const int socket = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t size = sizeof address;
+  (void)::bind(socket, reinterpret_cast<sockaddr*>(&address), size);
+  (void)::getsockname(socket, reinterpret_cast<sockaddr*>(&address), &size);
+  ::close(socket);
+  return ntohs(address.sin_port);
+}
+
+struct Served {
+  std::unique_ptr<ChildProcess> process;
+  std::uint16_t port = 0;
+  double start_millis = 0;  // from the program's start to the line that says where it listens
+};
+
+Served serve(std::uint16_t model, const std::string& data = "data", const std::vector<std::string>& more = {}) {
+  std::vector<std::string> words = {environment_or("PANDORA_BENCH_PROGRAM", "build/pandora"),
+                                    "serve",
+                                    "--json",
+                                    "--log-level",
+                                    "error",
+                                    "--data",
+                                    join_path(directory(), data),
+                                    "--set",
+                                    "gateway.port=0",
+                                    "--set",
+                                    fmt::format("model.url=http://127.0.0.1:{}", model)};
+  words.insert(words.end(), more.begin(), more.end());
+  Served served;
+  const std::int64_t began = monotonic_nanos();
+  served.process = std::make_unique<ChildProcess>(words);
+  const Json said = Json::parse(served.process->read_line(), nullptr, false);
+  served.start_millis = static_cast<double>(monotonic_nanos() - began) / 1e6;
+  const std::string url = said.is_object() ? said.value("url", "") : "";
+  if (const std::size_t colon = url.rfind(':'); colon != std::string::npos)
+    served.port = static_cast<std::uint16_t>(std::stoi(url.substr(colon + 1)));
+  return served;
+}
+
+struct Nginx {
+  std::unique_ptr<ChildProcess> process;
+  std::uint16_t port = free_port();
+};
+// A worker for each core and kept connections on both sides; nothing is logged or held back.
+Nginx start_nginx(FileSystem& files, std::uint16_t model) {
+  Nginx nginx;
+  const std::string place = join_path(directory(), "nginx"), file = join_path(place, "nginx.conf");
+  (void)files.create_directories(place);
+  std::string temporary;
+  for (const char* what : {"client_body", "proxy", "fastcgi", "uwsgi", "scgi"})
+    temporary += fmt::format("  {}_temp_path {};\n", what, join_path(place, what));
+  const std::string text = fmt::format(
+      "{}daemon off;\nworker_processes auto;\npid {}/pid;\nerror_log stderr error;\nevents {{ worker_connections 4096; "
+      "}}\n"
+      "http {{\n{}  access_log off;\n  keepalive_requests 100000000;\n"
+      "  upstream model {{ server 127.0.0.1:{}; keepalive 256; keepalive_requests 100000000; }}\n"
+      "  server {{\n    listen 127.0.0.1:{};\n    location / {{\n      proxy_pass http://model;\n"
+      "      proxy_http_version 1.1;\n      proxy_set_header Connection \"\";\n      proxy_buffering off;\n    }}\n  "
+      "}}\n}}\n",
+      ::geteuid() == 0 ? "user root;\n" : "", place, temporary, model, nginx.port);
+  (void)files.write_atomic(file, text, Durability::kDeferred);
+  nginx.process =
+      std::make_unique<ChildProcess>(std::vector<std::string>{"nginx", "-p", place, "-e", "stderr", "-c", file});
+  return nginx;
+}
+
+struct Way {
+  std::string name;
+  std::uint16_t port = 0;
+  const ChildProcess* process = nullptr;  // whose processor time counts
+};
+
+// ── figures ──
+
+struct Series {  // of one way, an entry a round
+  std::vector<double> rate, whole, whole_95, first, first_95, age, age_99, processor, failures;
+};
+using Figures = std::map<std::string, Series>;
+
+void measure(const std::vector<Way>& ways, const std::string& what, int connections, milliseconds time,
+             Figures& figures) {
+  for (const auto& way : ways) {
+    const auto before = way.process ? way.process->processor_time() : std::chrono::nanoseconds(0);
+    LoadFigures load = put_load(way.port, what, connections, time);
+    Series& series = figures[way.name];
+    series.rate.push_back(load.per_second);
+    series.whole.push_back(percentile(load.whole, 0.5));
+    series.whole_95.push_back(percentile(load.whole, 0.95));
+    series.first.push_back(percentile(load.first, 0.5));
+    series.first_95.push_back(percentile(load.first, 0.95));
+    series.age.push_back(percentile(load.age, 0.5));
+    series.age_99.push_back(percentile(load.age, 0.99));
+    series.failures.push_back(static_cast<double>(load.failures));
+    if (way.process && load.answers > 0)
+      series.processor.push_back(
+          std::chrono::duration<double, std::micro>(way.process->processor_time() - before).count() /
+          static_cast<double>(load.answers));
+  }
+}
+
+// What a way adds to asking directly: the median of the rounds' differences.
+double added(const Figures& figures, const std::string& way, std::vector<double> Series::* which) {
+  const auto& ours = figures.at(way).*which;
+  const auto& direct = figures.at("direct").*which;
+  std::vector<double> differences;
+  for (std::size_t i = 0; i < ours.size(); ++i) differences.push_back(ours[i] - direct[i]);
+  return median(differences);
+}
+
+double failures(const Figures& figures) {
+  double sum = 0;
+  for (const auto& [name, series] : figures)
+    for (const double some : series.failures) sum += some;
+  return sum;
+}
+
+void row(const char* what, const std::string& direct, const std::string& nginx, const std::string& pandora,
+         const std::string& ratio, const char* wanted) {
+  fmt::print("{:52} {:>9} {:>9} {:>9} {:>7}  {}\n", what, direct, nginx, pandora, ratio, wanted);
+  std::fflush(stdout);
+}
+void headline() { row("", "direct", "nginx", "pandora", "ratio", "wanted"); }
+std::string number(double value, int digits = 0) { return fmt::format("{:.{}f}", value, digits); }
+
+// ── the parts ──
+
+void pass(const std::vector<Way>& ways) {
+  const std::string whole = request(kWhole, false, "off", kConversation);
+  const std::string quick = request(kQuick, true, "off", kConversation);
+  Figures many, one, first;
+  for (const auto& way : ways) (void)put_load(way.port, whole, kConnections, milliseconds(300));
+  for (int i = 0; i < rounds(); ++i) {
+    measure(ways, whole, kConnections, kTime, many);
+    measure(ways, whole, 1, kTime, one);
+    measure(ways, quick, 1, kTime, first);
+  }
+  const double nginx = median(many["nginx"].rate), pandora = median(many["pandora"].rate);
+  row("64 connections: requests/s", number(median(many["direct"].rate)), number(nginx), number(pandora),
+      number(pandora / nginx, 2), ">= 0.5");
+  const double theirs = median(many["nginx"].processor), ours = median(many["pandora"].processor);
+  row("64 connections: processor time a request, us", "", number(theirs, 1), number(ours, 1), number(ours / theirs, 2),
+      "<= 3");
+  const double their_time = added(one, "nginx", &Series::whole), our_time = added(one, "pandora", &Series::whole);
+  row("1 connection: added, us", "+" + number(median(one["direct"].whole)), number(their_time), number(our_time),
+      number(our_time / their_time, 2), "<= 3");
+  const double their_first = added(first, "nginx", &Series::first), our_first = added(first, "pandora", &Series::first);
+  row("1 connection: added to the first token, us", "+" + number(median(first["direct"].first)), number(their_first),
+      number(our_first), number(our_first / their_first, 2), "<= 3");
+  row("failures", "", "", number(failures(many) + failures(one) + failures(first)), "", "0");
+}
+
+void streams(const std::vector<Way>& ways) {
+  const std::string paced = request(kPaced, true, "off", kConversation);
+  Figures figures;
+  for (int i = 0; i < rounds(); ++i) measure(ways, paced, kConnections, 2 * kTime, figures);
+  const double direct = median(figures["direct"].rate), nginx = median(figures["nginx"].rate),
+               pandora = median(figures["pandora"].rate);
+  row("64 streams, 10 ms between chunks: streams/s", number(direct, 1), number(nginx, 1), number(pandora, 1),
+      number(pandora / direct, 3), ">= 0.98 of direct");
+  row("first chunk later than direct, ms", "", number(added(figures, "nginx", &Series::first) / 1000, 3),
+      number(added(figures, "pandora", &Series::first) / 1000, 3), "", "<= 1");
+  row("a chunk's way, p50, us", number(median(figures["direct"].age)), number(median(figures["nginx"].age)),
+      number(median(figures["pandora"].age)), "", "no timer");
+  row("a chunk's way, p99, us", number(median(figures["direct"].age_99)), number(median(figures["nginx"].age_99)),
+      number(median(figures["pandora"].age_99)), "", "no timer");
+  row("failures", "", "", number(failures(figures)), "", "0");
+}
+
+void turns(std::uint16_t model, const Served& served) {
+  const std::vector<Way> ways = {{"direct", model, nullptr}, {"pandora", served.port, served.process.get()}};
+  const std::string quick =
+      request(kQuick, true, "read", R"("messages":[{"role":"user","content":"Which nuts should I avoid?"}])");
+  for (const int connections : {1, kConnections}) {
+    Figures figures;
+    (void)put_load(served.port, quick, connections, milliseconds(300));
+    for (int i = 0; i < rounds(); ++i) measure(ways, quick, connections, kTime, figures);
+    const Series& ours = figures["pandora"];
+    const std::string name =
+        fmt::format("a turn that recalls, {} connection{}: ", connections, connections > 1 ? "s" : "");
+    row((name + "turns/s").c_str(), "", "", number(median(ours.rate)), "", "");
+    row((name + "first token p50, ms").c_str(), number(median(figures["direct"].first) / 1000, 2), "",
+        number(median(ours.first) / 1000, 2), "", connections == 1 ? "+4 with AMX" : "");
+    row((name + "first token p95, ms").c_str(), number(median(figures["direct"].first_95) / 1000, 2), "",
+        number(median(ours.first_95) / 1000, 2), "", connections == 1 ? "+8 with AMX" : "");
+    row((name + "failures").c_str(), "", "", number(failures(figures)), "", "0");
+  }
+}
+
+void idle(const Served& served) {
+  (void)put_load(served.port, request(kWhole, false, "off", kConversation), kConnections, kTime);
+  for (const char* memory : {"off", "read"}) {
+    const std::size_t before = served.process->resident_bytes();
+    const OpenStreams open(served.port, request(kSilent, true, memory, kConversation), kIdleStreams);
+    const std::size_t with = served.process->resident_bytes();
+    const std::string name = fmt::format("{} idle streams, memory {}: ", open.begun, memory);
+    row((name + "KB each").c_str(), "", "",
+        number(static_cast<double>(with - std::min(with, before)) / 1024 /
+                   std::max<double>(1, static_cast<double>(open.begun)),
+               1),
+        "", "<= 24");
+    row((name + "MB in all").c_str(), "", "", number(static_cast<double>(with) / 1e6, 1), "", "<= 64, without encoder");
+  }
+}
+
+void start(FileSystem& files, std::uint16_t model) {
+  std::vector<double> empty, again;
+  for (int i = 0; i < rounds(); ++i) {
+    (void)files.remove_tree(join_path(directory(), "data"));
+    empty.push_back(serve(model).start_millis);
+    again.push_back(serve(model).start_millis);
+  }
+  row("start to listening with an empty store, ms", "", "", number(median(empty), 1), "", "<= 50");
+  row("start to listening once more, ms", "", "", number(median(again), 1), "", "<= 50");
+}
 
 }  // namespace
 
-int main() {
-  const SystemClock clock;
-  SystemRandom random;
-  IoThreads server_threads(clock), client_threads(clock);
-  ModelServer router;
-  const auto server = HttpServer::listen({}, server_threads, router, random);
-  const auto client = HttpClient::create({}, client_threads);
-  const std::string data = join_path(environment_or("PANDORA_BENCH_DIR", "."), "gateway_bench.tmp");
+int main(int count, char** words) {
+  std::set<std::string> parts(words + 1, words + count);
+  if (parts.empty()) parts = {"pass", "streams", "turns", "idle", "start"};
+  const std::uint16_t model = start_stand_in_model();
   const auto files = make_posix_file_system();
-  (void)files->remove_tree(data);
-  if (!server || !client) return 1;
-  const Served served(environment_or("PANDORA_BENCH_PROGRAM", "build/pandora"), data, (*server)->url());
-  if (served.url.empty()) {
-    fmt::print(stderr, "gateway_bench: pandora serve did not start\n");
-    return 1;
+  (void)files->remove_tree(directory());
+  if (model == 0 || !files->create_directories(directory())) return 1;
+  headline();
+  if (parts.contains("start")) start(*files, model);
+  if (parts.contains("idle")) {
+    const Served served = serve(model, "hashing", {"--set", "encoder.model=hashing"});
+    idle(served);
   }
-  const auto asking = [](const std::string& url, const char* memory) {
-    HttpCallRequest request{
-        "POST", url + "/v1/chat/completions", {{"Content-Type", "application/json"}}, kQuestion, {}};
-    if (*memory) request.headers.add("Pandora-Memory", memory);
-    return request;
-  };
-  struct Way {
-    const char* name;
-    HttpCallRequest request;
-  };
-  const std::vector<Way> ways = {{"direct", asking((*server)->url(), "")},
-                                 {"passed through", asking(served.url, "off")},
-                                 {"a turn, memory read", asking(served.url, "read")}};
-  fmt::print("{:22} {:>11} {:>12} {:>10} {:>10} {:>9}\n", "", "connections", "requests/s", "p50 us", "p95 us",
-             "failures");
-  for (const int connections : {1, 64})
-    for (int round = 0; round < kRounds; ++round)
-      for (const auto& way : ways) {
-        const Figures figures = measure(**client, way.request, connections);
-        fmt::print("{:22} {:>11} {:>12.0f} {:>10.0f} {:>10.0f} {:>9}\n", way.name, connections, figures.per_second,
-                   figures.p50, figures.p95, figures.failures);
-        std::fflush(stdout);
-      }
-  (void)files->remove_tree(data);
+  if (parts.contains("pass") || parts.contains("streams")) {
+    const Served served = serve(model);
+    const Nginx nginx = start_nginx(*files, model);
+    const std::string probe = request(kWhole, false, "off", kConversation);
+    for (int i = 0; i < 100 && put_load(nginx.port, probe, 1, milliseconds(1)).answers == 0; ++i)
+      std::this_thread::sleep_for(milliseconds(20));
+    if (served.port == 0 || put_load(nginx.port, probe, 1, milliseconds(1)).answers == 0) {
+      fmt::print(stderr, "gateway_bench: {} did not start\n", served.port == 0 ? "pandora serve" : "nginx");
+      return 1;
+    }
+    const std::vector<Way> ways = {{"direct", model, nullptr},
+                                   {"nginx", nginx.port, nginx.process.get()},
+                                   {"pandora", served.port, served.process.get()}};
+    if (parts.contains("pass")) pass(ways);
+    if (parts.contains("streams")) streams(ways);
+  }
+  if (parts.contains("turns")) turns(model, serve(model));
+  (void)files->remove_tree(directory());
   return 0;
 }
