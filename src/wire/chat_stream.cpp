@@ -1,5 +1,7 @@
 #include "wire/chat_stream.h"
 
+#include <algorithm>
+
 #include <fmt/format.h>
 
 #include "base/text.h"
@@ -75,16 +77,25 @@ void ChatStreamRepair::apply(OpenAiChatChunk& chunk) {
   }
 }
 
+bool ChatStreamRepair::is_clean() const {
+  return std::ranges::all_of(choices_, [](const auto& choice) { return choice.second.text.is_clean(); });
+}
+
+Status ChatAssembler::add_text(std::string_view text) {
+  content += text;
+  bytes_ += text.size();
+  if (bytes_ > kMaxReplyBytes)
+    return fail(ErrorCode::kTooLarge, fmt::format("a reply of more than {} bytes", kMaxReplyBytes));
+  return {};
+}
+
 Status ChatAssembler::add(const OpenAiChatChunk& chunk) {
   if (!chunk.model.empty()) model = chunk.model;
   if (chunk.usage) usage = chunk.usage;
   for (const auto& choice : chunk.choices) {
     if (choice.index != 0) continue;
     if (!choice.finish_reason.empty()) finish_reason = choice.finish_reason;
-    if (choice.delta.content) {
-      content += *choice.delta.content;
-      bytes_ += choice.delta.content->size();
-    }
+    if (choice.delta.content) PANDORA_CHECK(add_text(*choice.delta.content));
     for (const auto& call : choice.delta.tool_calls) {
       const auto place = static_cast<std::size_t>(call.index.value_or(0));
       if (place >= kMaxToolCalls)

@@ -15,6 +15,7 @@ class Utf8Joiner {
   std::string push(
       std::string_view bytes);  // what is whole; at most three bytes are kept back; broken bytes become U+FFFD
   std::string flush();          // what was kept back, as U+FFFD
+  bool is_clean() const { return kept_.empty(); }
 
  private:
   std::string kept_;
@@ -31,6 +32,7 @@ class Utf8Joiner {
 class ChatStreamRepair {
  public:
   void apply(OpenAiChatChunk& chunk);
+  bool is_clean() const;  // a chunk of words alone would come out as it is
 
  private:
   struct Call {
@@ -54,6 +56,7 @@ class ChatAssembler {
   static constexpr std::size_t kMaxToolCalls = 128;
   // kTooLarge past a maximum.
   Status add(const OpenAiChatChunk& chunk);
+  Status add_text(std::string_view text);
 
   std::string content;  // so far
   std::vector<OpenAiToolCall> tool_calls;
