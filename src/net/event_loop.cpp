@@ -32,7 +32,25 @@ class AsioEventLoop final : public EventLoop, public std::enable_shared_from_thi
     io_.stop();
   }
   void post(std::function<void()> work) override {
-    if (!stopped_) asio::post(io_, std::move(work));
+    if (stopped_) return;
+    asio::post(io_, [this, work = std::move(work)] {
+      work();
+      run_deferred();
+    });
+  }
+  void defer(const std::shared_ptr<Deferred>& deferred) override {
+    if (std::exchange(deferred->is_deferred_, true)) return;
+    deferred_.push_back(deferred);
+  }
+  void run_deferred() {
+    while (!deferred_.empty()) {
+      running_.swap(deferred_);
+      for (const auto& one : running_) {
+        one->is_deferred_ = false;
+        one->on_deferred();
+      }
+      running_.clear();
+    }
   }
   bool is_current() const override { return thread_.load() == std::this_thread::get_id(); }
   const Clock& clock() const override { return clock_; }
@@ -57,23 +75,30 @@ class AsioEventLoop final : public EventLoop, public std::enable_shared_from_thi
 
   std::unique_ptr<WatchedDescriptor> watch(int descriptor) override;
 
+  struct RunsDeferred {
+    AsioEventLoop& loop;
+    ~RunsDeferred() { loop.run_deferred(); }
+  };
+
   void resolve(const std::string& host, std::uint16_t port, Resolved then) override {
     if (auto literal = parse_address(host, port)) return then(std::vector<SocketAddress>{*literal});
-    resolver_.async_resolve(host, std::to_string(port),
-                            [host, then = std::move(then)](const boost::system::error_code& error, const auto& found) {
-                              if (error)
-                                return then(fail(ErrorCode::kUnavailable,
-                                                 fmt::format("no address is known for {}: {}", host, error.message()),
-                                                 "check the name, and the network"));
-                              std::vector<SocketAddress> addresses;
-                              for (const auto& entry : found) {
-                                SocketAddress address;
-                                address.size = static_cast<socklen_t>(entry.endpoint().size());
-                                std::memcpy(&address.storage, entry.endpoint().data(), address.size);
-                                addresses.push_back(address);
-                              }
-                              then(std::move(addresses));
-                            });
+    resolver_.async_resolve(
+        host, std::to_string(port),
+        [this, host, then = std::move(then)](const boost::system::error_code& error, const auto& found) {
+          const RunsDeferred at_the_end{*this};
+          if (error)
+            return then(fail(ErrorCode::kUnavailable,
+                             fmt::format("no address is known for {}: {}", host, error.message()),
+                             "check the name, and the network"));
+          std::vector<SocketAddress> addresses;
+          for (const auto& entry : found) {
+            SocketAddress address;
+            address.size = static_cast<socklen_t>(entry.endpoint().size());
+            std::memcpy(&address.storage, entry.endpoint().data(), address.size);
+            addresses.push_back(address);
+          }
+          then(std::move(addresses));
+        });
   }
 
  private:
@@ -82,6 +107,7 @@ class AsioEventLoop final : public EventLoop, public std::enable_shared_from_thi
     timer_.async_wait([this](const boost::system::error_code& error) {
       if (error) return;
       sweep();
+      run_deferred();
       arm();
     });
   }
@@ -102,6 +128,7 @@ class AsioEventLoop final : public EventLoop, public std::enable_shared_from_thi
   std::atomic<bool> stopped_ = false;
   std::vector<char> scratch_;
   std::vector<Swept*> swept_;
+  std::vector<std::shared_ptr<Deferred>> deferred_, running_;
   bool sweeping_ = false;
   asio::io_context io_{1};  // destroyed before what its handlers use
   asio::steady_timer timer_{io_};
@@ -111,7 +138,8 @@ class AsioEventLoop final : public EventLoop, public std::enable_shared_from_thi
 
 class AsioDescriptor final : public WatchedDescriptor {
  public:
-  AsioDescriptor(asio::io_context& io, int descriptor) : stream_(io, descriptor), flags_(std::make_shared<Flags>()) {}
+  AsioDescriptor(AsioEventLoop& loop, int descriptor)
+      : loop_(loop), stream_(loop.io_, descriptor), flags_(std::make_shared<Flags>()) {}
   ~AsioDescriptor() override {
     flags_->closed = true;
     boost::system::error_code ignored;
@@ -122,17 +150,19 @@ class AsioDescriptor final : public WatchedDescriptor {
   void wait_readable(std::shared_ptr<ReadyHandler> handler) override {
     if (std::exchange(flags_->reading, true)) return;
     stream_.async_wait(asio::posix::stream_descriptor::wait_read,
-                       [flags = flags_, handler = std::move(handler)](const boost::system::error_code&) {
+                       [&loop = loop_, flags = flags_, handler = std::move(handler)](const boost::system::error_code&) {
                          flags->reading = false;
                          if (!flags->closed) handler->on_readable();
+                         loop.run_deferred();
                        });
   }
   void wait_writable(std::shared_ptr<ReadyHandler> handler) override {
     if (std::exchange(flags_->writing, true)) return;
     stream_.async_wait(asio::posix::stream_descriptor::wait_write,
-                       [flags = flags_, handler = std::move(handler)](const boost::system::error_code&) {
+                       [&loop = loop_, flags = flags_, handler = std::move(handler)](const boost::system::error_code&) {
                          flags->writing = false;
                          if (!flags->closed) handler->on_writable();
+                         loop.run_deferred();
                        });
   }
 
@@ -140,13 +170,14 @@ class AsioDescriptor final : public WatchedDescriptor {
   struct Flags {
     bool reading = false, writing = false, closed = false;
   };
+  AsioEventLoop& loop_;
   asio::posix::stream_descriptor stream_;
   std::shared_ptr<Flags> flags_;
 };
 
 std::unique_ptr<WatchedDescriptor> AsioEventLoop::watch(int descriptor) {
   try {
-    return std::make_unique<AsioDescriptor>(io_, descriptor);
+    return std::make_unique<AsioDescriptor>(*this, descriptor);
   } catch (const boost::system::system_error&) {  // the kernel watches no more descriptors
     ::close(descriptor);
     return nullptr;

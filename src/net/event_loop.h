@@ -38,6 +38,17 @@ class WatchedDescriptor {
   virtual void wait_writable(std::shared_ptr<ReadyHandler> handler) = 0;
 };
 
+// Has something to do once, at the end of what the loop's thread does now: many small writes become one.
+class Deferred {
+ public:
+  virtual ~Deferred() = default;
+  virtual void on_deferred() = 0;
+
+ private:
+  friend class AsioEventLoop;
+  bool is_deferred_ = false;
+};
+
 // Looked at every kSweepInterval while it is enrolled: deadlines cost a comparison, not a timer each.
 class Swept {
  public:
@@ -68,6 +79,8 @@ class EventLoop {
   virtual void run() = 0;                             // until stop
   virtual void stop() = 0;                            // from any thread; what is posted later is dropped
   virtual void post(std::function<void()> work) = 0;  // from any thread; in order
+  // At the end of the call under way; asking again before that changes nothing.
+  virtual void defer(const std::shared_ptr<Deferred>& deferred) = 0;
   virtual bool is_current() const = 0;
   virtual const Clock& clock() const = 0;
 

@@ -11,6 +11,7 @@
 namespace pandora {
 namespace {
 
+constexpr std::size_t kSentAtOnce = 16 * 1024;  // what is less goes out with what the thread writes next
 constexpr Duration kLookAgain = std::chrono::milliseconds(20);  // at a deadline of an injected clock
 
 // The current second's date, made once.
@@ -96,6 +97,7 @@ void Exchange::start(int status, const HttpHeaders& headers) {
 }
 
 WriteState Exchange::write(std::string_view bytes) {
+  bool is_first = false;  // whoever waits for the first words does not wait for those behind them
   {
     const std::lock_guard lock(mutex_);
     if (stage_ != Stage::kStreaming || ended_) return WriteState::kGone;
@@ -107,6 +109,7 @@ WriteState Exchange::write(std::string_view bytes) {
         log_error("http.writer_did_not_pause", {{"request", traits_.request_id}});
         stage_ = Stage::kBroken;
       } else {
+        is_first = !std::exchange(wrote_, true);
         if (framing_ == Framing::kLength) left_ -= bytes.size();
         if (framing_ == Framing::kChunked) fmt::format_to(std::back_inserter(out_), "{:x}\r\n", bytes.size());
         out_ += bytes;
@@ -114,7 +117,7 @@ WriteState Exchange::write(std::string_view bytes) {
       }
     }
   }
-  wake();
+  wake(is_first ? Wake::kNow : Wake::kSoon);
   const std::lock_guard lock(mutex_);
   if (gone_ || ended_ || stage_ == Stage::kBroken) return WriteState::kGone;
   if (unsent() <= traits_.high_water) return WriteState::kMore;
@@ -190,12 +193,18 @@ Status Exchange::wait_writable(const Deadline& deadline) {
   }
 }
 
-void Exchange::wake() {
+void Exchange::wake(Wake when) {
   const auto loop = loop_.lock();
   if (!loop) return;
   if (loop->is_current()) {
-    if (const auto outlet = outlet_.lock()) outlet->flush();
-    return;
+    const auto outlet = outlet_.lock();
+    if (!outlet) return;
+    std::size_t waiting = 0;
+    {
+      const std::lock_guard lock(mutex_);
+      waiting = out_.size();
+    }
+    return when == Wake::kSoon && waiting < kSentAtOnce ? loop->defer(outlet) : outlet->flush();
   }
   {
     const std::lock_guard lock(mutex_);

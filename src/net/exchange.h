@@ -14,10 +14,10 @@
 namespace pandora {
 
 // The connection, as the exchange sees it.
-class ExchangeOutlet {
+class ExchangeOutlet : public Deferred {
  public:
-  virtual ~ExchangeOutlet() = default;
   virtual void flush() = 0;  // on the loop: there is something to take
+  void on_deferred() final { flush(); }
 };
 
 struct ExchangeTraits {
@@ -57,7 +57,8 @@ class Exchange : public std::enable_shared_from_this<Exchange> {
   enum class Stage { kWaiting, kStreaming, kFinished, kBroken };
   enum class Framing { kNone, kLength, kChunked, kUntilClose };
   void write_head(int status, const HttpHeaders& headers, Framing framing, std::size_t length);
-  void wake();  // without the lock
+  enum class Wake { kSoon, kNow };
+  void wake(Wake when = Wake::kSoon);  // without the lock
   std::size_t unsent() const { return out_.size() + taken_; }
 
   ExchangeTraits traits_;
@@ -70,7 +71,7 @@ class Exchange : public std::enable_shared_from_this<Exchange> {
   std::uint64_t left_ = 0;  // of a stream with Content-Length
   Stage stage_ = Stage::kWaiting;
   Framing framing_ = Framing::kNone;
-  bool gone_ = false, ended_ = false, paused_ = false, wake_posted_ = false;
+  bool gone_ = false, ended_ = false, paused_ = false, wake_posted_ = false, wrote_ = false;
   std::function<void()> when_gone_, when_writable_;
 };
 

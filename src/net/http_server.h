@@ -65,8 +65,10 @@ class ResponseWriter {
   virtual void respond(HttpResponse response) = 0;  // all of it; instead of start
   virtual void start(int status,
                      HttpHeaders headers) = 0;  // a stream; chunked, unless Content-Length is among the headers
-  virtual WriteState write(std::string_view bytes) = 0;  // sent at once; no piece waits for another
-  virtual void finish() = 0;                             // the stream's proper end
+  // Sent at once; on the I/O thread pieces that are written within one call of it go out together at its end, behind
+  // the first. None waits for a timer.
+  virtual WriteState write(std::string_view bytes) = 0;
+  virtual void finish() = 0;  // the stream's proper end
   // The client closed its side, or the connection broke. What is written nevertheless is delivered when it still can
   // be.
   virtual bool gone() const = 0;
