@@ -57,7 +57,6 @@ class ChatHandler final : public HttpHandler {
     options.streams = chat.streams;
     options.wants_usage = chat.wants_usage;
     options.model = chat.model;
-    options.reply_id = "chatcmpl-" + core_.parts.ids.next().to_string();
     options.created = core_.parts.clock.now().micros / 1'000'000;
     if (chat.is_turn()) options.session = chat.session;
     options.request_id = request_id;
@@ -116,7 +115,11 @@ class ChatHandler final : public HttpHandler {
     request.server = served.server;
     request.request_id = request_id;
     request.passed_on = chat.compose({});
-    reply->attach(pass_through(*core_.parts.model, std::move(request), deadline, reply, core_.blocking()));
+    // Nothing of it blocks: another thread would cost more than all the rest.
+    const auto later = [&client = core_.parts.client](std::function<void()> work) {
+      client.after(Duration(0), std::move(work));
+    };
+    reply->attach(pass_through(*core_.parts.model, std::move(request), deadline, reply, later));
   }
 
   GatewayCore& core_;

@@ -5,6 +5,7 @@
 #include "base/hash.h"
 #include "base/text.h"
 #include "pipeline/prompt.h"
+#include "wire/json_skim.h"
 #include "wire/openai_chat.h"
 
 namespace pandora {
@@ -12,6 +13,7 @@ namespace {
 
 constexpr std::size_t kFingerprintDigits = 32;
 constexpr std::string_view kImageMark = "[image]";
+constexpr std::size_t kMostDigits = 15;  // of a number that every reader holds exactly
 
 bool is_system(const OpenAiMessage& message) { return message.role == "system" || message.role == "developer"; }
 
@@ -93,12 +95,79 @@ void read_tools(const std::vector<OpenAiMessage>& messages, std::size_t from, Cl
   }
 }
 
+bool is_absent(const SkimmedValue* value) { return !value || value->is(JsonKind::kNull); }
+bool is_absent_or(const SkimmedValue* value, JsonKind kind) { return is_absent(value) || value->is(kind); }
+
+bool is_plain_message(const SkimmedValue& element, bool& has_images) {
+  SkimmedObject message;
+  if (!element.is(JsonKind::kObject) || !message.read(element.text)) return false;
+  const auto *role = message.find("role"), *content = message.find("content");
+  if (!role || role->plain().empty() || message.find("tool_calls")) return false;
+  if (!is_absent_or(message.find("tool_call_id"), JsonKind::kString)) return false;
+  if (!is_absent_or(content, JsonKind::kString) && !content->is(JsonKind::kArray)) return false;
+  has_images |= content && content->is(JsonKind::kArray) && content->text.find("image") != std::string_view::npos;
+  return true;
+}
+
+// A request without memory in which nothing is unusual goes on as it came, but for the fields that we write ourselves.
+// Whatever this does not take is read below, which also says what is wrong with it.
+std::optional<ClientChat> read_untouched(const HttpRequest& http) {
+  SkimmedObject fields;
+  if (!fields.read(http.body)) return std::nullopt;
+  ClientChat chat;
+  chat.memory = ClientMemory::kOff;
+  const auto *model = fields.find("model"), *streams = fields.find("stream"), *usage = fields.find("stream_options"),
+             *tools = fields.find("tools"), *messages = fields.find("messages");
+  if (!is_absent(model) && model->plain().empty()) return std::nullopt;
+  if (!is_absent_or(streams, JsonKind::kBoolean) || !is_absent_or(fields.find("user"), JsonKind::kString) ||
+      !is_absent_or(fields.find("temperature"), JsonKind::kNumber) || !is_absent_or(tools, JsonKind::kArray))
+    return std::nullopt;
+  PassedOnRequest passed;
+  passed.has_temperature = !is_absent(fields.find("temperature"));
+  for (const char* name : {"max_tokens", "max_completion_tokens"}) {
+    const auto* most = fields.find(name);
+    passed.has_max_tokens |= most != nullptr;
+    if (!is_absent(most) && most->text.find_first_not_of("0123456789") != std::string_view::npos) return std::nullopt;
+    if (most && most->text.size() > kMostDigits) return std::nullopt;
+  }
+  if (!is_absent(usage)) {
+    SkimmedObject options;
+    if (!usage->is(JsonKind::kObject) || !options.read(usage->text)) return std::nullopt;
+    const auto* include = options.find("include_usage");
+    if (!is_absent_or(include, JsonKind::kBoolean)) return std::nullopt;
+    chat.wants_usage = !is_absent(include) && include->text == "true";
+  }
+  std::size_t count = 0;
+  const bool plain = messages && skim_elements(messages->text, [&](const SkimmedValue& message) {
+                       ++count;
+                       return is_plain_message(message, chat.has_images);
+                     });
+  if (!plain || count == 0) return std::nullopt;
+  std::size_t given = 0;
+  if (!is_absent(tools) && !skim_elements(tools->text, [&](const SkimmedValue& tool) {
+        ++given;
+        return tool.is(JsonKind::kObject);
+      }))
+    return std::nullopt;
+  chat.has_tools = given > 0;  // an empty list is left out: vLLM refuses it
+  chat.model = is_absent(model) ? std::string(kPandoraModel) : std::string(model->plain());
+  if (chat.has_images && chat.model == kPandoraModel) return std::nullopt;  // whether they are some is for a reader
+  passed.streams = chat.streams = !is_absent(streams) && streams->text == "true";
+  passed.body = given > 0 || !tools ? fields.without({"model", "stream_options"})
+                                    : fields.without({"model", "stream_options", "tools", "tool_choice"});
+  chat.untouched = std::move(passed);
+  return chat;
+}
+
 }  // namespace
 
 Result<ClientChat> read_client_chat(const HttpRequest& http, const UserId& user) {
+  PANDORA_TRY(memory, memory_of(http));
+  if (memory == ClientMemory::kOff && !http.headers.has(kSessionHeader)) {
+    if (auto untouched = read_untouched(http)) return *std::move(untouched);
+  }
   PANDORA_TRY(read, decode_chat_request(http.body));
   ClientChat chat;
-  PANDORA_TRY(memory, memory_of(http));
   PANDORA_TRY(session, session_of(http, read, user));
   chat.memory = memory;
   chat.session = std::move(session);
@@ -134,6 +203,7 @@ Result<ClientChat> read_client_chat(const HttpRequest& http, const UserId& user)
 }
 
 PassedOnRequest ClientChat::compose(const GatherSection& gathered) const {
+  if (untouched) return *untouched;
   // A server's own model gets memory, and no role of ours.
   const bool as_pandora = model == kPandoraModel && !has_system_prompt && memory != ClientMemory::kOff;
   const std::string ours = as_pandora ? system_prompt(gathered) : memory_prompt(gathered);

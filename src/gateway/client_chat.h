@@ -30,6 +30,8 @@ struct ClientChat {
   std::vector<ToolBlock> tools_run;       // since that message
   std::vector<std::string> called_tools;  // ids of the calls whose results came last; empty: none
   HeldTexts held;
+  std::optional<PassedOnRequest>
+      untouched;  // of one that is no turn and in which nothing is put right; then `request` is null
 
   bool is_turn() const { return memory != ClientMemory::kOff && !message.empty(); }
   // What goes to the model: with what was recalled in the system prompt, its own or a new one.

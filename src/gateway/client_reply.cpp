@@ -4,6 +4,7 @@
 
 #include "base/log.h"
 #include "gateway/responses.h"
+#include "wire/json_skim.h"
 #include "wire/openai_chat.h"
 #include "wire/sse.h"
 
@@ -80,20 +81,24 @@ void ClientReply::on_refusal(const ChatRefusal& refusal) {
 // ── chunks ──
 
 void ClientReply::pass_chunk(std::string_view json) {
-  const bool looks_inside = !options_.streams || frame_.is_null() || json.find(kUsageMark) != std::string_view::npos ||
-                            json.find(kCallsMark) != std::string_view::npos;
-  if (!looks_inside) return write(sse_event(json));
+  if (first_chunk_.empty()) first_chunk_ = json;
+  if (options_.streams && json.find(kCallsMark) == std::string_view::npos) {
+    if (json.find(kUsageMark) == std::string_view::npos) {
+      begin_stream();
+      return write(sse_event(json));
+    }
+    // Servers that were asked for usage say "null" until the end.
+    if (SkimmedObject fields; fields.read(json) && fields.has("usage", JsonKind::kNull)) {
+      begin_stream();
+      return write(sse_event(fields.without({"usage"})));
+    }
+  }
   Json chunk = Json::parse(json, nullptr, false);
   if (!chunk.is_object()) return;
   if (!options_.streams) {
     if (const auto decoded = decode_chat_chunk(json)) (void)assembled_.add(*decoded);
   }
   note_calls(chunk["choices"]);
-  if (frame_.is_null()) {
-    frame_ = chunk;
-    frame_.erase("usage");
-    frame_.erase("choices");
-  }
   if (const auto usage = chunk.find("usage"); usage != chunk.end()) {
     if (usage->is_object()) usage_ = std::move(*usage);
     chunk.erase(usage);
@@ -119,8 +124,7 @@ void ClientReply::pass_whole(std::string_view json) {
     whole.erase("usage");
   }
   whole["object"] = "chat.completion.chunk";
-  frame_ = whole;
-  frame_.erase("choices");
+  first_chunk_ = dump_json(whole);
   for (auto& choice : whole["choices"]) {
     Json& message = choice["message"];
     if (message.contains("tool_calls"))
@@ -143,12 +147,25 @@ void ClientReply::note_calls(const Json& choices) {
   }
 }
 
+// What the answer's parts have in common: the model's own, or ours where it said nothing.
+Json ClientReply::frame(std::string_view object) const {
+  Json frame = first_chunk_.empty() ? Json() : Json::parse(first_chunk_, nullptr, false);
+  if (!frame.is_object()) return own_frame(object);
+  frame.erase("usage");
+  frame.erase("choices");
+  frame["object"] = object;
+  return frame;
+}
+
 Json ClientReply::own_frame(std::string_view object) const {
-  return {{"id", options_.reply_id}, {"object", object}, {"created", options_.created}, {"model", options_.model}};
+  return {{"id", "chatcmpl-" + options_.request_id},
+          {"object", object},
+          {"created", options_.created},
+          {"model", options_.model}};
 }
 
 void ClientReply::send_chunk(Json delta, Json finish_reason) {
-  Json chunk = frame_.is_null() ? own_frame("chat.completion.chunk") : frame_;
+  Json chunk = frame("chat.completion.chunk");
   chunk["choices"] = Json::array();
   chunk["choices"].push_back({{"index", 0}, {"delta", std::move(delta)}, {"finish_reason", std::move(finish_reason)}});
   write(sse_event(dump_json(chunk)));
@@ -204,7 +221,7 @@ void ClientReply::end_stream() {
     if (usage_.is_null() && !words_.empty())
       usage_ = {{"prompt_tokens", 0}, {"completion_tokens", 0}, {"total_tokens", 0}};
     if (!usage_.is_null()) {
-      Json last = frame_.is_null() ? own_frame("chat.completion.chunk") : frame_;
+      Json last = frame("chat.completion.chunk");
       last["choices"] = Json::array();
       last["usage"] = usage_;
       write(sse_event(dump_json(last)));
@@ -225,8 +242,7 @@ void ClientReply::break_off(const Error& error) {
 
 std::string ClientReply::whole_answer() {
   if (!whole_.empty()) return whole_;
-  Json answer = frame_.is_null() ? own_frame("chat.completion") : frame_;
-  answer["object"] = "chat.completion";
+  Json answer = frame("chat.completion");
   Json message = {{"role", "assistant"}, {"content", words_.empty() ? assembled_.content : words_}};
   if (!assembled_.tool_calls.empty()) {
     for (const auto& call : assembled_.tool_calls)

@@ -22,10 +22,9 @@ inline constexpr Duration kAcknowledgePatience = std::chrono::milliseconds(50);
 
 struct ReplyOptions {
   bool streams = false, wants_usage = false;
-  std::string model;     // of our own words' answers
-  std::string reply_id;  // the same
-  std::int64_t created = 0;
-  SessionId session;  // empty: it is no turn
+  std::string model;         // of our own words' answers
+  std::int64_t created = 0;  // the same
+  SessionId session;         // empty: it is no turn
   std::string request_id;
   std::function<void(Duration, std::function<void()>)> after;  // calls once, later
   // When everything is over: the ids of the tools' calls that the client was given, and the outcome.
@@ -59,6 +58,7 @@ class ClientReply final : public TurnListener, public std::enable_shared_from_th
   void answer();
   std::string whole_answer();
   HttpHeaders headers() const;
+  Json frame(std::string_view object) const;
   Json own_frame(std::string_view object) const;
   std::shared_ptr<RunningTurn> turn();
 
@@ -72,7 +72,7 @@ class ClientReply final : public TurnListener, public std::enable_shared_from_th
   std::string words_;        // our own
   std::string whole_;        // the model's whole answer, as it came
   ChatAssembler assembled_;  // of chunks, where a whole answer was asked for
-  Json frame_;               // id, model and the like of the model's chunks
+  std::string first_chunk_;  // of the model's: id, model and the like of those that are made here
   Json usage_;
   std::vector<std::string> calls_;
   std::optional<ChatRefusal> refusal_;

@@ -8,8 +8,8 @@ namespace {
 
 class PassThrough final : public RunningTurn, private ChatSink, public std::enable_shared_from_this<PassThrough> {
  public:
-  PassThrough(std::shared_ptr<TurnListener> listener, RunBlocking blocking)
-      : listener_(std::move(listener)), blocking_(std::move(blocking)) {}
+  PassThrough(std::shared_ptr<TurnListener> listener, RunLater later)
+      : listener_(std::move(listener)), later_(std::move(later)) {}
 
   void start(ChatModel& model, ChatRequest request, const Deadline& deadline) {
     self_ = shared_from_this();
@@ -66,7 +66,7 @@ class PassThrough final : public RunningTurn, private ChatSink, public std::enab
       (what == Has::kStarted ? started_ : ended_) = true;
       if (!started_ || !ended_) return;
     }
-    blocking_([self = std::move(self_)] {
+    later_([self = std::move(self_)] {
       std::shared_ptr<ChatHandle> gone;
       {
         const std::lock_guard lock(self->mutex_);
@@ -78,7 +78,7 @@ class PassThrough final : public RunningTurn, private ChatSink, public std::enab
   }
 
   std::shared_ptr<TurnListener> listener_;
-  RunBlocking blocking_;
+  RunLater later_;
   std::shared_ptr<PassThrough> self_;  // until it has ended
   TurnOutcome outcome_;
   std::mutex mutex_;
@@ -89,8 +89,8 @@ class PassThrough final : public RunningTurn, private ChatSink, public std::enab
 }  // namespace
 
 std::shared_ptr<RunningTurn> pass_through(ChatModel& model, ChatRequest request, const Deadline& deadline,
-                                          std::shared_ptr<TurnListener> listener, RunBlocking blocking) {
-  auto passing = std::make_shared<PassThrough>(std::move(listener), std::move(blocking));
+                                          std::shared_ptr<TurnListener> listener, RunLater later) {
+  auto passing = std::make_shared<PassThrough>(std::move(listener), std::move(later));
   passing->start(model, std::move(request), deadline);
   return passing;
 }

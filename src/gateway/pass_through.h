@@ -6,8 +6,11 @@
 
 namespace pandora {
 
-// Ends with on_reply_end and on_finished, as a turn does. `model` outlives it.
+// Runs work soon, never within the call that asks for it.
+using RunLater = std::function<void(std::function<void()>)>;
+
+// Ends with on_reply_end and on_finished, as a turn does; the latter by `later`. `model` outlives it.
 std::shared_ptr<RunningTurn> pass_through(ChatModel& model, ChatRequest request, const Deadline& deadline,
-                                          std::shared_ptr<TurnListener> listener, RunBlocking blocking);
+                                          std::shared_ptr<TurnListener> listener, RunLater later);
 
 }  // namespace pandora

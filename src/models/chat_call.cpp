@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "base/log.h"
+#include "wire/chat_skim.h"
 
 namespace pandora {
 namespace {
@@ -178,15 +179,14 @@ std::string ChatCall::encode_passed_on() const {
   const PassedOnRequest& passed = *request_.passed_on;
   const RoleSettings& role = core_->settings.of(request_.role);
   const Refusals refusals = server_->refusals();
-  Json ours = {{"model", model()}};
-  if (passed.streams && !refusals.stream_options) ours["stream_options"] = {{"include_usage", true}};
+  std::string body = "{\"model\":" + dump_json(model());
+  if (passed.streams && !refusals.stream_options) body += ",\"stream_options\":{\"include_usage\":true}";
   // Whoever names a server's own model gets it as it is.
   const bool by_role = request_.model.empty();
-  if (by_role && !passed.has_temperature && !refusals.temperature) ours["temperature"] = role.temperature;
+  if (by_role && !passed.has_temperature && !refusals.temperature)
+    body += ",\"temperature\":" + dump_json(role.temperature);
   if (by_role && !passed.has_max_tokens && role.max_tokens > 0)
-    ours[refusals.max_tokens ? "max_completion_tokens" : "max_tokens"] = role.max_tokens;
-  std::string body = dump_json(ours);
-  body.pop_back();
+    body += fmt::format(",\"{}\":{}", refusals.max_tokens ? "max_completion_tokens" : "max_tokens", role.max_tokens);
   return body.append(",").append(std::string_view(passed.body).substr(1));
 }
 
@@ -281,6 +281,7 @@ void ChatCall::take_event(SseEvent event) {
     });
     return;
   }
+  if (take_plain(event.data)) return;
   auto chunk = decode_chat_chunk(event.data);
   if (!chunk) {
     Error error = std::move(chunk).error();
@@ -297,6 +298,21 @@ void ChatCall::take_event(SseEvent event) {
       sink_->on_delta(*choice.delta.content);
 }
 
+// The words of a client's own answer, when nothing needs to be put right: they go on as they came.
+bool ChatCall::take_plain(const std::string& data) {
+  if (!request_.passed_on || !repair_.is_clean()) return false;
+  const auto chunk = skim_chat_chunk(data);
+  if (!chunk) return false;
+  answered_ = true;
+  if (const Status added = reply_.add_text(chunk->content); !added) {
+    failed(Error(added.error()).with_context(server_->url()));
+    return true;
+  }
+  sink_->on_event(data);
+  if (sink_ && !chunk->content.empty()) sink_->on_delta(chunk->content);
+  return true;
+}
+
 void ChatCall::stream_ended() {
   if (auto last = events_.finish(); last && !said_done_) take_event(*std::move(last));
   if (!sink_) return;
@@ -307,6 +323,20 @@ void ChatCall::stream_ended() {
 }
 
 void ChatCall::take_whole_answer() {
+  if (request_.passed_on) {
+    if (auto plain = skim_chat_response(gathered_)) {
+      answered_ = true;
+      sink_->on_event(gathered_);
+      if (!sink_) return;
+      reply_.content = std::move(plain->content);
+      reply_.model = std::move(plain->model);
+      reply_.finish_reason = std::move(plain->finish_reason);
+      reply_.usage = plain->usage;
+      if (!reply_.content.empty()) sink_->on_delta(reply_.content);
+      if (sink_) succeed();
+      return;
+    }
+  }
   auto response = decode_chat_response(gathered_);
   if (!response) return failed(std::move(response).error().with_context(server_->url()));
   const OpenAiChoice& choice = response->choices.front();

@@ -53,6 +53,7 @@ class ChatCall final : public HttpCallSink, public std::enable_shared_from_this<
   bool is_patient() const;
   void send(HttpCallRequest request, Stage stage);
   void take_event(SseEvent event);
+  bool take_plain(const std::string& data);
   void stream_ended();
   void take_whole_answer();
   void take_models();

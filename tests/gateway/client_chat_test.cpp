@@ -153,5 +153,60 @@ TEST(ClientChat, WhatIsRecalledIsHeldOnlyWhenMessageAndReplyAre) {
   EXPECT_FALSE(chat.held.holds(memory));
 }
 
+// ── without memory it goes on as it came ──
+
+Result<ClientChat> read_raw(const std::string& text, HttpHeaders headers = {{"Pandora-Memory", "off"}}) {
+  HttpRequest request;
+  request.headers = std::move(headers);
+  request.body = text;
+  return read_client_chat(request, kAna);
+}
+
+TEST(ClientChat, WithoutMemoryNoByteOfItChangesButForTheFieldsThatAreOurs) {
+  const auto chat = read_raw(
+      R"({"model":"m", "messages" : [{"role":"user","content":"H\u00e9","x":1.0}],"stream":true,)"
+      R"("stream_options":{"include_usage":true},"seed":12345678901234567890,"top_p":1.0,"unknown":{"b":1,"a":2}})");
+  ASSERT_TRUE(chat);
+  EXPECT_TRUE(chat->untouched);
+  EXPECT_TRUE(chat->streams && chat->wants_usage && !chat->is_turn());
+  EXPECT_EQ(chat->model, "m");
+  EXPECT_EQ(chat->compose({}).body, R"({"messages":[{"role":"user","content":"H\u00e9","x":1.0}],"stream":true,)"
+                                    R"("seed":12345678901234567890,"top_p":1.0,"unknown":{"b":1,"a":2}})");
+}
+
+TEST(ClientChat, WithoutMemoryTheQuickWayAndTheSlowOneAgree) {
+  const std::string messages = R"("messages":[{"role":"system","content":null},{"role":"user","content":"Hello."}])";
+  for (const std::string& text :
+       {"{" + messages + "}", R"({"model":"m",)" + messages + R"(,"temperature":0,"max_tokens":5})",
+        "{" + messages + R"(,"tools":[],"tool_choice":"auto"})", "{" + messages + R"(,"tool_choice":"auto"})",
+        "{" + messages + R"(,"tools":null,"tool_choice":"auto","max_completion_tokens":null})",
+        "{" + messages + R"(,"tools":[{"type":"function","function":{"name":"f"}}],"stream":false})"}) {
+    const auto quick = read_raw(text);
+    // A session's name is of no use without memory, but has the request read as a whole.
+    const auto slow = read_raw(text, {{"Pandora-Memory", "off"}, {"Pandora-Session", "s"}});
+    ASSERT_TRUE(quick && slow) << text;
+    EXPECT_TRUE(quick->untouched) << text;
+    EXPECT_FALSE(slow->untouched);
+    const PassedOnRequest a = quick->compose({}), b = slow->compose({});
+    EXPECT_EQ(Json::parse(a.body), Json::parse(b.body));
+    EXPECT_EQ(a.streams, b.streams);
+    EXPECT_EQ(a.has_temperature, b.has_temperature);
+    EXPECT_EQ(a.has_max_tokens, b.has_max_tokens);
+    EXPECT_EQ(quick->model, slow->model);
+    EXPECT_EQ(quick->has_tools, slow->has_tools);
+  }
+}
+
+TEST(ClientChat, WithoutMemoryWhatIsWrongIsStillSaid) {
+  for (const char* text :
+       {R"({"messages":[]})", R"({"messages":[{"content":"x"}]})", R"({"messages":[{"role":"user","content":1}]})",
+        R"({"model":1,"messages":[{"role":"user","content":"x"}]})", R"({"messages":[{"role":"user","content":"x"}]}})",
+        R"({"messages":[{"role":"user","content":"x"}],"stream":"yes"})",
+        R"({"messages":[{"role":"user","content":"x"}],"max_tokens":1.5})",
+        R"({"messages":[{"role":"user","content":"x"}],"tools":[1]})",
+        R"({"messages":[{"role":"user","content":"x"}],"stream_options":{"include_usage":1}})"})
+    EXPECT_EQ(read_raw(text).error().code, ErrorCode::kInvalidArgument) << text;
+}
+
 }  // namespace
 }  // namespace pandora
