@@ -32,6 +32,7 @@ constexpr Duration kClockMayDiffer =
     std::chrono::hours(24);             // from the newest turn's time; an import may be of tomorrow elsewhere
 constexpr std::int64_t kLookAhead = 8;  // numbers may have gaps
 constexpr Duration kLeave = std::chrono::seconds(3);  // at the end, for files and points
+constexpr int kMostIoThreads = 4;                     // they only move bytes
 
 std::string environment(const char* name) {
   const char* value = std::getenv(name);
@@ -221,7 +222,8 @@ class Owner final : public Installation {
 
   Status connect() {
     if (io_) return {};
-    io_ = std::make_unique<IoThreads>(clock_);
+    io_ = std::make_unique<IoThreads>(
+        clock_, std::min<int>(kMostIoThreads, static_cast<int>(std::thread::hardware_concurrency())));
     PANDORA_TRY(client, HttpClient::create({}, *io_));
     client_ = std::move(client);
     return {};
