@@ -1,13 +1,13 @@
 # Everything a person types. Each target installs what it needs (scripts/bootstrap is quick when nothing is missing).
 .DEFAULT_GOAL := help
-.PHONY: help run build test sanitize check bench fuzz crash format install clean
+.PHONY: help run build test sanitize check bench bench-gateway fuzz crash format install clean
 PREFIX ?= $(HOME)/.local
 KILLS ?= 2000
 SECONDS_EACH ?= 600
 NINJA := ninja $(if $(JOBS),-j$(JOBS))
 
 help:  ## this list
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/\1\t\2/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/\1\t\2/' | expand -t 15
 
 run: build  ## install what is missing, build, and open a conversation beside the API on :9000 (or answer the lines of a pipe)
 	@build/pandora chat --serve
@@ -41,6 +41,12 @@ bench:  ## every benchmark; docs/benchmarks.md explains the figures
 	@$(NINJA) -C build
 	@for bench in build/*_bench; do echo "== $$bench"; $$bench || exit 1; done
 	@bench/vectors_beside_peers --install
+
+bench-gateway:  ## what the Gateway costs, beside nginx and beside asking the model server directly (PARTS=pass: that part)
+	@scripts/bootstrap --tests </dev/null
+	@cmake --preset bench -DPANDORA_TESTS=OFF >/dev/null
+	@$(NINJA) -C build pandora gateway_bench
+	@build/gateway_bench $(PARTS)
 
 fuzz:  ## every fuzz target for SECONDS_EACH (600) seconds
 	@scripts/bootstrap --tests </dev/null
