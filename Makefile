@@ -39,14 +39,14 @@ bench:  ## every benchmark; docs/benchmarks.md explains the figures
 	@scripts/bootstrap --tests </dev/null
 	@cmake --preset bench -DPANDORA_TESTS=OFF >/dev/null
 	@$(NINJA) -C build
-	@for bench in build/*_bench; do echo "== $$bench"; $$bench || exit 1; done
+	@export PANDORA_BENCH_NGINX=$$(scripts/fetch_nginx); for bench in build/*_bench; do echo "== $$bench"; $$bench || exit 1; done
 	@bench/vectors_beside_peers --install
 
 bench-gateway:  ## what the Gateway costs, beside nginx and beside asking the model server directly (PARTS=pass: that part)
 	@scripts/bootstrap --tests </dev/null
 	@cmake --preset bench -DPANDORA_TESTS=OFF >/dev/null
 	@$(NINJA) -C build pandora gateway_bench
-	@build/gateway_bench $(PARTS)
+	@PANDORA_BENCH_NGINX=$$(scripts/fetch_nginx) build/gateway_bench $(PARTS)
 
 fuzz:  ## every fuzz target for SECONDS_EACH (600) seconds
 	@scripts/bootstrap --tests </dev/null

@@ -4,8 +4,8 @@
 // the limit.
 //
 // gateway_bench [pass] [streams] [turns] [idle] [start]: these parts alone. PANDORA_BENCH_PROGRAM names the program
-// (default: build/pandora), PANDORA_BENCH_DIR a directory for its data (default: here), PANDORA_BENCH_ROUNDS how often
-// each is measured (default: 5).
+// (default: build/pandora), PANDORA_BENCH_DIR a directory for its data (default: here), PANDORA_BENCH_NGINX nginx
+// (default: from the path), PANDORA_BENCH_ROUNDS how often each is measured (default: 5).
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
@@ -126,8 +126,8 @@ Nginx start_nginx(FileSystem& files, std::uint16_t model) {
       "}}\n}}\n",
       ::geteuid() == 0 ? "user root;\n" : "", place, temporary, model, nginx.port);
   (void)files.write_atomic(file, text, Durability::kDeferred);
-  nginx.process =
-      std::make_unique<ChildProcess>(std::vector<std::string>{"nginx", "-p", place, "-e", "stderr", "-c", file});
+  nginx.process = std::make_unique<ChildProcess>(std::vector<std::string>{
+      environment_or("PANDORA_BENCH_NGINX", "nginx"), "-p", place, "-e", "stderr", "-c", file});
   return nginx;
 }
 
