@@ -122,7 +122,28 @@ std::string mask_assignments(std::string text) {
   return text;
 }
 
+// "sk-pandora-xyz" → "sk-***": keys of ours and of model servers, which stand in messages without a name before them.
+std::string mask_keys(std::string text) {
+  constexpr std::string_view kBegin = "sk-";
+  constexpr std::size_t kShortest = 16;  // words are shorter
+  const auto belongs = [](char c) { return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '-' || c == '_'; };
+  for (std::size_t at = text.find(kBegin); at != std::string::npos; at = text.find(kBegin, at + kBegin.size())) {
+    if (at > 0 && belongs(text[at - 1])) continue;
+    std::size_t end = at + kBegin.size();
+    while (end < text.size() && belongs(text[end])) ++end;
+    if (end - at - kBegin.size() >= kShortest) text.replace(at + kBegin.size(), end - at - kBegin.size(), kMask);
+  }
+  return text;
+}
+
+const std::string kNoRequest;
+thread_local const std::string* the_request = &kNoRequest;
+
 }  // namespace
+
+LogScope::LogScope(const std::string& request) : outer_(the_request) { the_request = &request; }
+LogScope::~LogScope() { the_request = outer_; }
+const std::string& current_request() { return *the_request; }
 
 bool is_secret_name(std::string_view name) {
   std::string low(name);
@@ -135,7 +156,9 @@ bool is_secret_name(std::string_view name) {
          std::ranges::any_of(kWords, [&](std::string_view word) { return low.find(word) != std::string::npos; });
 }
 
-std::string mask_secrets(std::string_view text) { return mask_assignments(mask_bearer(mask_urls(std::string(text)))); }
+std::string mask_secrets(std::string_view text) {
+  return mask_keys(mask_assignments(mask_bearer(mask_urls(std::string(text)))));
+}
 
 Result<LogLevel> parse_log_level(std::string_view text) {
   for (std::size_t i = 0; i < kLevelNames.size(); ++i)
@@ -154,15 +177,18 @@ void log(LogLevel level, std::string_view event, LogFields fields) {
   if (level < out.level) return;
   const std::string time = to_iso8601(SystemClock().now());
   const std::string_view name = kLevelNames[static_cast<std::size_t>(level)];
-  std::string line;
-  if (out.format == LogFormat::kText) {
-    line = fmt::format("{} {} {}", time, name, event);
-    for (const auto& field : fields) line += fmt::format(" {}={}", field.name, value_text(field, out.format));
-  } else {
-    line = fmt::format(R"({{"time":"{}","level":"{}","event":{})", time, name, quoted(event));
-    for (const auto& field : fields) line += fmt::format(",{}:{}", quoted(field.name), value_text(field, out.format));
-    line += "}";
-  }
+  const bool is_text = out.format == LogFormat::kText;
+  std::string line = is_text ? fmt::format("{} {} {}", time, name, event)
+                             : fmt::format(R"({{"time":"{}","level":"{}","event":{})", time, name, quoted(event));
+  const auto add = [&](const LogField& field) {
+    line += is_text ? fmt::format(" {}={}", field.name, value_text(field, out.format))
+                    : fmt::format(",{}:{}", quoted(field.name), value_text(field, out.format));
+  };
+  for (const auto& field : fields) add(field);
+  constexpr std::string_view kRequest = "request";
+  const bool is_named = std::ranges::any_of(fields, [&](const LogField& field) { return field.name == kRequest; });
+  if (!is_named && !current_request().empty()) add({kRequest, current_request()});
+  if (!is_text) line += "}";
   out.sink->info(line);
 }
 

@@ -1,8 +1,9 @@
 // Structured logging, to stderr: one event, some fields, one line (text on a terminal, JSON with --log-format json).
 //
 // Secrets never reach it: the value of a field whose name says secret (password, secret, token, key, authorization,
-// cookie, dsn), credentials in a URL, and bearer tokens are masked, whoever logs them. User text (messages, replies) is
-// logged at debug only, never by default. Thread-safe. An event is a short constant; what varies is a field.
+// cookie, dsn), credentials in a URL, bearer tokens and API keys ("sk-…") are masked, whoever logs them. User text
+// (messages, replies) is logged at debug only, never by default. Thread-safe. An event is a short constant; what varies
+// is a field.
 #pragma once
 #include <cstdint>
 #include <initializer_list>
@@ -45,7 +46,23 @@ inline void log_warn(std::string_view event, LogFields fields = {}) { log(LogLev
 inline void log_error(std::string_view event, LogFields fields = {}) { log(LogLevel::kError, event, fields); }
 void log_error(std::string_view event, const Error& error);
 
-// Text with credentials in URLs ("://user:***@"), bearer tokens and key=value secrets masked. What `log` applies.
+// While it lives, every line that its thread logs names the request: {"request", id}, unless the line says one itself.
+// Scopes nest; work that is handed to another thread takes the name along (`current_request`, as WorkPool does).
+class LogScope {
+ public:
+  explicit LogScope(const std::string& request);  // outlives it
+  explicit LogScope(std::string&&) = delete;
+  ~LogScope();
+  LogScope(const LogScope&) = delete;
+  LogScope& operator=(const LogScope&) = delete;
+
+ private:
+  const std::string* const outer_;
+};
+const std::string& current_request();  // of this thread; empty: none
+
+// Text with credentials in URLs ("://user:***@"), bearer tokens, keys ("sk-…") and key=value secrets masked. What `log`
+// applies.
 std::string mask_secrets(std::string_view text);
 bool is_secret_name(std::string_view name);
 

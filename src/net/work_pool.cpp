@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "base/log.h"
+
 namespace pandora {
 
 WorkPool::WorkPool(std::size_t threads, std::size_t max_queued) : max_queued_(max_queued) {
@@ -20,6 +22,11 @@ WorkPool::~WorkPool() {
 }
 
 bool WorkPool::submit(std::function<void()> work) {
+  if (!current_request().empty())
+    work = [request = current_request(), asked = std::move(work)] {
+      const LogScope scope(request);
+      asked();
+    };
   {
     const std::lock_guard lock(mutex_);
     if (ending_ || queue_.size() >= max_queued_) return false;

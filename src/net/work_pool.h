@@ -13,7 +13,8 @@ class WorkPool {
  public:
   WorkPool(std::size_t threads, std::size_t max_queued);
   ~WorkPool();  // finishes what was begun, drops what was queued
-  // False when the queue is full or the pool ends; the work is then destroyed without a call.
+  // False when the queue is full or the pool ends; the work is then destroyed without a call. Its log lines name the
+  // request of the submitting thread (base/log.h).
   bool submit(std::function<void()> work);
   std::size_t queued() const;
 

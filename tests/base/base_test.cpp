@@ -1,5 +1,6 @@
 #include <cstdlib>
 #include <filesystem>
+#include <thread>
 
 #include <gtest/gtest.h>
 #include <sys/wait.h>
@@ -106,7 +107,8 @@ TEST(Text, BrokenUtf8IsReplacedAndValidTextStays) {
 TEST(Log, MasksSecretsWhereverTheyStand) {
   for (const char* text :
        {"DATABASE_URL=postgres://u:hunter2@db/x", "Authorization: Bearer hunter2", "password=hunter2",
-        "Authorization: Basic hunter2", "api_key: \"hunter2\"", "redis://:hunter2@host"})
+        "Authorization: Basic hunter2", "no key sk-hunter2-hunter2-hunter2 here", "x?key=sk-pandora-hunter2hunter2",
+        "(sk-hunter2hunter2hunter2)", "api_key: \"hunter2\"", "redis://:hunter2@host"})
     EXPECT_EQ(mask_secrets(text).find("hunter2"), std::string::npos) << mask_secrets(text);
   ::testing::internal::CaptureStderr();
   set_log(LogLevel::kInfo, LogFormat::kJson);
@@ -116,6 +118,34 @@ TEST(Log, MasksSecretsWhereverTheyStand) {
   const std::string line = ::testing::internal::GetCapturedStderr();
   EXPECT_NE(line.find(R"("event":"opened","api_key":"***","count":3,"text":"a\"b"})"), std::string::npos) << line;
   EXPECT_EQ(line.find("unseen"), std::string::npos);
+}
+
+TEST(Log, EveryLineOfARequestNamesIt) {
+  EXPECT_EQ(mask_secrets("a task-oriented, risk-averse sk-etch"), "a task-oriented, risk-averse sk-etch");
+  const std::string outer = "outer", inner = "inner";
+  ::testing::internal::CaptureStderr();
+  log_warn("before");
+  {
+    const LogScope scope(outer);
+    log_warn("first", {{"count", 1}});
+    {
+      const LogScope nested(inner);
+      set_log(LogLevel::kWarn, LogFormat::kJson);
+      log_warn("second", {{"count", 2}});
+      set_log(LogLevel::kWarn, LogFormat::kText);
+    }
+    log_warn("third", {{"request", "its-own"}});
+    std::thread([] { log_warn("elsewhere"); }).join();
+    EXPECT_EQ(current_request(), outer);
+  }
+  log_warn("after");
+  const std::string lines = ::testing::internal::GetCapturedStderr();
+  EXPECT_NE(lines.find("warn before\n"), std::string::npos) << lines;
+  EXPECT_NE(lines.find("warn first count=1 request=outer\n"), std::string::npos) << lines;
+  EXPECT_NE(lines.find(R"("event":"second","count":2,"request":"inner"})"), std::string::npos) << lines;
+  EXPECT_NE(lines.find("warn third request=its-own\n"), std::string::npos) << lines;
+  EXPECT_NE(lines.find("warn elsewhere\n"), std::string::npos) << lines;
+  EXPECT_NE(lines.find("warn after\n"), std::string::npos) << lines;
 }
 
 class ConfigTest : public ::testing::Test {
