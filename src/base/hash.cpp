@@ -37,6 +37,10 @@ std::uint32_t crc32c(std::string_view bytes, std::uint32_t seed) {
   return ~value;
 }
 
+bool equal_in_constant_time(std::string_view a, std::string_view b) {
+  return a.size() == b.size() && sodium_memcmp(a.data(), b.data(), a.size()) == 0;
+}
+
 std::string to_hex(const std::uint8_t* data, std::size_t size) {
   constexpr std::string_view kDigits = "0123456789abcdef";
   std::string text;

@@ -33,6 +33,13 @@ class Command {
     if (field == "session") on_parse_.push_back([](Invocation& to) { to.takes_session = true; });
     return *this;
   }
+  Command& texts(const std::string& option, const std::string& field, const std::string& help) {
+    app_->add_option_function<std::vector<std::string>>(
+        option,
+        [this_ = &invocation_, field](const std::vector<std::string>& values) { this_->arguments[field] = values; },
+        help);
+    return *this;
+  }
   Command& number(const std::string& option, const std::string& field, const std::string& help, bool required = false) {
     auto* added = app_->add_option_function<std::int64_t>(
         option, [this_ = &invocation_, field](const std::int64_t& value) { this_->arguments[field] = value; }, help);
@@ -185,6 +192,22 @@ void add_sources(CLI::App& app, Invocation& to) {
       .text("domain", "domain", "such as example.com", true);
 }
 
+void add_keys(CLI::App& app, Invocation& to) {
+  CLI::App* keys = app.add_subcommand("keys", "who may use the API, and how much")->require_subcommand(1);
+  Command(*keys, to, "create", "make a key; it is shown this once, and kept by nobody but you", "keys.create")
+      .text("name", "name", "what you call it, such as the program it is for", true)
+      .texts("--scope", "scopes", "chat, read, write, tools (these four), approve, metrics; or all; may be repeated")
+      .number("--requests", "requests_a_minute", "requests a minute (no limit)")
+      .number("--tokens", "tokens_a_minute", "tokens of language models a minute (no limit)")
+      .text("--expires", "expires_at", "refused from this time on");
+  Command(*keys, to, "list", "every key, of every user", "keys.list");
+  Command(*keys, to, "revoke", "refuse a key from now on", "keys.revoke")
+      .text("key", "key", "its name or id", true)
+      .asks("Refuse every request with this key, for ever?");
+  Command(*keys, to, "remove", "drop a revoked or expired key from the list", "keys.remove")
+      .text("id", "id", "its id", true);
+}
+
 // A report, or the id of one: the tombstone of what was forgotten holds it as well. "-": standard input.
 Status read_report(const std::string& given, Json& arguments) {
   if (const auto id = Uuid::parse(given)) {
@@ -214,6 +237,7 @@ void add_commands(CLI::App& app, Invocation& to) {
   add_recalls(app, to);
   add_research(app, to);
   add_sources(app, to);
+  add_keys(app, to);
   Command(app, to, "reconcile", "find every difference between files, rows and points; repair with --apply",
           "reconcile")
       .flag("--apply", "apply", "repair what is found");

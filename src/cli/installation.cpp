@@ -18,6 +18,7 @@
 #include "recall/receipt_queue.h"
 #include "service/local_service.h"
 #include "store_embedded/directory_document_store.h"
+#include "store_embedded/process_cache.h"
 #include "store_embedded/sqlite_stores.h"
 #include "store_embedded/sqlite_vector_store.h"
 #include "turns/reindexer.h"
@@ -85,6 +86,9 @@ class Owner final : public Installation {
   // not done then is done by the next owner.
   ~Owner() override {
     server_.reset();
+    if (keys_)
+      if (const Status written = keys_->write_uses(Deadline::after(clock_, kLeave)); !written)
+        log_info("end.uses_not_written", {{"why", written.error().to_line()}});
     if (!saver_) return;
     if (const Status whole = saver_->checkpoint(Deadline::after(clock_, kLeave)); !whole)
       log_info("end.behind", {{"why", whole.error().to_line()}});
@@ -112,6 +116,8 @@ class Owner final : public Installation {
                         *documents_,           *receipts_};
     PANDORA_CHECK(open_points(config, options, stores));
     documents_root_ = paths.documents;
+    PANDORA_TRY(keys, KeyRing::open(rows_->keys(), *documents_, ids_, random_, clock_, Deadline::never()));
+    keys_ = std::move(keys);
     PANDORA_CHECK(keep_known_numbers(stores));
     PANDORA_CHECK(look_at_clock(stores));
 
@@ -142,8 +148,8 @@ class Owner final : public Installation {
     runtime_ = std::make_unique<TurnRuntime>(running, stores, *recall_, *saver_, ids_, clock_, admit_by(*admission_),
                                              model_.get(), nullptr);
     service_ = make_local_service(
-        {stores, *spaces_, *saver_, *runtime_, *recall_, *files_, clock_, ids_, paths.journal, running.message_bytes,
-         config.integer("turns.archive_after_days"), recall_defaults, running.recall_deadline,
+        {stores, *spaces_, *saver_, *runtime_, *recall_, *files_, clock_, ids_, *keys_, paths.journal,
+         running.message_bytes, config.integer("turns.archive_after_days"), recall_defaults, running.recall_deadline,
          [this](const Deadline& deadline) { return overwrite_deleted(deadline); },
          [config](const std::string& model) { return open_embedder(config, model); }, config.string("encoder.model")});
     PANDORA_TRY(server, serve_locally(paths.socket, *service_));
@@ -155,7 +161,8 @@ class Owner final : public Installation {
   bool is_owner() const override { return true; }
   Result<ServingParts> serving() override {
     PANDORA_CHECK(connect());
-    return ServingParts{*runtime_, model_.get(), directory_.get(), *spaces_, *io_, *client_, ids_, random_, clock_};
+    return ServingParts{*runtime_, model_.get(), directory_.get(), *spaces_, *io_,  *client_,
+                        ids_,      random_,      clock_,           *keys_,   cache_};
   }
 
  private:
@@ -193,6 +200,7 @@ class Owner final : public Installation {
       if (page.empty()) break;
       observations.after_row = page.back().row;
     }
+    PANDORA_CHECK(rows_->keys().list(never));
     return rows_->sources().list(clock_.now(), never).map([](auto&&) {});
   }
 
@@ -285,6 +293,8 @@ class Owner final : public Installation {
   std::unique_ptr<SqliteVectorStore> points_;
   std::string documents_root_;
   std::unique_ptr<DocumentStore> documents_;
+  std::unique_ptr<KeyRing> keys_;
+  ProcessCache cache_{clock_};
   std::unique_ptr<ReceiptQueue> receipts_;
   std::unique_ptr<PointSpaces> spaces_;
   std::unique_ptr<TurnSaver> saver_;

@@ -6,6 +6,7 @@
 #include <memory>
 #include <string>
 
+#include "access/key_ring.h"
 #include "base/clock.h"
 #include "base/config.h"
 #include "base/random.h"
@@ -13,6 +14,7 @@
 #include "net/io_threads.h"
 #include "pipeline/turn_runtime.h"
 #include "ports/point_space.h"
+#include "ports/cache.h"
 #include "service/service.h"
 
 namespace pandora {
@@ -46,6 +48,8 @@ struct ServingParts {
   UuidV7Generator& ids;
   Random& random;
   const Clock& clock;
+  KeyRing& keys;
+  Cache& cache;
 };
 
 class Installation {

@@ -126,6 +126,56 @@ std::string source(const Json& result) {
   return out;
 }
 
+std::string rate_of(const Json& key) {
+  std::string text;
+  const auto add = [&](const char* field, std::string_view what) {
+    if (const auto rate = key.value(field, std::int64_t{0}); rate > 0)
+      text += fmt::format("{}{} {} a minute", text.empty() ? "" : ", ", rate, what);
+  };
+  add("requests_a_minute", "requests");
+  add("tokens_a_minute", "tokens");
+  return text.empty() ? "no limits" : text;
+}
+std::string scopes_of(const Json& key) {
+  std::string text;
+  for (const auto& scope : key["scopes"]) text += (text.empty() ? "" : ", ") + scope.get<std::string>();
+  return text;
+}
+std::string key_line(const Json& key) {
+  const std::string used = minute_of(text_of(key, "last_used_at")), ends = minute_of(text_of(key, "expires_at")),
+                    state = text_of(key, "state");
+  return fmt::format("{}  {}  {}…  {}  of {}  {}  {}  created {}, {}{}\n", bold(text_of(key, "name")),
+                     text_of(key, "id"), text_of(key, "hint"), state == "active" ? state : bold(state),
+                     text_of(key, "user"), scopes_of(key), rate_of(key), minute_of(text_of(key, "created_at")),
+                     used.empty() ? "never used" : "last used " + used, ends.empty() ? "" : ", expires " + ends);
+}
+std::string new_key(const Json& result) {
+  const Json& key = result["key"];
+  const std::string ends = minute_of(text_of(key, "expires_at"));
+  return fmt::format(
+      "{}\nThis is the key \"{}\" for the memory of {}: {}; {}{}. It is shown this once; a client sends it as its API "
+      "key.\n{}",
+      text_of(result, "secret"), text_of(key, "name"), text_of(key, "user"), scopes_of(key), rate_of(key),
+      ends.empty() ? "" : ", until " + ends,
+      result.value("is_first", false) ? "From now on the API answers nobody without a key, also on this machine.\n"
+                                      : "");
+}
+std::string keys(const Json& result) {
+  std::string out;
+  for (const auto& key : result["keys"]) out += key_line(key);
+  return none_or(std::move(out), "no keys: the API is open to every program on this machine, and to none beyond");
+}
+std::string revoked_key(const Json& result) {
+  return "revoked: " + key_line(result["key"]) +
+         (result.value("any_usable", true) ? ""
+                                           : "No key can be used any more, and the API answers nobody; `pandora keys "
+                                             "remove` drops it from the list.\n");
+}
+std::string removed_key(const Json& result) {
+  return fmt::format("removed: {} {}\n{}", text_of(result, "name"), text_of(result, "removed"),
+                     result.value("none_left", false) ? "No key is left: the API is open on this machine.\n" : "");
+}
+
 std::string forgotten(const Json& result) {
   const auto number = result.value("number", std::int64_t{0}), said_in = result.value("said_in", std::int64_t{0});
   std::string out = fmt::format(
@@ -270,6 +320,10 @@ std::string render_result(std::string_view operation, const Json& result) {
       {"recalls.list", render_recalls},
       {"recalls.show", render_recall},
       {"recalls.replay", render_replay},
+      {"keys.create", new_key},
+      {"keys.list", keys},
+      {"keys.revoke", revoked_key},
+      {"keys.remove", removed_key},
   };
   const auto found = kRenderers.find(operation);
   return found == kRenderers.end() ? result.dump(2) + "\n" : found->second(result);

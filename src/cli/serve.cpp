@@ -6,9 +6,11 @@
 #include <fmt/format.h>
 #include <signal.h>
 
+#include "base/log.h"
 #include "cli/output.h"
 #include "cli/program.h"
 #include "gateway/gateway.h"
+#include "gateway/guard.h"
 #include "mcp/http_endpoint.h"
 #include "mcp/service_tools.h"
 
@@ -52,6 +54,18 @@ std::vector<std::unique_ptr<HealthProbe>> make_probes(Service& service, const Se
   return probes;
 }
 
+// MCP for the users of the Gateway.
+class McpMount final : public GatewayHandler {
+ public:
+  McpMount(McpServer& server, Random& random) : endpoint_(make_mcp_endpoint(server, random)) {}
+  void handle(HttpRequest request, const Caller& caller, std::shared_ptr<ResponseWriter> writer) override {
+    endpoint_->handle(std::move(request), Principal::of(caller.user), std::move(writer));
+  }
+
+ private:
+  const std::unique_ptr<McpEndpoint> endpoint_;
+};
+
 class GatewayServing final : public Serving {
  public:
   GatewayServing(ServingParts parts, std::vector<std::unique_ptr<HealthProbe>> probes, Duration drain_time)
@@ -60,11 +74,12 @@ class GatewayServing final : public Serving {
   Status listen(GatewayOptions options, Service& service) {
     tools_ = make_service_tools(service);
     mcp_ = std::make_unique<McpServer>(McpOptions{std::string(kProgramVersion)}, *tools_, service, parts_.clock);
-    endpoint_ = make_mcp_endpoint(*mcp_, Principal::of(options.user), parts_.random);
-    GatewayParts given{parts_.runtime, parts_.model, parts_.directory, parts_.spaces, {},      parts_.threads,
-                       parts_.client,  parts_.ids,   parts_.random,    parts_.clock,  &service};
+    GatewayParts given{parts_.runtime, parts_.model,  parts_.directory, parts_.spaces, {},
+                       parts_.threads, parts_.client, parts_.ids,       parts_.random, parts_.clock,
+                       &service,       &parts_.keys,  &parts_.cache};
     for (const auto& probe : probes_) given.probes.push_back(probe.get());
-    given.mounts.push_back({"/mcp", endpoint_.get(), kMaxRpcMessageBytes, RunOn::kLoop});
+    given.mounts.push_back({"/mcp", KeyScope::kTools, std::make_shared<McpMount>(*mcp_, parts_.random),
+                            kMaxRpcMessageBytes, RunOn::kLoop});
     PANDORA_TRY(gateway, Gateway::open(std::move(options), std::move(given)));
     gateway_ = std::move(gateway);
     return {};
@@ -78,7 +93,6 @@ class GatewayServing final : public Serving {
   const Duration drain_time_;
   std::unique_ptr<ToolRunner> tools_;
   std::unique_ptr<McpServer> mcp_;
-  std::unique_ptr<HttpHandler> endpoint_;
   std::unique_ptr<Gateway> gateway_;  // last: nobody asks while the rest goes
 };
 
@@ -108,6 +122,24 @@ Status run(const Config& config, bool json) {
   return {};
 }
 
+Status use_tls(const Config& config, HttpServerOptions& server) {
+  const std::string &certificate = config.string("gateway.tls_certificate"), &key = config.string("gateway.tls_key");
+  if (certificate.empty() != key.empty())
+    return fail(ErrorCode::kInvalidArgument, "gateway.tls_certificate and gateway.tls_key go together",
+                "set both, or neither");
+  if (!certificate.empty()) server.tls = TlsFiles{certificate, key};
+  return {};
+}
+
+void warn_of_plain_text(const HttpServerOptions& server) {
+  if (!server.tls && exposure_of(server.address) == Exposure::kBeyond)
+    log_warn("serve.unencrypted", {{"address", server.address},
+                                   {"why", "keys and conversations travel as they are"},
+                                   {"remedy",
+                                    "set gateway.tls_certificate and gateway.tls_key, or put a proxy with TLS "
+                                    "before it"}});
+}
+
 }  // namespace
 
 Result<std::unique_ptr<Serving>> Serving::open(const Config& config, Installation& installation) {
@@ -116,12 +148,15 @@ Result<std::unique_ptr<Serving>> Serving::open(const Config& config, Installatio
   GatewayOptions options;
   options.server.address = config.string("gateway.address");
   options.server.port = static_cast<std::uint16_t>(config.integer("gateway.port"));
-  options.user = user;
+  PANDORA_CHECK(use_tls(config, options.server));
+  options.owner = user;
   options.chat_body_bytes = static_cast<std::size_t>(config.integer("gateway.body_bytes"));
   options.turn_time = std::chrono::milliseconds(config.integer("gateway.turn_ms"));
   auto serving = std::make_unique<GatewayServing>(parts, make_probes(installation.service(), parts, user),
                                                   std::chrono::milliseconds(config.integer("gateway.drain_ms")));
+  const HttpServerOptions server = options.server;
   PANDORA_CHECK(serving->listen(std::move(options), installation.service()));
+  warn_of_plain_text(server);
   return serving;
 }
 

@@ -65,6 +65,18 @@ const std::map<std::string, std::string>& examples() {
        "shop.example"},
       {"research find", "Example:\n  pandora research find espresso machines"},
       {"sources block", "Example:\n  pandora sources block shop.example        `reset` takes it back"},
+      {"keys create",
+       "The key is for the memory of --user. Once there is a key, the API answers nobody without one, also on this "
+       "machine; commands need none.\n"
+       "Scopes: chat (completions, models, embeddings), read and write (what is remembered), tools; and, only when "
+       "named, approve (answers\n"
+       "tool calls that wait) and metrics (/metrics).\n"
+       "Examples:\n  pandora keys create laptop\n  pandora --user ana keys create phone --requests 60 --tokens 20000 "
+       "--expires 2027-01-01\n  pandora keys create prometheus --scope metrics"},
+      {"keys revoke", "It works at once, also for `pandora serve` that runs.\nExample:\n  pandora keys revoke laptop"},
+      {"keys remove",
+       "The id is that of `pandora keys list`. When the last key is gone, the API is open on this machine again.\n"
+       "Example:\n  pandora keys remove 0190b3a2-…"},
       {"reconcile",
        "Without --apply it only says what it would do. Truth is in this order: journal, files, rows, points; each "
        "lower one is made again\n"

@@ -10,24 +10,25 @@
 namespace pandora {
 namespace {
 
-class ChatHandler final : public HttpHandler {
+class ChatHandler final : public GatewayHandler {
  public:
   explicit ChatHandler(GatewayCore& core) : core_(core) {}
 
   // Small requests come on the loop: nothing here waits, but for a model's name that was never heard.
-  void handle(HttpRequest request, std::shared_ptr<ResponseWriter> writer) override {
-    auto chat = read_client_chat(request, core_.options.user);
+  void handle(HttpRequest request, const Caller& caller, std::shared_ptr<ResponseWriter> writer) override {
+    auto chat = read_client_chat(request, caller.user);
     if (!chat) return writer->respond(error_response(chat.error()));
     if (chat->model == kPandoraModel || (core_.parts.directory && core_.parts.directory->find_known(chat->model)))
-      return begin(request.id, *std::move(chat), std::move(writer));
+      return begin(request.id, caller, *std::move(chat), std::move(writer));
     auto known = std::make_shared<ClientChat>(*std::move(chat));
-    core_.blocking()([this, id = request.id, known, writer = std::move(writer)]() mutable {
-      begin(id, std::move(*known), std::move(writer));
+    core_.blocking()([this, id = request.id, caller, known, writer = std::move(writer)]() mutable {
+      begin(id, caller, std::move(*known), std::move(writer));
     });
   }
 
  private:
-  void begin(const std::string& request_id, ClientChat given, std::shared_ptr<ResponseWriter> writer) {
+  void begin(const std::string& request_id, const Caller& caller, ClientChat given,
+             std::shared_ptr<ResponseWriter> writer) {
     const auto chat = std::make_shared<const ClientChat>(std::move(given));
     ServedModel served;
     if (chat->model != kPandoraModel) {
@@ -44,15 +45,15 @@ class ChatHandler final : public HttpHandler {
       full.headers.add("Retry-After", "1");
       return writer->respond(std::move(full));
     }
-    const auto reply = std::make_shared<ClientReply>(reply_options(request_id, *chat), std::move(writer));
+    const auto reply = std::make_shared<ClientReply>(reply_options(request_id, caller, *chat), std::move(writer));
     const Deadline deadline = Deadline::after(core_.parts.clock, core_.options.turn_time);
     if (chat->is_turn())
-      take_turn(request_id, chat, served, reply, deadline);
+      take_turn(request_id, caller.user, chat, served, reply, deadline);
     else
       pass_on(request_id, *chat, served, reply, deadline);
   }
 
-  ReplyOptions reply_options(const std::string& request_id, const ClientChat& chat) {
+  ReplyOptions reply_options(const std::string& request_id, const Caller& caller, const ClientChat& chat) {
     ReplyOptions options;
     options.streams = chat.streams;
     options.wants_usage = chat.wants_usage;
@@ -63,22 +64,23 @@ class ChatHandler final : public HttpHandler {
     options.after = [this](Duration wait, std::function<void()> call) {
       core_.parts.client.after(wait, std::move(call));
     };
-    options.when_finished = [this, request_id, session = chat.session](const std::vector<std::string>& calls,
-                                                                       TurnOutcome& outcome) {
+    options.when_finished = [this, request_id, caller, session = chat.session](const std::vector<std::string>& calls,
+                                                                               TurnOutcome& outcome) {
       log_info("chat.finished", {{"request", request_id},
                                  {"turn", outcome.uid.to_string()},
                                  {"acknowledged", outcome.acknowledged},
                                  {"error", outcome.error ? outcome.error->to_line() : ""}});
-      if (outcome.open) core_.open_turns.put(core_.options.user, session, calls, *std::move(outcome.open));
+      if (outcome.open) core_.open_turns.put(caller.user, session, calls, *std::move(outcome.open));
+      core_.guard.count_tokens(caller, outcome.tokens_in + outcome.tokens_out);
       core_.end_turn();
     };
     return options;
   }
 
-  void take_turn(const std::string& request_id, const std::shared_ptr<const ClientChat>& chat,
+  void take_turn(const std::string& request_id, const UserId& user, const std::shared_ptr<const ClientChat>& chat,
                  const ServedModel& served, const std::shared_ptr<ClientReply>& reply, const Deadline& deadline) {
     TurnRequest turn;
-    turn.user = core_.options.user;
+    turn.user = user;
     turn.session = chat->session;
     turn.message = {Role::kUser, "", chat->message};
     turn.memory = chat->memory == ClientMemory::kRead    ? MemoryUse::kRead
@@ -92,7 +94,7 @@ class ChatHandler final : public HttpHandler {
     client.request_id = request_id;
     client.held = chat->held;
     client.tools_run = chat->tools_run;
-    client.continues = core_.open_turns.take(core_.options.user, chat->session, chat->called_tools);
+    client.continues = core_.open_turns.take(user, chat->session, chat->called_tools);
     const bool speaks_freely = served.name.empty() && !chat->has_tools;
     client.clarifies = speaks_freely && chat->user_messages == 1;
     client.may_quote = speaks_freely;
@@ -127,7 +129,7 @@ class ChatHandler final : public HttpHandler {
 
 }  // namespace
 
-std::unique_ptr<HttpHandler> make_chat_handler(GatewayCore& core) { return std::make_unique<ChatHandler>(core); }
+std::unique_ptr<GatewayHandler> make_chat_handler(GatewayCore& core) { return std::make_unique<ChatHandler>(core); }
 
 Result<ServedModel> find_model(GatewayCore& core, const std::string& name) {
   if (!core.parts.directory)

@@ -58,11 +58,11 @@ Result<EmbeddingRequest> read(const std::string& body) {
   return request;
 }
 
-class EmbeddingsHandler final : public HttpHandler {
+class EmbeddingsHandler final : public GatewayHandler {
  public:
   explicit EmbeddingsHandler(GatewayCore& core) : core_(core) {}
 
-  void handle(HttpRequest http, std::shared_ptr<ResponseWriter> writer) override {
+  void handle(HttpRequest http, const Caller& caller, std::shared_ptr<ResponseWriter> writer) override {
     const auto request = read(http.body);
     if (!request) return writer->respond(error_response(request.error()));
     const auto embedder = core_.parts.spaces.current()->embedder;
@@ -90,6 +90,7 @@ class EmbeddingsHandler final : public HttpHandler {
            {"index", i},
            {"embedding", request->encoding == Encoding::kBase64 ? Json(base64_encode(bytes)) : Json(vector)}});
     }
+    core_.guard.count_tokens(caller, static_cast<std::int64_t>(tokens));
     writer->respond(json_response({{"object", "list"},
                                    {"data", std::move(data)},
                                    {"model", identity.model},
@@ -102,7 +103,7 @@ class EmbeddingsHandler final : public HttpHandler {
 
 }  // namespace
 
-std::unique_ptr<HttpHandler> make_embeddings_handler(GatewayCore& core) {
+std::unique_ptr<GatewayHandler> make_embeddings_handler(GatewayCore& core) {
   return std::make_unique<EmbeddingsHandler>(core);
 }
 

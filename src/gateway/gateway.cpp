@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "gateway/gateway_core.h"
+#include "gateway/guarded_handler.h"
 #include "gateway/resource_routes.h"
 #include "gateway/responses.h"
 
@@ -28,7 +29,7 @@ class NotAllowed final : public HttpHandler {
 
 struct Endpoint {
   std::string method;  // GET answers HEAD as well
-  std::unique_ptr<HttpHandler> handler;
+  GuardedHandler handler;
   std::size_t max_body_bytes;
   RunOn run_on;
   std::unique_ptr<HttpHandler> not_allowed;
@@ -36,42 +37,64 @@ struct Endpoint {
 
 class Routes final : public HttpRouter {
  public:
-  explicit Routes(GatewayCore& core)
-      : chat_(
-            add("/v1/chat/completions", "POST", make_chat_handler(core), core.options.chat_body_bytes, RunOn::kPool)) {
-    models_ = &add("/v1/models", "GET", make_models_handler(core), kNoBody, RunOn::kPool);
-    add("/v1/embeddings", "POST", make_embeddings_handler(core), kMaxEmbeddingBodyBytes, RunOn::kPool);
-    add("/openapi.yaml", "GET", make_description_handler(), kNoBody, RunOn::kLoop);
+  explicit Routes(GatewayCore& core) : core_(core) {
+    const Needs chat = Needs::of(KeyScope::kChat);
+    chat_ =
+        &add("/v1/chat/completions", "POST", chat, make_chat_handler(core), core.options.chat_body_bytes, RunOn::kPool);
+    models_ = &add("/v1/models", "GET", chat, make_models_handler(core), kNoBody, RunOn::kPool);
+    add("/v1/embeddings", "POST", chat, make_embeddings_handler(core), kMaxEmbeddingBodyBytes, RunOn::kPool);
+    add("/openapi.yaml", "GET", Needs::nothing(), make_description_handler(), kNoBody, RunOn::kLoop);
+    add("/health/live", "GET", Needs::nothing(), make_live_handler(), kNoBody, RunOn::kLoop);
+    add("/health/ready", "GET", Needs::nothing(), make_ready_handler(core), kNoBody, RunOn::kPool);
     for (const auto& mount : core.parts.mounts)
-      mounts_.emplace(mount.path, HttpRoute{mount.handler, mount.run_on, mount.max_body_bytes});
-    if (core.parts.service) resources_ = make_resource_handler(core);
-    add("/health/live", "GET", make_live_handler(), kNoBody, RunOn::kLoop);
-    add("/health/ready", "GET", make_ready_handler(core), kNoBody, RunOn::kPool);
+      mounts_.emplace(mount.path, Mounted{GuardedHandler(core, Needs::of(mount.scope), mount.handler),
+                                          mount.max_body_bytes, mount.run_on});
+    if (!core.parts.service) return;
+    const std::shared_ptr<GatewayHandler> resources = make_resource_handler(core);
+    resources_read_.emplace(core, Needs::of(KeyScope::kRead), resources);
+    resources_write_.emplace(core, Needs::of(KeyScope::kWrite), resources);
   }
 
   Result<HttpRoute> route(const HttpRequest& head) override {
-    if (const auto mount = mounts_.find(head.path); mount != mounts_.end()) return mount->second;
+    if (const auto mount = mounts_.find(head.path); mount != mounts_.end())
+      return guarded(head, mount->second.handler, mount->second.run_on, mount->second.max_body_bytes);
     const auto found = endpoints_.find(head.path);
     Endpoint* endpoint = found != endpoints_.end() ? &found->second : nullptr;
     if (!endpoint && head.path.starts_with(kOneModel) && head.path.size() > kOneModel.size()) endpoint = models_;
-    if (!endpoint && resources_ && !match_resource(head.method, head.path).allowed.empty())
-      return HttpRoute{resources_.get(), RunOn::kPool, kMaxResourceBodyBytes};
-    if (!endpoint)
+    if (!endpoint && resources_read_) {
+      const ResourceMatch match = match_resource(head.method, head.path);
+      if (!match.allowed.empty())
+        return guarded(head, match.route && match.route->changes ? *resources_write_ : *resources_read_, RunOn::kPool,
+                       kMaxResourceBodyBytes);
+    }
+    if (!endpoint) {
+      // Who may not come in is not told what there is.
+      auto known = core_.guard.identify(head, Needs::a_key());
+      if (!known) return refused(std::make_shared<const HttpResponse>(std::move(known).error()));
       return fail(ErrorCode::kNotFound, fmt::format("nothing is at {}", head.path),
                   "see docs/api.md for what there is");
+    }
     const bool fits = head.method == endpoint->method || (head.method == "HEAD" && endpoint->method == "GET");
-    if (!fits) return HttpRoute{endpoint->not_allowed.get(), RunOn::kLoop, kLoopBodyBytes};
-    const RunOn run_on = endpoint == &chat_ && is_small(head) ? RunOn::kLoop : endpoint->run_on;
-    return HttpRoute{endpoint->handler.get(), run_on, endpoint->max_body_bytes};
+    const RunOn run_on = endpoint == chat_ && is_small(head) ? RunOn::kLoop : endpoint->run_on;
+    HttpRoute route = guarded(head, endpoint->handler, run_on, endpoint->max_body_bytes);
+    if (!fits && !route.refusal) return HttpRoute{endpoint->not_allowed.get(), RunOn::kLoop, kLoopBodyBytes, nullptr};
+    return route;
   }
 
  private:
-  Endpoint& add(const std::string& path, const char* method, std::unique_ptr<HttpHandler> handler,
-                std::size_t max_body_bytes, RunOn run_on) {
+  static HttpRoute refused(std::shared_ptr<const HttpResponse> refusal) {
+    return {nullptr, RunOn::kLoop, 0, std::move(refusal)};
+  }
+  static HttpRoute guarded(const HttpRequest& head, GuardedHandler& handler, RunOn run_on, std::size_t max_body_bytes) {
+    if (auto refusal = handler.refusal(head)) return refused(std::move(refusal));
+    return {&handler, run_on, max_body_bytes, nullptr};
+  }
+  Endpoint& add(const std::string& path, const char* method, const Needs& needs,
+                std::unique_ptr<GatewayHandler> handler, std::size_t max_body_bytes, RunOn run_on) {
     const std::string allowed = std::string_view(method) == "GET" ? "GET, HEAD" : method;
     return endpoints_
-        .insert_or_assign(
-            path, Endpoint{method, std::move(handler), max_body_bytes, run_on, std::make_unique<NotAllowed>(allowed)})
+        .emplace(path, Endpoint{method, GuardedHandler(core_, needs, std::move(handler)), max_body_bytes, run_on,
+                                std::make_unique<NotAllowed>(allowed)})
         .first->second;
   }
   static bool is_small(const HttpRequest& head) {
@@ -81,11 +104,16 @@ class Routes final : public HttpRouter {
            bytes <= kLoopBodyBytes;
   }
 
-  std::map<std::string, HttpRoute, std::less<>> mounts_;
+  struct Mounted {
+    GuardedHandler handler;
+    std::size_t max_body_bytes;
+    RunOn run_on;
+  };
+  GatewayCore& core_;
+  std::map<std::string, Mounted, std::less<>> mounts_;
   std::map<std::string, Endpoint, std::less<>> endpoints_;
-  Endpoint& chat_;
-  Endpoint* models_ = nullptr;
-  std::unique_ptr<HttpHandler> resources_;
+  Endpoint *chat_ = nullptr, *models_ = nullptr;
+  std::optional<GuardedHandler> resources_read_, resources_write_;
 };
 
 class HttpGateway final : public Gateway {
@@ -131,6 +159,7 @@ class HttpGateway final : public Gateway {
 }  // namespace
 
 Result<std::unique_ptr<Gateway>> Gateway::open(GatewayOptions options, GatewayParts parts) {
+  if (parts.keys && parts.keys->has_usable()) options.server.beyond_loopback = BeyondLoopback::kKeysAreConfigured;
   auto gateway = std::make_unique<HttpGateway>(std::move(options), std::move(parts));
   PANDORA_CHECK(gateway->listen());
   return gateway;

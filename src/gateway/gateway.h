@@ -9,9 +9,11 @@
 #include <string>
 #include <vector>
 
+#include "access/key_ring.h"
 #include "models/model_directory.h"
 #include "net/http_server.h"
 #include "pipeline/turn_runtime.h"
+#include "ports/cache.h"
 #include "ports/health_probe.h"
 #include "ports/point_space.h"
 #include "service/service.h"
@@ -25,7 +27,8 @@ inline constexpr std::size_t kMaxEmbeddingBodyBytes = 8 << 20;
 // A path that something else answers, whatever the method: MCP, for one.
 struct GatewayMount {
   std::string path;  // all of it
-  HttpHandler* handler = nullptr;
+  KeyScope scope = KeyScope::kTools;
+  std::shared_ptr<GatewayHandler> handler;
   std::size_t max_body_bytes = 1 << 20;
   RunOn run_on = RunOn::kPool;
 };
@@ -43,11 +46,13 @@ struct GatewayParts {
   Random& random;
   const Clock& clock;
   Service* service = nullptr;  // behind /v1/turns, /v1/memories and the like; null: they are not there
+  KeyRing* keys = nullptr;     // null: there are none, nor can there be
+  Cache* cache = nullptr;      // of the keys' limits; it waits for nothing. Not null with keys
   std::vector<GatewayMount> mounts = {};
 };
 struct GatewayOptions {
   HttpServerOptions server;
-  UserId user;                                    // whose memory it is
+  UserId owner;                                   // whose memory it is to who needs no key
   std::size_t chat_body_bytes = 32 << 20;         // 413 past it
   Duration turn_time = std::chrono::minutes(30);  // a turn at most
   std::size_t turns = kMaxTurnsUnderWay;
@@ -56,7 +61,7 @@ struct GatewayOptions {
 
 class Gateway {
  public:
-  // Listens when it returns. Errors: those of HttpServer::listen.
+  // Listens when it returns; beyond loopback only when a key can be used. Errors: those of HttpServer::listen.
   static Result<std::unique_ptr<Gateway>> open(GatewayOptions options, GatewayParts parts);
   virtual ~Gateway() = default;  // cancels what is under way and waits until it is saved
   virtual std::string url() const = 0;

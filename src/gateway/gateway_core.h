@@ -5,7 +5,9 @@
 #include <memory>
 #include <mutex>
 
+#include "gateway/caller.h"
 #include "gateway/gateway.h"
+#include "gateway/guard.h"
 #include "gateway/open_turns.h"
 #include "net/work_pool.h"
 
@@ -15,6 +17,7 @@ struct GatewayCore {
   GatewayCore(GatewayOptions given, GatewayParts the_parts)
       : options(std::move(given)),
         parts(std::move(the_parts)),
+        guard(parts.keys, parts.cache, options.owner, exposure_of(options.server.address), parts.clock),
         pool(std::make_unique<WorkPool>(options.blocking_threads, 4 * options.turns)) {}
 
   // The pool's queue has room for every turn under way: each has one step there at a time.
@@ -45,6 +48,7 @@ struct GatewayCore {
 
   const GatewayOptions options;
   const GatewayParts parts;
+  Guard guard;
   OpenTurns open_turns;
   std::mutex mutex;
   std::condition_variable changed;
@@ -54,13 +58,13 @@ struct GatewayCore {
 };
 
 // The handlers, by what they answer.
-std::unique_ptr<HttpHandler> make_chat_handler(GatewayCore& core);
-std::unique_ptr<HttpHandler> make_models_handler(GatewayCore& core);  // the list, and one by its name
-std::unique_ptr<HttpHandler> make_embeddings_handler(GatewayCore& core);
-std::unique_ptr<HttpHandler> make_resource_handler(GatewayCore& core);
-std::unique_ptr<HttpHandler> make_description_handler();
-std::unique_ptr<HttpHandler> make_live_handler();
-std::unique_ptr<HttpHandler> make_ready_handler(GatewayCore& core);
+std::unique_ptr<GatewayHandler> make_chat_handler(GatewayCore& core);
+std::unique_ptr<GatewayHandler> make_models_handler(GatewayCore& core);  // the list, and one by its name
+std::unique_ptr<GatewayHandler> make_embeddings_handler(GatewayCore& core);
+std::unique_ptr<GatewayHandler> make_resource_handler(GatewayCore& core);
+std::unique_ptr<GatewayHandler> make_description_handler();
+std::unique_ptr<GatewayHandler> make_live_handler();
+std::unique_ptr<GatewayHandler> make_ready_handler(GatewayCore& core);
 
 // Which server a model of that name is asked at; "pandora" is nobody's. kNotFound, kUnavailable.
 Result<ServedModel> find_model(GatewayCore& core, const std::string& name);

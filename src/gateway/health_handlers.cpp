@@ -35,16 +35,17 @@ class LookingProbe final : public HealthProbe {
   const std::function<Status(const Deadline&)> look_;
 };
 
-class LiveHandler final : public HttpHandler {
-  void handle(HttpRequest, std::shared_ptr<ResponseWriter> writer) override {
+class LiveHandler final : public GatewayHandler {
+  void handle(HttpRequest, const Caller&, std::shared_ptr<ResponseWriter> writer) override {
     writer->respond(json_response({{"status", "live"}}));
   }
 };
 
-class ReadyHandler final : public HttpHandler {
+// A stranger who may ask whether it is ready is not told of what.
+class ReadyHandler final : public GatewayHandler {
  public:
   explicit ReadyHandler(GatewayCore& core) : core_(core) {}
-  void handle(HttpRequest, std::shared_ptr<ResponseWriter> writer) override {
+  void handle(HttpRequest, const Caller& caller, std::shared_ptr<ResponseWriter> writer) override {
     Json dependencies = Json::array();
     HealthState worst = HealthState::kReady;
     for (HealthProbe* probe : core_.parts.probes) {
@@ -55,8 +56,9 @@ class ReadyHandler final : public HttpHandler {
                               {"latency_ms", static_cast<double>(health.latency.count()) / 1e3},
                               {"detail", health.detail.empty() ? Json() : Json(health.detail)}});
     }
-    writer->respond(json_response({{"status", name_of(worst)}, {"dependencies", dependencies}},
-                                  worst == HealthState::kDown ? 503 : 200));
+    Json answer = {{"status", name_of(worst)}};
+    if (caller.is_known()) answer["dependencies"] = std::move(dependencies);
+    writer->respond(json_response(answer, worst == HealthState::kDown ? 503 : 200));
   }
 
  private:
@@ -65,8 +67,8 @@ class ReadyHandler final : public HttpHandler {
 
 }  // namespace
 
-std::unique_ptr<HttpHandler> make_live_handler() { return std::make_unique<LiveHandler>(); }
-std::unique_ptr<HttpHandler> make_ready_handler(GatewayCore& core) { return std::make_unique<ReadyHandler>(core); }
+std::unique_ptr<GatewayHandler> make_live_handler() { return std::make_unique<LiveHandler>(); }
+std::unique_ptr<GatewayHandler> make_ready_handler(GatewayCore& core) { return std::make_unique<ReadyHandler>(core); }
 
 std::unique_ptr<HealthProbe> make_probe(std::string name, HealthState when_failing, const Clock& clock,
                                         std::function<Status(const Deadline&)> look) {

@@ -11,11 +11,11 @@ Json model_json(const std::string& name, std::string_view owner) {
   return {{"id", name}, {"object", "model"}, {"created", 0}, {"owned_by", owner}};
 }
 
-class ModelsHandler final : public HttpHandler {
+class ModelsHandler final : public GatewayHandler {
  public:
   explicit ModelsHandler(GatewayCore& core) : core_(core) {}
 
-  void handle(HttpRequest request, std::shared_ptr<ResponseWriter> writer) override {
+  void handle(HttpRequest request, const Caller&, std::shared_ptr<ResponseWriter> writer) override {
     Json models = Json::array();
     models.push_back(model_json(std::string(kPandoraModel), "pandora"));
     models.push_back(model_json(core_.parts.spaces.current()->origin.embedder.model, "pandora"));
@@ -37,6 +37,6 @@ class ModelsHandler final : public HttpHandler {
 
 }  // namespace
 
-std::unique_ptr<HttpHandler> make_models_handler(GatewayCore& core) { return std::make_unique<ModelsHandler>(core); }
+std::unique_ptr<GatewayHandler> make_models_handler(GatewayCore& core) { return std::make_unique<ModelsHandler>(core); }
 
 }  // namespace pandora

@@ -46,7 +46,9 @@ class PassThrough final : public RunningTurn, private ChatSink, public std::enab
   void on_delta(std::string_view) override {}
   void on_event(std::string_view json) override { listener_->on_event(json); }
   void on_refusal(const ChatRefusal& refusal) override { listener_->on_refusal(refusal); }
-  void on_done(ChatResult) override {
+  void on_done(ChatResult result) override {
+    outcome_.tokens_in = result.tokens_in;
+    outcome_.tokens_out = result.tokens_out;
     listener_->on_reply_end(std::nullopt);
     release(Has::kEnded);
   }

@@ -18,18 +18,18 @@ class LeavingClient final : public CallObserver {
   const ResponseWriter& writer_;
 };
 
-class ResourceHandler final : public HttpHandler {
+class ResourceHandler final : public GatewayHandler {
  public:
   explicit ResourceHandler(GatewayCore& core) : core_(core) {}
-  void handle(HttpRequest request, std::shared_ptr<ResponseWriter> writer) override {
+  void handle(HttpRequest request, const Caller& caller, std::shared_ptr<ResponseWriter> writer) override {
     const ResourceMatch match = match_resource(request.method, request.path);
     if (!match.route) return writer->respond(method_not_allowed(request.method, match.allowed));
     const auto arguments = resource_arguments(match, request);
     if (!arguments) return writer->respond(error_response(arguments.error()));
     LeavingClient observer(*writer);
     const auto result =
-        core_.parts.service->call({std::string(match.route->operation), core_.options.user, dump_json(*arguments)},
-                                  observer, Deadline::after(core_.parts.clock, kOperationTime));
+        core_.parts.service->call({std::string(match.route->operation), caller.user, dump_json(*arguments)}, observer,
+                                  Deadline::after(core_.parts.clock, kOperationTime));
     if (!result) return writer->respond(error_response(result.error()));
     writer->respond({200, {{"Content-Type", "application/json"}}, *result});
   }
@@ -38,17 +38,17 @@ class ResourceHandler final : public HttpHandler {
   GatewayCore& core_;
 };
 
-class DescriptionHandler final : public HttpHandler {
-  void handle(HttpRequest, std::shared_ptr<ResponseWriter> writer) override {
+class DescriptionHandler final : public GatewayHandler {
+  void handle(HttpRequest, const Caller&, std::shared_ptr<ResponseWriter> writer) override {
     writer->respond({200, {{"Content-Type", "application/yaml"}}, std::string(openapi_description())});
   }
 };
 
 }  // namespace
 
-std::unique_ptr<HttpHandler> make_resource_handler(GatewayCore& core) {
+std::unique_ptr<GatewayHandler> make_resource_handler(GatewayCore& core) {
   return std::make_unique<ResourceHandler>(core);
 }
-std::unique_ptr<HttpHandler> make_description_handler() { return std::make_unique<DescriptionHandler>(); }
+std::unique_ptr<GatewayHandler> make_description_handler() { return std::make_unique<DescriptionHandler>(); }
 
 }  // namespace pandora

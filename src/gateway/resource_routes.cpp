@@ -10,7 +10,7 @@ namespace {
 
 constexpr Parameter kNumber{"number", ParameterKind::kInteger}, kLimit{"limit", ParameterKind::kInteger}, kId{"id"},
     kAll{"all", ParameterKind::kBoolean}, kAfter{"after"}, kDomain{"domain"};
-constexpr bool kBody = true;
+constexpr bool kBody = true, kNoBody = false, kChanges = true;
 
 std::vector<std::string_view> split(std::string_view text, char mark) {
   std::vector<std::string_view> parts;
@@ -76,23 +76,23 @@ std::span<const ResourceRoute> resource_routes() {
        {{"session"}, {"before", ParameterKind::kInteger}, {"since"}, {"until"}, kLimit}},
       {"POST", "/v1/turns/search", "turns.search", {}, kBody},
       {"GET", "/v1/turns/{number}", "turns.show", {kNumber}},
-      {"DELETE", "/v1/turns/{number}", "turns.forget", {kNumber}},
-      {"POST", "/v1/turns/{number}/reject", "turns.reject", {kNumber}, kBody},
+      {"DELETE", "/v1/turns/{number}", "turns.forget", {kNumber}, kNoBody, kChanges},
+      {"POST", "/v1/turns/{number}/reject", "turns.reject", {kNumber}, kBody, kChanges},
       {"GET", "/v1/memories", "memory.list", {{"kind"}, kAll, kAfter, kLimit}},
-      {"POST", "/v1/memories", "memory.add", {}, kBody},
+      {"POST", "/v1/memories", "memory.add", {}, kBody, kChanges},
       {"POST", "/v1/memories/search", "memory.search", {}, kBody},
-      {"DELETE", "/v1/memories/{id}", "memory.forget", {kId}},
+      {"DELETE", "/v1/memories/{id}", "memory.forget", {kId}, kNoBody, kChanges},
       {"GET", "/v1/recalls", "recalls.list", {{"turn", ParameterKind::kInteger}, {"before"}, kLimit}},
       {"GET", "/v1/recalls/{id}", "recalls.show", {kId}},
       {"POST", "/v1/recalls/{id}/replay", "recalls.replay", {kId}},
       {"GET", "/v1/research", "research.list", {kAll, kAfter, kLimit}},
-      {"POST", "/v1/research", "research.add", {}, kBody},
+      {"POST", "/v1/research", "research.add", {}, kBody, kChanges},
       {"POST", "/v1/research/find", "research.find", {}, kBody},
       {"GET", "/v1/sources", "sources.list", {}},
       {"GET", "/v1/sources/{domain}", "sources.show", {kDomain}},
-      {"POST", "/v1/sources/{domain}/allow", "sources.allow", {kDomain}},
-      {"POST", "/v1/sources/{domain}/block", "sources.block", {kDomain}},
-      {"POST", "/v1/sources/{domain}/reset", "sources.reset", {kDomain}},
+      {"POST", "/v1/sources/{domain}/allow", "sources.allow", {kDomain}, kNoBody, kChanges},
+      {"POST", "/v1/sources/{domain}/block", "sources.block", {kDomain}, kNoBody, kChanges},
+      {"POST", "/v1/sources/{domain}/reset", "sources.reset", {kDomain}, kNoBody, kChanges},
       {"GET", "/v1/sessions", "sessions.list", {}},
       {"GET", "/v1/stats", "stats", {{"since"}}},
   };

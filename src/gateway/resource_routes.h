@@ -24,6 +24,7 @@ struct ResourceRoute {
   std::string_view operation;
   std::vector<Parameter> parameters;  // of the path and of the query
   bool has_body = false;              // a JSON object, whose fields are arguments too
+  bool changes = false;               // what is remembered: it takes another scope of a key
 };
 std::span<const ResourceRoute> resource_routes();
 

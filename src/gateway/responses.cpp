@@ -35,6 +35,10 @@ HttpResponse model_not_found(const Error& error) {
   return json_response(error_object(error.to_line(), "invalid_request_error", "model_not_found"), 404);
 }
 
+HttpResponse openai_refusal(int status, std::string_view message, std::string_view type, const Json& code) {
+  return json_response(error_object(std::string(message), type, code), status);
+}
+
 HttpResponse method_not_allowed(std::string_view method, const std::string& allowed) {
   HttpResponse response = json_response(error_object(fmt::format("{} is not allowed here; use {}", method, allowed),
                                                      "invalid_request_error", "method_not_allowed"),

@@ -106,25 +106,24 @@ class HttpCall final : public McpObserver {
   bool streams_ = false, ended_ = false, leaving_cancels_ = false;
 };
 
-class McpEndpoint final : public HttpHandler {
+class PooledEndpoint final : public McpEndpoint {
  public:
-  McpEndpoint(McpServer& server, Principal who, Random& random)
-      : server_(server), who_(std::move(who)), random_(random) {}
+  PooledEndpoint(McpServer& server, Random& random) : server_(server), random_(random) {}
 
-  void handle(HttpRequest request, std::shared_ptr<ResponseWriter> writer) override {
+  void handle(HttpRequest request, const Principal& who, std::shared_ptr<ResponseWriter> writer) override {
     if (request.method != "POST" && request.method != "DELETE") {
       HttpResponse response = plain(405, request.method + " is not allowed here; use POST or DELETE");
       response.headers.add("Allow", "POST, DELETE");
       return writer->respond(std::move(response));
     }
     const auto held = std::make_shared<HttpRequest>(std::move(request));
-    if (pool_.submit([this, held, writer] { run(*held, writer); })) return;
+    if (pool_.submit([this, held, who, writer] { run(*held, who, writer); })) return;
     writer->respond(
         error_response({ErrorCode::kResourceExhausted, "too many MCP requests wait", "send it again later"}));
   }
 
  private:
-  void run(const HttpRequest& request, const std::shared_ptr<ResponseWriter>& writer) {
+  void run(const HttpRequest& request, const Principal& who, const std::shared_ptr<ResponseWriter>& writer) {
     const std::string session(request.headers.get(kSession));
     if (request.headers.count(kSession) > 1 || (request.headers.has(kSession) && !is_session_id(session)))
       return writer->respond(
@@ -139,11 +138,11 @@ class McpEndpoint final : public HttpHandler {
     if (!accepts(request.headers, "application/json"))
       return writer->respond(plain(406, "answers are application/json, or text/event-stream"));
     RpcInput input = read_rpc(request.body);
-    if (input.batch) return take_batch(request, input, writer);
-    take_one(request, std::move(input.messages.front()), session, writer);
+    if (input.batch) return take_batch(request, input, who, writer);
+    take_one(request, std::move(input.messages.front()), session, who, writer);
   }
 
-  void take_one(const HttpRequest& request, RpcReading reading, const std::string& session,
+  void take_one(const HttpRequest& request, RpcReading reading, const std::string& session, const Principal& who,
                 const std::shared_ptr<ResponseWriter>& writer) {
     const RpcMessage& message = reading.message;
     const McpHeaders headers = mcp_headers(request.headers);
@@ -172,7 +171,7 @@ class McpEndpoint final : public HttpHandler {
                       writer);
       call->take(std::move(state));
     }
-    const auto answer = server_.answer(message, verdict.revision, who_, *call);
+    const auto answer = server_.answer(message, verdict.revision, who, *call);
     if (!session.empty() && !has_envelope(verdict.revision)) calls_.end(session, message.id);
     if (answer.fault)
       call->end(mcp_http_status(verdict.revision, answer.fault->code), rpc_error(message.id, *answer.fault));
@@ -181,7 +180,8 @@ class McpEndpoint final : public HttpHandler {
   }
 
   // Of 2025-03-26 alone. Answered as a whole: without progress, and cancelled by nobody.
-  void take_batch(const HttpRequest& request, const RpcInput& input, const std::shared_ptr<ResponseWriter>& writer) {
+  void take_batch(const HttpRequest& request, const RpcInput& input, const Principal& who,
+                  const std::shared_ptr<ResponseWriter>& writer) {
     const McpHeaders headers = mcp_headers(request.headers);
     if (headers.doubled || (headers.revision && *headers.revision != to_string(McpRevision::k2025_03_26)))
       return refuse(
@@ -189,14 +189,15 @@ class McpEndpoint final : public HttpHandler {
     HttpCall call(writer, false, {});
     std::string answers;
     for (const auto& reading : input.messages) {
-      const std::string answer = answer_in_batch(reading, headers, call);
+      const std::string answer = answer_in_batch(reading, headers, who, call);
       if (!answer.empty()) answers += (answers.empty() ? "[" : ",") + answer;
     }
     if (answers.empty()) return writer->respond({202, {}, ""});
     call.end(200, answers + "]");
   }
 
-  std::string answer_in_batch(const RpcReading& reading, const McpHeaders& headers, McpObserver& observer) {
+  std::string answer_in_batch(const RpcReading& reading, const McpHeaders& headers, const Principal& who,
+                              McpObserver& observer) {
     const RpcMessage& message = reading.message;
     if (reading.fault) return rpc_error(message.id, *reading.fault);
     if (message.kind != RpcKind::kRequest) return {};
@@ -204,7 +205,7 @@ class McpEndpoint final : public HttpHandler {
       return rpc_error(message.id, {kRpcInvalidRequest, "\"initialize\" must not be part of a batch"});
     const McpVerdict verdict = judge_mcp(message, &headers);
     if (verdict.fault) return rpc_error(message.id, *verdict.fault);
-    const auto answer = server_.answer(message, verdict.revision, who_, observer);
+    const auto answer = server_.answer(message, verdict.revision, who, observer);
     return answer.fault ? rpc_error(message.id, *answer.fault) : rpc_result(message.id, answer.result);
   }
 
@@ -216,7 +217,6 @@ class McpEndpoint final : public HttpHandler {
   std::string new_session() { return fmt::format("{:016x}{:016x}", random_.next(), random_.next()); }
 
   McpServer& server_;
-  const Principal who_;
   Random& random_;
   CallsUnderWay calls_;
   WorkPool pool_{kMcpHttpThreads, kMcpHttpQueue};  // ended first
@@ -224,8 +224,8 @@ class McpEndpoint final : public HttpHandler {
 
 }  // namespace
 
-std::unique_ptr<HttpHandler> make_mcp_endpoint(McpServer& server, Principal who, Random& random) {
-  return std::make_unique<McpEndpoint>(server, std::move(who), random);
+std::unique_ptr<McpEndpoint> make_mcp_endpoint(McpServer& server, Random& random) {
+  return std::make_unique<PooledEndpoint>(server, random);
 }
 
 }  // namespace pandora

@@ -18,7 +18,13 @@ inline constexpr std::size_t kMcpHttpQueue = 64;  // requests that wait; one mor
 inline constexpr std::size_t kMaxMcpSessionId = 128;
 
 // For the path /mcp, on the loop (it has threads of its own), with bodies of kMaxRpcMessageBytes. `server` and `random`
-// outlive it; it outlives the HTTP server.
-std::unique_ptr<HttpHandler> make_mcp_endpoint(McpServer& server, Principal who, Random& random);
+// outlive it; it outlives the HTTP server. Thread-safe.
+class McpEndpoint {
+ public:
+  virtual ~McpEndpoint() = default;
+  // As HttpHandler, for a caller who is known.
+  virtual void handle(HttpRequest request, const Principal& who, std::shared_ptr<ResponseWriter> writer) = 0;
+};
+std::unique_ptr<McpEndpoint> make_mcp_endpoint(McpServer& server, Random& random);
 
 }  // namespace pandora

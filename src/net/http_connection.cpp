@@ -62,10 +62,11 @@ class ExchangeWriter final : public ResponseWriter {
 
 void run_handler(HttpHandler& handler, HttpRequest request, std::shared_ptr<ResponseWriter> writer) {
   const std::string id = request.id;
+  const LogScope scope(id);
   try {
     handler.handle(std::move(request), writer);
   } catch (const std::exception& error) {
-    log_error("http.handler_failed", {{"request", id}, {"error", error.what()}});
+    log_error("http.handler_failed", {{"error", error.what()}});
     writer->respond(error_response(Error{ErrorCode::kInternal, "the request could not be handled", {}}));
   }
 }
@@ -266,13 +267,14 @@ bool ServerConnection::begin_head(std::string_view bytes) {
            true;
   auto route = core_->router.route(head.request);
   if (!route) return refuse(refusal(std::move(route).error()), after), true;
-  incoming_->route = *route;
-  if (head.body.kind == BodyKind::kLength && head.body.length > route->max_body_bytes)
-    return refuse(refusal(
-               413, ErrorCode::kTooLarge,
-               fmt::format("a body of {} bytes, at most {} are taken", head.body.length, route->max_body_bytes))),
+  if (route->refusal) return refuse(*route->refusal, route->refusal->status, "refused by the route", after), true;
+  incoming_->route = *std::move(route);
+  if (head.body.kind == BodyKind::kLength && head.body.length > incoming_->route.max_body_bytes)
+    return refuse(refusal(413, ErrorCode::kTooLarge,
+                          fmt::format("a body of {} bytes, at most {} are taken", head.body.length,
+                                      incoming_->route.max_body_bytes))),
            false;
-  incoming_->decoder = BodyDecoder(head.body, route->max_body_bytes);
+  incoming_->decoder = BodyDecoder(head.body, incoming_->route.max_body_bytes);
   if (incoming_->decoder.done()) return dispatch(), true;
   state_ = State::kBody;
   limit(core_->limits.body_time);
@@ -350,13 +352,17 @@ void ServerConnection::input_ended(IoState how) {
 // Answers what is not handed to a handler, and ends the connection: what follows cannot be trusted to be a request, or
 // is a body that nobody wants. `after`: kKeepAlive when neither is so.
 void ServerConnection::refuse(const HttpRefusal& why, Persistence after) {
-  ++core_->refused;
   HttpResponse response = error_response(why.status, why.error);
   if (why.error.code == ErrorCode::kResourceExhausted) response.headers.add("Retry-After", "1");
+  refuse(std::move(response), why.status, why.error.message, after);
+}
+
+void ServerConnection::refuse(HttpResponse response, int status, std::string_view why, Persistence after) {
+  ++core_->refused;
   std::string id = incoming_ ? incoming_->head.request.id : core_->ids.next().to_string();
   const bool is_head = incoming_ && incoming_->head.request.method == "HEAD";
   const int minor_version = incoming_ ? incoming_->head.request.minor_version : 1;
-  log_debug("http.refused", {{"request", id}, {"peer", peer_}, {"status", why.status}, {"why", why.error.message}});
+  log_debug("http.refused", {{"request", id}, {"peer", peer_}, {"status", status}, {"why", why}});
   incoming_.reset();
   state_ = State::kHandling;
   began_ = skipped_line_ = false;

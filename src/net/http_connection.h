@@ -72,6 +72,7 @@ class ServerConnection final : public ReadyHandler,
   void dispatch();
   void input_ended(IoState how);
   void refuse(const HttpRefusal& refusal, Persistence after = Persistence::kClose);
+  void refuse(HttpResponse response, int status, std::string_view why, Persistence after);
   void send_pending();
   void complete();
   void linger();

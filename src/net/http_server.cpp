@@ -221,7 +221,7 @@ Result<std::unique_ptr<HttpServer>> HttpServer::listen(HttpServerOptions options
   if (!is_loopback(address) && options.beyond_loopback == BeyondLoopback::kRefused)
     return fail(ErrorCode::kPermissionDenied,
                 fmt::format("{} can be reached from other machines, and no keys are configured", options.address),
-                "listen on 127.0.0.1, or configure keys first");
+                "listen on 127.0.0.1, or make a key first: `pandora keys create NAME`");
   auto core = std::make_shared<ServerCore>(options, router, threads.clock(), random);
   core->policy = {is_loopback(address) ? Exposure::kLoopback : Exposure::kBeyond, options.hosts, options.origins};
   if (options.tls) {

@@ -90,7 +90,8 @@ enum class RunOn { kLoop, kPool };
 struct HttpRoute {
   HttpHandler* handler = nullptr;  // outlives the server
   RunOn run_on = RunOn::kPool;
-  std::size_t max_body_bytes = 1024 * 1024;  // 413 past it
+  std::size_t max_body_bytes = 1024 * 1024;     // 413 past it
+  std::shared_ptr<const HttpResponse> refusal;  // instead of a handler: the answer; no body is read
 };
 class HttpRouter {
  public:

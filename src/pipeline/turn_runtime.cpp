@@ -128,6 +128,7 @@ class TurnRuntime::Run final : public RunningTurn, private ChatSink, public std:
 
   void pump(bool may_block) {
     const auto self = shared_from_this();
+    const LogScope scope(request_.client ? request_.client->request_id : current_request());
     for (;;) {
       std::optional<What> what;
       {
@@ -152,7 +153,12 @@ class TurnRuntime::Run final : public RunningTurn, private ChatSink, public std:
 
   void take_up(What what) {
     if (auto* delta = std::get_if<ModelDelta>(&what)) delta->id = model_id_;
-    if (auto* done = std::get_if<ModelDone>(&what)) done->id = model_id_, drop_handle();
+    if (auto* done = std::get_if<ModelDone>(&what)) {
+      done->id = model_id_;
+      outcome_.tokens_in += done->result.tokens_in;
+      outcome_.tokens_out += done->result.tokens_out;
+      drop_handle();
+    }
     if (auto* failed = std::get_if<ModelFailed>(&what); failed && failed->id == 0)
       failed->id = model_id_, drop_handle();
     look_for_stop();

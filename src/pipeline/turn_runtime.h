@@ -72,6 +72,7 @@ struct TurnOutcome {
   Uuid uid;
   std::string reply;
   bool acknowledged = false;
+  std::int64_t tokens_in = 0, tokens_out = 0;  // of all model calls, as the servers counted them
   std::optional<Error> error;  // of an answered turn too: the model did not answer, a memory was not kept
   GatherSection gathered;
   std::optional<Uuid> receipt;   // of the recall; none: there was none, or no place for it (gathered.missing)

@@ -4,6 +4,7 @@
 #include <memory>
 #include <string>
 
+#include "access/key_ring.h"
 #include "pipeline/turn_runtime.h"
 #include "ports/stores.h"
 #include "recall/recall.h"
@@ -22,6 +23,7 @@ struct ServiceParts {
   FileSystem& files;
   const Clock& clock;
   UuidV7Generator& ids;
+  KeyRing& keys;
   std::string journal_directory;
   std::int64_t message_bytes;       // limits.message_bytes
   std::int64_t archive_after_days;  // turns.archive_after_days

@@ -41,6 +41,7 @@ std::vector<Operation> source_operations();
 std::vector<Operation> transfer_operations();
 std::vector<Operation> maintenance_operations();
 std::vector<Operation> stats_operations();
+std::vector<Operation> key_operations();
 
 // A list's "limit", between 1 and `most`.
 Result<std::size_t> read_limit(JsonReader& in, std::int64_t fallback, std::int64_t most);

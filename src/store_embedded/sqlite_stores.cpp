@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "ports/row_checks.h"
+#include "store_embedded/sqlite_key_store.h"
 #include "store_embedded/sqlite_knowledge_stores.h"
 #include "store_embedded/sqlite_outbox.h"
 #include "store_embedded/sqlite_receipt_store.h"
@@ -118,7 +119,8 @@ class SqliteStoresImpl final : public SqliteStores {
         observations_(*database_),
         instance_(*database_),
         outbox_(*database_, clock),
-        receipts_(*database_, receipts) {}
+        receipts_(*database_, receipts),
+        keys_(*database_) {}
   TurnStore& turns() override { return turns_; }
   MemoryStore& memories() override { return memories_; }
   ResearchStore& research() override { return research_; }
@@ -127,6 +129,7 @@ class SqliteStoresImpl final : public SqliteStores {
   InstanceStore& instance() override { return instance_; }
   Outbox& outbox() override { return outbox_; }
   ReceiptStore& receipts() override { return receipts_; }
+  KeyStore& keys() override { return keys_; }
   SqliteDatabase& database() override { return *database_; }
 
  private:
@@ -139,6 +142,7 @@ class SqliteStoresImpl final : public SqliteStores {
   SqliteInstanceStore instance_;
   SqliteOutbox outbox_;
   SqliteReceiptStore receipts_;
+  SqliteKeyStore keys_;
 };
 
 }  // namespace

@@ -3,6 +3,7 @@
 #include <memory>
 #include <string>
 
+#include "ports/key_store.h"
 #include "ports/knowledge_stores.h"
 #include "ports/observation_store.h"
 #include "ports/outbox.h"
@@ -26,6 +27,7 @@ class SqliteStores {
   virtual InstanceStore& instance() = 0;
   virtual Outbox& outbox() = 0;
   virtual ReceiptStore& receipts() = 0;
+  virtual KeyStore& keys() = 0;
   virtual SqliteDatabase& database() = 0;
 };
 

@@ -71,6 +71,37 @@ class OpenAiPython(ServedCase):
             self.client.chat.completions.create(model="none", messages=[{"role": "user", "content": "Hello."}])
         self.assertEqual(caught.exception.code, "model_not_found")
 
+    def test_a_missing_key_and_a_wrong_one(self):
+        secret = self.json("keys", "create", "laptop")["secret"]
+        self.up.then(whole("Peanuts."))
+        hello = [{"role": "user", "content": "Which nuts should I avoid?"}]
+        with self.assertRaises(openai.AuthenticationError) as caught:
+            self.create()
+        self.assertEqual((caught.exception.status_code, caught.exception.code, caught.exception.type), (401, "invalid_api_key", "invalid_request_error"))
+        with self.assertRaises(openai.AuthenticationError) as caught:
+            self.client.chat.completions.create(model="pandora", messages=hello, extra_headers={"Authorization": openai.Omit()})
+        self.assertEqual((caught.exception.status_code, caught.exception.code), (401, None))
+        self.assertIn("didn't provide an API key", caught.exception.message)
+        known = self.client.with_options(api_key=secret)
+        self.assertEqual(known.chat.completions.create(model="pandora", messages=hello).choices[0].message.content, "Peanuts.")
+        reader = self.client.with_options(api_key=self.json("keys", "create", "reader", "--scope", "read")["secret"])
+        with self.assertRaises(openai.PermissionDeniedError) as caught:
+            reader.models.list()
+        self.assertEqual(caught.exception.code, "missing_scope")
+        self.out("keys", "revoke", "laptop", "--yes")
+        with self.assertRaises(openai.AuthenticationError):
+            known.models.list()
+
+    def test_a_limit_is_seen_and_waited_for(self):
+        limited = self.client.with_options(api_key=self.json("keys", "create", "limited", "--requests", "2")["secret"])
+        with self.assertRaises(openai.RateLimitError) as caught:
+            for _ in range(6):  # two, and as many again if a minute of the clock ends meanwhile
+                raw = limited.models.with_raw_response.list()
+                self.assertEqual(raw.headers["x-ratelimit-limit-requests"], "2")
+        error = caught.exception
+        self.assertEqual((error.status_code, error.code, error.type), (429, "rate_limit_exceeded", "requests"))
+        self.assertIn(int(error.response.headers["Retry-After"]), range(1, 91))
+
     def test_a_servers_errors_are_the_clients(self):
         kinds = {400: openai.BadRequestError, 401: openai.AuthenticationError, 403: openai.PermissionDeniedError, 413: openai.APIStatusError,
                  429: openai.RateLimitError, 500: openai.InternalServerError, 503: openai.InternalServerError}

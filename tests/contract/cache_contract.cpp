@@ -7,7 +7,7 @@
 #include <set>
 #include <thread>
 
-#include "store_memory/memory_cache.h"
+#include "store_embedded/process_cache.h"
 
 namespace pandora {
 namespace {
@@ -83,14 +83,41 @@ TEST_P(CacheContract, AValueLivesAsLongAsItWasGiven) {
   EXPECT_EQ(get("k"), "z");
 }
 
-TEST(MemoryCacheClock, ALifetimeEndsToTheMillisecondRoundedUp) {
+TEST(ProcessCacheClock, ALifetimeEndsToTheMillisecondRoundedUp) {
   ManualClock clock;
-  MemoryCache cache(clock);
+  ProcessCache cache(clock);
   must(cache.set("k", "x", Duration(1'001), kNever));
   clock.advance(Duration(1'999));
   EXPECT_EQ(must(cache.get("k", kNever)), "x");
   clock.advance(Duration(1));
   EXPECT_EQ(must(cache.get("k", kNever)), std::nullopt);
+}
+
+TEST(ProcessCacheRoom, WhatHasEndedTakesNoRoom) {
+  ManualClock clock;
+  ProcessCache cache(clock);
+  for (int round = 0; round < 20; ++round) {
+    for (int i = 0; i < 1'000; ++i) {
+      const std::string key = std::to_string(round) + ":" + std::to_string(i);
+      must(cache.add(key, 1, kLong, kNever));
+      must(cache.lock(key, kLong, kNever));
+    }
+    clock.advance(kLong);
+  }
+  EXPECT_LE(cache.size(), 4'100u) << "twice of what a round leaves, and no more";
+}
+
+TEST(ProcessCacheRoom, ItHoldsSoMuchAndNoMore) {
+  ManualClock clock;
+  ProcessCache cache(clock);
+  const std::string value(kMaxCacheValue - 3, 'v');
+  for (std::size_t i = 0; i < kMaxProcessCacheBytes / kMaxCacheValue; ++i)
+    must(cache.set(std::to_string(100 + i), value, kLong, kNever));  // with its key a whole share
+  EXPECT_FAILS(kUnavailable, cache.set("x", "", kLong, kNever));
+  EXPECT_FAILS(kUnavailable, cache.add("x", 1, kLong, kNever));
+  must(cache.set("100", value, kLong, kNever));
+  must(cache.erase("100", kNever));
+  must(cache.set("x", "", kLong, kNever));
 }
 
 TEST_P(CacheContract, KeysValuesAndLifetimesHaveTheirBounds) {

@@ -1,6 +1,6 @@
 // The implementations of Cache that the suite runs on: one more is one more class and one more line below.
 #include "contract/cache_contract.h"
-#include "store_memory/memory_cache.h"
+#include "store_embedded/process_cache.h"
 
 namespace pandora {
 namespace {
@@ -12,7 +12,7 @@ class MemorySetup final : public CacheSetup {
 
  private:
   ManualClock clock_;
-  MemoryCache cache_{clock_};
+  ProcessCache cache_{clock_};
 };
 
 }  // namespace

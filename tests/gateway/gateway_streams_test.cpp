@@ -34,7 +34,7 @@ class GatewayStreams : public ::testing::Test {
   }
 
   Gateway& open(GatewayOptions options = {}) {
-    options.user = UserId::parse("ana").value();
+    options.owner = UserId::parse("ana").value();
     options.blocking_threads = 1;
     auto gateway = Gateway::open(std::move(options), {runtime_->runtime,
                                                       model_.get(),

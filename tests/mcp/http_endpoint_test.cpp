@@ -15,7 +15,7 @@ using ::testing::HasSubstr;
 using ::testing::Not;
 using testing::RawConnection;
 
-class McpHttp : public ::testing::Test, public HttpRouter {
+class McpHttp : public ::testing::Test, public HttpRouter, public HttpHandler {
  protected:
   McpHttp() { server_ = HttpServer::listen({}, threads_, *this, random_).value(); }
   ~McpHttp() override {
@@ -23,8 +23,9 @@ class McpHttp : public ::testing::Test, public HttpRouter {
     server_.reset();
     endpoint_.reset();
   }
-  Result<HttpRoute> route(const HttpRequest&) override {
-    return HttpRoute{endpoint_.get(), RunOn::kLoop, kMaxRpcMessageBytes};
+  Result<HttpRoute> route(const HttpRequest&) override { return HttpRoute{this, RunOn::kLoop, kMaxRpcMessageBytes}; }
+  void handle(HttpRequest request, std::shared_ptr<ResponseWriter> writer) override {
+    endpoint_->handle(std::move(request), world_.ana, std::move(writer));
   }
 
   static std::string post(const std::string& body, const std::string& more = "") {
@@ -58,7 +59,7 @@ class McpHttp : public ::testing::Test, public HttpRouter {
   SeededRandom random_{7};
   IoThreads threads_{clock_};
   testing::McpWorld world_;
-  std::unique_ptr<HttpHandler> endpoint_ = make_mcp_endpoint(world_.server, world_.ana, random_);
+  std::unique_ptr<McpEndpoint> endpoint_ = make_mcp_endpoint(world_.server, random_);
   std::unique_ptr<HttpServer> server_;
 };
 

@@ -20,6 +20,9 @@ class ReceiptOperations : public ::testing::Test {
     const Status started = world_.start();
     EXPECT_TRUE(started) << started.error().to_line();
     recall_ = std::make_unique<Recall>(world_.stores(), *world_.spaces, world_.clock);
+    keys_ =
+        KeyRing::open(world_.rows->keys(), *world_.documents, world_.ids, world_.id_random, world_.clock, world_.soon())
+            .value();
     wired_ = std::make_unique<RuntimeWorld>(world_, world_.clock, nullptr, nullptr);
     service_ =
         make_local_service({world_.stores(),
@@ -30,6 +33,7 @@ class ReceiptOperations : public ::testing::Test {
                             world_.files,
                             world_.clock,
                             world_.ids,
+                            *keys_,
                             "/data/journal",
                             1 << 20,
                             30,
@@ -76,6 +80,7 @@ class ReceiptOperations : public ::testing::Test {
   }
 
   World world_{"receipts"};
+  std::unique_ptr<KeyRing> keys_;
   std::unique_ptr<Recall> recall_;
   std::unique_ptr<RuntimeWorld> wired_;
   std::unique_ptr<Service> service_;

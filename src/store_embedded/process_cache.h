@@ -1,6 +1,8 @@
-// Cache in this process: the reference that the others are compared with. See ports/cache.h for what it promises.
+// Cache in this process. See ports/cache.h for what it promises.
 //
-// Each subscription has a thread of its own for its callbacks.
+// What has ended takes no room: it is swept out as new things come, which costs each of them a constant share. Values
+// and counters hold at most kMaxProcessCacheBytes, keys included; one more that does not fit is kUnavailable. Each
+// subscription has a thread of its own for its callbacks.
 #pragma once
 #include <map>
 #include <memory>
@@ -10,9 +12,11 @@
 
 namespace pandora {
 
-class MemoryCache final : public Cache {
+inline constexpr std::size_t kMaxProcessCacheBytes = 64 << 20;
+
+class ProcessCache final : public Cache {
  public:
-  explicit MemoryCache(const Clock& clock) : clock_(clock) {}
+  explicit ProcessCache(const Clock& clock) : clock_(clock) {}
 
   Status set(const std::string& key, const std::string& value, Duration lifetime, const Deadline& deadline) override;
   Result<std::optional<std::string>> get(const std::string& key, const Deadline& deadline) override;
@@ -24,6 +28,7 @@ class MemoryCache final : public Cache {
   Status publish(const std::string& channel, const std::string& message, const Deadline& deadline) override;
   Result<std::unique_ptr<Subscription>> subscribe(const std::string& channel,
                                                   std::function<void(const std::string&)> callback) override;
+  std::size_t size() const;  // values, counters and locks that take room
 
  private:
   class Subscriber;
@@ -32,16 +37,21 @@ class MemoryCache final : public Cache {
     SteadyTime until;
   };
   struct Lock {
-    std::uint64_t fence = 0;  // of the last holder; stays when it is free
+    std::uint64_t fence = 0;  // of the last holder
     SteadyTime until{};       // free from then on
   };
   SteadyTime end_of(Duration lifetime) const;
+  void sweep();
+  Status put(const std::string& key, std::string text, SteadyTime until);
   const Value* find(const std::string& key) const;  // null: missing, or its time has passed
 
   const Clock& clock_;
-  std::mutex mutex_;
+  mutable std::mutex mutex_;
   std::map<std::string, Value> values_;
   std::map<std::string, Lock> locks_;
+  std::size_t bytes_ = 0;     // of keys and values
+  std::size_t sweep_at_ = 0;  // so many things, or more, are looked through
+  std::uint64_t last_fence_ = 0;
   std::multimap<std::string, Subscriber*> subscribers_;
 };
 

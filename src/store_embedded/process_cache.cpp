@@ -1,5 +1,6 @@
-#include "store_memory/memory_cache.h"
+#include "store_embedded/process_cache.h"
 
+#include <algorithm>
 #include <charconv>
 #include <condition_variable>
 #include <deque>
@@ -9,6 +10,8 @@
 
 namespace pandora {
 namespace {
+
+constexpr std::size_t kSweptAtLeast = 1'024;  // fewer things are not worth looking through
 
 std::optional<std::int64_t> integer_of(const std::string& text) {
   std::int64_t value = 0;
@@ -20,9 +23,9 @@ std::optional<std::int64_t> integer_of(const std::string& text) {
 
 }  // namespace
 
-class MemoryCache::Subscriber final : public Subscription {
+class ProcessCache::Subscriber final : public Subscription {
  public:
-  Subscriber(MemoryCache& cache, const std::string& channel, std::function<void(const std::string&)> callback)
+  Subscriber(ProcessCache& cache, const std::string& channel, std::function<void(const std::string&)> callback)
       : cache_(cache), callback_(std::move(callback)), thread_([this] { deliver(); }) {
     const std::lock_guard lock(cache_.mutex_);
     place_ = cache_.subscribers_.emplace(channel, this);
@@ -63,7 +66,7 @@ class MemoryCache::Subscriber final : public Subscription {
     }
   }
 
-  MemoryCache& cache_;
+  ProcessCache& cache_;
   const std::function<void(const std::string&)> callback_;
   std::multimap<std::string, Subscriber*>::iterator place_;
   std::mutex mutex_;
@@ -73,24 +76,56 @@ class MemoryCache::Subscriber final : public Subscription {
   std::thread thread_;  // last: it uses all of the above
 };
 
-SteadyTime MemoryCache::end_of(Duration lifetime) const { return clock_.steady() + whole_milliseconds(lifetime); }
+SteadyTime ProcessCache::end_of(Duration lifetime) const { return clock_.steady() + whole_milliseconds(lifetime); }
 
-const MemoryCache::Value* MemoryCache::find(const std::string& key) const {
+std::size_t ProcessCache::size() const {
+  const std::lock_guard lock(mutex_);
+  return values_.size() + locks_.size();
+}
+
+// Looks through everything only when there is twice as much as was left the last time.
+void ProcessCache::sweep() {
+  if (values_.size() + locks_.size() < std::max(sweep_at_, kSweptAtLeast)) return;
+  const SteadyTime now = clock_.steady();
+  for (auto value = values_.begin(); value != values_.end();) {
+    if (now < value->second.until) {
+      ++value;
+      continue;
+    }
+    bytes_ -= value->first.size() + value->second.text.size();
+    value = values_.erase(value);
+  }
+  std::erase_if(locks_, [now](const auto& lock) { return now >= lock.second.until; });
+  sweep_at_ = 2 * (values_.size() + locks_.size());
+}
+
+Status ProcessCache::put(const std::string& key, std::string text, SteadyTime until) {
+  sweep();
+  const auto known = values_.find(key);
+  const std::size_t before = known == values_.end() ? 0 : key.size() + known->second.text.size();
+  const std::size_t after = bytes_ - before + key.size() + text.size();
+  if (after > kMaxProcessCacheBytes) return fail(ErrorCode::kUnavailable, "the cache is full", "try again in a minute");
+  bytes_ = after;
+  values_[key] = {std::move(text), until};
+  return {};
+}
+
+const ProcessCache::Value* ProcessCache::find(const std::string& key) const {
   const auto value = values_.find(key);
   return value == values_.end() || clock_.steady() >= value->second.until ? nullptr : &value->second;
 }
 
-Status MemoryCache::set(const std::string& key, const std::string& value, Duration lifetime, const Deadline& deadline) {
+Status ProcessCache::set(const std::string& key, const std::string& value, Duration lifetime,
+                         const Deadline& deadline) {
   PANDORA_CHECK(check_cache_key(key));
   PANDORA_CHECK(check_cache_value(value));
   PANDORA_CHECK(check_cache_lifetime(lifetime));
   PANDORA_CHECK(deadline.check("keeping " + key));
   const std::lock_guard lock(mutex_);
-  values_[key] = {value, end_of(lifetime)};
-  return {};
+  return put(key, value, end_of(lifetime));
 }
 
-Result<std::optional<std::string>> MemoryCache::get(const std::string& key, const Deadline& deadline) {
+Result<std::optional<std::string>> ProcessCache::get(const std::string& key, const Deadline& deadline) {
   PANDORA_CHECK(check_cache_key(key));
   PANDORA_CHECK(deadline.check("looking for " + key));
   const std::lock_guard lock(mutex_);
@@ -98,16 +133,19 @@ Result<std::optional<std::string>> MemoryCache::get(const std::string& key, cons
   return value ? std::optional(value->text) : std::nullopt;
 }
 
-Status MemoryCache::erase(const std::string& key, const Deadline& deadline) {
+Status ProcessCache::erase(const std::string& key, const Deadline& deadline) {
   PANDORA_CHECK(check_cache_key(key));
   PANDORA_CHECK(deadline.check("erasing " + key));
   const std::lock_guard lock(mutex_);
-  values_.erase(key);
+  if (const auto found = values_.find(key); found != values_.end()) {
+    bytes_ -= key.size() + found->second.text.size();
+    values_.erase(found);
+  }
   return {};
 }
 
-Result<std::int64_t> MemoryCache::add(const std::string& key, std::int64_t by, Duration lifetime,
-                                      const Deadline& deadline) {
+Result<std::int64_t> ProcessCache::add(const std::string& key, std::int64_t by, Duration lifetime,
+                                       const Deadline& deadline) {
   PANDORA_CHECK(check_cache_key(key));
   PANDORA_CHECK(check_cache_lifetime(lifetime));
   PANDORA_CHECK(deadline.check("counting " + key));
@@ -117,22 +155,24 @@ Result<std::int64_t> MemoryCache::add(const std::string& key, std::int64_t by, D
   if (!old) return fail(ErrorCode::kInvalidArgument, key + " is no counter");
   std::int64_t sum = 0;
   if (__builtin_add_overflow(*old, by, &sum)) return fail(ErrorCode::kInvalidArgument, key + " would overflow");
-  values_[key] = {std::to_string(sum), value ? value->until : end_of(lifetime)};
+  const SteadyTime until = value ? value->until : end_of(lifetime);
+  PANDORA_CHECK(put(key, std::to_string(sum), until));
   return sum;
 }
 
-Result<CacheLock> MemoryCache::lock(const std::string& key, Duration lifetime, const Deadline& deadline) {
+Result<CacheLock> ProcessCache::lock(const std::string& key, Duration lifetime, const Deadline& deadline) {
   PANDORA_CHECK(check_cache_key(key));
   PANDORA_CHECK(check_cache_lifetime(lifetime));
   PANDORA_CHECK(deadline.check("locking " + key));
   const std::lock_guard guard(mutex_);
+  sweep();
   Lock& lock = locks_[key];
   if (clock_.steady() < lock.until) return fail(ErrorCode::kConflict, key + " is locked");
-  lock = {lock.fence + 1, end_of(lifetime)};
+  lock = {++last_fence_, end_of(lifetime)};
   return CacheLock{key, lock.fence};
 }
 
-Result<bool> MemoryCache::unlock(const CacheLock& held, const Deadline& deadline) {
+Result<bool> ProcessCache::unlock(const CacheLock& held, const Deadline& deadline) {
   PANDORA_CHECK(check_cache_key(held.key));
   PANDORA_CHECK(deadline.check("unlocking " + held.key));
   const std::lock_guard guard(mutex_);
@@ -142,7 +182,7 @@ Result<bool> MemoryCache::unlock(const CacheLock& held, const Deadline& deadline
   return true;
 }
 
-Status MemoryCache::publish(const std::string& channel, const std::string& message, const Deadline& deadline) {
+Status ProcessCache::publish(const std::string& channel, const std::string& message, const Deadline& deadline) {
   PANDORA_CHECK(check_cache_key(channel));
   PANDORA_CHECK(check_cache_value(message));
   PANDORA_CHECK(deadline.check("publishing to " + channel));
@@ -152,8 +192,8 @@ Status MemoryCache::publish(const std::string& channel, const std::string& messa
   return {};
 }
 
-Result<std::unique_ptr<Subscription>> MemoryCache::subscribe(const std::string& channel,
-                                                             std::function<void(const std::string&)> callback) {
+Result<std::unique_ptr<Subscription>> ProcessCache::subscribe(const std::string& channel,
+                                                              std::function<void(const std::string&)> callback) {
   PANDORA_CHECK(check_cache_key(channel));
   return std::make_unique<Subscriber>(*this, channel, std::move(callback));
 }

@@ -1,0 +1,25 @@
+// A handler behind the guard: identifies, counts, and adds what the client is told of its limits to the answer.
+// Inside gateway.
+#pragma once
+#include <memory>
+
+#include "gateway/gateway_core.h"
+
+namespace pandora {
+
+class GuardedHandler final : public HttpHandler {
+ public:
+  GuardedHandler(GatewayCore& core, const Needs& needs, std::shared_ptr<GatewayHandler> inner)
+      : core_(core), needs_(needs), inner_(std::move(inner)) {}
+  // With the head alone, before there is a body: the refusal, or none.
+  std::shared_ptr<const HttpResponse> refusal(const HttpRequest& head) const;
+  void handle(HttpRequest request, std::shared_ptr<ResponseWriter> writer) override;
+
+ private:
+  void write_uses(const Caller& caller);
+  GatewayCore& core_;
+  const Needs needs_;
+  const std::shared_ptr<GatewayHandler> inner_;
+};
+
+}  // namespace pandora

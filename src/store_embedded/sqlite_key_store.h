@@ -1,0 +1,22 @@
+// KeyStore in SQLite. See ports/key_store.h for what it promises.
+#pragma once
+#include "ports/key_store.h"
+#include "sqlite/database.h"
+
+namespace pandora {
+
+class SqliteKeyStore final : public KeyStore {
+ public:
+  explicit SqliteKeyStore(SqliteDatabase& database) : database_(database) {}
+
+  Status add(const ApiKey& key, const Deadline& deadline) override;
+  Result<std::vector<ApiKey>> list(const Deadline& deadline) override;
+  Result<ApiKey> revoke(const Uuid& id, Timestamp at, const Deadline& deadline) override;
+  Status remove(const Uuid& id, const Deadline& deadline) override;
+  Status note_uses(const std::vector<std::pair<Uuid, Timestamp>>& uses, const Deadline& deadline) override;
+
+ private:
+  SqliteDatabase& database_;
+};
+
+}  // namespace pandora
