@@ -344,6 +344,10 @@ std::string config_file_path() {
   return given.empty() ? join_path(user_directory("XDG_CONFIG_HOME", ".config"), "pandora/pandora.toml") : given;
 }
 
+std::string secrets_directory(const std::string& instance) {
+  return join_path(user_directory("XDG_CONFIG_HOME", ".config"), "pandora/secrets/" + instance);
+}
+
 std::string models_directory(const Config& config) {
   if (const std::string& given = config.string("models.path"); !given.empty()) return expanded(given);
   const std::string cache = environment("PANDORA_CACHE");

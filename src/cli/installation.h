@@ -27,6 +27,7 @@ struct DataPaths {
 Result<DataPaths> data_paths(const Config& config);
 std::string models_directory(const Config& config);
 std::string config_file_path();
+std::string secrets_directory(const std::string& instance);  // of its stores
 
 // What is done about a database that cannot be read: an error, or it is set aside, and `reconcile` makes it again.
 enum class Damage { kReport, kSetAside };

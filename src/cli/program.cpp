@@ -22,6 +22,7 @@
 #include "cli/output.h"
 #include "cli/render.h"
 #include "cli/serve.h"
+#include "cli/stack_commands.h"
 #include "cli/terminal.h"
 #include "cli/transfer.h"
 #include "cli/usage.h"
@@ -234,6 +235,8 @@ int run(int argc, char** argv) {
   std::string import_file;
   import->add_option("file", import_file, "JSON lines; - for standard input")->required();
   CLI::App* export_command = app.add_subcommand("export", "everything of a user as JSON lines on stdout");
+  StackInvocation stack;
+  add_stack_commands(app, stack);
   EvalOptions eval;
   add_eval_command(app, eval);
   CLI::App* doctor = app.add_subcommand("doctor", "what is wrong with this installation, and the remedy");
@@ -256,6 +259,7 @@ int run(int argc, char** argv) {
   auto config = load_config(options);
   if (!config) return report(config.error());
   if (const Status started = start_log(*config); !started) return report(started.error());
+  if (stack.run) return stack.run(options.json);
   if (serve_command->parsed() || gateway_command->parsed()) return serve(*config, options.json);
   if (config_command->parsed()) return show_config(*config, options.json);
   if (completion->parsed()) {

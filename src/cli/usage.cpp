@@ -102,6 +102,11 @@ const std::map<std::string, std::string>& examples() {
        "too.\n"
        "Example:\n  pandora export > backup.jsonl"},
       {"stats", "Example:\n  pandora stats --since 2026-01-01"},
+      {"init",
+       "Writes compose.yaml, its overlays, .env and what monitoring needs, so that `docker compose up -d` works there "
+       "as "
+       "typed.\nPasswords are made once and kept in a folder that only you can enter; --json lists what was done.\n"
+       "Examples:\n  pandora init --dir ~/pandora\n  pandora init --dir /srv/pandora --name work --production"},
       {"completion",
        "Examples:\n  source <(pandora completion bash)        for this shell; put it into ~/.bashrc to keep it\n"
        "  pandora completion fish > ~/.config/fish/completions/pandora.fish"},

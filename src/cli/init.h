@@ -1,0 +1,18 @@
+// `pandora init`: the Compose files of an instance, its `.env`, and its secrets.
+#pragma once
+#include <optional>
+#include <string>
+
+namespace pandora {
+
+struct InitOptions {
+  std::optional<std::string> name;
+  std::string directory = ".";
+  std::string secrets;  // empty: <configuration>/pandora/secrets/<name>
+  bool production = false, development = false;
+  bool yes = false;
+};
+// Replaces no file without asking, and no secret at all. The exit code.
+int init_instance(const InitOptions& options, bool json);
+
+}  // namespace pandora

@@ -1,0 +1,143 @@
+#include "stack/instance.h"
+
+#include <algorithm>
+#include <set>
+
+#include <gtest/gtest.h>
+
+#include "base/hash.h"
+#include "stack/env_file.h"
+
+namespace pandora {
+namespace {
+
+InstanceOptions options() {
+  return {.name = {},
+          .overlay = {},
+          .secrets = "/secrets",
+          .instance = *Uuid::parse("0190b3a2-0000-7000-8000-000000000001"),
+          .present_env = ""};
+}
+std::string text_of(const InstancePlan& plan, const std::string& path) {
+  const auto found = std::ranges::find(plan.files, path, &PlannedFile::path);
+  return found == plan.files.end() ? "(none)" : found->text;
+}
+std::string env_of(const InstancePlan& plan, const std::string& name) {
+  return env_value(parse_env(text_of(plan, ".env")), name).value_or("(none)");
+}
+
+TEST(Instance, HasAnEnvThatMakesComposeCommandsWorkAsTyped) {
+  const auto plan = *plan_instance(options());
+  EXPECT_EQ(env_of(plan, "COMPOSE_PROJECT_NAME"), "pandora");
+  EXPECT_EQ(env_of(plan, "COMPOSE_FILE"), "compose.yaml:compose.dev.yaml");
+  EXPECT_EQ(env_of(plan, "PANDORA_SECRETS"), "/secrets");
+  EXPECT_EQ(env_of(plan, "PANDORA_INSTANCE"), "0190b3a2-0000-7000-8000-000000000001");
+  for (const auto& file : {"compose.yaml", "compose.dev.yaml", "compose.prod.yaml", "monitoring/prometheus.yml"})
+    EXPECT_NE(text_of(plan, file), "(none)") << file;
+}
+
+// Every ${NAME} of the Compose files has its line in .env: nothing starts with a default that nobody chose.
+TEST(Instance, NamesEveryVariableThatItsFilesUse) {
+  const auto plan = *plan_instance(options());
+  std::set<std::string> used;
+  for (const auto& file : plan.files)
+    for (auto at = file.text.find("${"); at != std::string::npos; at = file.text.find("${", at + 1))
+      used.insert(file.text.substr(at + 2, file.text.find_first_of(":}", at) - at - 2));
+  EXPECT_GE(used.size(), 15u);
+  for (const auto& name : used) EXPECT_NE(env_of(plan, name), "(none)") << name;
+}
+
+TEST(Instance, PinsEveryImageByVersion) {
+  const auto plan = *plan_instance(options());
+  int images = 0;
+  for (const auto& line : parse_env(text_of(plan, ".env"))) {
+    if (!line.name.starts_with("PANDORA_IMAGE_")) continue;
+    ++images;
+    const std::string tag = line.value.substr(line.value.rfind(':') + 1);
+    EXPECT_GE(std::ranges::count(tag, '.'), 1) << line.value;
+    EXPECT_NE(tag.find_first_of("0123456789"), std::string::npos) << line.value;
+  }
+  EXPECT_GE(images, 6);
+}
+
+TEST(Instance, FillsThePortsIntoWhatReadsNoEnvironment) {
+  auto moved = options();
+  moved.present_env = "PANDORA_PORT_GATEWAY=9100\n";
+  const auto plan = *plan_instance(moved);
+  EXPECT_NE(text_of(plan, "monitoring/prometheus.yml").find("127.0.0.1:9100"), std::string::npos);
+  EXPECT_EQ(text_of(plan, "monitoring/prometheus.yml").find("${"), std::string::npos);
+  EXPECT_EQ(env_of(plan, "PANDORA_PORT_GATEWAY"), "9100");
+}
+
+TEST(Instance, WrittenAgainKeepsWhatTheUserChanged) {
+  auto first = options();
+  first.overlay = Overlay::kProduction;
+  const std::string written = text_of(*plan_instance(first), ".env");
+  auto again = options();
+  again.instance = *Uuid::parse("0190b3a2-0000-7000-8000-000000000002");
+  again.present_env = "MINE=first\n" + written + "# a note\nCOMPOSE_PROFILES=cache\n";
+  const auto plan = *plan_instance(again);
+  EXPECT_EQ(plan.overlay, Overlay::kProduction);
+  EXPECT_EQ(env_of(plan, "PANDORA_INSTANCE"), "0190b3a2-0000-7000-8000-000000000001");
+  EXPECT_EQ(env_of(plan, "MINE"), "first");
+  EXPECT_EQ(env_of(plan, "COMPOSE_PROFILES"), "cache");
+  EXPECT_NE(text_of(plan, ".env").find("# a note"), std::string::npos);
+  auto third = options();
+  third.present_env = text_of(plan, ".env");
+  EXPECT_EQ(text_of(*plan_instance(third), ".env"), third.present_env);  // and then it rests
+}
+
+TEST(Instance, RefusesPortsThatCannotBe) {
+  auto bad = options();
+  for (const std::string port : {"0", "65536", "x", "", "123456", "-1"}) {
+    bad.present_env = "PANDORA_PORT_GATEWAY=" + port + "\n";
+    EXPECT_EQ(plan_instance(bad).error().code, ErrorCode::kInvalidArgument) << port;
+  }
+  bad.present_env = "PANDORA_PORT_GATEWAY=65535\n";
+  EXPECT_TRUE(plan_instance(bad));
+  bad.present_env = "PANDORA_PORT_GATEWAY=5432\n";
+  EXPECT_EQ(plan_instance(bad).error().code, ErrorCode::kConflict);
+}
+
+TEST(Instance, NamesAreThoseThatComposeTakes) {
+  for (const auto& good : std::vector<std::string>{"a", "0", "my-stack_2", std::string(kMaxStackName, 'a')})
+    EXPECT_TRUE(check_stack_name(good)) << good;
+  for (const auto& bad :
+       std::vector<std::string>{"", "A", "-a", "_a", "a.b", "a b", "ä", std::string(kMaxStackName + 1, 'a')})
+    EXPECT_EQ(check_stack_name(bad).error().code, ErrorCode::kInvalidArgument) << bad;
+}
+
+TEST(Instance, OfAnotherNameIsNotTakenOver) {
+  EXPECT_EQ(*instance_name(std::nullopt, "COMPOSE_PROJECT_NAME=mine\n"), "mine");
+  EXPECT_EQ(*instance_name("mine", "COMPOSE_PROJECT_NAME=mine\n"), "mine");
+  EXPECT_EQ(*instance_name(std::nullopt, ""), "pandora");
+  EXPECT_EQ(instance_name("yours", "COMPOSE_PROJECT_NAME=mine\n").error().code, ErrorCode::kConflict);
+}
+
+TEST(Secrets, AreMadeOnceAndEachIsItsOwn) {
+  SeededRandom random(7);
+  const auto made = plan_secrets({}, random);
+  EXPECT_EQ(made.size(), secret_names().size());
+  std::set<std::string> texts;
+  for (const auto& secret : made) {
+    texts.insert(secret.text);
+    EXPECT_GE(secret.text.size(), 48u) << secret.name;
+  }
+  EXPECT_EQ(texts.size(), made.size());
+  EXPECT_TRUE(plan_secrets(made, random).empty());
+}
+
+TEST(Secrets, RedisUsersFollowItsPassword) {
+  SeededRandom random(7);
+  const auto users = [&](const std::vector<Secret>& present) {
+    const auto planned = plan_secrets(present, random);
+    const auto found = std::ranges::find(planned, "redis_acl", &Secret::name);
+    return found == planned.end() ? std::string() : found->text;
+  };
+  EXPECT_NE(users({{"redis_password", "known"}}).find("#" + sha256_hex("known") + " "), std::string::npos);
+  EXPECT_NE(users({{"redis_acl", "of a password that is gone"}}), "");
+  EXPECT_EQ(users({{"redis_acl", "mine"}, {"redis_password", "known"}}), "");
+}
+
+}  // namespace
+}  // namespace pandora
