@@ -5,6 +5,7 @@
 #include <CLI/CLI.hpp>
 
 #include "cli/init.h"
+#include "cli/lint.h"
 
 namespace pandora {
 namespace {
@@ -22,8 +23,19 @@ void add_init(CLI::App& app, StackInvocation& to) {
   init->callback([&to, options] { to.run = [options](bool json) { return init_instance(*options, json); }; });
 }
 
+void add_lint(CLI::App& app, StackInvocation& to) {
+  CLI::App* lint = app.add_subcommand("lint", "what is wrong with a stack's files although their schema is right");
+  const auto options = std::make_shared<LintOptions>();
+  lint->add_option("files", options->files,
+                   "Compose files in the order of merging, .env, shell, SQL; or a folder (the present one)");
+  lint->callback([&to, options] { to.run = [options](bool json) { return lint_files(*options, json); }; });
+}
+
 }  // namespace
 
-void add_stack_commands(CLI::App& app, StackInvocation& to) { add_init(app, to); }
+void add_stack_commands(CLI::App& app, StackInvocation& to) {
+  add_init(app, to);
+  add_lint(app, to);
+}
 
 }  // namespace pandora

@@ -107,6 +107,13 @@ const std::map<std::string, std::string>& examples() {
        "as "
        "typed.\nPasswords are made once and kept in a folder that only you can enter; --json lists what was done.\n"
        "Examples:\n  pandora init --dir ~/pandora\n  pandora init --dir /srv/pandora --name work --production"},
+      {"lint",
+       "Without files: those that Compose would take here, and .env. Ends with 4 when an error is among the findings, "
+       "with 0 "
+       "when there\nare warnings alone; docs/lint.md has every rule.\n"
+       "Examples:\n  pandora lint\n  pandora lint compose.yaml compose.prod.yaml scripts/backup.sh\n  pandora lint "
+       "--json | jq "
+       "'.findings[].rule'"},
       {"completion",
        "Examples:\n  source <(pandora completion bash)        for this shell; put it into ~/.bashrc to keep it\n"
        "  pandora completion fish > ~/.config/fish/completions/pandora.fish"},

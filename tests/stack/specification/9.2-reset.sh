@@ -1,0 +1,6 @@
+# Nuclear option - removes ALL data
+docker compose down -v
+docker compose up -d
+
+# Recreate specific service
+docker compose up -d --force-recreate postgres
