@@ -26,6 +26,7 @@
 #include "cli/terminal.h"
 #include "cli/transfer.h"
 #include "cli/usage.h"
+#include "cli/vectors_command.h"
 
 namespace pandora {
 namespace {
@@ -227,6 +228,8 @@ int run(int argc, char** argv) {
   CLI::App* gateway_command = app.add_subcommand("gateway", "the API alone, without the tools' server");
   CLI::App* mcp_command =
       app.add_subcommand("mcp", "the Model Context Protocol on standard input and output, for a client that starts it");
+  VectorsCommand vectors_command;
+  add_vectors_command(app, options.settings, vectors_command);
   add_commands(app, invocation);
   CLI::App* import =
       app.add_subcommand("import", "bring in what was said elsewhere")
@@ -261,6 +264,7 @@ int run(int argc, char** argv) {
   if (const Status started = start_log(*config); !started) return report(started.error());
   if (stack.run) return stack.run(options.json);
   if (serve_command->parsed() || gateway_command->parsed()) return serve(*config, options.json);
+  if (vectors_command.parsed->parsed()) return serve_vectors(*config, vectors_command, options.json);
   if (config_command->parsed()) return show_config(*config, options.json);
   if (completion->parsed()) {
     const auto script = completion_script(shell, completion_table(app));

@@ -1,14 +1,11 @@
 #include "cli/serve.h"
 
-#include <cstdlib>
-#include <thread>
-
 #include <fmt/format.h>
-#include <signal.h>
 
 #include "base/log.h"
 #include "cli/output.h"
 #include "cli/program.h"
+#include "cli/stop_signals.h"
 #include "gateway/gateway.h"
 #include "gateway/guard.h"
 #include "mcp/http_endpoint.h"
@@ -16,21 +13,6 @@
 
 namespace pandora {
 namespace {
-
-// Taken by whoever waits for them, and by nobody else: threads that are started later inherit this.
-sigset_t hold_stop_signals() {
-  sigset_t signals;
-  sigemptyset(&signals);
-  sigaddset(&signals, SIGINT);
-  sigaddset(&signals, SIGTERM);
-  ::pthread_sigmask(SIG_BLOCK, &signals, nullptr);
-  return signals;
-}
-
-void wait_for(const sigset_t& signals) {
-  int signal = 0;
-  while (::sigwait(&signals, &signal) != 0) continue;
-}
 
 std::vector<std::unique_ptr<HealthProbe>> make_probes(Service& service, const ServingParts& parts, const UserId& user) {
   std::vector<std::unique_ptr<HealthProbe>> probes;
@@ -112,11 +94,7 @@ Status run(const Config& config, bool json) {
   flush_output();
   if (output_failed()) return {};  // nobody learns where it is; finish_output() says why
   wait_for(signals);
-  // Whoever asks twice does not want to wait.
-  std::thread([signals] {
-    wait_for(signals);
-    std::_Exit(error_info(ErrorCode::kCancelled).exit_code);
-  }).detach();
+  end_at_next(signals);
   if (const Status drained = serving->drain(); !drained)
     print_error(fmt::format("pandora: {}\n", drained.error().message));
   return {};

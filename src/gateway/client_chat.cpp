@@ -95,17 +95,17 @@ void read_tools(const std::vector<OpenAiMessage>& messages, std::size_t from, Cl
   }
 }
 
-bool is_absent(const SkimmedValue* value) { return !value || value->is(JsonKind::kNull); }
-bool is_absent_or(const SkimmedValue* value, JsonKind kind) { return is_absent(value) || value->is(kind); }
+bool is_absent(const SkimmedValue* value) { return !value || value->is(SkimmedKind::kNull); }
+bool is_absent_or(const SkimmedValue* value, SkimmedKind kind) { return is_absent(value) || value->is(kind); }
 
 bool is_plain_message(const SkimmedValue& element, bool& has_images) {
   SkimmedObject message;
-  if (!element.is(JsonKind::kObject) || !message.read(element.text)) return false;
+  if (!element.is(SkimmedKind::kObject) || !message.read(element.text)) return false;
   const auto *role = message.find("role"), *content = message.find("content");
   if (!role || role->plain().empty() || message.find("tool_calls")) return false;
-  if (!is_absent_or(message.find("tool_call_id"), JsonKind::kString)) return false;
-  if (!is_absent_or(content, JsonKind::kString) && !content->is(JsonKind::kArray)) return false;
-  has_images |= content && content->is(JsonKind::kArray) && content->text.find("image") != std::string_view::npos;
+  if (!is_absent_or(message.find("tool_call_id"), SkimmedKind::kString)) return false;
+  if (!is_absent_or(content, SkimmedKind::kString) && !content->is(SkimmedKind::kArray)) return false;
+  has_images |= content && content->is(SkimmedKind::kArray) && content->text.find("image") != std::string_view::npos;
   return true;
 }
 
@@ -119,8 +119,8 @@ std::optional<ClientChat> read_untouched(const HttpRequest& http) {
   const auto *model = fields.find("model"), *streams = fields.find("stream"), *usage = fields.find("stream_options"),
              *tools = fields.find("tools"), *messages = fields.find("messages");
   if (!is_absent(model) && model->plain().empty()) return std::nullopt;
-  if (!is_absent_or(streams, JsonKind::kBoolean) || !is_absent_or(fields.find("user"), JsonKind::kString) ||
-      !is_absent_or(fields.find("temperature"), JsonKind::kNumber) || !is_absent_or(tools, JsonKind::kArray))
+  if (!is_absent_or(streams, SkimmedKind::kBoolean) || !is_absent_or(fields.find("user"), SkimmedKind::kString) ||
+      !is_absent_or(fields.find("temperature"), SkimmedKind::kNumber) || !is_absent_or(tools, SkimmedKind::kArray))
     return std::nullopt;
   PassedOnRequest passed;
   passed.has_temperature = !is_absent(fields.find("temperature"));
@@ -132,9 +132,9 @@ std::optional<ClientChat> read_untouched(const HttpRequest& http) {
   }
   if (!is_absent(usage)) {
     SkimmedObject options;
-    if (!usage->is(JsonKind::kObject) || !options.read(usage->text)) return std::nullopt;
+    if (!usage->is(SkimmedKind::kObject) || !options.read(usage->text)) return std::nullopt;
     const auto* include = options.find("include_usage");
-    if (!is_absent_or(include, JsonKind::kBoolean)) return std::nullopt;
+    if (!is_absent_or(include, SkimmedKind::kBoolean)) return std::nullopt;
     chat.wants_usage = !is_absent(include) && include->text == "true";
   }
   std::size_t count = 0;
@@ -146,7 +146,7 @@ std::optional<ClientChat> read_untouched(const HttpRequest& http) {
   std::size_t given = 0;
   if (!is_absent(tools) && !skim_elements(tools->text, [&](const SkimmedValue& tool) {
         ++given;
-        return tool.is(JsonKind::kObject);
+        return tool.is(SkimmedKind::kObject);
       }))
     return std::nullopt;
   chat.has_tools = given > 0;  // an empty list is left out: vLLM refuses it

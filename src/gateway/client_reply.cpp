@@ -88,7 +88,7 @@ void ClientReply::pass_chunk(std::string_view json) {
       return write(sse_event(json));
     }
     // Servers that were asked for usage say "null" until the end.
-    if (SkimmedObject fields; fields.read(json) && fields.has("usage", JsonKind::kNull)) {
+    if (SkimmedObject fields; fields.read(json) && fields.has("usage", SkimmedKind::kNull)) {
       begin_stream();
       return write(sse_event(fields.without({"usage"})));
     }

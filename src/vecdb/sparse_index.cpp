@@ -248,7 +248,8 @@ Result<std::vector<Hit>> SparseIndex::search(const SparseVector& query, std::siz
     const auto list = postings_.find(term);
     if (list == postings_.end()) continue;
     const auto n = static_cast<double>(count_), df = static_cast<double>(list->second.size());
-    terms.push_back({value * std::log(1 + (n - df + 0.5) / (df + 0.5)), &list->second});
+    const double idf = weighting_ == TermWeighting::kIdf ? std::log(1 + (n - df + 0.5) / (df + 0.5)) : 1;
+    terms.push_back({value * idf, &list->second});
   }
   if (k == 0 || terms.empty()) return std::vector<Hit>();
   Search search(std::move(terms), k, slots_, filter);

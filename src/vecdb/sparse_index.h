@@ -34,9 +34,13 @@ struct SparseTrace {
   std::size_t windows = 0, windows_skipped = 0;
 };
 
+// What a term of the query weighs beside its own value: its rarity, or nothing (then the score is a plain dot product).
+enum class TermWeighting { kIdf, kPlain };
+
 class SparseIndex {
  public:
-  explicit SparseIndex(const SlotTable& slots) : slots_(slots) {}
+  explicit SparseIndex(const SlotTable& slots, TermWeighting weighting = TermWeighting::kIdf)
+      : slots_(slots), weighting_(weighting) {}
   void put(Slot slot, const SparseVector& vector);  // replaces
   void remove(Slot slot);
   bool has(Slot slot) const { return present_.contains(slot); }
@@ -47,6 +51,7 @@ class SparseIndex {
 
  private:
   const SlotTable& slots_;
+  const TermWeighting weighting_;
   std::unordered_map<std::uint32_t, PostingList> postings_;  // by term
   std::vector<std::vector<std::uint32_t>> terms_;            // by slot, ascending
   SlotSet present_;

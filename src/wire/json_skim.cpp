@@ -52,32 +52,32 @@ class Reader {
     }
   }
 
-  bool value(std::size_t depth, JsonKind& kind) {
+  bool value(std::size_t depth, SkimmedKind& kind) {
     if (at_ == end_ || depth > kMaxSkimDepth) return false;
     switch (*at_) {
       case '"':
-        kind = JsonKind::kString;
+        kind = SkimmedKind::kString;
         return string();
       case '{':
-        kind = JsonKind::kObject;
+        kind = SkimmedKind::kObject;
         return all_of('{', '}', [&] { return field(depth); });
       case '[':
-        kind = JsonKind::kArray;
+        kind = SkimmedKind::kArray;
         return all_of('[', ']', [&] {
-          JsonKind inner{};
+          SkimmedKind inner{};
           return value(depth + 1, inner);
         });
       case 't':
-        kind = JsonKind::kBoolean;
+        kind = SkimmedKind::kBoolean;
         return word("true");
       case 'f':
-        kind = JsonKind::kBoolean;
+        kind = SkimmedKind::kBoolean;
         return word("false");
       case 'n':
-        kind = JsonKind::kNull;
+        kind = SkimmedKind::kNull;
         return word("null");
       default:
-        kind = JsonKind::kNumber;
+        kind = SkimmedKind::kNumber;
         return number();
     }
   }
@@ -103,7 +103,7 @@ class Reader {
     skip_space();
     if (!take(':')) return false;
     skip_space();
-    JsonKind inner{};
+    SkimmedKind inner{};
     return value(depth + 1, inner);
   }
   bool word(std::string_view whole) {
@@ -166,7 +166,7 @@ std::string_view between(const char* from, const char* to) { return {from, stati
 }  // namespace
 
 std::string_view SkimmedValue::plain() const {
-  if (kind != JsonKind::kString || text.find('\\') != std::string_view::npos) return {};
+  if (kind != SkimmedKind::kString || text.find('\\') != std::string_view::npos) return {};
   return text.substr(1, text.size() - 2);
 }
 
@@ -215,7 +215,7 @@ const SkimmedValue* SkimmedObject::find(std::string_view name) const {
   return found == end() ? nullptr : found;
 }
 
-bool SkimmedObject::has(std::string_view name, JsonKind kind) const {
+bool SkimmedObject::has(std::string_view name, SkimmedKind kind) const {
   const auto* found = find(name);
   return found && found->kind == kind;
 }

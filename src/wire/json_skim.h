@@ -17,14 +17,14 @@ namespace pandora {
 inline constexpr std::size_t kMaxSkimmed = 32;    // fields of the object
 inline constexpr std::size_t kMaxSkimDepth = 64;  // of what they hold
 
-enum class JsonKind { kNull, kBoolean, kNumber, kString, kArray, kObject };
+enum class SkimmedKind { kNull, kBoolean, kNumber, kString, kArray, kObject };
 struct SkimmedValue {
   std::string_view name;  // of a field; of an element empty
   std::string_view text;  // as it stands there; a string's with its quotes
-  JsonKind kind = JsonKind::kNull;
+  SkimmedKind kind = SkimmedKind::kNull;
   // A string without escapes; otherwise empty.
   std::string_view plain() const;
-  bool is(JsonKind a_kind) const { return kind == a_kind; }
+  bool is(SkimmedKind a_kind) const { return kind == a_kind; }
 };
 
 // An object's fields; they refer to its text.
@@ -35,7 +35,7 @@ class SkimmedObject {
   const SkimmedValue* begin() const { return values_.data(); }
   const SkimmedValue* end() const { return values_.data() + count_; }
   std::size_t size() const { return count_; }
-  bool has(std::string_view name, JsonKind kind) const;
+  bool has(std::string_view name, SkimmedKind kind) const;
   // The object again, without these fields.
   std::string without(std::initializer_list<std::string_view> names) const;
 

@@ -19,8 +19,8 @@ TEST(JsonSkim, FindsTheFieldsOfAnObjectAsTheyStand) {
   EXPECT_EQ(object.find("a")->plain(), "");  // it holds an escape
   EXPECT_EQ(object.find("b")->text, R"([1, {"c":2}])");
   EXPECT_EQ(object.find("d")->text, "-1.50e+3");
-  EXPECT_TRUE(object.has("d", JsonKind::kNumber) && object.has("e", JsonKind::kObject));
-  EXPECT_TRUE(object.has("f", JsonKind::kBoolean) && object.has("g", JsonKind::kNull));
+  EXPECT_TRUE(object.has("d", SkimmedKind::kNumber) && object.has("e", SkimmedKind::kObject));
+  EXPECT_TRUE(object.has("f", SkimmedKind::kBoolean) && object.has("g", SkimmedKind::kNull));
   EXPECT_EQ(object.find("c"), nullptr);
 }
 

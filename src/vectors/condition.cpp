@@ -1,0 +1,149 @@
+#include "vectors/condition.h"
+
+#include <algorithm>
+
+#include "base/text.h"
+#include "vectors/text_tokens.h"
+
+namespace pandora::qdrant {
+namespace {
+
+template <class... F>
+struct Overloaded : F... {
+  using F::operator()...;
+};
+
+bool contains_text(std::string_view text, const MatchText& match) {
+  if (match.kind != MatchText::Kind::kAny) return text.find(match.text) != std::string_view::npos;
+  std::string_view rest = match.text;
+  while (!(rest = trim(rest)).empty()) {
+    const std::size_t end = std::min(rest.find_first_of(" \t\r\n"), rest.size());
+    if (text.find(rest.substr(0, end)) != std::string_view::npos) return true;
+    rest.remove_prefix(end);
+  }
+  return false;
+}
+
+// Of one value: arrays were taken apart.
+bool value_meets(const Predicate& predicate, JsonNode value, const FieldSchema* schema) {
+  return std::visit(
+      Overloaded{[&](const MatchValue& match) { return matches(match, value); },
+                 [&](const MatchAny& match) { return matches(match, value); },
+                 [&](const MatchText& match) {
+                   if (!value.is_string()) return false;
+                   if (!schema || schema->type != FieldType::kText) return contains_text(value.text(), match);
+                   return tokens_match(document_tokens(value.text(), schema->text),
+                                       query_tokens(match.text, schema->text), match.kind);
+                 },
+                 [&](const Bounds<double>& bounds) { return value.is_number() && bounds.hold(value.number()); },
+                 [&](const Bounds<Timestamp>& bounds) {
+                   if (!value.is_string()) return false;
+                   const auto time = parse_iso8601(value.text());
+                   return time && bounds.hold(*time);
+                 },
+                 [&](const auto&) { return false; }},
+      predicate);
+}
+
+class FieldValues {
+ public:
+  FieldValues(JsonNode payload, const PayloadPath& path) {
+    auto visit = [&](JsonNode value) { return values_.push_back(value), true; };
+    visit_values(payload, path.steps(), 0, visit);
+  }
+  bool meet(const Predicate& predicate, const FieldSchema* schema) const {
+    if (const auto* count = std::get_if<ValuesCount>(&predicate)) return counts(*count);
+    if (const auto* empty = std::get_if<IsEmpty>(&predicate)) return is_empty() == empty->wanted;
+    if (const auto* null = std::get_if<IsNull>(&predicate)) return is_null() == null->wanted;
+    return std::ranges::any_of(values_, [&](JsonNode value) {
+      if (!value.is_array()) return value_meets(predicate, value, schema);
+      for (JsonNode item = value.first(); item; item = item.next())
+        if (value_meets(predicate, item, schema)) return true;
+      return false;
+    });
+  }
+
+ private:
+  bool is_empty() const {
+    return std::ranges::all_of(values_,
+                               [](JsonNode value) { return value.is_null() || (value.is_array() && !value.first()); });
+  }
+  bool is_null() const {
+    return std::ranges::any_of(values_, [](JsonNode value) { return value.is_null(); });
+  }
+  bool counts(const ValuesCount& wanted) const {
+    if (values_.empty()) return wanted.count.hold(0);
+    return std::ranges::any_of(values_, [&](JsonNode value) {
+      return wanted.count.hold(value.is_array() ? static_cast<std::int64_t>(value.size()) : value.is_null() ? 0 : 1);
+    });
+  }
+  std::vector<JsonNode> values_;
+};
+
+// A part of a point's payload, judged by itself.
+struct PartView final : PointView {
+  PartView(const PointView& whole, JsonNode part) : PointView(whole.id, part), point(whole) {}
+  bool has_vector(const std::string& name) const override { return point.has_vector(name); }
+  const PointView& point;
+};
+
+}  // namespace
+
+bool matches(const MatchValue& match, JsonNode value) {
+  return std::visit(
+      Overloaded{[&](bool wanted) { return value.kind() == (wanted ? JsonKind::kTrue : JsonKind::kFalse); },
+                 [&](std::int64_t wanted) { return value.integer() == wanted; },
+                 [&](const std::string& wanted) { return value.text_is(wanted); }},
+      match.value);
+}
+
+bool matches(const MatchAny& match, JsonNode value) {
+  if (match.except && value.is_null()) return false;
+  const bool found = std::visit(
+      Overloaded{[&](const std::vector<std::string>& texts) {
+                   return value.is_string() &&
+                          std::ranges::any_of(texts, [&](const std::string& text) { return value.text_is(text); });
+                 },
+                 [&](const std::vector<std::int64_t>& integers) {
+                   const auto integer = value.integer();
+                   return integer && std::ranges::find(integers, *integer) != integers.end();
+                 }},
+      match.values);
+  return found != match.except;
+}
+
+bool holds(const Condition& condition, const PointView& point, const FieldSchemas& schemas) {
+  return std::visit(Overloaded{[&](const FieldCondition& field) {
+                                 const auto schema = schemas.find(field.path.to_text());
+                                 const FieldSchema* indexed = schema == schemas.end() ? nullptr : &schema->second;
+                                 const FieldValues values(point.payload, field.path);
+                                 return std::ranges::any_of(field.any_of, [&](const Predicate& predicate) {
+                                   return values.meet(predicate, indexed);
+                                 });
+                               },
+                               [&](const HasId& has) { return std::ranges::find(has.ids, point.id) != has.ids.end(); },
+                               [&](const HasVector& has) { return point.has_vector(has.name); },
+                               [&](const Nested& nested) {
+                                 bool found = false;
+                                 auto visit = [&](JsonNode part) {
+                                   found = holds(*nested.filter, PartView(point, part), FieldSchemas());
+                                   return !found;
+                                 };
+                                 visit_values(point.payload, nested.path.steps(), 0, visit);
+                                 return found;
+                               },
+                               [&](const Grouped& group) { return holds(*group.filter, point, schemas); }},
+                    condition);
+}
+
+bool holds(const Filter& filter, const PointView& point, const FieldSchemas& schemas) {
+  const auto here = [&](const Condition& condition) { return holds(condition, point, schemas); };
+  if (!std::ranges::all_of(filter.must, here) || std::ranges::any_of(filter.must_not, here)) return false;
+  if (!filter.should.empty() && std::ranges::none_of(filter.should, here)) return false;
+  std::size_t met = 0;
+  for (auto one = filter.min_should.begin(); one != filter.min_should.end() && met < filter.min_count; ++one)
+    met += here(*one) ? 1 : 0;
+  return met >= filter.min_count;
+}
+
+}  // namespace pandora::qdrant

@@ -1,0 +1,128 @@
+#include "vectors/dense_space.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+
+#include <fmt/format.h>
+
+namespace pandora::qdrant {
+namespace {
+
+constexpr std::size_t kLanes = 16;         // of a sum, so that its order is fixed and a processor can do many at once
+constexpr std::size_t kEuclidSpare = 16;   // more candidates than asked for: their products are rounded
+constexpr std::size_t kScanAtOnce = 1024;  // slots between two looks at the clock
+constexpr double kLengthTolerance = 1e-6;  // a squared length this near to one is left as it is
+
+template <class Term>
+float sum(std::span<const float> a, const float* b, Term term) {
+  std::array<float, kLanes> sums{};
+  std::size_t i = 0;
+  for (; i + kLanes <= a.size(); i += kLanes)
+    for (std::size_t lane = 0; lane < kLanes; ++lane) sums[lane] += term(a[i + lane], b[i + lane]);
+  for (std::size_t lane = 0; i + lane < a.size(); ++lane) sums[lane] += term(a[i + lane], b[i + lane]);
+  for (std::size_t half = kLanes / 2; half > 0; half /= 2)
+    for (std::size_t lane = 0; lane < half; ++lane) sums[lane] += sums[lane + half];
+  return sums[0];
+}
+
+float negative_manhattan(std::span<const float> a, const float* b) {
+  return -sum(a, b, [](float x, float y) { return std::fabs(x - y); });
+}
+float negative_euclid(std::span<const float> a, const float* b) {
+  return -std::sqrt(sum(a, b, [](float x, float y) { return (x - y) * (x - y); }));
+}
+
+}  // namespace
+
+DenseSpace::DenseSpace(const DenseParams& params, const SlotTable& slots) : params_(params), slots_(slots) {
+  if (params.distance == Distance::kManhattan)
+    rows_ = make_memory_rows(params.size);
+  else
+    index_ = std::make_unique<DenseIndex>(params.size + (params.distance == Distance::kEuclid ? 1 : 0), slots);
+}
+DenseSpace::~DenseSpace() = default;
+
+Outcome<std::vector<float>> DenseSpace::prepare(const DenseInput& input, const DenseParams& params) {
+  std::vector<float> values = input.values;
+  if (values.size() != params.size)
+    return fail(
+        wrong_input(fmt::format("Vector dimension error: expected dim: {}, got {}", params.size, values.size())));
+  if (params.distance != Distance::kCosine) {
+    if (input.too_large)
+      return fail(wrong_input(fmt::format("a component of a vector is beyond ±{:g}", kMaxVectorComponent)));
+    return values;
+  }
+  double square = 0;
+  for (const float value : values) square += static_cast<double>(value) * value;
+  if (square < static_cast<double>(std::numeric_limits<float>::epsilon()) || std::fabs(square - 1) <= kLengthTolerance)
+    return values;
+  const double length = std::sqrt(square);
+  for (float& value : values) value = static_cast<float>(value / length);
+  return values;
+}
+
+void DenseSpace::put(Slot slot, std::span<const float> prepared) {
+  present_.insert(slot);
+  if (!index_) return rows_->put(slot, prepared);
+  if (params_.distance != Distance::kEuclid) return index_->put(slot, prepared);
+  scratch_.assign(prepared.begin(), prepared.end());
+  double square = 0;
+  for (const float value : prepared) square += static_cast<double>(value) * value;
+  scratch_.push_back(static_cast<float>(-square / 2));
+  index_->put(slot, scratch_);
+}
+
+void DenseSpace::remove(Slot slot) {
+  if (!present_.contains(slot)) return;
+  present_.erase(slot);
+  if (index_) index_->remove(slot);
+}
+
+std::span<const float> DenseSpace::vector(Slot slot) const {
+  return index_ ? index_->vector(slot).first(params_.size) : std::span(rows_->row(slot), params_.size);
+}
+
+float DenseSpace::score(std::span<const float> query, Slot slot) const {
+  const std::span<const float> stored = vector(slot);
+  if (params_.distance == Distance::kManhattan) return negative_manhattan(query, stored.data());
+  if (params_.distance == Distance::kEuclid) return negative_euclid(query, stored.data());
+  return best_kernels().dot(query.data(), stored.data(), query.size());
+}
+
+Result<std::vector<Hit>> DenseSpace::search(std::span<const float> query, std::size_t k, const SlotSet* filter,
+                                            const Deadline& deadline) const {
+  k = std::min(k, slots_.size());
+  if (!index_) return scan(query, k, filter, deadline);
+  if (params_.distance != Distance::kEuclid) return index_->search(query, k, filter, deadline);
+  if (k == 0) return std::vector<Hit>();
+  std::vector<float> longer(query.begin(), query.end());
+  longer.push_back(1);
+  PANDORA_TRY(hits, index_->search(longer, k + kEuclidSpare, filter, deadline));
+  TopHits best(k);
+  for (Hit& hit : hits) {
+    hit.score = score(query, hit.slot);
+    if (best.wants(hit.score)) best.offer(hit);
+  }
+  return best.take();
+}
+
+Result<std::vector<Hit>> DenseSpace::scan(std::span<const float> query, std::size_t k, const SlotSet* filter,
+                                          const Deadline& deadline) const {
+  TopHits best(k);
+  if (k == 0) return best.take();
+  SlotSet slots = present_;
+  if (filter) slots &= *filter;
+  std::size_t seen = 0;
+  Status in_time;
+  slots.for_each([&](Slot slot) {
+    if (seen++ % kScanAtOnce == 0 && in_time) in_time = deadline.check("searching");
+    if (!in_time) return;
+    const float score = negative_manhattan(query, rows_->row(slot));
+    if (best.wants(score)) best.offer({slot, slots_.id(slot), score});
+  });
+  PANDORA_CHECK(std::move(in_time));
+  return best.take();
+}
+
+}  // namespace pandora::qdrant

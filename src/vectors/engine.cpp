@@ -1,0 +1,166 @@
+#include "vectors/engine.h"
+
+#include <fmt/format.h>
+
+#include "base/log.h"
+
+namespace pandora::qdrant {
+namespace {
+
+constexpr const char* kCatalogueFile = "catalogue.json";
+constexpr const char* kCollectionsFolder = "collections";
+constexpr const char* kLockFile = "lock";
+
+Fault taken(const std::string& name) {
+  return {409, fmt::format("Wrong input: Collection `{}` already exists!", name)};
+}
+
+}  // namespace
+
+Engine::Engine(std::string directory, FileSystem& files, Random& random, std::unique_ptr<FileLock> lock)
+    : directory_(std::move(directory)), files_(files), random_(random), lock_(std::move(lock)) {}
+
+Result<std::unique_ptr<Engine>> Engine::open(const std::string& directory, FileSystem& files, Random& random) {
+  PANDORA_CHECK(files.create_directories(join_path(directory, kCollectionsFolder)));
+  auto lock = files.lock(join_path(directory, kLockFile), "pandora vectors");
+  if (!lock)
+    return fail(std::move(lock).error().with_context(directory).with_remedy(
+        "another process has it open: end that one, or choose another directory with --data"));
+  std::unique_ptr<Engine> engine(new Engine(directory, files, random, *std::move(lock)));
+  PANDORA_TRY(catalogue, Catalogue::read(files, join_path(directory, kCatalogueFile)));
+  engine->catalogue_ = std::move(catalogue);
+  PANDORA_CHECK(engine->remove_strays());
+  for (const auto& [name, id] : engine->catalogue_.collections)
+    engine->open_[name] = Collection::open(engine->path_of(id));
+  return engine;
+}
+
+std::string Engine::path_of(const std::string& id) const {
+  return join_path(join_path(directory_, kCollectionsFolder), id);
+}
+
+Status Engine::write(const Catalogue& catalogue) {
+  return catalogue.write(files_, join_path(directory_, kCatalogueFile));
+}
+
+// What a crash left between making a collection's files and naming it, or between the opposite.
+Status Engine::remove_strays() {
+  const std::string folder = join_path(directory_, kCollectionsFolder);
+  PANDORA_TRY(found, files_.list(folder));
+  for (const FileInfo& entry : found) {
+    bool named = false;
+    for (const auto& [name, id] : catalogue_.collections) named |= id == entry.name;
+    if (named) continue;
+    log_warn("vectors.stray_removed", {{"directory", entry.name}});
+    PANDORA_CHECK(files_.remove_tree(join_path(folder, entry.name)));
+  }
+  return {};
+}
+
+Outcome<std::shared_ptr<Collection>> Engine::find(const std::string& name) const {
+  const std::shared_lock lock(mutex_);
+  auto found = open_.find(name);
+  if (found == open_.end())
+    if (const auto alias = catalogue_.aliases.find(name); alias != catalogue_.aliases.end())
+      found = open_.find(alias->second);
+  if (found == open_.end()) return fail(no_such_collection(name));
+  return found->second;
+}
+
+bool Engine::exists(const std::string& name) const { return find(name).has_value(); }
+
+std::vector<std::string> Engine::names() const {
+  const std::shared_lock lock(mutex_);
+  std::vector<std::string> names;
+  for (const auto& [name, collection] : open_) names.push_back(name);
+  return names;
+}
+
+std::map<std::string, std::shared_ptr<Collection>> Engine::collections() const {
+  const std::shared_lock lock(mutex_);
+  return {open_.begin(), open_.end()};
+}
+
+std::map<std::string, std::string> Engine::aliases() const {
+  const std::shared_lock lock(mutex_);
+  return catalogue_.aliases;
+}
+
+Outcome<void> Engine::create(const std::string& name, CollectionParams params) {
+  const std::lock_guard changing(changing_);
+  Catalogue next = catalogue_;  // changed under `changing_` alone
+  if (next.collections.contains(name)) return fail(taken(name));
+  if (next.aliases.contains(name))
+    return fail(wrong_input(
+        fmt::format("Can't create collection with name {}. Alias with the same name already exists", name)));
+  if (next.collections.size() >= kMaxCollections)
+    return fail(bad_request(fmt::format("there are {} collections already", kMaxCollections)));
+  const std::string id = fmt::format("{:016x}", random_.next());
+  PANDORA_CHECK(files_.create_directories(path_of(id)));
+  auto made = Collection::create(path_of(id), std::move(params));
+  Status done = made ? files_.sync_directory(path_of(id)) : Status(fail(made.error()));
+  if (done) done = files_.sync_directory(join_path(directory_, kCollectionsFolder));
+  next.collections[name] = id;
+  if (done) done = write(next);
+  if (!done) {
+    if (made) made->reset();
+    (void)files_.remove_tree(path_of(id));
+    return fail(Fault(done.error()));
+  }
+  const std::unique_lock lock(mutex_);
+  catalogue_ = std::move(next);
+  open_[name] = *std::move(made);
+  return {};
+}
+
+Outcome<bool> Engine::remove(const std::string& name) {
+  const std::lock_guard changing(changing_);
+  Catalogue next = catalogue_;
+  const auto found = next.collections.find(name);
+  if (found == next.collections.end()) return false;
+  const std::string id = found->second;
+  next.collections.erase(found);
+  std::erase_if(next.aliases, [&](const auto& alias) { return alias.second == name; });
+  PANDORA_CHECK(write(next));
+  std::shared_ptr<Collection> removed;
+  {
+    const std::unique_lock lock(mutex_);
+    catalogue_ = std::move(next);
+    removed = std::move(open_.at(name));
+    open_.erase(name);
+  }
+  // Whoever still uses it has its files open; their names may go.
+  removed.reset();
+  if (const Status gone = files_.remove_tree(path_of(id)); !gone) log_error("vectors.files_stay", gone.error());
+  return true;
+}
+
+Outcome<void> Engine::change_aliases(const std::vector<AliasAction>& actions) {
+  const std::lock_guard changing(changing_);
+  Catalogue next = catalogue_;
+  for (const AliasAction& action : actions) {
+    using Kind = AliasAction::Kind;
+    if (action.kind == Kind::kCreate) {
+      if (!next.collections.contains(action.collection)) return fail(no_such_collection(action.collection));
+      if (next.collections.contains(action.alias)) return fail(taken(action.alias));
+      PANDORA_CHECK(check_collection_name(action.alias));
+      next.aliases[action.alias] = action.collection;
+    } else if (action.kind == Kind::kDelete) {
+      next.aliases.erase(action.alias);
+    } else {
+      const auto found = next.aliases.find(action.alias);
+      if (found == next.aliases.end()) return fail(not_found(fmt::format("Alias {} does not exists!", action.alias)));
+      if (next.collections.contains(action.new_alias)) return fail(taken(action.new_alias));
+      PANDORA_CHECK(check_collection_name(action.new_alias));
+      const std::string collection = found->second;
+      next.aliases.erase(found);
+      next.aliases[action.new_alias] = collection;
+    }
+  }
+  PANDORA_CHECK(write(next));
+  const std::unique_lock lock(mutex_);
+  catalogue_ = std::move(next);
+  return {};
+}
+
+}  // namespace pandora::qdrant

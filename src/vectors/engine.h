@@ -1,0 +1,48 @@
+// All collections of a directory.
+//
+// One process owns the directory (a lock). A collection is listed once it is on disk, and is removed from the list
+// before its files are; files that no list names are removed at the start. Thread-safe.
+#pragma once
+#include <shared_mutex>
+
+#include "base/random.h"
+#include "vectors/catalogue.h"
+#include "vectors/collection.h"
+
+namespace pandora::qdrant {
+
+inline constexpr std::size_t kMaxCollections = 10'000;
+
+class Engine {
+ public:
+  // kConflict when another process has it.
+  static Result<std::unique_ptr<Engine>> open(const std::string& directory, FileSystem& files, Random& random);
+
+  // By name or alias. 404.
+  Outcome<std::shared_ptr<Collection>> find(const std::string& name) const;
+  bool exists(const std::string& name) const;
+  std::vector<std::string> names() const;
+  std::map<std::string, std::shared_ptr<Collection>> collections() const;
+
+  Outcome<void> create(const std::string& name, CollectionParams params);  // 409, 400 when an alias has the name
+  Outcome<bool> remove(const std::string& name);                           // false: there was none
+  Outcome<void> change_aliases(const std::vector<AliasAction>& actions);   // all or none
+  std::map<std::string, std::string> aliases() const;                      // alias → collection
+
+ private:
+  Engine(std::string directory, FileSystem& files, Random& random, std::unique_ptr<FileLock> lock);
+  std::string path_of(const std::string& id) const;
+  Status write(const Catalogue& catalogue);
+  Status remove_strays();
+
+  const std::string directory_;
+  FileSystem& files_;
+  Random& random_;
+  std::unique_ptr<FileLock> lock_;
+  std::mutex changing_;  // held while catalogue and files change
+  mutable std::shared_mutex mutex_;
+  Catalogue catalogue_;
+  std::map<std::string, std::shared_ptr<Collection>, std::less<>> open_;  // by name
+};
+
+}  // namespace pandora::qdrant

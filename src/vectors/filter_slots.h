@@ -1,0 +1,13 @@
+// The slots that a filter lets pass: by the indexes where they can tell, by the payloads of what is left otherwise.
+#pragma once
+#include "vectors/collection_memory.h"
+
+namespace pandora::qdrant {
+
+// Under the memory's lock. kDeadlineExceeded when too many payloads must be looked at.
+Result<SlotSet> slots_of(const Filter& filter, const CollectionMemory& memory, const Deadline& deadline);
+
+// Can the indexes alone tell? What they cannot costs as much as there are payloads.
+bool is_indexed(const Filter& filter, const CollectionMemory& memory);
+
+}  // namespace pandora::qdrant

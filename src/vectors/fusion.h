@@ -1,0 +1,22 @@
+// One list from several, by ranks or by how scores are distributed.
+#pragma once
+#include <optional>
+
+#include "vecdb/hit.h"
+#include "vectors/field_index.h"
+#include "wire/qdrant_query.h"
+
+namespace pandora::qdrant {
+
+// A point and where it stands. A higher score is better.
+struct Ranked {
+  Slot slot = 0;
+  float score = 0;
+  std::optional<OrderValue> order;  // of a query by a payload's value
+};
+
+// Not sorted. A list that has no weight counts once.
+std::vector<Ranked> fuse(const std::vector<std::vector<Ranked>>& lists, const RankFusion& fusion);
+std::vector<Ranked> fuse(const std::vector<std::vector<Ranked>>& lists, const DistributionFusion& fusion);
+
+}  // namespace pandora::qdrant

@@ -1,0 +1,242 @@
+#include "vectors/searching.h"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "vectors/filter_slots.h"
+
+namespace pandora::qdrant {
+namespace {
+
+constexpr std::size_t kQuickComponents = 400'000'000;  // of the vectors that are scanned by codes: some milliseconds
+constexpr std::size_t kQuickScan = 4'000'000;          // of those that are all read (Manhattan)
+constexpr std::size_t kQuickResults = 1'000;
+
+Fault no_range_index(const PayloadPath& path) {
+  return wrong_input(fmt::format(
+      "No range index for `order_by` key: `{}`. Please create one to use `order_by`. Check "
+      "https://qdrant.tech/documentation/concepts/indexing/#payload-index to see which payload schemas support Range "
+      "conditions",
+      path.to_text()));
+}
+
+double as_number(const OrderValue& value) {
+  if (const auto* integer = std::get_if<std::int64_t>(&value)) return static_cast<double>(*integer);
+  if (const auto* time = std::get_if<Timestamp>(&value)) return static_cast<double>(time->micros);
+  return std::get<double>(value);
+}
+
+class Running {
+ public:
+  Running(const CollectionMemory& memory, const Deadline& deadline) : memory_(memory), deadline_(deadline) {}
+
+  // `inherited`: the slots that the steps above allow; null: all.
+  Outcome<Found> step(const QueryStep& step, const SlotSet* inherited, std::size_t limit) {
+    std::optional<SlotSet> own;
+    if (step.filter && !step.filter->is_empty()) {
+      PANDORA_TRY(slots, slots_of(*step.filter, memory_, deadline_));
+      own = std::move(slots);
+      if (inherited) *own &= *inherited;
+    }
+    const SlotSet* allowed = own ? &*own : inherited;
+    if (step.prefetch.empty()) return leaf(step, allowed, limit);
+
+    std::vector<std::vector<Ranked>> lists;
+    for (const QueryStep& one : step.prefetch) {
+      PANDORA_TRY(found, this->step(one, allowed, one.limit));
+      lists.push_back(std::move(found.points));
+    }
+    if (const auto* ranks = std::get_if<RankFusion>(&step.query)) {
+      if (!ranks->weights.empty() && ranks->weights.size() != lists.size())
+        return fail(bad_value("internal.query.rrf.weights: there must be one for each prefetch"));
+      return best(fuse(lists, *ranks), step.score_threshold, limit);
+    }
+    if (const auto* distribution = std::get_if<DistributionFusion>(&step.query))
+      return best(fuse(lists, *distribution), step.score_threshold, limit);
+    if (std::holds_alternative<std::monostate>(step.query))
+      return fail(
+          bad_request("A query is needed to merge the prefetches. Can't have prefetches without defining a query."));
+    SlotSet fetched;
+    for (const auto& list : lists)
+      for (const Ranked& one : list) fetched.insert(one.slot);
+    return leaf(step, &fetched, limit);
+  }
+
+  Outcome<Found> ordered(const OrderBy& order, const SlotSet* allowed, std::size_t limit) const {
+    const FieldIndex* index = memory_.index(order.path.to_text());
+    auto all = index ? index->ordered(allowed ? *allowed : memory_.live()) : std::nullopt;
+    if (!all) return fail(no_range_index(order.path));
+    std::optional<double> start;
+    if (const auto* number = std::get_if<double>(&order.start_from)) start = *number;
+    if (const auto* time = std::get_if<Timestamp>(&order.start_from)) start = static_cast<double>(time->micros);
+    if (start)
+      std::erase_if(*all, [&](const Ordered& one) {
+        return order.descending ? as_number(one.value) > *start : as_number(one.value) < *start;
+      });
+    const auto before = [&](const Ordered& a, const Ordered& b) {
+      if (a.value != b.value) return order.descending ? b.value < a.value : a.value < b.value;
+      return memory_.table().id(a.slot) < memory_.table().id(b.slot);
+    };
+    const auto middle = all->begin() + static_cast<std::ptrdiff_t>(std::min(limit, all->size()));
+    std::partial_sort(all->begin(), middle, all->end(), before);
+    Found found{{}, false, false};
+    for (auto one = all->begin(); one != middle; ++one) found.points.push_back({one->slot, 1, one->value});
+    return found;
+  }
+
+  // Ascending from `from`.
+  std::vector<Slot> by_id(const PointId& from, const SlotSet* allowed, std::size_t limit) const {
+    std::vector<Slot> slots;
+    // Of few it is quicker to sort the ids than to walk past all others.
+    if (allowed && allowed->count() < memory_.table().size() / 8) {
+      std::vector<std::pair<PointId, Slot>> some;
+      allowed->for_each([&](Slot slot) { some.emplace_back(memory_.table().id(slot), slot); });
+      std::erase_if(some, [&](const auto& one) { return one.first < from; });
+      std::ranges::sort(some);
+      for (std::size_t i = 0; i < std::min(limit, some.size()); ++i) slots.push_back(some[i].second);
+      return slots;
+    }
+    memory_.table().visit_from(from, [&](const PointId&, Slot slot) {
+      if (slots.size() == limit) return false;
+      if (!allowed || allowed->contains(slot)) slots.push_back(slot);
+      return true;
+    });
+    return slots;
+  }
+
+ private:
+  Outcome<Found> leaf(const QueryStep& step, const SlotSet* allowed, std::size_t limit) {
+    if (const auto* nearest = std::get_if<Nearest>(&step.query)) return this->nearest(step, *nearest, allowed, limit);
+    if (const auto* order = std::get_if<OrderBy>(&step.query)) return ordered(*order, allowed, limit);
+    if (!std::holds_alternative<std::monostate>(step.query))
+      return fail(wrong_input("Validation failed: cannot apply Fusion without prefetches"));
+    Found found{{}, false, false};
+    for (const Slot slot : by_id(PointId(), allowed, limit)) found.points.push_back({slot, 1, {}});
+    return found;
+  }
+
+  Outcome<Found> nearest(const QueryStep& step, const Nearest& nearest, const SlotSet* allowed, std::size_t limit) {
+    const auto number = memory_.number_of(step.vector_name);
+    if (!number) return fail(no_such_vector(step.vector_name));
+    std::optional<SlotSet> others;
+    VectorInput of_point;
+    const VectorInput* target = std::get_if<VectorInput>(&nearest.target);
+    if (!target) {
+      const PointId& id = std::get<PointId>(nearest.target);
+      const auto slot = memory_.table().find(id);
+      if (!slot) return fail(not_found(fmt::format("No point with id {} found", id.to_text())));
+      if (!memory_.present(*number).contains(*slot))
+        return fail(not_found(fmt::format("Vector with name \"{}\" for point not found", step.vector_name)));
+      if (const DenseSpace* space = memory_.dense(*number)) {
+        const auto values = space->vector(*slot);
+        of_point = DenseInput{{values.begin(), values.end()}, false};
+      } else {
+        of_point = *memory_.sparse(*number)->vector(*slot);
+      }
+      target = &of_point;
+      others = allowed ? *allowed : memory_.live();
+      others->erase(*slot);
+      allowed = &*others;
+    }
+    const DenseSpace* space = memory_.dense(*number);
+    const auto* dense = std::get_if<DenseInput>(target);
+    if ((space != nullptr) != (dense != nullptr))
+      return fail(wrong_input("Conversion between sparse and regular vectors failed"));
+    std::vector<Hit> hits;
+    if (space) {
+      PANDORA_TRY(query, DenseSpace::prepare(*dense, space->params()));
+      PANDORA_TRY(got, space->search(query, limit, allowed, deadline_));
+      hits = std::move(got);
+    } else {
+      PANDORA_TRY(got, memory_.sparse(*number)->search(std::get<SparseVector>(*target),
+                                                       std::min(limit, memory_.table().size()), allowed, deadline_));
+      hits = std::move(got);
+    }
+    std::vector<Ranked> ranked;
+    ranked.reserve(hits.size());
+    for (const Hit& hit : hits) ranked.push_back({hit.slot, hit.score, {}});
+    std::optional<float> threshold = step.score_threshold;
+    if (threshold && space) threshold = space->from_wire(*threshold);
+    Found found = best(std::move(ranked), threshold, limit);
+    found.is_distance = space && space->is_distance();
+    return found;
+  }
+
+  Found best(std::vector<Ranked> ranked, std::optional<float> threshold, std::size_t limit) const {
+    if (threshold) std::erase_if(ranked, [&](const Ranked& one) { return !(one.score > *threshold); });
+    std::ranges::sort(ranked, [&](const Ranked& a, const Ranked& b) {
+      if (a.score != b.score) return a.score > b.score;
+      return memory_.table().id(a.slot) < memory_.table().id(b.slot);
+    });
+    if (ranked.size() > limit) ranked.resize(limit);
+    return {std::move(ranked), true, false};
+  }
+
+  const CollectionMemory& memory_;
+  const Deadline& deadline_;
+};
+
+bool is_quick_step(const QueryStep& step, const CollectionMemory& memory) {
+  if (step.filter && !is_indexed(*step.filter, memory)) return false;
+  if (!std::ranges::all_of(step.prefetch, [&](const QueryStep& one) { return is_quick_step(one, memory); }))
+    return false;
+  if (step.limit > kQuickResults) return false;
+  if (std::holds_alternative<OrderBy>(step.query)) return memory.table().size() <= kQuickScan / 8;
+  const auto number = memory.number_of(step.vector_name);
+  const DenseSpace* space = number ? memory.dense(*number) : nullptr;
+  if (!space) return true;
+  return memory.table().size() * space->params().size <=
+         (space->params().distance == Distance::kManhattan ? kQuickScan : kQuickComponents);
+}
+
+}  // namespace
+
+Outcome<Found> run_query(const QueryRequest& request, const CollectionMemory& memory, const Deadline& deadline) {
+  const std::size_t limit =
+      std::min(request.step.limit, memory.table().size()) + std::min(request.offset, memory.table().size());
+  PANDORA_TRY(found, Running(memory, deadline).step(request.step, nullptr, limit));
+  const auto offset = static_cast<std::ptrdiff_t>(std::min(request.offset, found.points.size()));
+  found.points.erase(found.points.begin(), found.points.begin() + offset);
+  return found;
+}
+
+Outcome<Scrolled> run_scroll(const ScrollRequest& request, const CollectionMemory& memory, const Deadline& deadline) {
+  if (request.order_by && request.offset)
+    return fail(wrong_input(
+        "Cannot use an `offset` when using `order_by`. The alternative for paging is to use `order_by.start_from` and "
+        "a filter to exclude the IDs that you've already seen for the `order_by.start_from` value"));
+  std::optional<SlotSet> allowed;
+  if (request.filter && !request.filter->is_empty()) {
+    PANDORA_TRY(slots, slots_of(*request.filter, memory, deadline));
+    allowed = std::move(slots);
+  }
+  const Running running(memory, deadline);
+  Scrolled scrolled;
+  if (request.order_by) {
+    PANDORA_TRY(found, running.ordered(*request.order_by, allowed ? &*allowed : nullptr, request.limit));
+    scrolled.points = std::move(found.points);
+    return scrolled;
+  }
+  const std::size_t limit = std::min(request.limit, memory.table().size());
+  auto slots = running.by_id(request.offset.value_or(PointId()), allowed ? &*allowed : nullptr, limit + 1);
+  if (slots.size() > limit) {
+    scrolled.next = memory.table().id(slots.back());
+    slots.pop_back();
+  }
+  for (const Slot slot : slots) scrolled.points.push_back({slot, 1, {}});
+  return scrolled;
+}
+
+Outcome<std::size_t> run_count(const std::optional<Filter>& filter, const CollectionMemory& memory,
+                               const Deadline& deadline) {
+  if (!filter || filter->is_empty()) return memory.table().size();
+  PANDORA_TRY(slots, slots_of(*filter, memory, deadline));
+  return slots.count();
+}
+
+bool is_quick(const QueryRequest& request, const CollectionMemory& memory) {
+  return request.offset <= kQuickResults && is_quick_step(request.step, memory);
+}
+
+}  // namespace pandora::qdrant

@@ -1,0 +1,119 @@
+#include "vectors/server.h"
+
+#include <charconv>
+
+#include <sodium.h>
+
+#include "vectors/call.h"
+
+namespace pandora::qdrant {
+namespace {
+
+constexpr std::size_t kLoopBodyBytes = 64 * 1024;  // a longer body is read on the pool
+constexpr std::size_t kPoolQueue = 1024;
+
+bool equal_in_constant_time(std::string_view a, std::string_view b) {
+  return a.size() == b.size() && sodium_memcmp(a.data(), b.data(), a.size()) == 0;
+}
+
+std::string_view key_of(const HttpHeaders& headers) {
+  if (const auto key = headers.get("api-key"); !key.empty()) return key;
+  constexpr std::string_view kBearer = "Bearer ";
+  const auto authorization = headers.get("Authorization");
+  return authorization.starts_with(kBearer) ? authorization.substr(kBearer.size()) : std::string_view();
+}
+
+bool is_small(const HttpRequest& head) {
+  const std::string_view length = head.headers.get("Content-Length");
+  std::size_t bytes = 0;
+  return length.empty() || (std::from_chars(length.data(), length.data() + length.size(), bytes).ec == std::errc() &&
+                            bytes <= kLoopBodyBytes);
+}
+
+// Is it read, and answered or handed on, in well under a millisecond?
+bool is_brief(Api api) {
+  return api <= Api::kReady || (api >= Api::kUpsert && api <= Api::kBatch) || api == Api::kPoint ||
+         (api >= Api::kQuery && api <= Api::kSearchBatch) || api == Api::kCollectionExists;
+}
+
+class ApiHandler final : public HttpHandler {
+ public:
+  explicit ApiHandler(std::shared_ptr<ServerState> state) : state_(std::move(state)) {}
+
+  void handle(HttpRequest request, std::shared_ptr<ResponseWriter> writer) override {
+    Route route = match_route(request.method, request.path);
+    const Api api = route.api;
+    const auto call = std::make_shared<Call>(state_, std::move(route), std::move(request), std::move(writer));
+    if (auto refused = check_key(*call)) return call->respond(*std::move(refused));
+    if (api == Api::kUnknown) return call->respond({404, {}, ""});
+    if (api == Api::kNotServed) return call->answer(fail(not_served(call->route.pattern)));
+    auto options = read_options(call->request.query);
+    if (!options) return call->answer(fail(std::move(options).error()));
+    call->options = *options;
+    if (api < Api::kListCollections)
+      answer_about_service(call);
+    else if (api < Api::kUpsert)
+      answer_about_collections(call);
+    else if (api < Api::kPoint)
+      answer_write(call);
+    else
+      answer_read(call);
+  }
+
+ private:
+  std::optional<HttpResponse> check_key(const Call& call) const {
+    const VectorsOptions& options = state_->options;
+    if (options.api_key.empty() && options.read_only_api_key.empty()) return std::nullopt;
+    if (is_open(call.route.api)) return std::nullopt;
+    const std::string_view key = key_of(call.request.headers);
+    if (key.empty()) return text_response(401, "Must provide an API key or an Authorization bearer token");
+    if (!options.api_key.empty() && equal_in_constant_time(key, options.api_key)) return std::nullopt;
+    if (options.read_only_api_key.empty() || !equal_in_constant_time(key, options.read_only_api_key))
+      return text_response(401, "Invalid API key or JWT");
+    if (!changes_something(call.route.api)) return std::nullopt;
+    return fault_response({403, "Forbidden: this key may only read"}, 0);
+  }
+  const std::shared_ptr<ServerState> state_;
+};
+
+class HttpVectorsServer final : public VectorsServer, private HttpRouter {
+ public:
+  HttpVectorsServer(VectorsOptions options, Engine& engine, const Clock& clock)
+      : state_(std::make_shared<ServerState>(std::move(options), engine, clock)), handler_(state_) {
+    state_->pool = std::make_unique<WorkPool>(state_->options.pool_threads, kPoolQueue);
+  }
+  ~HttpVectorsServer() override {
+    server_.reset();
+    state_->pool.reset();
+  }
+  Status listen(IoThreads& threads, Random& random) {
+    PANDORA_TRY(server, HttpServer::listen(state_->options.server, threads, *this, random));
+    server_ = std::move(server);
+    return {};
+  }
+  std::string url() const override { return server_->url(); }
+  std::uint16_t port() const override { return server_->port(); }
+  Status drain(const Deadline& deadline) override { return server_->drain(deadline); }
+
+ private:
+  Result<HttpRoute> route(const HttpRequest& head) override {
+    const Route found = match_route(head.method, head.path);
+    const RunOn run_on = is_brief(found.api) && is_small(head) ? RunOn::kLoop : RunOn::kPool;
+    return HttpRoute{&handler_, run_on, kMaxBodyBytes};
+  }
+
+  const std::shared_ptr<ServerState> state_;
+  ApiHandler handler_;
+  std::unique_ptr<HttpServer> server_;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<VectorsServer>> VectorsServer::open(VectorsOptions options, Engine& engine, IoThreads& threads,
+                                                           Random& random) {
+  auto server = std::make_unique<HttpVectorsServer>(std::move(options), engine, threads.clock());
+  PANDORA_CHECK(server->listen(threads, random));
+  return server;
+}
+
+}  // namespace pandora::qdrant

@@ -1,0 +1,455 @@
+#include "wire/json_tape.h"
+
+#include <array>
+#include <charconv>
+#include <cmath>
+#include <cstring>
+#include <limits>
+#include <unordered_map>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "base/text.h"
+
+namespace pandora {
+namespace {
+
+bool is_digit(char c) { return c >= '0' && c <= '9'; }
+bool is_space(char c) { return c == ' ' || c == '\n' || c == '\t' || c == '\r'; }
+
+int hex_value(char c) {
+  if (is_digit(c)) return c - '0';
+  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
+  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
+  return -1;
+}
+
+void append_code_point(std::string& out, std::uint32_t code) {
+  const auto put = [&](std::uint32_t byte) { out += static_cast<char>(byte); };
+  if (code < 0x80) return put(code);
+  if (code < 0x800) return put(0xC0 | code >> 6), put(0x80 | (code & 0x3F));
+  if (code < 0x10000) return put(0xE0 | code >> 12), put(0x80 | (code >> 6 & 0x3F)), put(0x80 | (code & 0x3F));
+  put(0xF0 | code >> 18), put(0x80 | (code >> 12 & 0x3F)), put(0x80 | (code >> 6 & 0x3F)), put(0x80 | (code & 0x3F));
+}
+
+std::uint32_t four_digits(std::string_view text) {
+  std::uint32_t code = 0;
+  for (const char c : text.substr(0, 4)) code = code << 4 | static_cast<std::uint32_t>(hex_value(c));
+  return code;
+}
+
+// `inner`: between the quotes, its escapes known to be sound.
+std::string unescape(std::string_view inner) {
+  std::string out;
+  out.reserve(inner.size());
+  for (std::size_t i = 0; i < inner.size(); ++i) {
+    if (inner[i] != '\\') {
+      out += inner[i];
+      continue;
+    }
+    switch (const char c = inner[++i]) {
+      case 'b':
+        out += '\b';
+        break;
+      case 'f':
+        out += '\f';
+        break;
+      case 'n':
+        out += '\n';
+        break;
+      case 'r':
+        out += '\r';
+        break;
+      case 't':
+        out += '\t';
+        break;
+      case 'u': {
+        std::uint32_t code = four_digits(inner.substr(i + 1));
+        i += 4;
+        if (code >= 0xD800 && code < 0xDC00) {
+          code = 0x10000 + ((code - 0xD800) << 10) + (four_digits(inner.substr(i + 3)) - 0xDC00);
+          i += 6;
+        }
+        append_code_point(out, code);
+        break;
+      }
+      default:
+        out += c;  // a quote, a slash or a backslash
+    }
+  }
+  return out;
+}
+
+template <class T>
+std::optional<T> exact_integer(std::string_view text) {
+  T value = 0;
+  const auto [end, fault] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (fault != std::errc() || end != text.data() + text.size()) return std::nullopt;
+  return value;
+}
+
+}  // namespace
+
+// Reads a text once, without recursion.
+class JsonTapeBuilder {
+ public:
+  explicit JsonTapeBuilder(std::string_view text) : text_(text), p_(text.data()), end_(p_ + text.size()) {
+    tape_.text_ = text;
+    tape_.entries_.reserve(text.size() / 16 + 8);
+  }
+
+  tl::expected<JsonTape, JsonFault> build() {
+    if (text_.size() > kMaxJsonTapeBytes) return tl::unexpected(JsonFault{"the text is too long", 1, 0});
+    if (!value()) return tl::unexpected(fault_);
+    while (!open_.empty())
+      if (!(in_object() ? member() : element())) return tl::unexpected(fault_);
+    skip_space();
+    if (p_ != end_) return fault("trailing characters", 1), tl::unexpected(fault_);
+    return std::move(tape_);
+  }
+
+ private:
+  std::uint32_t offset() const { return static_cast<std::uint32_t>(p_ - text_.data()); }
+  bool in_object() const { return tape_.entries_[open_.back()].kind == static_cast<unsigned>(JsonKind::kObject); }
+  void skip_space() {
+    while (p_ != end_ && is_space(*p_)) ++p_;
+  }
+  // `ahead`: the byte at fault is the one that stands there, not the one before.
+  bool fault(std::string what, std::size_t ahead) {
+    const std::string_view seen = text_.substr(0, std::min<std::size_t>(offset() + ahead, text_.size()));
+    std::size_t line = 1, from = 0;
+    for (std::size_t i = 0; i < seen.size(); ++i)
+      if (seen[i] == '\n') ++line, from = i + 1;
+    fault_ = {std::move(what), line, seen.size() - from};
+    return false;
+  }
+  void push(JsonKind kind, const char* begin, std::size_t value) {
+    tape_.entries_.push_back({static_cast<std::uint32_t>(begin - text_.data()), static_cast<unsigned>(kind) & 7U,
+                              static_cast<std::uint32_t>(value) & 0x1FFFFFFFU});
+  }
+
+  bool open(JsonKind kind) {
+    if (open_.size() == kMaxJsonDepth) return fault("recursion limit exceeded", 1);
+    open_.push_back(tape_.entries_.size());
+    push(kind, p_++, 0);
+    first_ = true;
+    return true;
+  }
+  bool close() {
+    ++p_;
+    tape_.entries_[open_.back()].value = static_cast<std::uint32_t>(tape_.entries_.size()) & 0x1FFFFFFFU;
+    push(JsonKind::kNull, p_, 0);
+    open_.pop_back();
+    first_ = false;
+    return true;
+  }
+
+  bool element() {
+    skip_space();
+    if (p_ == end_) return fault("EOF while parsing a list", 0);
+    if (*p_ == ']') return close();
+    if (!first_) {
+      if (*p_ != ',') return fault("expected `,` or `]`", 1);
+      ++p_;
+      skip_space();
+      if (p_ != end_ && *p_ == ']') return fault("trailing comma", 1);
+    }
+    return value();
+  }
+  bool member() {
+    skip_space();
+    if (p_ == end_) return fault("EOF while parsing an object", 0);
+    if (*p_ == '}') return close();
+    if (!first_) {
+      if (*p_ != ',') return fault("expected `,` or `}`", 1);
+      ++p_;
+      skip_space();
+      if (p_ == end_) return fault("EOF while parsing an object", 0);
+      if (*p_ == '}') return fault("trailing comma", 1);
+    }
+    if (*p_ != '"') return fault("key must be a string", 1);
+    if (!string()) return false;
+    skip_space();
+    if (p_ == end_) return fault("EOF while parsing an object", 0);
+    if (*p_ != ':') return fault("expected `:`", 1);
+    ++p_;
+    return value();
+  }
+  bool value() {
+    skip_space();
+    if (p_ == end_) return fault("EOF while parsing a value", 0);
+    first_ = false;
+    switch (*p_) {
+      case '{':
+        return open(JsonKind::kObject);
+      case '[':
+        return open(JsonKind::kArray);
+      case '"':
+        return string();
+      case 't':
+        return word("true", JsonKind::kTrue);
+      case 'f':
+        return word("false", JsonKind::kFalse);
+      case 'n':
+        return word("null", JsonKind::kNull);
+      default:
+        return *p_ == '-' || is_digit(*p_) ? number() : fault("expected value", 1);
+    }
+  }
+  bool word(std::string_view wanted, JsonKind kind) {
+    if (!std::string_view(p_, static_cast<std::size_t>(end_ - p_)).starts_with(wanted))
+      return fault("expected ident", 1);
+    push(kind, p_, wanted.size());
+    p_ += wanted.size();
+    return true;
+  }
+  bool number() {
+    const char* begin = p_;
+    if (*p_ == '-') ++p_;
+    if (p_ == end_) return fault("EOF while parsing a value", 0);
+    if (!is_digit(*p_)) return fault("invalid number", 1);
+    if (*p_++ == '0' && p_ != end_ && is_digit(*p_)) return fault("invalid number", 1);
+    while (p_ != end_ && is_digit(*p_)) ++p_;
+    if (p_ != end_ && *p_ == '.') {
+      ++p_;
+      if (!digits()) return false;
+    }
+    if (p_ != end_ && (*p_ == 'e' || *p_ == 'E')) {
+      ++p_;
+      if (p_ != end_ && (*p_ == '+' || *p_ == '-')) ++p_;
+      if (!digits()) return false;
+    }
+    push(JsonKind::kNumber, begin, static_cast<std::size_t>(p_ - begin));
+    return true;
+  }
+  bool digits() {
+    if (p_ == end_) return fault("EOF while parsing a value", 0);
+    if (!is_digit(*p_)) return fault("invalid number", 1);
+    while (p_ != end_ && is_digit(*p_)) ++p_;
+    return true;
+  }
+  bool string() {
+    const char* begin = p_++;
+    bool escaped = false, wide = false;
+    for (;; ++p_) {
+      if (p_ == end_) return fault("EOF while parsing a string", 0);
+      const auto c = static_cast<unsigned char>(*p_);
+      if (c == '"') break;
+      if (c < 0x20) return fault("control character (\\u0000-\\u001F) found while parsing a string", 1);
+      wide |= c >= 0x80;
+      if (c == '\\') {
+        escaped = true;
+        if (!escape()) return false;
+      }
+    }
+    ++p_;
+    const auto bytes = static_cast<std::size_t>(p_ - begin);
+    if (wide && !is_valid_utf8({begin, bytes})) return fault("invalid unicode code point", 0);
+    push(escaped ? JsonKind::kEscaped : JsonKind::kString, begin, bytes);
+    return true;
+  }
+  // Stands on the backslash; ends on the last byte of the escape.
+  bool escape() {
+    ++p_;
+    if (p_ == end_) return fault("EOF while parsing a string", 0);
+    if (*p_ != 'u') return std::strchr("\"\\/bfnrt", *p_) && *p_ != '\0' ? true : fault("invalid escape", 1);
+    const auto first = unit();
+    if (!first) return false;
+    if (*first >= 0xDC00 && *first < 0xE000) return fault("lone leading surrogate in hex escape", 1);
+    if (*first < 0xD800 || *first >= 0xE000) return true;
+    if (end_ - p_ < 3 || p_[1] != '\\' || p_[2] != 'u') return fault("unexpected end of hex escape", 1);
+    p_ += 2;
+    const auto second = unit();
+    if (!second) return false;
+    return *second >= 0xDC00 && *second < 0xE000 ? true : fault("lone leading surrogate in hex escape", 1);
+  }
+  std::optional<std::uint32_t> unit() {  // stands on the u; ends on the last digit
+    std::uint32_t code = 0;
+    for (int i = 0; i < 4; ++i) {
+      ++p_;
+      if (p_ == end_) return fault("EOF while parsing a string", 0), std::nullopt;
+      const int digit = hex_value(*p_);
+      if (digit < 0) return fault("invalid escape", 1), std::nullopt;
+      code = code << 4 | static_cast<std::uint32_t>(digit);
+    }
+    return code;
+  }
+
+  std::string_view text_;
+  const char *p_, *end_;
+  JsonTape tape_;
+  std::vector<std::size_t> open_;
+  bool first_ = false;  // nothing stands in the innermost container yet
+  JsonFault fault_;
+};
+
+std::string JsonFault::to_text() const { return fmt::format("{} at line {} column {}", what, line, column); }
+
+tl::expected<JsonTape, JsonFault> JsonTape::parse(std::string_view text) { return JsonTapeBuilder(text).build(); }
+
+JsonKind JsonNode::kind() const { return static_cast<JsonKind>(tape_->entries_[at_].kind); }
+
+std::string_view JsonNode::raw() const {
+  const auto& entry = tape_->entries_[at_];
+  const bool container = is_array() || is_object();
+  return tape_->text_.substr(entry.begin, container ? tape_->entries_[entry.value].begin - entry.begin : entry.value);
+}
+
+std::string JsonNode::text() const {
+  const std::string_view quoted = raw(), inner = quoted.substr(1, quoted.size() - 2);
+  return kind() == JsonKind::kEscaped ? unescape(inner) : std::string(inner);
+}
+
+bool JsonNode::text_is(std::string_view wanted) const {
+  if (kind() == JsonKind::kEscaped) return text() == wanted;
+  const std::string_view quoted = raw();
+  return kind() == JsonKind::kString && quoted.substr(1, quoted.size() - 2) == wanted;
+}
+
+double JsonNode::number() const {
+  const std::string_view digits = raw();
+  double value = 0;
+  const auto [end, fault] = std::from_chars(digits.data(), digits.data() + digits.size(), value);
+  if (fault != std::errc::result_out_of_range) return value;
+  // Too small is zero; too large is infinite.
+  const auto exponent = digits.find_first_of("eE");
+  const bool small = exponent != std::string_view::npos && digits[exponent + 1] == '-';
+  if (small) return 0;
+  return digits.front() == '-' ? -std::numeric_limits<double>::infinity() : std::numeric_limits<double>::infinity();
+}
+
+std::optional<std::int64_t> JsonNode::integer() const {
+  return is_number() ? exact_integer<std::int64_t>(raw()) : std::nullopt;
+}
+std::optional<std::uint64_t> JsonNode::unsigned_integer() const {
+  return is_number() ? exact_integer<std::uint64_t>(raw()) : std::nullopt;
+}
+
+JsonNode JsonNode::first() const {
+  if (!is_array() && !is_object()) return {};
+  const std::uint32_t close = tape_->entries_[at_].value;
+  return at_ + 1 == close ? JsonNode() : JsonNode(tape_, at_ + 1, close);
+}
+
+JsonNode JsonNode::next() const {
+  const auto& entry = tape_->entries_[at_];
+  const std::uint32_t after = (is_array() || is_object() ? entry.value : at_) + 1;
+  return after >= end_ ? JsonNode() : JsonNode(tape_, after, end_);
+}
+
+std::size_t JsonNode::size() const {
+  std::size_t count = 0;
+  for (JsonNode n = first(); n; n = n.next()) ++count;
+  return is_object() ? count / 2 : count;
+}
+
+JsonNode JsonNode::find(std::string_view name) const {
+  JsonNode found;
+  if (!is_object()) return found;
+  for (JsonNode key = first(); key; key = key.next()) {
+    const JsonNode value = key.next();
+    if (key.text_is(name)) found = value;
+    key = value;
+  }
+  return found;
+}
+
+namespace {
+
+constexpr std::size_t kFewMembers = 16;
+
+// Whether a later member of the same object has this key: it then takes this one's place. For every member of a small
+// object by looking, of a large one by a table.
+class LastMembers {
+ public:
+  explicit LastMembers(JsonNode object) {
+    if (object.size() <= kFewMembers) return;
+    for (JsonNode key = object.first(); key; key = key.next().next()) last_[key.text()] = key.raw().data();
+  }
+  bool is_last(JsonNode key) const {
+    if (!last_.empty()) return last_.at(key.text()) == key.raw().data();
+    for (JsonNode later = key.next().next(); later; later = later.next().next())
+      if (later.raw() == key.raw() || (later.kind() != key.kind() && later.text() == key.text())) return false;
+    return true;
+  }
+
+ private:
+  std::unordered_map<std::string, const char*> last_;
+};
+
+}  // namespace
+
+void append_compact(std::string& out, JsonNode node) {
+  const char* separator = "";
+  if (node.is_array()) {
+    out += '[';
+    for (JsonNode value = node.first(); value; value = value.next()) {
+      out += std::exchange(separator, ",");
+      append_compact(out, value);
+    }
+    out += ']';
+  } else if (node.is_object()) {
+    const LastMembers members(node);
+    out += '{';
+    for (JsonNode key = node.first(); key; key = key.next().next()) {
+      if (!members.is_last(key)) continue;
+      out += std::exchange(separator, ",");
+      out += key.raw();
+      out += ':';
+      append_compact(out, key.next());
+    }
+    out += '}';
+  } else {
+    out += node.raw();
+  }
+}
+
+void append_json_text(std::string& out, std::string_view text) {
+  out += '"';
+  for (const char c : text) {
+    switch (c) {
+      case '"':
+        out += "\\\"";
+        break;
+      case '\\':
+        out += "\\\\";
+        break;
+      case '\n':
+        out += "\\n";
+        break;
+      case '\r':
+        out += "\\r";
+        break;
+      case '\t':
+        out += "\\t";
+        break;
+      default:
+        if (static_cast<unsigned char>(c) < 0x20)
+          fmt::format_to(std::back_inserter(out), "\\u{:04x}", static_cast<unsigned>(c));
+        else
+          out += c;
+    }
+  }
+  out += '"';
+}
+
+namespace {
+template <class T>
+void append_shortest(std::string& out, T value) {
+  if (!std::isfinite(value)) {
+    out += "null";
+    return;
+  }
+  std::array<char, 40> digits;
+  const auto [end, fault] = std::to_chars(digits.data(), digits.data() + digits.size(), value);
+  const std::string_view text(digits.data(), static_cast<std::size_t>(end - digits.data()));
+  out += text;
+  if (text.find_first_of(".e") == std::string_view::npos) out += ".0";
+}
+}  // namespace
+
+void append_json_float(std::string& out, float value) { append_shortest(out, value); }
+void append_json_double(std::string& out, double value) { append_shortest(out, value); }
+
+}  // namespace pandora
