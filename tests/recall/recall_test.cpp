@@ -409,7 +409,7 @@ TEST_F(RecallOfAWorld, AnAnswerIsKnownToFollowItsQuestion) {
   const Turn answer = save("garden", "Green, like the gate.");
   RecallRequest request{Principal::of(ana()), SessionId::parse("asking").value(), "colour of the garden fence"};
   const auto follows = [&](const Turn& turn) {
-    const auto receipt = Recall(world_.stores(), world_.embedder, world_.clock).run(request, world_.soon()).receipt;
+    const auto receipt = Recall(world_.stores(), *world_.spaces, world_.clock).run(request, world_.soon()).receipt;
     expect_replay(receipt);
     for (const auto& one : receipt.turns)
       if (one.uid == turn.uid) return one.follows;
