@@ -56,6 +56,7 @@ class TurnRuntime::Run final : public RunningTurn, private ChatSink, public std:
     blocking_([self = self_] { self->begin(); });
   }
   void cancel() override {
+    told_to_end_ = true;
     {
       const std::lock_guard lock(mutex_);
       if (!begun_) {
@@ -278,7 +279,9 @@ class TurnRuntime::Run final : public RunningTurn, private ChatSink, public std:
     look_for_stop();
     if (state_.stop) return post(ToolFailed{id, *state_.stop});
     on_blocking([this, id, call = std::move(action.call)] {
-      auto outcome = runtime_.tools_->run(call, who_, deadline_);
+      auto outcome = runtime_.tools_->run(
+          call, {who_, request_.session, outcome_.uid, "", [this] { return told_to_end_ || sink_.cancelled(); }},
+          deadline_);
       if (outcome)
         post(ToolDone{id, *std::move(outcome)}, true);
       else
@@ -468,7 +471,7 @@ class TurnRuntime::Run final : public RunningTurn, private ChatSink, public std:
   std::condition_variable arrived_;
   std::deque<What> events_;  // what was posted and not yet taken up: a delta, an answer, a stop
   bool begun_ = false, cancel_waits_ = false, pumping_ = false, ended_ = false, paused_ = false;
-  std::atomic<bool> refused_ = false, reply_ended_ = false;
+  std::atomic<bool> refused_ = false, reply_ended_ = false, told_to_end_ = false;
   std::shared_ptr<ChatHandle> handle_;  // last: destroyed first, while the sink still stands
 };
 

@@ -1,8 +1,11 @@
 // Runs tools. Synchronous, on the bounded pool; thread-safe. A tool that fails is a result with a status, not an error.
 // Errors, looked for in this order: kNotFound (no such tool), kInvalidArgument (arguments that are no JSON object or
-// that its schema refuses), kDeadlineExceeded, kPermissionDenied (not approved), kCancelled. The result's text is data
-// of Trust::kTool or kWeb, of at most kMaxToolResultBytes: a longer one is cut at a code point and ends with "…".
+// that its schema refuses), kDeadlineExceeded, kPermissionDenied (not approved; the wait for an approval counts towards
+// the deadline), kResourceExhausted (called too often, or too many run), kCancelled, kUnavailable (whoever runs it does
+// not answer). The result's text is data of Trust::kTool or kWeb, of at most kMaxToolResultBytes: a longer one is cut
+// at a code point and ends with "…".
 #pragma once
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -23,12 +26,21 @@ struct ToolOutcome {
 };
 inline constexpr std::size_t kMaxToolResultBytes = 1024 * 1024;
 
+// On whose behalf a tool runs, and where the call comes from.
+struct ToolCaller {
+  Principal who;
+  SessionId session{};                   // an approval may hold for it; empty: none
+  Uuid turn{};                           // that the call is part of; nil: none
+  std::string key{};                     // the name of the key that the request came with; empty: none
+  std::function<bool()> cancelled = {};  // asked now and then while it runs, on the calling thread; empty: never
+};
+
 class ToolRunner {
  public:
   virtual ~ToolRunner() = default;
   // Names are unique; the same for the life of the runner.
   virtual const std::vector<ToolDefinition>& catalogue() const = 0;
-  virtual Result<ToolOutcome> run(const ToolCall& call, const Principal& who, const Deadline& deadline) = 0;
+  virtual Result<ToolOutcome> run(const ToolCall& call, const ToolCaller& caller, const Deadline& deadline) = 0;
 };
 
 }  // namespace pandora

@@ -32,22 +32,22 @@ class ScriptedTools final : public ToolRunnerSetup {
       return must(parse_json(call.arguments, 1 << 20, "arguments"))[name];
     };
     tools_.add({"echo", "gives its text", R"({"type": "object", "required": ["text"]})"},
-               [argument](const ToolCall& call, const Principal&, const Deadline&) -> Answer {
+               [argument](const ToolCall& call, const ToolCaller&, const Deadline&) -> Answer {
                  return ToolOutcome{.result = argument(call, "text").get<std::string>()};
                });
     tools_.add({"long", "gives many bytes", R"({"type": "object", "required": ["bytes"]})"},
-               [argument](const ToolCall& call, const Principal&, const Deadline&) -> Answer {
+               [argument](const ToolCall& call, const ToolCaller&, const Deadline&) -> Answer {
                  const auto bytes = argument(call, "bytes").get<std::size_t>();
                  std::string text;
                  while (text.size() < bytes) text += "é";
                  return ToolOutcome{.result = std::move(text)};
                });
     tools_.add({"broken", "fails", R"({"type": "object"})"},
-               [](const ToolCall&, const Principal&, const Deadline&) -> Answer {
+               [](const ToolCall&, const ToolCaller&, const Deadline&) -> Answer {
                  return ToolOutcome{.status = ToolStatus::kFailed, .result = "it broke"};
                });
     tools_.add({"slow", "waits", R"({"type": "object"})"},
-               [](const ToolCall&, const Principal&, const Deadline& deadline) -> Answer {
+               [](const ToolCall&, const ToolCaller&, const Deadline& deadline) -> Answer {
                  PANDORA_CHECK(testing::ScriptedToolRunner::hold(deadline));
                  return ToolOutcome{};
                });

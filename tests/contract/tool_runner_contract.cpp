@@ -13,7 +13,7 @@ namespace {
 class ToolRunnerContract : public ::testing::TestWithParam<Implementation<ToolRunnerSetup>> {
  protected:
   Result<ToolOutcome> run(const std::string& tool, const std::string& arguments, const Deadline& deadline = kNever) {
-    return setup_->runner().run({"call_1", tool, arguments}, ana_, deadline);
+    return setup_->runner().run({"call_1", tool, arguments}, {ana_}, deadline);
   }
 
   const Principal ana_ = Principal::of(must(UserId::parse("ana")));

@@ -109,7 +109,7 @@ class ScriptedModel final : public ChatModel {
 class ScriptedTools final : public ToolRunner {
  public:
   const std::vector<ToolDefinition>& catalogue() const override { return catalogue_; }
-  Result<ToolOutcome> run(const ToolCall& call, const Principal&, const Deadline&) override {
+  Result<ToolOutcome> run(const ToolCall& call, const ToolCaller&, const Deadline&) override {
     ++runs;
     return behaviour(call);
   }

@@ -34,7 +34,7 @@ void ScriptedToolRunner::add(ToolDefinition definition, Run run) {
 
 void ScriptedToolRunner::add(const std::string& name, std::string result, Trust trust) {
   add({name, "a tool of a test", R"({"type": "object"})"},
-      [result = std::move(result), trust](const ToolCall&, const Principal&, const Deadline&) -> Result<ToolOutcome> {
+      [result = std::move(result), trust](const ToolCall&, const ToolCaller&, const Deadline&) -> Result<ToolOutcome> {
         return ToolOutcome{.trust = trust, .result = result};
       });
 }
@@ -54,7 +54,7 @@ std::vector<ToolCall> ScriptedToolRunner::calls() const {
   return calls_;
 }
 
-Result<ToolOutcome> ScriptedToolRunner::run(const ToolCall& call, const Principal& who, const Deadline& deadline) {
+Result<ToolOutcome> ScriptedToolRunner::run(const ToolCall& call, const ToolCaller& caller, const Deadline& deadline) {
   const auto tool = tools_.find(call.name);
   if (tool == tools_.end()) return fail(ErrorCode::kNotFound, "there is no tool " + call.name);
   for (const auto& definition : catalogue_)
@@ -65,7 +65,7 @@ Result<ToolOutcome> ScriptedToolRunner::run(const ToolCall& call, const Principa
     if (refused_.contains(call.name)) return fail(ErrorCode::kPermissionDenied, call.name + " is not approved");
     calls_.push_back(call);
   }
-  PANDORA_TRY(outcome, tool->second(call, who, deadline));
+  PANDORA_TRY(outcome, tool->second(call, caller, deadline));
   if (outcome.result.size() > kMaxToolResultBytes) outcome.result = ellipsize(outcome.result, kMaxToolResultBytes);
   return outcome;
 }

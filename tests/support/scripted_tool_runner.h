@@ -16,7 +16,8 @@ namespace pandora::testing {
 
 class ScriptedToolRunner final : public ToolRunner {
  public:
-  using Run = std::function<Result<ToolOutcome>(const ToolCall& call, const Principal& who, const Deadline& deadline)>;
+  using Run =
+      std::function<Result<ToolOutcome>(const ToolCall& call, const ToolCaller& caller, const Deadline& deadline)>;
 
   void add(ToolDefinition definition, Run run);
   // A tool that always gives this text; it takes any object as arguments.
@@ -27,7 +28,7 @@ class ScriptedToolRunner final : public ToolRunner {
   std::vector<ToolCall> calls() const;  // those that reached their tool
 
   const std::vector<ToolDefinition>& catalogue() const override { return catalogue_; }
-  Result<ToolOutcome> run(const ToolCall& call, const Principal& who, const Deadline& deadline) override;
+  Result<ToolOutcome> run(const ToolCall& call, const ToolCaller& caller, const Deadline& deadline) override;
 
  private:
   std::vector<ToolDefinition> catalogue_;
