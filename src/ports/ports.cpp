@@ -6,6 +6,7 @@
 #include "domain/turn.h"
 #include "ports/document_store.h"
 #include "ports/outbox.h"
+#include "ports/tool_runner.h"
 
 namespace pandora {
 namespace {
@@ -20,6 +21,13 @@ constexpr std::array kKinds = {
     KindName{OutboxKind::kSourceFile, "source_file"},
 };
 }  // namespace
+
+std::string describe_call(ToolStatus status, std::string_view approval, std::string_view arguments,
+                          std::size_t result_bytes) {
+  constexpr std::size_t kShownDigits = 16;
+  return fmt::format("{}; approval {}; arguments {} bytes {}; result {} bytes", to_string(status), approval,
+                     arguments.size(), sha256_hex(arguments).substr(0, kShownDigits), result_bytes);
+}
 
 std::string_view to_string(OutboxKind kind) { return kKinds[static_cast<std::size_t>(kind)].name; }
 

@@ -20,11 +20,17 @@ struct ToolOutcome {
   ToolStatus status = ToolStatus::kOk;
   Trust trust = Trust::kTool;
   std::string result;
+  std::string approval;  // how it came to run: "allow" by the settings, "once" or "session" by somebody's word
   std::vector<std::string> claims;
   std::vector<Research> research;     // worth keeping
   std::vector<FetchAttempt> fetches;  // for the sources' scores
 };
 inline constexpr std::size_t kMaxToolResultBytes = 1024 * 1024;
+
+// What a row says of a call besides its columns: "ok; approval once; arguments 120 bytes 9f86d081884c7d65; result 345
+// bytes". A hash stands for what was asked; no text of it does.
+std::string describe_call(ToolStatus status, std::string_view approval, std::string_view arguments,
+                          std::size_t result_bytes);
 
 // On whose behalf a tool runs, and where the call comes from.
 struct ToolCaller {
