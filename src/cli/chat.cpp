@@ -33,13 +33,18 @@ constexpr std::string_view kCommands =
     "  Up, Ctrl-R    what you said before in this session\n"
     "In another terminal: `pandora turns list`, `pandora turns forget NUMBER`, `pandora --help`.\n";
 
-// Shows the reply as it comes.
+constexpr const char* kNobodyToAsk =
+    "over a pipe nobody can be asked; the setting tools.approvals allows it beforehand";
+
+// Shows the reply as it comes, and asks what its tools may do.
 class Speaker final : public CallObserver {
  public:
-  explicit Speaker(ChatFormat format) : format_(format) {}
+  Speaker(Service& service, const ChatOptions& options)
+      : service_(service), user_(options.user), format_(options.format) {}
   void event(const std::string& text) override {
-    if (format_ == ChatFormat::kJson) return;
     const Json json = Json::parse(text, nullptr, false);
+    if (json.is_object() && json.contains("approval") && json["approval"].is_object()) return approve(json["approval"]);
+    if (format_ == ChatFormat::kJson) return;
     if (!json.is_object() || !json.contains("delta") || !json["delta"].is_string()) return;
     print_out(visible(json["delta"].get<std::string>()));
     flush_output();
@@ -49,7 +54,37 @@ class Speaker final : public CallObserver {
   bool spoke() const { return spoke_; }
 
  private:
-  ChatFormat format_;
+  void approve(const Json& pending) {
+    const std::string tool = visible(pending.value("tool", ""));
+    Json arguments = {{"id", pending.value("id", "")}, {"answer", "deny"}};
+    if (is_terminal(STDIN_FILENO)) {
+      if (spoke_) print_error("\n");
+      arguments["answer"] = ask(fmt::format(
+          "The model wants to call {} with {}\nAllow it? [y] once, [a] always in this session, [N] no: ", tool,
+          visible(pending.value("arguments", ""))));
+    } else {
+      arguments["why"] = kNobodyToAsk;
+      print_error(fmt::format("pandora: {} was not run: {}\n", tool, kNobodyToAsk));
+    }
+    NoObserver nobody;
+    const auto told = service_.call({"approvals.answer", user_, dump_json(arguments)}, nobody, Deadline::never());
+    if (!told) print_error(fmt::format("pandora: the answer came too late: {}\n", told.error().message));
+  }
+  // Anything but a clear yes is a no; Ctrl-C ends the turn as well.
+  static std::string ask(const std::string& question) {
+    constexpr std::size_t kAnswer = 64;
+    print_error(question);
+    Line line;
+    LineReader lines(STDIN_FILENO, kAnswer);
+    if (!lines.next(line)) print_error("\n");
+    const std::string_view answer = trim(line.text);
+    if (answer == "y" || answer == "Y" || answer == "yes") return "once";
+    return answer == "a" || answer == "A" || answer == "always" ? "session" : "deny";
+  }
+
+  Service& service_;
+  const UserId user_;
+  const ChatFormat format_;
   bool spoke_ = false;
 };
 
@@ -64,7 +99,7 @@ Error too_long(std::size_t bytes, std::int64_t most) {
 
 // One turn; the exit code it would end with.
 int say(Service& service, const ChatOptions& options, const std::string& message) {
-  Speaker speaker(options.format);
+  Speaker speaker(service, options);
   const Json arguments = {{"session", options.session.str()}, {"message", sanitize_utf8(message)}};
   const auto answer = service.call({"chat", options.user, dump_json(arguments)}, speaker, Deadline::never());
   if (speaker.spoke()) print_out("\n");

@@ -131,6 +131,25 @@ void add_memory(CLI::App& app, Invocation& to) {
       .asks(kForgetQuestion);
 }
 
+void add_approvals(CLI::App& app, Invocation& to) {
+  CLI::App* approvals =
+      app.add_subcommand("approvals", "tool calls that wait for your yes or no")->require_subcommand(1);
+  Command(*approvals, to, "list", "those that wait, the oldest first", "approvals.list");
+  const auto answer = [&](const char* name, const char* help, const char* given, bool has_session) {
+    CLI::App* command = approvals->add_subcommand(name, help);
+    const auto id = std::make_shared<std::string>();
+    const auto always = std::make_shared<bool>(false);
+    command->add_option("id", *id, "of `pandora approvals list`")->required();
+    if (has_session) command->add_flag("--always", *always, "and this tool from now on in this session");
+    command->callback([&to, id, always, given] {
+      to.operation = "approvals.answer";
+      to.arguments = {{"id", *id}, {"answer", *always ? "session" : given}};
+    });
+  };
+  answer("allow", "let it run once", "once", true);
+  answer("deny", "do not let it run", "deny", false);
+}
+
 void add_recalls(CLI::App& app, Invocation& to) {
   CLI::App* recalls = app.add_subcommand("recalls", "what each recall was decided by")->require_subcommand(1);
   Command(*recalls, to, "list", "receipts of recalls, newest first", "recalls.list")
@@ -235,6 +254,7 @@ void add_commands(CLI::App& app, Invocation& to) {
   add_turns(app, to);
   add_memory(app, to);
   add_recalls(app, to);
+  add_approvals(app, to);
   add_research(app, to);
   add_sources(app, to);
   add_keys(app, to);

@@ -235,6 +235,19 @@ std::string reindexed(const Json& result) {
   return fmt::format("{} turns, {} memories and {} research are now found by {}\n", result.value("turns", 0),
                      result.value("memories", 0), result.value("research", 0), made_by);
 }
+std::string approvals(const Json& result) {
+  std::string out;
+  for (const auto& pending : result["approvals"])
+    out += fmt::format("{}  {}  until {}  {}\n", text_of(pending, "id"), bold(text_of(pending, "tool")),
+                       minute_of(text_of(pending, "until")), preview(text_of(pending, "arguments")));
+  return none_or(std::move(out), "nothing waits for a yes or no");
+}
+std::string approval(const Json& result) {
+  const std::string answer = text_of(result, "answer");
+  return answer == "deny"      ? "denied\n"
+         : answer == "session" ? "allowed, from now on in this session\n"
+                               : "allowed once\n";
+}
 
 std::string status(const Json& result) {
   std::string out = fmt::format("{} turns; {} turns and {} files and points wait\n", result.value("turns", 0),
@@ -291,6 +304,8 @@ std::string stats(const Json& result) {
 std::string render_result(std::string_view operation, const Json& result) {
   using Renderer = std::string (*)(const Json&);
   static const std::map<std::string_view, Renderer> kRenderers = {
+      {"approvals.list", approvals},
+      {"approvals.answer", approval},
       {"turns.list", turns},
       {"turns.show", turn},
       {"turns.preview", turn_preview},

@@ -60,6 +60,9 @@ const std::map<std::string, std::string>& examples() {
       {"memory forget",
        "The id is that of `pandora memory list`. The turn in which it was said stays; `pandora turns forget` removes "
        "that."},
+      {"approvals allow",
+       "The id is that of `pandora approvals list`. Nobody's answer is a no, after tools.approval_ms.\n"
+       "Example:\n  pandora approvals allow 0190b3a2-…        --always: and this tool from now on in this session"},
       {"research add",
        "Example:\n  pandora research add 'espresso machines' --claim 'The Alpha costs 300 euros' --type price --domain "
        "shop.example"},

@@ -82,6 +82,8 @@ std::span<const ResourceRoute> resource_routes() {
       {"POST", "/v1/memories", "memory.add", {}, kBody, kChanges},
       {"POST", "/v1/memories/search", "memory.search", {}, kBody},
       {"DELETE", "/v1/memories/{id}", "memory.forget", {kId}, kNoBody, kChanges},
+      {"GET", "/v1/approvals", "approvals.list", {}},
+      {"POST", "/v1/approvals/{id}", "approvals.answer", {kId}, kBody, kChanges},
       {"GET", "/v1/recalls", "recalls.list", {{"turn", ParameterKind::kInteger}, {"before"}, kLimit}},
       {"GET", "/v1/recalls/{id}", "recalls.show", {kId}},
       {"POST", "/v1/recalls/{id}/replay", "recalls.replay", {kId}},

@@ -1,3 +1,5 @@
+#include <mutex>
+
 #include "base/text.h"
 #include "service/operation.h"
 
@@ -6,12 +8,26 @@ namespace {
 
 class ObservingSink final : public TurnSink {
  public:
-  explicit ObservingSink(CallObserver& observer) : observer_(observer) {}
-  void on_text(std::string_view text) override { observer_.event(dump_json({{"delta", text}})); }
+  ObservingSink(CallObserver& observer, ApprovalDesk* approvals) : observer_(observer), approvals_(approvals) {}
+  void on_text(std::string_view text) override { event({{"delta", text}}); }
+  // Whoever talks is asked what its tools may do.
+  void on_gathered(const Uuid& turn, const std::optional<Uuid>&, const GatherSection&) override {
+    if (approvals_)
+      watch_.emplace(*approvals_, turn,
+                     [this](const PendingApproval& pending) { event({{"approval", to_json(pending)}}); });
+  }
   bool cancelled() override { return observer_.cancelled(); }
 
  private:
+  // An approval is asked for on a thread of the tool's.
+  void event(const Json& json) {
+    const std::lock_guard lock(mutex_);
+    observer_.event(dump_json(json));
+  }
   CallObserver& observer_;
+  ApprovalDesk* approvals_;
+  std::mutex mutex_;
+  std::optional<ApprovalDesk::Watch> watch_;  // last: ends first
 };
 
 Result<Json> chat(OperationCall& call) {
@@ -22,7 +38,7 @@ Result<Json> chat(OperationCall& call) {
   request.scope = call.in.optional_value("scope", parse_scope).value_or(Scope::kUser);
   PANDORA_CHECK(call.in.finish());
 
-  ObservingSink sink(call.observer);
+  ObservingSink sink(call.observer, call.parts.approvals);
   PANDORA_TRY(outcome, call.parts.runtime.run(request, sink, call.deadline));
   Json result = {{"ending", to_string(outcome.ending)},
                  {"reply", outcome.reply},

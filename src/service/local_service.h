@@ -8,6 +8,7 @@
 #include "pipeline/turn_runtime.h"
 #include "ports/stores.h"
 #include "recall/recall.h"
+#include "service/approval_desk.h"
 #include "service/service.h"
 #include "turns/turn_saver.h"
 
@@ -34,6 +35,7 @@ struct ServiceParts {
   // An encoder by its name in the settings; the one that they name now.
   std::function<Result<std::shared_ptr<Embedder>>(const std::string& model)> open_encoder;
   std::string encoder;
+  ApprovalDesk* approvals = nullptr;  // null: no tool waits for an approval here
 };
 
 std::unique_ptr<Service> make_local_service(ServiceParts parts);

@@ -19,6 +19,7 @@ Result<Json> add(OperationCall& call) {
   const auto kind = call.in.optional_value("kind", parse_memory_kind);
   const auto trust = call.in.optional_value("trust", parse_trust);
   const auto session = call.in.optional_value("session", SessionId::parse);
+  const auto turn = call.in.optional_value("turn", Uuid::parse);
   const auto expires_at = call.in.optional_value("expires_at", parse_iso8601);
   if (call.in.ok() && content.empty()) call.in.fault("content", "is empty", "say what to remember");
   if (call.in.ok() && expires_at && *expires_at <= call.parts.clock.now())
@@ -32,6 +33,7 @@ Result<Json> add(OperationCall& call) {
   MemoryCandidate candidate;
   candidate.user = call.who.user;
   candidate.session = session;
+  candidate.source_turn = turn;
   candidate.proposal = {kind.value_or(MemoryKind::kNote), content, trust.value_or(Trust::kUser)};
   PANDORA_TRY(decided, admission.decide(candidate, {}, {}, call.deadline));
   if (decided.admission != Admission::kAdmit)
@@ -86,7 +88,7 @@ Result<Json> forget(OperationCall& call) {
 
 std::vector<Operation> memory_operations() {
   return {
-      {{"memory.add", "content, kind? = note, trust? = user, session?, expires_at?",
+      {{"memory.add", "content, kind? = note, trust? = user, session?, turn?, expires_at?",
         "keeps a memory; a newer one supersedes what it contradicts"},
        add},
       {{"memory.list", "kind?, all? = false, after?, limit? = 200", "memories, oldest first"}, list},

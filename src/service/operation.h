@@ -31,6 +31,7 @@ struct Operation {
   Handler handler;
 };
 
+std::vector<Operation> approval_operations();
 std::vector<Operation> chat_operations();
 std::vector<Operation> turn_operations();
 std::vector<Operation> memory_operations();
@@ -42,6 +43,8 @@ std::vector<Operation> transfer_operations();
 std::vector<Operation> maintenance_operations();
 std::vector<Operation> stats_operations();
 std::vector<Operation> key_operations();
+
+Json to_json(const PendingApproval& pending);
 
 // A list's "limit", between 1 and `most`.
 Result<std::size_t> read_limit(JsonReader& in, std::int64_t fallback, std::int64_t most);
