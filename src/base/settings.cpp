@@ -121,6 +121,13 @@ constexpr std::array kSettings = {
     Setting{"vectors.api_key", "PANDORA_VECTORS_API_KEY", kString, "", 0, 0, true, "its key; empty: none is asked for"},
     Setting{"vectors.read_only_api_key", "PANDORA_VECTORS_READ_ONLY_API_KEY", kString, "", 0, 0, true,
             "a key that may only read"},
+    Setting{"tools.enabled", "PANDORA_TOOLS", kBool, "true", 0, 0, false,
+            "whether the language model gets tools (docs/tools.md)"},
+    Setting{"tools.approvals", "PANDORA_TOOLS_APPROVALS", kString, "", 0, 0, false,
+            "which run at once, when somebody says yes, or never: \"memory_save=allow, phone:file_read=deny\"; empty: "
+            "each tool's default"},
+    Setting{"tools.approval_ms", "PANDORA_TOOLS_APPROVAL_MS", kInteger, "120000", 1, 3'600'000, false,
+            "milliseconds a call waits for a yes or no"},
     Setting{"postgres.url", "DATABASE_URL", kUrl, "", 0, 0, true, "PostgreSQL of the server profile; beats POSTGRES_*"},
     Setting{"postgres.host", "POSTGRES_HOST", kString, "localhost", 0, 0, false, "its host"},
     Setting{"postgres.port", "POSTGRES_PORT", kInteger, "5432", 1, 65'535, false, "its port"},

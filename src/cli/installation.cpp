@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "cli/admission.h"
 #include "cli/database_quarantine.h"
+#include "cli/toolbox.h"
 #include "embed/embedders.h"
 #include "embed/vector_cache.h"
 #include "models/openai_chat_model.h"
@@ -86,6 +87,7 @@ class Owner final : public Installation {
   // not done then is done by the next owner.
   ~Owner() override {
     server_.reset();
+    if (toolbox_) toolbox_->disconnect();
     if (keys_)
       if (const Status written = keys_->write_uses(Deadline::after(clock_, kLeave)); !written)
         log_info("end.uses_not_written", {{"why", written.error().to_line()}});
@@ -145,13 +147,20 @@ class Owner final : public Installation {
     running.recall_deadline = std::chrono::milliseconds(config.integer("recall.deadline_ms"));
     running.findable_wait = std::chrono::milliseconds(config.integer("turns.findable_wait_ms"));
     PANDORA_CHECK(connect_model(config));
+    approvals_ =
+        std::make_unique<ApprovalDesk>(ids_, clock_, std::chrono::milliseconds(config.integer("tools.approval_ms")));
+    if (config.boolean("tools.enabled")) {
+      PANDORA_TRY(toolbox, Toolbox::open(config, clock_));
+      toolbox_ = std::move(toolbox);
+    }
     runtime_ = std::make_unique<TurnRuntime>(running, stores, *recall_, *saver_, ids_, clock_, admit_by(*admission_),
-                                             model_.get(), nullptr);
+                                             model_.get(), toolbox_ ? &toolbox_->runner() : nullptr);
     service_ = make_local_service(
         {stores, *spaces_, *saver_, *runtime_, *recall_, *files_, clock_, ids_, *keys_, paths.journal,
          running.message_bytes, config.integer("turns.archive_after_days"), recall_defaults, running.recall_deadline,
          [this](const Deadline& deadline) { return overwrite_deleted(deadline); },
-         [config](const std::string& model) { return open_embedder(config, model); }, config.string("encoder.model")});
+         [config](const std::string& model) { return open_embedder(config, model); }, config.string("encoder.model"), approvals_.get()});
+    if (toolbox_) toolbox_->connect(*service_);
     PANDORA_TRY(server, serve_locally(paths.socket, *service_));
     server_ = std::move(server);
     return {};
@@ -304,6 +313,8 @@ class Owner final : public Installation {
   std::unique_ptr<HttpClient> client_;
   std::unique_ptr<ModelDirectory> directory_;
   std::unique_ptr<ChatModel> model_;
+  std::unique_ptr<ApprovalDesk> approvals_;
+  std::unique_ptr<Toolbox> toolbox_;
   std::unique_ptr<TurnRuntime> runtime_;
   std::unique_ptr<Service> service_;
   std::unique_ptr<LocalServer> server_;  // last: nobody calls while the rest goes

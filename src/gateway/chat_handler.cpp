@@ -61,6 +61,8 @@ class ChatHandler final : public GatewayHandler {
     options.created = core_.parts.clock.now().micros / 1'000'000;
     if (chat.is_turn()) options.session = chat.session;
     options.request_id = request_id;
+    if (chat.is_turn() && chat.takes_our_tools)
+      options.client_tools.emplace(chat.tool_names.begin(), chat.tool_names.end());
     options.after = [this](Duration wait, std::function<void()> call) {
       core_.parts.client.after(wait, std::move(call));
     };
@@ -87,7 +89,13 @@ class ChatHandler final : public GatewayHandler {
                   : chat->memory == ClientMemory::kWrite ? MemoryUse::kWrite
                                                          : MemoryUse::kOn;
     ClientRequest client;
-    client.compose = [chat](const GatherSection& gathered) { return chat->compose(gathered); };
+    client.compose = [chat](const GatherSection& gathered, const std::vector<OwnRounds>& rounds,
+                            const std::vector<ToolDefinition>& tools) {
+      return chat->compose(gathered, rounds, tools);
+    };
+    client.offers_tools = chat->takes_our_tools;
+    client.tool_names = chat->tool_names;
+    client.messages_since = chat->messages_since;
     client.role = served.role;
     client.model = served.name;
     client.server = served.server;
@@ -99,7 +107,7 @@ class ChatHandler final : public GatewayHandler {
     client.clarifies = speaks_freely && chat->user_messages == 1;
     client.may_quote = speaks_freely;
     turn.client = std::move(client);
-    auto started = core_.parts.runtime.start(std::move(turn), reply, deadline, core_.blocking());
+    auto started = core_.parts.runtime.start(std::move(turn), reply, deadline, core_.blocking(), core_.running_tools());
     if (started) return reply->attach(*std::move(started));
     reply->refuse(error_response(started.error()));
     core_.end_turn();

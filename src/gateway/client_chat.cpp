@@ -1,5 +1,7 @@
 #include "gateway/client_chat.h"
 
+#include <algorithm>
+
 #include <fmt/format.h>
 
 #include "base/hash.h"
@@ -63,6 +65,47 @@ Result<ClientMemory> memory_of(const HttpRequest& http) {
   if (given == "write") return ClientMemory::kWrite;
   if (given == "off") return ClientMemory::kOff;
   return fail(ErrorCode::kInvalidArgument, fmt::format("{} is none of on, read, write and off", kMemoryHeader));
+}
+
+Result<bool> wants_our_tools(const HttpRequest& http, const ClientChat& chat) {
+  const std::string_view given = http.headers.get(kToolsHeader);
+  if (!given.empty() && given != "on" && given != "off")
+    return fail(ErrorCode::kInvalidArgument, fmt::format("{} is neither on nor off", kToolsHeader));
+  const bool wanted = given.empty() ? chat.model == kPandoraModel : given == "on";
+  return wanted && chat.memory == ClientMemory::kOn;
+}
+
+// May there be tools that its client does not know of?
+bool leaves_room_for_tools(const Json& request) {
+  const auto given = [&](const char* name) { return request.contains(name) && !request[name].is_null(); };
+  if (given("functions") || given("function_call")) return false;
+  if (given("tool_choice") && request["tool_choice"] != "auto") return false;
+  return !given("n") || request["n"] == 1;
+}
+
+std::string name_of_tool(const Json& tool) {
+  const Json::json_pointer at("/function/name");
+  return tool.is_object() && tool.contains(at) && tool[at].is_string() ? tool[at].get<std::string>() : std::string();
+}
+
+Json to_openai(const ToolDefinition& tool) {
+  return {{"type", "function"},
+          {"function",
+           {{"name", tool.name},
+            {"description", tool.description},
+            {"parameters", Json::parse(tool.schema, nullptr, false)}}}};
+}
+
+Json to_openai(const ChatMessage& message) {
+  if (message.role == ChatRole::kTool)
+    return {{"role", "tool"}, {"tool_call_id", message.tool_call_id}, {"content", message.content}};
+  Json calls = Json::array();
+  for (const auto& call : message.tool_calls)
+    calls.push_back(
+        {{"id", call.id}, {"type", "function"}, {"function", {{"name", call.name}, {"arguments", call.arguments}}}});
+  return {{"role", "assistant"},
+          {"content", message.content.empty() ? Json() : Json(message.content)},
+          {"tool_calls", std::move(calls)}};
 }
 
 // What the client's tools gave since the user's last message.
@@ -189,9 +232,13 @@ Result<ClientChat> read_client_chat(const HttpRequest& http, const UserId& user)
   if (last_user < read.messages.size() &&
       (last_user + 1 == read.messages.size() || read.messages.back().role == "tool")) {
     chat.message = text_with_images(read.messages[last_user]);
+    chat.messages_since = read.messages.size() - last_user - 1;
     read_tools(read.messages, last_user + 1, chat);
   }
+  for (const auto& tool : read.tools) chat.tool_names.push_back(name_of_tool(tool));
   chat.request = Json::parse(http.body, nullptr, false);  // it has been read once: it is an object
+  PANDORA_TRY(wanted, wants_our_tools(http, chat));
+  chat.takes_our_tools = wanted && leaves_room_for_tools(chat.request);
   chat.request.erase("model");
   chat.request.erase("stream_options");
   // vLLM refuses an empty list of tools.
@@ -202,7 +249,8 @@ Result<ClientChat> read_client_chat(const HttpRequest& http, const UserId& user)
   return chat;
 }
 
-PassedOnRequest ClientChat::compose(const GatherSection& gathered) const {
+PassedOnRequest ClientChat::compose(const GatherSection& gathered, const std::vector<OwnRounds>& rounds,
+                                    const std::vector<ToolDefinition>& tools) const {
   if (untouched) return *untouched;
   // A server's own model gets memory, and no role of ours.
   const bool as_pandora = model == kPandoraModel && !has_system_prompt && memory != ClientMemory::kOff;
@@ -211,20 +259,30 @@ PassedOnRequest ClientChat::compose(const GatherSection& gathered) const {
   passed.streams = streams;
   passed.has_temperature = request.contains("temperature") && !request["temperature"].is_null();
   passed.has_max_tokens = request.contains("max_tokens") || request.contains("max_completion_tokens");
-  if (ours.empty()) {
+  if (ours.empty() && rounds.empty() && tools.empty()) {
     passed.body = dump_json(request);
     return passed;
   }
-  Json with_memory = request;
-  Json& messages = with_memory["messages"];
-  if (!has_system_prompt) {
+  Json with_ours = request;
+  Json& messages = with_ours["messages"];
+  const std::size_t since = messages.size() - messages_since;            // the first behind the user's message
+  for (auto round = rounds.rbegin(); round != rounds.rend(); ++round) {  // from the last, so that places hold
+    const auto at = static_cast<std::ptrdiff_t>(since + std::min(round->after, messages_since));
+    Json inner = Json::array();
+    for (const auto& one : round->messages) inner.push_back(to_openai(one));
+    messages.insert(messages.begin() + at, inner.begin(), inner.end());
+  }
+  for (const auto& tool : tools) with_ours["tools"].push_back(to_openai(tool));
+  if (ours.empty()) {
+    // The messages stand as they are.
+  } else if (!has_system_prompt) {
     messages.insert(messages.begin(), Json{{"role", "system"}, {"content", ours}});
   } else if (Json& content = messages.front()["content"]; content.is_array()) {
     content.push_back({{"type", "text"}, {"text", ours}});
   } else {
     content = (content.is_string() ? content.get<std::string>() + "\n\n" : std::string()) + ours;
   }
-  passed.body = dump_json(with_memory);
+  passed.body = dump_json(with_ours);
   return passed;
 }
 

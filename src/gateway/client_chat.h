@@ -15,6 +15,7 @@ namespace pandora {
 inline constexpr std::string_view kPandoraModel = "pandora";
 inline constexpr std::string_view kSessionHeader = "Pandora-Session";
 inline constexpr std::string_view kMemoryHeader = "Pandora-Memory";
+inline constexpr std::string_view kToolsHeader = "Pandora-Tools";
 
 enum class ClientMemory { kOn, kRead, kWrite, kOff };
 
@@ -27,6 +28,9 @@ struct ClientChat {
   SessionId session;
   std::string message;  // the last of the user's, its images as "[image]"; empty: there is none, and so no turn
   std::size_t user_messages = 0;
+  std::size_t messages_since = 0;         // that message
+  std::vector<std::string> tool_names;    // of its own
+  bool takes_our_tools = false;           // beside its own
   std::vector<ToolBlock> tools_run;       // since that message
   std::vector<std::string> called_tools;  // ids of the calls whose results came last; empty: none
   HeldTexts held;
@@ -34,11 +38,15 @@ struct ClientChat {
       untouched;  // of one that is no turn and in which nothing is put right; then `request` is null
 
   bool is_turn() const { return memory != ClientMemory::kOff && !message.empty(); }
-  // What goes to the model: with what was recalled in the system prompt, its own or a new one.
-  PassedOnRequest compose(const GatherSection& gathered) const;
+  // What goes to the model: with what was recalled in the system prompt, its own or a new one; with our tools, and what
+  // was called of them, where it was.
+  PassedOnRequest compose(const GatherSection& gathered, const std::vector<OwnRounds>& rounds = {},
+                          const std::vector<ToolDefinition>& tools = {}) const;
 };
 
-// kInvalidArgument with the place, kTooLarge. The session: the header's name, else metadata.session_id, else `user`,
+// kInvalidArgument with the place, kTooLarge. Our tools go along when the model is "pandora" and memory is on, or where
+// the header asks for them; never where they would change what is asked: a choice of tools, several answers, functions
+// of before there were tools. The session: the header's name, else metadata.session_id, else `user`,
 // else a fingerprint of the user and of what the conversation began with, so that it is the same each time it is sent.
 Result<ClientChat> read_client_chat(const HttpRequest& request, const UserId& user);
 

@@ -16,6 +16,18 @@ constexpr std::string_view kUsageMark = "\"usage\":";
 constexpr std::string_view kCallsMark = "\"tool_calls\":";
 constexpr std::string_view kTurnEvent = "pandora.turn";
 
+Json as_chunk(Json whole) {
+  whole["object"] = "chat.completion.chunk";
+  for (auto& choice : whole["choices"]) {
+    Json& message = choice["message"];
+    if (message.contains("tool_calls"))
+      for (std::size_t i = 0; i < message["tool_calls"].size(); ++i) message["tool_calls"][i]["index"] = i;
+    choice["delta"] = std::move(message);
+    choice.erase("message");
+  }
+  return whole;
+}
+
 }  // namespace
 
 void ClientReply::attach(std::shared_ptr<RunningTurn> turn) {
@@ -56,6 +68,7 @@ void ClientReply::on_gathered(const Uuid& turn, const std::optional<Uuid>& recei
 void ClientReply::on_text(std::string_view text) {
   const std::lock_guard lock(mutex_);
   words_ += text;
+  if (looped_ && !options_.streams) assembled_.content += text;
   if (!options_.streams || stage_ == Stage::kAnswered) return;
   if (stage_ == Stage::kOpen) {
     begin_stream();
@@ -82,7 +95,7 @@ void ClientReply::on_refusal(const ChatRefusal& refusal) {
 
 void ClientReply::pass_chunk(std::string_view json) {
   if (first_chunk_.empty()) first_chunk_ = json;
-  if (options_.streams && json.find(kCallsMark) == std::string_view::npos) {
+  if (!looped_ && options_.streams && json.find(kCallsMark) == std::string_view::npos) {
     if (json.find(kUsageMark) == std::string_view::npos) {
       begin_stream();
       return write(sse_event(json));
@@ -95,8 +108,13 @@ void ClientReply::pass_chunk(std::string_view json) {
   }
   Json chunk = Json::parse(json, nullptr, false);
   if (!chunk.is_object()) return;
+  if (looped_) chunk = looped_->pass(std::move(chunk));
+  if (!chunk.is_null()) take_chunk(std::move(chunk));
+}
+
+void ClientReply::take_chunk(Json chunk) {
   if (!options_.streams) {
-    if (const auto decoded = decode_chat_chunk(json)) (void)assembled_.add(*decoded);
+    if (const auto decoded = decode_chat_chunk(dump_json(chunk))) (void)assembled_.add(*decoded);
   }
   note_calls(chunk["choices"]);
   if (const auto usage = chunk.find("usage"); usage != chunk.end()) {
@@ -111,6 +129,7 @@ void ClientReply::pass_chunk(std::string_view json) {
 
 // A server that does not stream where it was asked to gives all of it in one chunk or two.
 void ClientReply::pass_whole(std::string_view json) {
+  if (looped_) return pass_looped(json);
   whole_ = json;
   const bool looks_inside = options_.streams || json.find(kCallsMark) != std::string_view::npos;
   if (!looks_inside) return;
@@ -123,16 +142,35 @@ void ClientReply::pass_whole(std::string_view json) {
     if (usage->is_object()) usage_ = std::move(*usage);
     whole.erase("usage");
   }
-  whole["object"] = "chat.completion.chunk";
+  whole = as_chunk(std::move(whole));
   first_chunk_ = dump_json(whole);
-  for (auto& choice : whole["choices"]) {
-    Json& message = choice["message"];
-    if (message.contains("tool_calls"))
-      for (std::size_t i = 0; i < message["tool_calls"].size(); ++i) message["tool_calls"][i]["index"] = i;
-    choice["delta"] = std::move(message);
-    choice.erase("message");
-  }
   write(sse_event(dump_json(whole)));
+}
+
+// As chunks: so that there is one way in which tools of ours are kept from the client.
+void ClientReply::pass_looped(std::string_view json) {
+  Json whole = Json::parse(json, nullptr, false);
+  if (!whole.is_object()) return;
+  if (!options_.streams) last_whole_ = whole;
+  // An answer without tools of anybody's goes through as it is.
+  if (!options_.streams && model_calls_ == 1 && json.find(kCallsMark) == std::string_view::npos) whole_ = json;
+  Json chunk = looped_->pass(as_chunk(std::move(whole)));
+  if (!chunk.is_null()) take_chunk(std::move(chunk));
+}
+
+void ClientReply::on_model_call() {
+  const std::lock_guard lock(mutex_);
+  ++model_calls_;
+  if (looped_) looped_->begin_call();
+}
+
+// What was held back until it was clear that nothing follows.
+void ClientReply::end_loop() {
+  if (!looped_) return;
+  auto chunks = looped_->finish();
+  if (chunks.empty() && options_.streams && !words_.empty()) send_chunk(Json::object(), "stop");
+  for (auto& chunk : chunks) take_chunk(std::move(chunk));
+  usage_ = looped_->usage();
 }
 
 void ClientReply::note_calls(const Json& choices) {
@@ -204,6 +242,7 @@ void ClientReply::on_reply_end(const std::optional<Error>& broken) {
   const std::lock_guard lock(mutex_);
   if (std::exchange(ended_, true) || stage_ == Stage::kAnswered) return;
   if (broken) return break_off(*broken);
+  end_loop();
   if (options_.streams) return end_stream();
   if (options_.session.empty()) return answer();
   options_.after(kAcknowledgePatience, [self = weak_from_this()] {
@@ -216,7 +255,7 @@ void ClientReply::on_reply_end(const std::optional<Error>& broken) {
 
 void ClientReply::end_stream() {
   if (stage_ == Stage::kOpen) begin_stream();
-  if (!words_.empty()) send_chunk(Json::object(), "stop");
+  if (!words_.empty() && !looped_) send_chunk(Json::object(), "stop");
   if (options_.wants_usage) {
     if (usage_.is_null() && !words_.empty())
       usage_ = {{"prompt_tokens", 0}, {"completion_tokens", 0}, {"total_tokens", 0}};
@@ -242,8 +281,13 @@ void ClientReply::break_off(const Error& error) {
 
 std::string ClientReply::whole_answer() {
   if (!whole_.empty()) return whole_;
-  Json answer = frame("chat.completion");
-  Json message = {{"role", "assistant"}, {"content", words_.empty() ? assembled_.content : words_}};
+  Json answer = last_whole_.is_null() ? frame("chat.completion") : last_whole_;
+  answer["object"] = "chat.completion";
+  Json message = Json::object();
+  if (const Json::json_pointer at("/choices/0/message"); answer.contains(at)) message = answer[at];
+  message.erase("tool_calls");
+  message["role"] = "assistant";
+  message["content"] = looped_ || words_.empty() ? assembled_.content : words_;
   if (!assembled_.tool_calls.empty()) {
     for (const auto& call : assembled_.tool_calls)
       message["tool_calls"].push_back(

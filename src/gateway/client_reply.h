@@ -10,8 +10,10 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <string>
 
+#include "gateway/looped_reply.h"
 #include "net/http_server.h"
 #include "pipeline/turn_runtime.h"
 #include "wire/chat_stream.h"
@@ -25,6 +27,7 @@ struct ReplyOptions {
   std::string model;         // of our own words' answers
   std::int64_t created = 0;  // the same
   SessionId session;         // empty: it is no turn
+  std::optional<std::set<std::string>> client_tools;  // its own, when tools of ours go along that it must not see
   std::string request_id;
   std::function<void(Duration, std::function<void()>)> after;  // calls once, later
   // When everything is over: the ids of the tools' calls that the client was given, and the outcome.
@@ -34,12 +37,15 @@ struct ReplyOptions {
 class ClientReply final : public TurnListener, public std::enable_shared_from_this<ClientReply> {
  public:
   ClientReply(ReplyOptions options, std::shared_ptr<ResponseWriter> writer)
-      : options_(std::move(options)), writer_(std::move(writer)) {}
+      : options_(std::move(options)), writer_(std::move(writer)) {
+    if (options_.client_tools) looped_.emplace(*options_.client_tools);
+  }
   void attach(std::shared_ptr<RunningTurn> turn);  // once it has been started
   void refuse(const HttpResponse& response);       // it could not be
 
   void on_text(std::string_view text) override;
   void on_gathered(const Uuid& turn, const std::optional<Uuid>& receipt, const GatherSection& gathered) override;
+  void on_model_call() override;
   void on_event(std::string_view json) override;
   void on_refusal(const ChatRefusal& refusal) override;
   void on_reply_end(const std::optional<Error>& broken) override;
@@ -51,6 +57,9 @@ class ClientReply final : public TurnListener, public std::enable_shared_from_th
   void begin_stream();
   void pass_chunk(std::string_view json);
   void pass_whole(std::string_view json);
+  void pass_looped(std::string_view json);
+  void take_chunk(Json chunk);
+  void end_loop();
   void send_chunk(Json delta, Json finish_reason);
   void note_calls(const Json& choices);
   void end_stream();
@@ -74,6 +83,9 @@ class ClientReply final : public TurnListener, public std::enable_shared_from_th
   ChatAssembler assembled_;  // of chunks, where a whole answer was asked for
   std::string first_chunk_;  // of the model's: id, model and the like of those that are made here
   Json usage_;
+  std::optional<LoopedReply> looped_;
+  int model_calls_ = 0;
+  Json last_whole_;  // of its calls, where a whole answer was asked for and given
   std::vector<std::string> calls_;
   std::optional<ChatRefusal> refusal_;
   std::optional<std::string> acknowledged_;

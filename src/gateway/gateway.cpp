@@ -134,6 +134,7 @@ class HttpGateway final : public Gateway {
     }
     server_.reset();
     (void)core_.wait_for_turns(Deadline::never());
+    core_.tool_pool.reset();
     core_.pool.reset();
   }
 

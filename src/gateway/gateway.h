@@ -57,6 +57,7 @@ struct GatewayOptions {
   Duration turn_time = std::chrono::minutes(30);  // a turn at most
   std::size_t turns = kMaxTurnsUnderWay;
   std::size_t blocking_threads = 8;
+  std::size_t tool_threads = 32;  // more than may wait for an approval, so that others are not kept waiting
 };
 
 class Gateway {

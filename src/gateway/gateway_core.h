@@ -18,12 +18,19 @@ struct GatewayCore {
       : options(std::move(given)),
         parts(std::move(the_parts)),
         guard(parts.keys, parts.cache, options.owner, exposure_of(options.server.address), parts.clock),
-        pool(std::make_unique<WorkPool>(options.blocking_threads, 4 * options.turns)) {}
+        pool(std::make_unique<WorkPool>(options.blocking_threads, 4 * options.turns)),
+        tool_pool(std::make_unique<WorkPool>(options.tool_threads, options.turns)) {}
 
   // The pool's queue has room for every turn under way: each has one step there at a time.
   RunBlocking blocking() {
     return [this](std::function<void()> work) {
       if (!pool->submit(work)) work();
+    };
+  }
+  // Each turn runs one tool at a time.
+  RunBlocking running_tools() {
+    return [this](std::function<void()> work) {
+      if (!tool_pool->submit(work)) work();
     };
   }
   // One more turn; false: there are too many.
@@ -54,7 +61,7 @@ struct GatewayCore {
   std::condition_variable changed;
   std::size_t under_way = 0;
   bool ending = false;
-  std::unique_ptr<WorkPool> pool;  // ended before the handlers go: what it runs uses them
+  std::unique_ptr<WorkPool> pool, tool_pool;  // ended before the handlers go: what it runs uses them
 };
 
 // The handlers, by what they answer.

@@ -16,4 +16,7 @@ std::string memory_prompt(const GatherSection& gathered);
 // The system prompt, then the message.
 std::vector<ChatMessage> first_messages(const QuerySection& query, const GatherSection& gathered);
 
+// What a tool gave, as the model gets it: named as data, and nothing in it can end the block.
+std::string tool_message(ToolStatus status, Trust trust, std::string_view text);
+
 }  // namespace pandora

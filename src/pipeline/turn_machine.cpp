@@ -28,6 +28,8 @@ bool points_nowhere(std::string_view message, const std::vector<Turn>& last_turn
 }
 
 constexpr std::string_view kNoMoreTools = "no more tools may run in this turn";
+constexpr std::string_view kTooManyTools = "the language model asked for more tools than a turn may run";
+constexpr std::string_view kEndedAtLimit = "(It ends here: no more tools may run in this turn.)";
 constexpr std::string_view kNoRoom = "(not shown: the results of this turn are too long)";
 // Confidence in quotes where a model should have answered: never enough for APPROVE.
 constexpr double kQuotesInsteadOfAModel = 0.6;
@@ -54,6 +56,8 @@ class Step {
     turn.question = context().query.question;
     observe_phase("phase 0");
     context().tools = event.tools_run;
+    state_.record.research = event.research;
+    state_.record.fetches = event.fetches;
     if (state_.options.saves) rate_previous(event);
 
     if (state_.options.clarifies && points_nowhere(event.message.text, event.last_turns)) {
@@ -96,7 +100,7 @@ class Step {
     emit(state_.reply.end_call(), kOfModel);
     if (state_.reply.full()) return conclude(ReplyEnd::kCutOff);
     if (!result.tool_calls.empty() && state_.stop) return conclude(ReplyEnd::kCutOff);
-    if (!result.tool_calls.empty() && state_.options.passes_on) return finish(Ending::kHandedBack, false, std::nullopt);
+    if (!result.tool_calls.empty() && is_the_clients(result.tool_calls)) return hand_back();
     if (!result.tool_calls.empty()) return begin_tools(result);
     if (!ended_by_itself(result.finish_reason)) {
       state_.failure = Error{ErrorCode::kUnavailable,
@@ -113,13 +117,15 @@ class Step {
     emit(state_.reply.end_call(), kOfModel);
     if (state_.reply.spoke()) return conclude(ReplyEnd::kCutOff);
     if (state_.stop) return stopped();
+    if (may_refuse_tools(event.error)) return ask_without_tools();
     if (event.is_reported) return save_record(TurnStatus::kFailed, Verdict::kFail);
     answer_by_quoting(fmt::format("The language model did not answer ({})", note(state_.failure->message)));
   }
 
   void on(const ToolDone& event) {
     if (!answers(event.id, TurnPhase::kTools)) return;
-    record_tool(event.outcome.status, event.outcome.result, event.outcome.claims);
+    record_tool(event.outcome.status, event.outcome.result, event.outcome.claims, event.outcome.trust,
+                event.outcome.approval);
     auto& research = state_.record.research;
     research.insert(research.end(), event.outcome.research.begin(), event.outcome.research.end());
     auto& fetches = state_.record.fetches;
@@ -225,6 +231,7 @@ class Step {
     ChatRequest request;
     request.messages = state_.messages;
     if (tools_may_run()) request.tools = state_.options.tools;
+    state_.asked_with_tools = !request.tools.empty();
     ask(StartModelAction{std::move(request)});
   }
 
@@ -251,17 +258,47 @@ class Step {
     return finish_reason != "length" && finish_reason != "content_filter";
   }
 
+  bool is_the_clients(const ToolCall& call) const {
+    const MachineOptions& options = state_.options;
+    return options.passes_on &&
+           (options.tools.empty() || std::ranges::find(options.client_tools, call.name) != options.client_tools.end());
+  }
+  bool is_the_clients(const std::vector<ToolCall>& calls) const {
+    return std::ranges::all_of(calls, [this](const ToolCall& call) { return is_the_clients(call); });
+  }
+  void hand_back() { finish(Ending::kHandedBack, false, std::nullopt); }
+
+  // Servers that know no tools refuse the whole request. Once a tool has run there is no way back.
+  bool may_refuse_tools(const Error& error) const {
+    return state_.asked_with_tools && error.code == ErrorCode::kInvalidArgument && state_.tool_calls == 0 &&
+           state_.model_calls < kMaxModelCalls;
+  }
+  void ask_without_tools() {
+    state_.tools_refused = true;
+    state_.options.tools.clear();
+    plan(context().query.question, Route::kSynthesis);
+    start_model();
+  }
+
   void begin_tools(const ChatResult& result) {
+    std::size_t ours = 0;
     for (const auto& call : result.tool_calls) {
-      if (state_.calls.size() == kMaxCallsOfOneReply) break;
+      if (is_the_clients(call)) {
+        state_.hands_back = true;
+        continue;
+      }
+      if (++ours > kMaxCallsOfOneReply) continue;
       state_.calls.push_back({sanitize_utf8(call.id), sanitize_utf8(call.name), sanitize_utf8(call.arguments)});
     }
-    const std::string said = sanitize_utf8(state_.reply.of_call());
+    // What was said stands with the client's own calls, when there are such.
+    const std::string said = state_.hands_back ? std::string() : sanitize_utf8(state_.reply.of_call());
     state_.messages.push_back({ChatRole::kAssistant, said, {state_.calls.begin(), state_.calls.end()}, ""});
-    if (const std::size_t dropped = result.tool_calls.size() - state_.calls.size())
+    if (const std::size_t dropped = ours - state_.calls.size())
       observe(ObservationKind::kTool, "tools", false, fmt::format("{} calls of one reply were dropped", dropped));
     if (!tools_may_run()) {
       while (!state_.calls.empty()) record_tool(ToolStatus::kRefused, std::string(kNoMoreTools), {});
+      if (state_.hands_back) return hand_back();
+      if (state_.options.passes_on) return end_at_limit();
       return conclude(ReplyEnd::kCutOff, AsksForMore::kYes);
     }
     ++state_.passes;
@@ -279,7 +316,16 @@ class Step {
       }
       record_tool(guidance_waits() ? ToolStatus::kCancelled : ToolStatus::kRefused, refusal, {});
     }
+    if (state_.hands_back) return hand_back();
     start_model();
+  }
+
+  // A client's request whose model wants more than a turn may do: what was said stands, and it is told why no more
+  // comes.
+  void end_at_limit() {
+    state_.failure = Error{ErrorCode::kUnavailable, std::string(kTooManyTools), ""};
+    emit(state_.reply.add_whole(kEndedAtLimit));
+    save(TurnStatus::kComplete, attempt(state_.reply.text(), ReplyEnd::kCutOff));
   }
 
   // Empty: the call may run.
@@ -293,7 +339,8 @@ class Step {
     return "";
   }
 
-  void record_tool(ToolStatus status, const std::string& result, std::vector<std::string> claims) {
+  void record_tool(ToolStatus status, const std::string& result, std::vector<std::string> claims,
+                   Trust trust = Trust::kTool, std::string_view approval = "not asked") {
     const ToolCall call = std::move(state_.calls.front());
     state_.calls.pop_front();
     const std::size_t room = kMaxToolTextBytes - state_.tool_text;
@@ -305,8 +352,9 @@ class Step {
     const std::string name = ellipsize(one_line(call.name), kMaxToolNameBytes);
     context().tools.push_back({static_cast<int>(context().plans.size()), state_.passes, name,
                                ellipsize(call.arguments, kMaxToolArgumentBytes), status, text, std::move(claims)});
-    observe(ObservationKind::kTool, name, status == ToolStatus::kOk, std::string(to_string(status)));
-    state_.messages.push_back({ChatRole::kTool, text, {}, call.id});
+    observe(ObservationKind::kTool, name, status == ToolStatus::kOk,
+            describe_call(status, approval, call.arguments, text.size()));
+    state_.messages.push_back({ChatRole::kTool, tool_message(status, trust, text), {}, call.id});
   }
 
   enum class AsksForMore { kNo, kYes };  // tools that may not run any more
@@ -327,8 +375,7 @@ class Step {
         validation.verdict = *again;
         return repeat(*again);
       }
-      return give_up(wordless ? "the language model gave an empty reply"
-                              : "the language model asked for more tools than a turn may run");
+      return give_up(more == AsksForMore::kYes ? kTooManyTools.data() : "the language model gave an empty reply");
     }
     save(end == ReplyEnd::kWhole ? TurnStatus::kComplete : cut_status(), validation);
   }

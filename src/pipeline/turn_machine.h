@@ -87,7 +87,9 @@ struct Started {
   SessionId session;
   Utterance message;
   std::vector<Turn> last_turns;      // of the session, newest first
-  std::vector<ToolBlock> tools_run;  // by the client, since the message
+  std::vector<ToolBlock> tools_run;  // since the message: by the client, and here before its tools were called
+  std::vector<Research> research;    // what those here found
+  std::vector<FetchAttempt> fetches;
 };
 struct Recalled {
   ActionId id;
@@ -138,9 +140,11 @@ struct Event {
 struct MachineOptions {
   bool has_model = false;
   std::vector<ToolDefinition> tools;
-  // The request is a client's own: the model's answer reaches it chunk by chunk, so nothing is asked again, an answer
-  // without a word stands, and tools that the model calls are the client's.
+  // The request is a client's own: the model's answer reaches it chunk by chunk, so nothing is asked again, and an
+  // answer without a word stands. Tools that the model calls are the client's; when there are some of ours beside them,
+  // those that `client_tools` names are, and ours run here first.
   bool passes_on = false;
+  std::vector<std::string> client_tools;
   bool clarifies = true;  // asks back when the message points nowhere
   bool saves = true;      // otherwise the turn leaves no trace
 };
@@ -154,6 +158,9 @@ struct TurnState {
   SpokenReply reply;                      // everything emitted
   std::vector<ChatMessage> messages;      // of the model call under way or to come
   std::deque<ToolCall> calls;             // still to be run in this pass
+  bool hands_back = false;                // what else the model called is the client's
+  bool asked_with_tools = false;          // the model call under way offers some
+  bool tools_refused = false;             // the model's server took the request only without tools
   std::vector<std::string> guidance;      // in order
   std::size_t guidance_shown = 0;         // of it, to the model
   std::size_t tool_text = 0;              // bytes of all results

@@ -1,5 +1,6 @@
 #include "pipeline/turn_runtime.h"
 
+#include <algorithm>
 #include <atomic>
 #include <condition_variable>
 #include <deque>
@@ -34,8 +35,8 @@ class TurnRuntime::Run final : public RunningTurn, private ChatSink, public std:
         sink_(sink),
         deadline_(deadline) {
     state_.options.has_model = runtime_.model_ != nullptr;
-    if (runtime_.tools_ && !request_.client) state_.options.tools = runtime_.tools_->catalogue();
     state_.options.passes_on = request_.client.has_value();
+    offer_tools();
     state_.options.clarifies = !request_.client || request_.client->clarifies;
     state_.options.saves = request_.memory != MemoryUse::kRead;
     outcome_.uid =
@@ -49,9 +50,10 @@ class TurnRuntime::Run final : public RunningTurn, private ChatSink, public std:
     return std::move(outcome_);
   }
 
-  void start(std::shared_ptr<TurnListener> listener, RunBlocking blocking) {
+  void start(std::shared_ptr<TurnListener> listener, RunBlocking blocking, RunBlocking running_tools) {
     listener_ = std::move(listener);
     blocking_ = std::move(blocking);
+    running_tools_ = std::move(running_tools);
     self_ = shared_from_this();
     blocking_([self = self_] { self->begin(); });
   }
@@ -75,6 +77,20 @@ class TurnRuntime::Run final : public RunningTurn, private ChatSink, public std:
 
  private:
   Timestamp now() const { return runtime_.clock_.now(); }
+  std::int64_t steady_micros() const {
+    return std::chrono::duration_cast<Duration>(runtime_.clock_.steady().time_since_epoch()).count();
+  }
+
+  // A client's tool of the same name hides ours.
+  void offer_tools() {
+    const bool wanted = !request_.client || request_.client->offers_tools;
+    if (!runtime_.tools_ || !wanted || !runtime_.model_ || steady_micros() < runtime_.no_tools_until_) return;
+    if (request_.client) state_.options.client_tools = request_.client->tool_names;
+    for (const auto& tool : runtime_.tools_->catalogue())
+      if (std::ranges::find(state_.options.client_tools, tool.name) == state_.options.client_tools.end())
+        state_.options.tools.push_back(tool);
+  }
+
   Deadline for_saving() const { return Deadline::after(runtime_.clock_, kSavingBudget); }
 
   void begin() {
@@ -93,8 +109,14 @@ class TurnRuntime::Run final : public RunningTurn, private ChatSink, public std:
     Utterance message = request_.message;
     message.text = sanitize_utf8(message.text);
     message.name = sanitize_utf8(message.name);
-    Started started{outcome_.uid, request_.user, request_.session, std::move(message), last_turns_, {}};
-    if (request_.client) started.tools_run = request_.client->tools_run;
+    Started started{outcome_.uid, request_.user, request_.session, std::move(message), last_turns_, {}, {}, {}};
+    if (request_.client) {
+      if (const auto& open = request_.client->continues)
+        started.tools_run = open->tools, started.research = open->research, started.fetches = open->fetches;
+      const auto& theirs = request_.client->tools_run;
+      started.tools_run.insert(started.tools_run.end(), theirs.begin(), theirs.end());
+      tools_of_client_ = theirs;
+    }
     {
       const std::lock_guard lock(mutex_);
       events_.emplace_back(std::move(started));
@@ -159,6 +181,8 @@ class TurnRuntime::Run final : public RunningTurn, private ChatSink, public std:
       outcome_.tokens_in += done->result.tokens_in;
       outcome_.tokens_out += done->result.tokens_out;
       drop_handle();
+      // It answered only when no tools were offered: the next turns need not try.
+      if (state_.tools_refused) runtime_.no_tools_until_ = steady_micros() + kWithoutTools.count();
     }
     if (auto* failed = std::get_if<ModelFailed>(&what); failed && failed->id == 0)
       failed->id = model_id_, drop_handle();
@@ -247,13 +271,18 @@ class TurnRuntime::Run final : public RunningTurn, private ChatSink, public std:
       request.model = request_.client->model;
       request.server = request_.client->server;
       request.request_id = request_.client->request_id;
-      request.passed_on = request_.client->compose(state_.record.context.gathered);
+      request.passed_on =
+          request_.client->compose(state_.record.context.gathered, rounds(request.messages), request.tools);
+      if (!request.tools.empty()) offers_tools_ = true;
       request.messages.clear();
+      request.tools.clear();
     }
+    sink_.on_model_call();
     {
       const std::lock_guard lock(mutex_);
       std::erase_if(events_, is_of_model);
       ended_ = refused_ = false;
+      refusal_.reset();
     }
     std::shared_ptr<ChatHandle> handle = runtime_.model_->start(std::move(request), deadline_, *this);
     bool paused = false;
@@ -278,15 +307,18 @@ class TurnRuntime::Run final : public RunningTurn, private ChatSink, public std:
   void carry_out(ActionId id, RunToolAction& action) {
     look_for_stop();
     if (state_.stop) return post(ToolFailed{id, *state_.stop});
-    on_blocking([this, id, call = std::move(action.call)] {
+    auto work = [this, id, call = std::move(action.call)] {
       auto outcome = runtime_.tools_->run(
           call, {who_, request_.session, outcome_.uid, "", [this] { return told_to_end_ || sink_.cancelled(); }},
           deadline_);
+      // What follows is for the threads of turns.
       if (outcome)
-        post(ToolDone{id, *std::move(outcome)}, true);
+        post(ToolDone{id, *std::move(outcome)});
       else
-        post(ToolFailed{id, std::move(outcome).error()}, true);
-    });
+        post(ToolFailed{id, std::move(outcome).error()});
+    };
+    if (!listener_) return work();
+    running_tools_([self = shared_from_this(), work = std::move(work)] { work(); });
   }
 
   // What the model says to a client's own request reaches it as it is: on_event.
@@ -338,12 +370,31 @@ class TurnRuntime::Run final : public RunningTurn, private ChatSink, public std:
   void complete() {
     drop_handle();
     if (outcome_.ending == Ending::kHandedBack)
-      outcome_.open = OpenTurn{outcome_.uid, outcome_.gathered, receipt_};
+      outcome_.open = open_turn();
     else
       keep_receipt();
     if (!listener_) return;
     listener_->on_finished(std::move(outcome_));
     self_.reset();  // whoever runs this holds it still
+  }
+
+  // What was called of ours since the user's message: before the client's tools were asked for, and now.
+  std::vector<OwnRounds> rounds(const std::vector<ChatMessage>& messages) const {
+    constexpr std::size_t kFirstMessages = 2;
+    std::vector<OwnRounds> all;
+    if (request_.client->continues) all = request_.client->continues->rounds;
+    if (messages.size() > kFirstMessages)
+      all.push_back({request_.client->messages_since, {messages.begin() + kFirstMessages, messages.end()}});
+    return all;
+  }
+  OpenTurn open_turn() {
+    OpenTurn open{outcome_.uid, outcome_.gathered, receipt_, rounds(state_.messages), {}, {}, {}};
+    // The client sends its own again.
+    for (auto& block : state_.record.context.tools)
+      if (std::ranges::find(tools_of_client_, block) == tools_of_client_.end()) open.tools.push_back(std::move(block));
+    open.research = std::move(state_.record.research);
+    open.fetches = std::move(state_.record.fetches);
+    return open;
   }
 
   // Last of all, when the reply is out and the turn acknowledged; and no fault of the turn. A turn that is not kept
@@ -406,11 +457,13 @@ class TurnRuntime::Run final : public RunningTurn, private ChatSink, public std:
   void on_refusal(const ChatRefusal& refusal) override {
     if (has_ended()) return;
     refused_ = true;
-    sink_.on_refusal(refusal);
+    const std::lock_guard lock(mutex_);
+    refusal_ = refusal;
   }
-  // A client's request has one model call: nothing follows, and its end waits for no pool.
+  // Nothing follows on a client's request, unless tools of ours are called: its end waits for no pool.
   void on_done(ChatResult result) override {
-    if (request_.client && !has_ended()) end_reply(std::nullopt);
+    const bool may_go_on = offers_tools_ && !result.tool_calls.empty();
+    if (request_.client && !may_go_on && !has_ended()) end_reply(std::nullopt);
     end(ModelDone{0, std::move(result)});
   }
   void on_error(Error error) override {
@@ -420,7 +473,14 @@ class TurnRuntime::Run final : public RunningTurn, private ChatSink, public std:
 
   std::optional<Error> why_not_whole() const { return state_.stop ? state_.stop : state_.failure; }
   void end_reply(const std::optional<Error>& broken) {
-    if (!reply_ended_.exchange(true)) sink_.on_reply_end(broken);
+    if (reply_ended_.exchange(true)) return;
+    std::optional<ChatRefusal> refusal;
+    {
+      const std::lock_guard lock(mutex_);
+      refusal.swap(refusal_);
+    }
+    if (broken && refusal) sink_.on_refusal(*refusal);
+    sink_.on_reply_end(broken);
   }
   bool has_ended() {
     const std::lock_guard lock(mutex_);
@@ -460,18 +520,20 @@ class TurnRuntime::Run final : public RunningTurn, private ChatSink, public std:
   std::vector<std::pair<Uuid, Uuid>> superseded_;
   ActionId model_id_ = 0;
   std::optional<SteadyTime> told_to_stop_;
+  std::vector<ToolBlock> tools_of_client_;
   bool may_block_ = true;  // the thread that pumps
 
   // Of a turn that was started.
   std::shared_ptr<TurnListener> listener_;
-  RunBlocking blocking_;
+  RunBlocking blocking_, running_tools_;
   std::shared_ptr<Run> self_;  // until it has finished
 
   std::mutex mutex_;
   std::condition_variable arrived_;
-  std::deque<What> events_;  // what was posted and not yet taken up: a delta, an answer, a stop
+  std::optional<ChatRefusal> refusal_;  // of the model call under way, told when it is the end
+  std::deque<What> events_;             // what was posted and not yet taken up: a delta, an answer, a stop
   bool begun_ = false, cancel_waits_ = false, pumping_ = false, ended_ = false, paused_ = false;
-  std::atomic<bool> refused_ = false, reply_ended_ = false, told_to_end_ = false;
+  std::atomic<bool> refused_ = false, reply_ended_ = false, told_to_end_ = false, offers_tools_ = false;
   std::shared_ptr<ChatHandle> handle_;  // last: destroyed first, while the sink still stands
 };
 
@@ -492,11 +554,12 @@ Result<TurnOutcome> TurnRuntime::run(const TurnRequest& request, TurnSink& sink,
 }
 
 Result<std::shared_ptr<RunningTurn>> TurnRuntime::start(TurnRequest request, std::shared_ptr<TurnListener> listener,
-                                                        const Deadline& deadline, RunBlocking blocking) {
+                                                        const Deadline& deadline, RunBlocking blocking,
+                                                        RunBlocking running_tools) {
   PANDORA_CHECK(check(request));
   TurnSink& sink = *listener;
   auto run = std::make_shared<Run>(*this, std::move(request), sink, deadline);
-  run->start(std::move(listener), std::move(blocking));
+  run->start(std::move(listener), std::move(blocking), std::move(running_tools));
   return run;
 }
 

@@ -4,6 +4,7 @@
 // speaks holds no thread. Thread-safe: any number of turns at once. No byte of the reply waits for the save; the
 // outcome says whether the turn is acknowledged.
 #pragma once
+#include <atomic>
 #include <functional>
 #include <memory>
 #include <string>
@@ -21,22 +22,37 @@ enum class MemoryUse {
   kWrite,  // recalls nothing, and keeps the turn
 };
 
+// What the model called of ours and got, in a turn of a client's, which knows nothing of it: calls with their results.
+struct OwnRounds {
+  std::size_t after = 0;  // so many of the client's own messages since the user's
+  std::vector<ChatMessage> messages;
+};
+
 // A turn that has called tools of its client's, as far as it has come.
 struct OpenTurn {
   Uuid uid;
   GatherSection gathered;
   std::optional<RecallReceipt> receipt;
+  std::vector<OwnRounds> rounds;
+  std::vector<ToolBlock> tools;  // of ours
+  std::vector<Research> research;
+  std::vector<FetchAttempt> fetches;
 };
 
 // A client's own request, which the model gets as it came, with what was recalled put in.
 struct ClientRequest {
-  std::function<PassedOnRequest(const GatherSection& gathered)> compose;
+  std::function<PassedOnRequest(const GatherSection& gathered, const std::vector<OwnRounds>& rounds,
+                                const std::vector<ToolDefinition>& tools)>
+      compose;
   ModelRole role = ModelRole::kVoice;
   std::string model, server;  // of ChatRequest
   std::string request_id;
   HeldTexts held;
-  std::vector<ToolBlock> tools_run;   // by the client, since the message
-  std::optional<OpenTurn> continues;  // the turn that asked for them, when it is known
+  bool offers_tools = false;            // ours, beside its own
+  std::vector<std::string> tool_names;  // its own
+  std::vector<ToolBlock> tools_run;     // by the client, since the message
+  std::size_t messages_since = 0;       // the user's: its own
+  std::optional<OpenTurn> continues;    // the turn that asked for them, when it is known
   bool clarifies = false;
   bool may_quote = false;  // when the model cannot be reached
 };
@@ -60,6 +76,8 @@ class TurnSink {
   virtual void on_gathered(const Uuid& turn, const std::optional<Uuid>& receipt, const GatherSection& gathered) {
     (void)turn, (void)receipt, (void)gathered;
   }
+  // A model call begins; there are several in a turn when tools run here.
+  virtual void on_model_call() {}
   // Of a client's request, on the model's threads: see ChatSink.
   virtual void on_event(std::string_view json) { (void)json; }
   virtual void on_refusal(const ChatRefusal& refusal) { (void)refusal; }
@@ -95,6 +113,9 @@ class RunningTurn {
 };
 // Runs work on a thread that may block, soon. It must not refuse: whoever starts turns bounds their number.
 using RunBlocking = std::function<void(std::function<void()>)>;
+
+// A model server that took a request only without tools is asked without for so long.
+inline constexpr Duration kWithoutTools = std::chrono::minutes(10);
 
 struct RuntimeOptions {
   std::int64_t message_bytes = 4 << 20;  // a record holds the text four times, and at most 64 MiB
@@ -134,9 +155,10 @@ class TurnRuntime {
   bool has_model() const { return model_ != nullptr; }
   // Errors of both: kInvalidArgument (an empty message), kTooLarge. Everything later is in the outcome.
   Result<TurnOutcome> run(const TurnRequest& request, TurnSink& sink, const Deadline& deadline);
-  // The runtime outlives the turn, which ends with on_finished.
+  // The runtime outlives the turn, which ends with on_finished. Tools may wait for somebody's approval: they have
+  // threads of their own, so that no turn waits for another's.
   Result<std::shared_ptr<RunningTurn>> start(TurnRequest request, std::shared_ptr<TurnListener> listener,
-                                             const Deadline& deadline, RunBlocking blocking);
+                                             const Deadline& deadline, RunBlocking blocking, RunBlocking running_tools);
 
  private:
   class Run;
@@ -150,6 +172,7 @@ class TurnRuntime {
   AdmitMemories admit_;
   ChatModel* model_;
   ToolRunner* tools_;
+  std::atomic<std::int64_t> no_tools_until_ = 0;  // steady microseconds; the model's servers take none
 };
 
 }  // namespace pandora

@@ -15,7 +15,7 @@ class Failures(ServedCase):
         for number, status in enumerate((400, 401, 403, 404, 413, 429, 500, 503), 1):
             body = json.dumps({"error": {"message": f"no {status}", "type": "a_type", "code": f"code_{status}"}}).encode()
             up.then((status, body, {"Retry-After": "17"}))
-            got, head, answer = self.chat(f"This is question {status}, please.")
+            got, head, answer = self.chat(f"This is question {status}, please.", headers={"Pandora-Tools": "off"})
             self.assertEqual((got, answer["error"]["code"], answer["error"]["type"]), (status, f"code_{status}", "a_type"))
             self.assertIn(f"no {status}", answer["error"]["message"])
             self.assertEqual(head["Retry-After"], "17")

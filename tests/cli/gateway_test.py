@@ -143,7 +143,7 @@ class Chat(ServedCase):
     def test_an_empty_list_of_tools_is_not_sent(self):
         up = self.upstream(whole("Hello."))
         self.serve()
-        self.chat("Good morning to you.", tools=[], tool_choice="auto")
+        self.chat("Good morning to you.", headers={"Pandora-Tools": "off"}, tools=[], tool_choice="auto")
         self.assertNotIn("tools", up.asked[0])
         self.assertNotIn("tool_choice", up.asked[0])
 

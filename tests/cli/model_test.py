@@ -78,7 +78,7 @@ class LanguageModel(PandoraCase):
         self.assertIn('source="turn 1"', system["content"])
         self.assertEqual(user, {"role": "user", "content": "Which peanuts should I avoid?"})
         self.assertEqual(server.asked[1]["model"], "the-model")
-        self.assertNotIn("tools", server.asked[1])
+        self.assertIn("memory_search", [tool["function"]["name"] for tool in server.asked[1]["tools"]])
         turn = self.json("turns", "show", "2")["turn"]
         self.assertEqual((turn["model"], turn["reply"]["text"]), ("the-model", "No nuts, please."))
         self.assertEqual(self.json("stats")["models"]["the-model"]["count"], 2)

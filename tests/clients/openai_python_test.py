@@ -108,7 +108,7 @@ class OpenAiPython(ServedCase):
         for status, kind in kinds.items():
             self.up.then((status, json.dumps({"error": {"message": "no", "type": "a_type", "code": f"code_{status}"}}).encode(), {"Retry-After": "9"}))
             with self.assertRaises(kind) as caught:
-                self.create(f"This is question {status}.")
+                self.create(f"This is question {status}.", extra_headers={"Pandora-Tools": "off"})
             self.assertEqual((caught.exception.status_code, caught.exception.code), (status, f"code_{status}"))
             self.assertEqual(caught.exception.response.headers["Retry-After"], "9")
 

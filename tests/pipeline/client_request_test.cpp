@@ -52,6 +52,99 @@ TEST_F(PassedOn, ToolsThatItsModelCallsAreHandedBackAndNothingIsSavedYet) {
   EXPECT_FALSE(find<FinishAction>(actions)->acknowledged);
 }
 
+// ── with tools of ours beside the client's ──
+
+class WithOurTools : public PassedOn {
+ protected:
+  WithOurTools() {
+    state.options.tools = {{"search", "finds", "{}"}};
+    state.options.client_tools = {"weather"};
+  }
+};
+
+TEST_F(WithOurTools, OursRunHereAndTheModelGoesOn) {
+  until_model();
+  auto actions = done("Let me look.", {{"call-1", "search", "{}"}});
+  ASSERT_TRUE(find<RunToolAction>(actions));
+  EXPECT_FALSE(find<FinishAction>(actions));
+  actions = feed(ToolDone{state.waiting_for, {.result = "found"}});
+  const auto asked = find<StartModelAction>(actions);
+  ASSERT_TRUE(asked);
+  EXPECT_EQ(asked->request.messages.size(), 4u);
+  EXPECT_EQ(asked->request.tools.size(), 1u);
+  const auto saved = find<SaveAction>(done("Peanuts."));
+  ASSERT_TRUE(saved);
+  EXPECT_EQ(saved->record.turn.reply->text, "Let me look.\n\nPeanuts.");
+  EXPECT_EQ(saved->record.context.tools.size(), 1u);
+}
+
+TEST_F(WithOurTools, OfBothOursRunFirstAndThenTheClientsAreHandedBack) {
+  until_model();
+  auto actions = done("", {{"call-1", "weather", "{}"}, {"call-2", "search", "{}"}});
+  ASSERT_TRUE(find<RunToolAction>(actions));
+  EXPECT_EQ(find<RunToolAction>(actions)->call.name, "search");
+  actions = feed(ToolDone{state.waiting_for, {.result = "found"}});
+  EXPECT_FALSE(find<StartModelAction>(actions));
+  ASSERT_TRUE(find<FinishAction>(actions));
+  EXPECT_EQ(find<FinishAction>(actions)->ending, Ending::kHandedBack);
+  EXPECT_EQ(state.messages[2].tool_calls.size(), 1u) << "the client's stand in a message of its own";
+}
+
+TEST_F(WithOurTools, TheClientsAloneAreHandedBackAtOnce) {
+  until_model();
+  const auto actions = done("", {{"call-1", "weather", "{}"}});
+  EXPECT_FALSE(find<RunToolAction>(actions));
+  ASSERT_TRUE(find<FinishAction>(actions));
+  EXPECT_EQ(find<FinishAction>(actions)->ending, Ending::kHandedBack);
+}
+
+TEST_F(WithOurTools, ACallOfAToolThatIsNobodysIsAnsweredAndTheModelGoesOn) {
+  until_model();
+  const auto actions = done("", {{"call-1", "fly", "{}"}});
+  EXPECT_FALSE(find<FinishAction>(actions));
+  ASSERT_TRUE(find<StartModelAction>(actions));
+  EXPECT_EQ(state.record.context.tools.back().status, ToolStatus::kRefused);
+}
+
+TEST_F(WithOurTools, AtTheLimitWhatWasSaidStandsAndItSaysWhy) {
+  until_model();
+  for (int pass = 0; pass < kMaxPasses; ++pass) {
+    done(pass == 0 ? "Let me look." : "", {{"call-1", "search", "{}"}});
+    const auto asked = find<StartModelAction>(feed(ToolDone{state.waiting_for, {.result = "found"}}));
+    ASSERT_TRUE(asked);
+    EXPECT_EQ(asked->request.tools.empty(), pass + 1 == kMaxPasses);
+  }
+  const auto actions = done("", {{"call-1", "search", "{}"}});
+  EXPECT_FALSE(find<StartModelAction>(actions)) << "its client has had what was said";
+  ASSERT_TRUE(find<EmitAction>(actions));
+  ASSERT_TRUE(find<SaveAction>(actions));
+  EXPECT_EQ(find<SaveAction>(actions)->record.turn.reply->text,
+            "Let me look.\n\n(It ends here: no more tools may run in this turn.)");
+  const auto finished = find<FinishAction>(feed(Saved{state.waiting_for}));
+  ASSERT_TRUE(finished);
+  EXPECT_TRUE(finished->acknowledged);
+  ASSERT_TRUE(finished->error);
+}
+
+TEST_F(WithOurTools, AServerThatRefusesARequestWithToolsIsAskedOnceWithout) {
+  until_model();
+  const Error refused{ErrorCode::kInvalidArgument, "no tools here", ""};
+  const auto asked = find<StartModelAction>(feed(ModelFailed{state.waiting_for, refused, true}));
+  ASSERT_TRUE(asked);
+  EXPECT_TRUE(asked->request.tools.empty());
+  EXPECT_TRUE(state.tools_refused);
+  const auto actions = feed(ModelFailed{state.waiting_for, refused, true});
+  EXPECT_FALSE(find<StartModelAction>(actions));
+  ASSERT_TRUE(find<SaveAction>(actions));
+  EXPECT_EQ(find<SaveAction>(actions)->record.turn.status, TurnStatus::kFailed);
+}
+
+TEST_F(WithOurTools, AnyOtherRefusalIsNotAskedAgain) {
+  until_model();
+  EXPECT_FALSE(
+      find<StartModelAction>(feed(ModelFailed{state.waiting_for, {ErrorCode::kResourceExhausted, "full", ""}, true})));
+}
+
 TEST_F(PassedOn, WhatTheClientsToolsGaveStandsInTheRecord) {
   until_model({{1, 1, "weather", "{}", ToolStatus::kOk, "sunny", {}}});
   const auto saved = find<SaveAction>(done("It is sunny."));
@@ -117,9 +210,8 @@ class StartedTurn : public ::testing::Test {
   std::shared_ptr<RunningTurn> start(const std::string& message) {
     listener = std::make_shared<Listener>();
     TurnRequest request{kAna, kSession, {Role::kUser, "", message}, Scope::kUser, MemoryUse::kOn, std::nullopt};
-    auto turn =
-        wired->runtime.start(std::move(request), listener, Deadline::never(),
-                             [this](std::function<void()> work) { EXPECT_TRUE(pool->submit(std::move(work))); });
+    const auto on_pool = [this](std::function<void()> work) { EXPECT_TRUE(pool->submit(std::move(work))); };
+    auto turn = wired->runtime.start(std::move(request), listener, Deadline::never(), on_pool, on_pool);
     EXPECT_TRUE(turn) << turn.error().to_line();
     return turn ? *turn : nullptr;
   }

@@ -1,0 +1,115 @@
+#include "cli/toolbox.h"
+
+#include <condition_variable>
+#include <mutex>
+
+#include "base/log.h"
+#include "tools/calculator_tool.h"
+#include "tools/clock_tool.h"
+#include "tools/memory_tools.h"
+#include "tools/research_tools.h"
+
+namespace pandora {
+namespace {
+
+class Stoppable final : public CallObserver {
+ public:
+  explicit Stoppable(std::function<bool()> stopped) : stopped_(std::move(stopped)) {}
+  void event(const std::string&) override {}
+  bool cancelled() override { return stopped_ && stopped_(); }
+
+ private:
+  const std::function<bool()> stopped_;
+};
+
+// A door that can be shut while somebody is inside: tools that were left behind find it closed.
+class ServiceOperations final : public Operations, public ApprovalGate {
+ public:
+  void open(Service& service) {
+    const std::lock_guard lock(mutex_);
+    service_ = &service;
+  }
+  void shut() {
+    std::unique_lock lock(mutex_);
+    service_ = nullptr;
+    shut_ = true;
+    left_.wait(lock, [this] { return inside_ == 0; });
+  }
+
+  Result<Json> call(const std::string& operation, const Json& arguments, const UserId& user,
+                    const std::function<bool()>& stopped, const Deadline& deadline) override {
+    Service* service = enter();
+    if (!service) return fail(ErrorCode::kUnavailable, "what is remembered cannot be reached now");
+    Stoppable observer([this, &stopped] { return shut_ || (stopped && stopped()); });
+    auto answer = service->call({operation, user, dump_json(arguments)}, observer, deadline);
+    leave();
+    if (!answer) return fail(std::move(answer).error());
+    Json result = Json::parse(*answer, nullptr, false);
+    if (!result.is_object()) return fail(ErrorCode::kInternal, operation + " gave no object");
+    return result;
+  }
+
+  Result<std::string> ask(const ToolCall& call, const ToolCaller& caller, const Deadline& deadline) override {
+    Json arguments = {{"tool", call.name}, {"arguments", call.arguments}};
+    if (!caller.session.empty()) arguments["session"] = caller.session.str();
+    if (!caller.turn.is_nil()) arguments["turn"] = caller.turn.to_string();
+    if (!caller.key.empty()) arguments["key"] = caller.key;
+    PANDORA_TRY(answer, this->call("approvals.ask", arguments, caller.who.user, caller.cancelled, deadline));
+    return answer.value("answer", "");
+  }
+
+ private:
+  Service* enter() {
+    const std::lock_guard lock(mutex_);
+    if (service_) ++inside_;
+    return service_;
+  }
+  void leave() {
+    const std::lock_guard lock(mutex_);
+    if (--inside_ == 0) left_.notify_all();
+  }
+
+  std::mutex mutex_;
+  std::condition_variable left_;
+  Service* service_ = nullptr;
+  std::size_t inside_ = 0;
+  std::atomic<bool> shut_ = false;
+};
+
+class WiredToolbox final : public Toolbox {
+ public:
+  // What is left behind at the end still holds the operations.
+  WiredToolbox() : operations_(std::make_shared<ServiceOperations>()) {}
+  ~WiredToolbox() override { operations_->shut(); }
+
+  Status wire(const Config& config, const Clock& clock) {
+    PANDORA_TRY(policy, ApprovalPolicy::parse(config.string("tools.approvals")));
+    ToolList tools = make_memory_tools(operations_);
+    for (auto& tool : make_research_tools(operations_)) tools.push_back(std::move(tool));
+    tools.push_back(make_calculator_tool());
+    tools.push_back(make_clock_tool(clock));
+    PANDORA_TRY(
+        registry,
+        ToolRegistry::create(
+            {.tools = std::move(tools), .policy = std::move(policy), .gate = operations_.get(), .clock = clock}));
+    registry_ = std::move(registry);
+    return {};
+  }
+  ToolRegistry& runner() override { return *registry_; }
+  void connect(Service& service) override { operations_->open(service); }
+  void disconnect() override { operations_->shut(); }
+
+ private:
+  const std::shared_ptr<ServiceOperations> operations_;
+  std::unique_ptr<ToolRegistry> registry_;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<Toolbox>> Toolbox::open(const Config& config, const Clock& clock) {
+  auto toolbox = std::make_unique<WiredToolbox>();
+  PANDORA_CHECK(toolbox->wire(config, clock));
+  return toolbox;
+}
+
+}  // namespace pandora
