@@ -41,11 +41,6 @@ std::string environment(const char* name) {
   return value ? value : "";
 }
 
-// "~/x" as a shell writes it; in a settings file nobody else does.
-std::string expanded(const std::string& path) {
-  return path.starts_with("~/") ? join_path(environment("HOME"), path.substr(2)) : path;
-}
-
 // $NAME, else ~/fallback.
 std::string user_directory(const char* name, std::string_view fallback) {
   const std::string given = environment(name);
@@ -150,16 +145,18 @@ class Owner final : public Installation {
     approvals_ =
         std::make_unique<ApprovalDesk>(ids_, clock_, std::chrono::milliseconds(config.integer("tools.approval_ms")));
     if (config.boolean("tools.enabled")) {
-      PANDORA_TRY(toolbox, Toolbox::open(config, clock_));
+      if (options.tools == ToolPlace::kOrchestrator) PANDORA_CHECK(connect());
+      PANDORA_TRY(toolbox, Toolbox::open(config, options.tools, client_.get(), clock_));
       toolbox_ = std::move(toolbox);
     }
     runtime_ = std::make_unique<TurnRuntime>(running, stores, *recall_, *saver_, ids_, clock_, admit_by(*admission_),
                                              model_.get(), toolbox_ ? &toolbox_->runner() : nullptr);
-    service_ = make_local_service(
-        {stores, *spaces_, *saver_, *runtime_, *recall_, *files_, clock_, ids_, *keys_, paths.journal,
-         running.message_bytes, config.integer("turns.archive_after_days"), recall_defaults, running.recall_deadline,
-         [this](const Deadline& deadline) { return overwrite_deleted(deadline); },
-         [config](const std::string& model) { return open_embedder(config, model); }, config.string("encoder.model"), approvals_.get()});
+    service_ = make_local_service({stores, *spaces_, *saver_, *runtime_, *recall_, *files_, clock_, ids_, *keys_,
+                                   paths.journal, running.message_bytes, config.integer("turns.archive_after_days"),
+                                   recall_defaults, running.recall_deadline,
+                                   [this](const Deadline& deadline) { return overwrite_deleted(deadline); },
+                                   [config](const std::string& model) { return open_embedder(config, model); },
+                                   config.string("encoder.model"), approvals_.get()});
     if (toolbox_) toolbox_->connect(*service_);
     PANDORA_TRY(server, serve_locally(paths.socket, *service_));
     server_ = std::move(server);
@@ -170,8 +167,9 @@ class Owner final : public Installation {
   bool is_owner() const override { return true; }
   Result<ServingParts> serving() override {
     PANDORA_CHECK(connect());
-    return ServingParts{*runtime_, model_.get(), directory_.get(), *spaces_, *io_,  *client_,
-                        ids_,      random_,      clock_,           *keys_,   cache_};
+    return ServingParts{
+        *runtime_, model_.get(), directory_.get(), *spaces_, *io_,   *client_,
+        ids_,      random_,      clock_,           *keys_,   cache_, toolbox_ ? toolbox_->registry() : nullptr};
   }
 
  private:
@@ -350,6 +348,11 @@ class Guest final : public Installation, private Service {
 
 }  // namespace
 
+// In a settings file nobody else does it.
+std::string expanded_path(const std::string& path) {
+  return path.starts_with("~/") ? join_path(environment("HOME"), path.substr(2)) : path;
+}
+
 std::string config_file_path() {
   const std::string given = environment("PANDORA_CONFIG");
   return given.empty() ? join_path(user_directory("XDG_CONFIG_HOME", ".config"), "pandora/pandora.toml") : given;
@@ -360,14 +363,14 @@ std::string secrets_directory(const std::string& instance) {
 }
 
 std::string models_directory(const Config& config) {
-  if (const std::string& given = config.string("models.path"); !given.empty()) return expanded(given);
+  if (const std::string& given = config.string("models.path"); !given.empty()) return expanded_path(given);
   const std::string cache = environment("PANDORA_CACHE");
   return (cache.empty() ? join_path(user_directory("XDG_CACHE_HOME", ".cache"), "pandora") : cache) + "/models";
 }
 
 Result<DataPaths> data_paths(const Config& config) {
   DataPaths paths;
-  paths.root = expanded(config.string("data.path"));
+  paths.root = expanded_path(config.string("data.path"));
   const auto& setting = *std::ranges::find_if(
       config.values(), [](const EffectiveValue& value) { return value.setting->key == "data.path"; });
   if (setting.source == SettingSource::kFile && !paths.root.starts_with('/'))

@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/config.h"
 #include "base/random.h"
+#include "cli/toolbox.h"
 #include "models/model_directory.h"
 #include "net/io_threads.h"
 #include "pipeline/turn_runtime.h"
@@ -28,6 +29,7 @@ Result<DataPaths> data_paths(const Config& config);
 std::string models_directory(const Config& config);
 std::string config_file_path();
 std::string secrets_directory(const std::string& instance);  // of its stores
+std::string expanded_path(const std::string& path);  // "~/x" as a shell writes it
 
 // What is done about a database that cannot be read: an error, or it is set aside, and `reconcile` makes it again.
 enum class Damage { kReport, kSetAside };
@@ -36,6 +38,7 @@ struct OpenOptions {
   // The owner's encoder keeps its vectors there and takes them from there (embed/vector_cache.h), and another owner is
   // kConflict; empty: it does not.
   std::string vectors_file;
+  ToolPlace tools = ToolPlace::kHere;
 };
 
 // What a server works with, besides the service; lives as long as its installation.
@@ -51,6 +54,7 @@ struct ServingParts {
   const Clock& clock;
   KeyRing& keys;
   Cache& cache;
+  ToolRegistry* tools = nullptr;  // null: they are switched off, or run elsewhere
 };
 
 class Installation {

@@ -225,11 +225,13 @@ int run(int argc, char** argv) {
   chat->add_flag("--serve", chat_serves,
                  "in a terminal: listen for OpenAI's clients meanwhile, as `pandora serve` does");
   CLI::App* serve_command = app.add_subcommand("serve", "OpenAI's API on 127.0.0.1:9000, with memory; Ctrl-C ends");
-  CLI::App* gateway_command = app.add_subcommand("gateway", "the API alone, without the tools' server");
   CLI::App* mcp_command =
       app.add_subcommand("mcp", "the Model Context Protocol on standard input and output, for a client that starts it");
   VectorsCommand vectors_command;
   add_vectors_command(app, options.settings, vectors_command);
+  CLI::App* gateway_command = app.add_subcommand("gateway", "the API alone; tools run in `pandora orchestrator`");
+  CLI::App* orchestrator_command =
+      app.add_subcommand("orchestrator", "the tools alone, over HTTP on 127.0.0.1:8090; Ctrl-C ends");
   add_commands(app, invocation);
   CLI::App* import =
       app.add_subcommand("import", "bring in what was said elsewhere")
@@ -263,7 +265,9 @@ int run(int argc, char** argv) {
   if (!config) return report(config.error());
   if (const Status started = start_log(*config); !started) return report(started.error());
   if (stack.run) return stack.run(options.json);
-  if (serve_command->parsed() || gateway_command->parsed()) return serve(*config, options.json);
+  if (serve_command->parsed()) return serve(*config, ToolPlace::kHere, options.json);
+  if (gateway_command->parsed()) return serve(*config, ToolPlace::kOrchestrator, options.json);
+  if (orchestrator_command->parsed()) return orchestrate(*config, options.json);
   if (vectors_command.parsed->parsed()) return serve_vectors(*config, vectors_command, options.json);
   if (config_command->parsed()) return show_config(*config, options.json);
   if (completion->parsed()) {

@@ -10,6 +10,8 @@
 #include "gateway/guard.h"
 #include "mcp/http_endpoint.h"
 #include "mcp/service_tools.h"
+#include "orchestrator/orchestrator.h"
+#include "tools/tool_wire.h"
 
 namespace pandora {
 namespace {
@@ -48,23 +50,54 @@ class McpMount final : public GatewayHandler {
   const std::unique_ptr<McpEndpoint> endpoint_;
 };
 
+// The tools, likewise: whose they work for is the key's word alone.
+class ToolsMount final : public GatewayHandler {
+ public:
+  explicit ToolsMount(ToolRoutes& routes) : routes_(routes) {}
+  void handle(HttpRequest request, const Caller& caller, std::shared_ptr<ResponseWriter> writer) override {
+    if (request.path == kToolsPath) return routes_.list(request, *writer);
+    auto given = read_caller(request.headers, caller.user);
+    if (!given) return writer->respond(error_response(given.error()));
+    given->who = Principal::of(caller.user);
+    given->key = caller.key ? caller.key->name : "";
+    given->turn = Uuid();
+    routes_.call(std::move(request), *std::move(given), std::move(writer));
+  }
+
+ private:
+  ToolRoutes& routes_;
+};
+
 class GatewayServing final : public Serving {
  public:
   GatewayServing(ServingParts parts, std::vector<std::unique_ptr<HealthProbe>> probes, Duration drain_time)
       : parts_(parts), probes_(std::move(probes)), drain_time_(drain_time) {}
 
   Status listen(GatewayOptions options, Service& service) {
+    if (parts_.tools) routes_ = ToolRoutes::create({.user = options.owner}, *parts_.tools, parts_.clock);
     tools_ = make_service_tools(service);
     mcp_ = std::make_unique<McpServer>(McpOptions{std::string(kProgramVersion)}, *tools_, service, parts_.clock);
     GatewayParts given{parts_.runtime, parts_.model,  parts_.directory, parts_.spaces, {},
                        parts_.threads, parts_.client, parts_.ids,       parts_.random, parts_.clock,
                        &service,       &parts_.keys,  &parts_.cache};
     for (const auto& probe : probes_) given.probes.push_back(probe.get());
+    if (routes_) {
+      const auto mount = std::make_shared<ToolsMount>(*routes_);
+      given.mounts.push_back({std::string(kToolsPath), KeyScope::kTools, mount, 0, RunOn::kLoop});
+      for (const auto& tool : parts_.tools->catalogue())
+        given.mounts.push_back(
+            {fmt::format("{}/{}", kToolsPath, tool.name), KeyScope::kTools, mount, kMaxToolRequestBytes, RunOn::kLoop});
+    }
     given.mounts.push_back({"/mcp", KeyScope::kTools, std::make_shared<McpMount>(*mcp_, parts_.random),
                             kMaxRpcMessageBytes, RunOn::kLoop});
     PANDORA_TRY(gateway, Gateway::open(std::move(options), std::move(given)));
     gateway_ = std::move(gateway);
     return {};
+  }
+  // Calls under way are stopped before the server that answers them goes.
+  ~GatewayServing() override {
+    if (routes_) routes_->end();
+    gateway_.reset();
   }
   std::string url() const override { return gateway_->url(); }
   Status drain() override { return gateway_->drain(Deadline::after(parts_.clock, drain_time_)); }
@@ -75,28 +108,74 @@ class GatewayServing final : public Serving {
   const Duration drain_time_;
   std::unique_ptr<ToolRunner> tools_;
   std::unique_ptr<McpServer> mcp_;
+  std::unique_ptr<ToolRoutes> routes_;
   std::unique_ptr<Gateway> gateway_;  // last: nobody asks while the rest goes
 };
 
-void say_where(const Serving& serving) {
-  print_error(fmt::format("Pandora listens: {}/v1 is the base URL for any client of OpenAI's API. Ctrl-C ends.\n",
-                          serving.url()));
-}
+// Whoever owns the data directory now; it may change.
+class OwnersService final : public Service {
+ public:
+  explicit OwnersService(std::string socket) : socket_(std::move(socket)) {}
+  Result<std::string> call(const ServiceCall& call, CallObserver& observer, const Deadline& deadline) override {
+    auto owner = make_remote_service(socket_);
+    if (owner) return (*owner)->call(call, observer, deadline);
+    if (owner.error().code != ErrorCode::kNotFound) return fail(std::move(owner).error());
+    return fail(ErrorCode::kUnavailable, "no process owns the data directory now", "start `pandora gateway`");
+  }
 
-Status run(const Config& config, bool json) {
-  const sigset_t signals = hold_stop_signals();
-  PANDORA_TRY(installation, Installation::open(config));
-  PANDORA_TRY(serving, Serving::open(config, *installation));
+ private:
+  const std::string socket_;
+};
+
+// Until it is told to end.
+void wait_until_told(const sigset_t& signals, const std::string& url, const std::string& where, bool json,
+                     const std::function<Status()>& drain) {
   if (json)
-    print_out(fmt::format("{{\"url\":\"{}\"}}\n", serving->url()));
+    print_out(fmt::format("{{\"url\":\"{}\"}}\n", url));
   else
-    say_where(*serving);
+    print_error(where);
   flush_output();
-  if (output_failed()) return {};  // nobody learns where it is; finish_output() says why
+  if (output_failed()) return;  // nobody learns where it is; finish_output() says why
   wait_for(signals);
   end_at_next(signals);
-  if (const Status drained = serving->drain(); !drained)
-    print_error(fmt::format("pandora: {}\n", drained.error().message));
+  if (const Status drained = drain(); !drained) print_error(fmt::format("pandora: {}\n", drained.error().message));
+}
+
+Status run(const Config& config, ToolPlace tools, bool json) {
+  const sigset_t signals = hold_stop_signals();
+  PANDORA_TRY(installation, Installation::open(config, {.tools = tools}));
+  PANDORA_TRY(serving, Serving::open(config, *installation));
+  wait_until_told(signals, serving->url(),
+                  fmt::format("Pandora listens: {}/v1 is the base URL for any client of OpenAI's API. Ctrl-C ends.\n",
+                              serving->url()),
+                  json, [&] { return serving->drain(); });
+  return {};
+}
+
+Status run_orchestrator(const Config& config, bool json) {
+  const sigset_t signals = hold_stop_signals();
+  PANDORA_TRY(user, UserId::parse(config.string("user.name")));
+  PANDORA_TRY(paths, data_paths(config));
+  SystemClock clock;
+  SystemRandom random;
+  OwnersService service(paths.socket);
+  PANDORA_TRY(toolbox, Toolbox::open(config, ToolPlace::kHere, nullptr, clock));
+  toolbox->connect(service);
+  IoThreads threads(clock);
+  HttpServerOptions server;
+  server.address = config.string("orchestrator.address");
+  server.port = static_cast<std::uint16_t>(config.integer("orchestrator.port"));
+  PANDORA_TRY(orchestrator,
+              Orchestrator::open(std::move(server), {.user = user}, *toolbox->registry(), threads, random, clock));
+  wait_until_told(
+      signals, orchestrator->url(),
+      fmt::format("The Orchestrator listens: {}/tools lists the tools. Ctrl-C ends.\n", orchestrator->url()), json,
+      [&] {
+        return orchestrator->drain(
+            Deadline::after(clock, std::chrono::milliseconds(config.integer("gateway.drain_ms"))));
+      });
+  orchestrator.reset();
+  toolbox->disconnect();
   return {};
 }
 
@@ -138,8 +217,13 @@ Result<std::unique_ptr<Serving>> Serving::open(const Config& config, Installatio
   return serving;
 }
 
-int serve(const Config& config, bool json) {
-  const Status served = run(config, json);
+int serve(const Config& config, ToolPlace tools, bool json) {
+  const Status served = run(config, tools, json);
+  return served ? 0 : report(served.error());
+}
+
+int orchestrate(const Config& config, bool json) {
+  const Status served = run_orchestrator(config, json);
   return served ? 0 : report(served.error());
 }
 

@@ -19,7 +19,11 @@ class Serving {
 };
 
 // Until SIGTERM or Ctrl-C; a second one ends it at once. The exit code. With `json` the URL is printed on stdout.
-int serve(const Config& config, bool json);
+int serve(const Config& config, ToolPlace tools, bool json);
+
+// The Orchestrator: tools alone, over HTTP, until it is told to end. What is remembered it reaches through the process
+// that owns the data directory; while there is none, only tools that need nothing work. The exit code.
+int orchestrate(const Config& config, bool json);
 
 // The exit code of `converse`, beside which it listens; when it cannot, it says why, and the conversation goes on
 // without.

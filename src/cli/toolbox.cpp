@@ -3,14 +3,22 @@
 #include <condition_variable>
 #include <mutex>
 
+#include <fmt/format.h>
+
 #include "base/log.h"
+#include "cli/installation.h"
 #include "tools/calculator_tool.h"
 #include "tools/clock_tool.h"
+#include "tools/file_tools.h"
 #include "tools/memory_tools.h"
+#include "tools/remote_tools.h"
 #include "tools/research_tools.h"
 
 namespace pandora {
 namespace {
+
+constexpr Duration kLongestCall = std::chrono::seconds(60);  // of a tool of the Orchestrator's, once it is approved
+constexpr Duration kNotePatience = std::chrono::seconds(5);
 
 class Stoppable final : public CallObserver {
  public:
@@ -82,33 +90,60 @@ class WiredToolbox final : public Toolbox {
   WiredToolbox() : operations_(std::make_shared<ServiceOperations>()) {}
   ~WiredToolbox() override { operations_->shut(); }
 
-  Status wire(const Config& config, const Clock& clock) {
+  Status wire(const Config& config, ToolPlace place, HttpClient* client, const Clock& clock) {
+    PANDORA_TRY(folders, parse_tool_folders(config.string("tools.folders"), &expanded_path));
     PANDORA_TRY(policy, ApprovalPolicy::parse(config.string("tools.approvals")));
     ToolList tools = make_memory_tools(operations_);
     for (auto& tool : make_research_tools(operations_)) tools.push_back(std::move(tool));
+    for (auto& tool : make_file_tools(folders)) tools.push_back(std::move(tool));
     tools.push_back(make_calculator_tool());
     tools.push_back(make_clock_tool(clock));
-    PANDORA_TRY(
-        registry,
-        ToolRegistry::create(
-            {.tools = std::move(tools), .policy = std::move(policy), .gate = operations_.get(), .clock = clock}));
+    PANDORA_TRY(registry, ToolRegistry::create({.tools = std::move(tools),
+                                                .policy = std::move(policy),
+                                                .gate = operations_.get(),
+                                                .note = [this](const ToolNote& note) { keep(note); },
+                                                .clock = clock}));
     registry_ = std::move(registry);
+    if (place == ToolPlace::kHere) return {};
+    std::string url = config.string("tools.url");
+    if (url.empty()) url = fmt::format("http://127.0.0.1:{}", config.integer("orchestrator.port"));
+    while (url.ends_with('/')) url.pop_back();
+    const Duration patience = std::chrono::milliseconds(config.integer("tools.approval_ms")) + kLongestCall;
+    PANDORA_TRY(remote, RemoteTools::create(url, registry_->catalogue(), patience, *client, clock));
+    remote_ = std::move(remote);
     return {};
   }
-  ToolRegistry& runner() override { return *registry_; }
+  ToolRunner& runner() override {
+    if (remote_) return *remote_;
+    return *registry_;
+  }
+  ToolRegistry* registry() override { return remote_ ? nullptr : registry_.get(); }
   void connect(Service& service) override { operations_->open(service); }
   void disconnect() override { operations_->shut(); }
 
  private:
+  // A call that is part of a turn stands in the turn's record.
+  void keep(const ToolNote& note) {
+    if (!note.turn.is_nil()) return;
+    const Observation row = to_observation(note);
+    const SystemClock clock;
+    const auto kept = operations_->call(
+        "tools.note", {{"tool", row.name}, {"micros", row.micros}, {"ok", row.ok}, {"detail", row.detail}}, note.user,
+        {}, Deadline::after(clock, kNotePatience));
+    if (!kept) log_warn("tool.not_noted", {{"tool", row.name}, {"error", kept.error().to_line()}});
+  }
+
   const std::shared_ptr<ServiceOperations> operations_;
   std::unique_ptr<ToolRegistry> registry_;
+  std::unique_ptr<RemoteTools> remote_;
 };
 
 }  // namespace
 
-Result<std::unique_ptr<Toolbox>> Toolbox::open(const Config& config, const Clock& clock) {
+Result<std::unique_ptr<Toolbox>> Toolbox::open(const Config& config, ToolPlace place, HttpClient* client,
+                                               const Clock& clock) {
   auto toolbox = std::make_unique<WiredToolbox>();
-  PANDORA_CHECK(toolbox->wire(config, clock));
+  PANDORA_CHECK(toolbox->wire(config, place, client, clock));
   return toolbox;
 }
 

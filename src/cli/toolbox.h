@@ -3,17 +3,23 @@
 #include <memory>
 
 #include "base/config.h"
+#include "net/http_client.h"
 #include "service/service.h"
 #include "tools/tool_registry.h"
 
 namespace pandora {
 
+enum class ToolPlace { kHere, kOrchestrator };
+
 class Toolbox {
  public:
-  // kInvalidArgument: a setting that is wrong. `clock` outlives it.
-  static Result<std::unique_ptr<Toolbox>> open(const Config& config, const Clock& clock);
+  // kInvalidArgument: a setting that is wrong. The clock outlives it, and so does the client, which only the
+  // Orchestrator's need.
+  static Result<std::unique_ptr<Toolbox>> open(const Config& config, ToolPlace place, HttpClient* client,
+                                               const Clock& clock);
   virtual ~Toolbox() = default;  // whoever still runs is told to stop
-  virtual ToolRegistry& runner() = 0;
+  virtual ToolRunner& runner() = 0;
+  virtual ToolRegistry* registry() = 0;  // null: they run elsewhere
   // Tools reach nothing before the first, and nothing after the second, which waits for those that are in it.
   virtual void connect(Service& service) = 0;
   virtual void disconnect() = 0;

@@ -63,6 +63,16 @@ const std::map<std::string, std::string>& examples() {
       {"approvals allow",
        "The id is that of `pandora approvals list`. Nobody's answer is a no, after tools.approval_ms.\n"
        "Example:\n  pandora approvals allow 0190b3a2-…        --always: and this tool from now on in this session"},
+      {"gateway",
+       "OpenAI's API, as `pandora serve`, but tools run in the process of `pandora orchestrator`, at tools.url. While "
+       "that does\n"
+       "not answer, the model is told so, and turns go on without it.\n"
+       "Example:\n  pandora orchestrator &\n  pandora gateway"},
+      {"orchestrator",
+       "GET /tools lists the tools, POST /tools/NAME calls one with its arguments as JSON. What is remembered it "
+       "reaches through\n"
+       "the process that owns the data directory (`pandora gateway`), which also knows what waits for your yes or no.\n"
+       "Example:\n  curl -s http://127.0.0.1:8090/tools/calculate -d '{\"expression\": \"6*7\"}'"},
       {"research add",
        "Example:\n  pandora research add 'espresso machines' --claim 'The Alpha costs 300 euros' --type price --domain "
        "shop.example"},

@@ -24,9 +24,9 @@ inline constexpr Duration kAcknowledgePatience = std::chrono::milliseconds(50);
 
 struct ReplyOptions {
   bool streams = false, wants_usage = false;
-  std::string model;         // of our own words' answers
-  std::int64_t created = 0;  // the same
-  SessionId session;         // empty: it is no turn
+  std::string model;                                  // of our own words' answers
+  std::int64_t created = 0;                           // the same
+  SessionId session;                                  // empty: it is no turn
   std::optional<std::set<std::string>> client_tools;  // its own, when tools of ours go along that it must not see
   std::string request_id;
   std::function<void(Duration, std::function<void()>)> after;  // calls once, later

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "access/key_ring.h"
+#include "gateway/caller.h"
 #include "models/model_directory.h"
 #include "net/http_server.h"
 #include "pipeline/turn_runtime.h"

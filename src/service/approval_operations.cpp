@@ -5,6 +5,7 @@ namespace pandora {
 namespace {
 
 constexpr std::size_t kMaxReasonBytes = 200;
+constexpr std::size_t kMaxDetailBytes = 1000;
 
 Result<ApprovalDesk*> desk_of(OperationCall& call) {
   if (call.parts.approvals) return call.parts.approvals;
@@ -44,6 +45,20 @@ Result<Json> answer(OperationCall& call) {
   return Json{{"id", id.to_string()}, {"answer", to_string(given)}};
 }
 
+// A call that is part of no turn: its row.
+Result<Json> note(OperationCall& call) {
+  Observation row;
+  row.kind = ObservationKind::kTool;
+  row.name = ellipsize(one_line(sanitize_utf8(call.in.text("tool"))), kMaxReasonBytes);
+  row.at = call.parts.clock.now();
+  row.micros = call.in.integer("micros");
+  row.ok = call.in.boolean("ok");
+  row.detail = ellipsize(one_line(sanitize_utf8(call.in.text("detail"))), kMaxDetailBytes);
+  PANDORA_CHECK(call.in.finish());
+  PANDORA_CHECK(call.parts.stores.observations.add({row}, call.deadline));
+  return Json{{"noted", true}};
+}
+
 }  // namespace
 
 Json to_json(const PendingApproval& pending) {
@@ -65,6 +80,8 @@ std::vector<Operation> approval_operations() {
       {{"approvals.ask", "tool, arguments? = {}, session?, turn?, key?",
         "waits until a call is approved; for whoever runs tools"},
        ask},
+      {{"tools.note", "tool, micros, ok, detail", "a row for a call that is part of no turn; for whoever runs tools"},
+       note},
   };
 }
 

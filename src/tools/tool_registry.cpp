@@ -20,9 +20,9 @@ bool can_be_called(std::string_view name) {
 
 std::string cut(std::string text, std::size_t most) {
   if (text.size() <= most) return text;
-  const std::string note = fmt::format("\n(cut: {} of {} bytes are shown)", most, text.size());
+  const std::string note = fmt::format("(cut: {} of {} bytes are shown)\n", most, text.size());
   if (most <= note.size()) return ellipsize(text, most);
-  return ellipsize(text, most - note.size()) + note;
+  return note + ellipsize(text, most - note.size());
 }
 
 ToolStatus status_of(const Error& error) {

@@ -102,6 +102,8 @@ class Upstream:
 
 
 class ServedCase(PandoraCase):
+    serve_command = "serve"
+
     def upstream(self, *script, **options):
         up = Upstream(*script, **options)
         self.addCleanup(up.close)
@@ -110,7 +112,7 @@ class ServedCase(PandoraCase):
 
     def serve(self, *arguments, **environment):
         """Starts it on a free port; self.port, self.url."""
-        self.process = subprocess.Popen([PROGRAM, "serve", "--json", "--set", "gateway.port=0", *arguments], stdout=subprocess.PIPE,
+        self.process = subprocess.Popen([PROGRAM, self.serve_command, "--json", "--set", "gateway.port=0", *arguments], stdout=subprocess.PIPE,
                                         stderr=subprocess.PIPE, env={**self.environment, **environment})
         self.addCleanup(self.end)
         line = self.process.stdout.readline()

@@ -9,6 +9,8 @@ import unittest
 import urllib.request
 
 from pandora_case import PROGRAM, PandoraCase
+from served_case import Upstream, words
+from tools_test import call, calling, results
 
 IUTF8 = 0o40000  # of Linux; termios does not name it
 
@@ -69,6 +71,27 @@ class Terminal(PandoraCase):
         chat.type(b"I have a dog.\r\x04")  # before there is a prompt
         self.assertEqual(chat.exit_code(), 0)
         self.assertEqual(len(self.json("turns", "list")["turns"]), 1)
+
+    def test_what_its_tools_may_do_is_asked(self):
+        save = [step for i in range(4) for step in (calling(call("memory_save", {"content": f"Ana likes tea number {i}."})), words(f"Answer {i}."))]
+        up = Upstream(*save)
+        self.addCleanup(up.close)
+        self.environment["PANDORA_MODEL_URL"] = up.url
+        chat = Chat(self)
+        for i, answer in enumerate((b"n\r", b"y\r", b"a\r", None)):
+            chat.wait_for(b"you> ")
+            chat.type(b"Keep it, please.\r")
+            if answer:
+                chat.wait_for(b"The model wants to call memory_save with ")
+                chat.wait_for(f"Ana likes tea number {i}.".encode())
+                chat.wait_for(b"[N] no: ")
+                chat.type(answer)
+            chat.wait_for(f"Answer {i}.".encode())
+        chat.wait_for(b"you> ")
+        chat.type(b"/quit\r")
+        self.assertEqual(chat.exit_code(), 0)
+        self.assertIn("the user said no", results(up.asked[1])[0]["content"])
+        self.assertEqual([memory["content"] for memory in self.json("memory", "list")["memories"]], [f"Ana likes tea number {i}." for i in (1, 2, 3)])
 
     def test_ctrl_c_clears_the_line_and_goes_on(self):
         chat = Chat(self)

@@ -133,7 +133,9 @@ std::vector<Implementation<ChatModelSetup>> chat_model_implementations() {
   return {{"Scripted", [] { return std::make_unique<ScriptedChat>(); }}};
 }
 std::vector<Implementation<ToolRunnerSetup>> tool_runner_implementations() {
-  return {{"Scripted", [] { return std::make_unique<ScriptedTools>(); }}};
+  auto all = tool_registry_implementations();
+  all.push_back({"Scripted", [] { return std::make_unique<ScriptedTools>(); }});
+  return all;
 }
 std::vector<Implementation<HealthProbeSetup>> health_probe_implementations() {
   return {{"Scripted", [] { return std::make_unique<ScriptedProbe>(); }}};

@@ -14,12 +14,13 @@ pandora_test(contract_services_test
     object_store_contract.cpp
     object_store_implementations.cpp
     process_runner_contract.cpp
+    tool_registry_implementations.cpp
     tool_runner_contract.cpp
     vector_collections_contract.cpp
     vector_model_contract.cpp
     vector_points_contract.cpp
     vector_query_contract.cpp
     vector_store_implementations.cpp
-  USES store_memory store_embedded embed test_support
+  USES store_memory store_embedded embed tools orchestrator test_support
   LABELS contract
   TIMEOUT 300)

@@ -18,5 +18,7 @@ class ToolRunnerSetup {
   virtual ToolRunner& runner() = 0;
 };
 std::vector<Implementation<ToolRunnerSetup>> tool_runner_implementations();
+// The registry, in this process and behind an Orchestrator.
+std::vector<Implementation<ToolRunnerSetup>> tool_registry_implementations();
 
 }  // namespace pandora

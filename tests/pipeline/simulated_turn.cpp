@@ -41,6 +41,12 @@ SimulatedTurn::SimulatedTurn(std::uint64_t seed, Disk& disk, Coverage& coverage)
   state_.options.has_model = chance(90);
   if (chance(70))
     for (const auto& name : kCatalogue) state_.options.tools.push_back({name, "a tool", "{}"});
+  // A client's own request, with tools of its own; one of ours that has the name of one of them is not offered.
+  state_.options.passes_on = state_.options.has_model && chance(40);
+  if (state_.options.passes_on && chance(70)) {
+    state_.options.client_tools = {"weather", "clock"};
+    std::erase_if(state_.options.tools, [](const ToolDefinition& tool) { return tool.name == "clock"; });
+  }
   temper_ = static_cast<int>(random_.below(kTempers));
 }
 
@@ -191,7 +197,9 @@ ChatResult SimulatedTurn::model_result() {
   if (!calls) return result;
   const std::uint64_t most = chance(10) ? 2 * kMaxCallsOfOneReply : 6;
   for (std::uint64_t n = random_.below(most) + 1; n-- > 0;) {
-    const std::string name = chance(temper_ == kBreaker ? 50 : 5) ? words() : one_of(kCatalogue);
+    const bool strange = chance(temper_ == kBreaker ? 50 : 5);
+    const bool of_the_client = state_.options.passes_on && chance(temper_ == kCaller ? 10 : 40);
+    const std::string name = strange ? words() : of_the_client ? "weather" : one_of(kCatalogue);
     result.tool_calls.push_back(
         {fmt::format("call-{}", n), name, chance(2) ? std::string(70'000, '[') : "{\"q\":\"\xFF\"}"});
   }
@@ -209,10 +217,16 @@ void SimulatedTurn::answer_model(ActionId id) {
   if (fails) {
     ++coverage_["failing models"];
     ended_badly_ = true;
-    const ErrorCode code = stopped_ ? ErrorCode::kCancelled : ErrorCode::kUnavailable;
-    return deliver_answer(ModelFailed{id, {code, "gone \xFF away", ""}});
+    const ErrorCode code = stopped_     ? ErrorCode::kCancelled
+                           : chance(70) ? ErrorCode::kUnavailable
+                                        : ErrorCode::kInvalidArgument;
+    may_ask_again_ = code == ErrorCode::kInvalidArgument && tools_offered_ && tool_calls_ == 0;
+    return deliver_answer(ModelFailed{id, {code, "gone \xFF away", ""}, state_.options.passes_on && chance(50)});
   }
   ChatResult result = model_result();
+  calls_clients_ = calls_others_ = false;
+  for (const auto& call : result.tool_calls) (is_the_clients(call.name) ? calls_clients_ : calls_others_) = true;
+  may_ask_again_ = calls_others_ && !calls_clients_;
   ended_badly_ = (result.finish_reason == "length" && result.tool_calls.empty()) || streamed_.size() > kMaxReplyBytes;
   deliver_answer(ModelDone{id, std::move(result)});
 }
@@ -282,6 +296,10 @@ void SimulatedTurn::check_request(const ChatRequest& request) {
   need(!stopped_, "a model call after a stop");
   need(state_.options.has_model, "a model call without a model");
   need(++model_calls_ <= kMaxModelCalls, "too many model calls");
+  if (state_.options.passes_on && model_calls_ > 1) {
+    need(may_ask_again_, "a client's request was asked again, and no tool of ours was called");
+    ++coverage_[tool_calls_ > 0 ? "a client's request went on" : "a client's request was asked again"];
+  }
   tools_offered_ = !request.tools.empty();
   pass_counted_ = false;
   streamed_.clear();
@@ -306,10 +324,17 @@ void SimulatedTurn::check_request(const ChatRequest& request) {
   guidance_shown_ = guidance_.size();
 }
 
+bool SimulatedTurn::is_the_clients(const std::string& name) const {
+  const auto& options = state_.options;
+  return options.passes_on &&
+         (options.tools.empty() || std::ranges::find(options.client_tools, name) != options.client_tools.end());
+}
+
 void SimulatedTurn::check_tool(const ToolCall& call) {
   need(!stopped_, "a tool after a stop");
   need(++tool_calls_ <= kMaxToolCalls, "too many tool calls");
   need(tools_offered_, "a tool that was not offered");
+  need(!is_the_clients(call.name), "a tool of the client's was run here");
   need(guidance_shown_ == guidance_.size(), "a tool before the guidance");
   need(std::ranges::find(kCatalogue, call.name) != kCatalogue.end(), "a tool that does not exist");
   need(call.arguments.size() <= kMaxToolArgumentBytes, "arguments too long");
@@ -379,7 +404,12 @@ void SimulatedTurn::check_finish(const FinishAction& action) {
   if (action.ending == Ending::kFailed) need(action.error.has_value(), "failed, and no error");
   if (action.ending == Ending::kCancelled) need(cancelled_ && action.error.has_value(), "cancelled by nobody");
   if (action.ending == Ending::kAnswered) need(saves_ == 1 && !cut_off_ && !emitted_.empty(), "answered with nothing");
-  const std::vector<std::string> names = {"answered", "clarified", "cancelled", "failed"};
+  if (action.ending == Ending::kHandedBack) {
+    need(state_.options.passes_on && calls_clients_, "handed back, and the client has nothing to do");
+    need(saves_ == 0 && !action.acknowledged, "handed back and saved");
+    ++coverage_[calls_others_ ? "handed back after ours" : "handed back"];
+  }
+  const std::vector<std::string> names = {"answered", "clarified", "cancelled", "failed", "all handed back"};
   ++coverage_[names[static_cast<std::size_t>(action.ending)] + (action.acknowledged ? ", saved" : "")];
   if (state_.revises == kMaxRevises) ++coverage_["all revises"];
   if (state_.retries == kMaxRetries) ++coverage_["all retries"];

@@ -67,6 +67,7 @@ class SimulatedTurn {
   void check_sections(const ContextDocument& before) const;
   void check_request(const ChatRequest& request);
   void check_tool(const ToolCall& call);
+  bool is_the_clients(const std::string& name) const;
   void check_save(const SaveAction& action);
   void check_finish(const FinishAction& action);
   void check_limits() const;
@@ -91,6 +92,8 @@ class SimulatedTurn {
   bool ended_badly_ = false;    // that call
   bool stopped_ = false, cancelled_ = false, clarified_ = false, cut_off_ = false, tools_offered_ = false;
   bool pass_counted_ = false;
+  bool calls_clients_ = false, calls_others_ = false;  // the model's last answer
+  bool may_ask_again_ = false;                         // after it
   int model_calls_ = 0, tool_calls_ = 0, passes_ = 0, saves_ = 0, finishes_ = 0;
   bool told_saved_ = false;
   ActionId last_id_ = 0;
