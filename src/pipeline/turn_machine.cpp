@@ -118,7 +118,7 @@ class Step {
     if (state_.reply.spoke()) return conclude(ReplyEnd::kCutOff);
     if (state_.stop) return stopped();
     if (may_refuse_tools(event.error)) return ask_without_tools();
-    if (event.is_reported) return save_record(TurnStatus::kFailed, Verdict::kFail);
+    if (event.is_reported) return save_failed();
     answer_by_quoting(fmt::format("The language model did not answer ({})", note(state_.failure->message)));
   }
 
@@ -368,7 +368,7 @@ class Step {
     if (wordless && state_.options.passes_on) {
       if (!state_.failure)
         state_.failure = Error{ErrorCode::kUnavailable, "the language model gave an empty reply", ""};
-      return save_record(TurnStatus::kFailed, Verdict::kFail);
+      return save_failed();
     }
     if (wordless || more == AsksForMore::kYes) {
       if (const auto again = what_to_repeat()) {
@@ -439,6 +439,12 @@ class Step {
     context().replies.push_back({number, state_.record.turn.model, state_.reply.text()});
     context().validations.push_back(validation);
     save(TurnStatus::kComplete, validation);
+  }
+
+  // With what was said before the call that failed, if anything.
+  void save_failed() {
+    if (state_.reply.text().empty()) return save_record(TurnStatus::kFailed, Verdict::kFail);
+    save(TurnStatus::kFailed, attempt(state_.reply.text(), ReplyEnd::kCutOff));
   }
 
   // Something was said, or time ran out: it is kept.

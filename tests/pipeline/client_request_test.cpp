@@ -139,6 +139,24 @@ TEST_F(WithOurTools, AServerThatRefusesARequestWithToolsIsAskedOnceWithout) {
   EXPECT_EQ(find<SaveAction>(actions)->record.turn.status, TurnStatus::kFailed);
 }
 
+TEST_F(WithOurTools, WhatWasSaidBeforeACallThatFailsIsKept) {
+  for (const bool fails : {true, false}) {
+    SCOPED_TRACE(fails ? "it fails" : "it says nothing");
+    const MachineOptions options = state.options;
+    state = TurnState();
+    state.options = options;
+    until_model();
+    done("Let me look.", {{"call-1", "search", "{}"}});
+    feed(ToolDone{state.waiting_for, {.result = "found"}});
+    const auto saved = find<SaveAction>(
+        fails ? feed(ModelFailed{state.waiting_for, {ErrorCode::kUnavailable, "gone", ""}, true}) : done(""));
+    ASSERT_TRUE(saved);
+    EXPECT_EQ(saved->record.turn.status, TurnStatus::kFailed);
+    ASSERT_TRUE(saved->record.turn.reply);
+    EXPECT_EQ(saved->record.turn.reply->text, "Let me look.");
+  }
+}
+
 TEST_F(WithOurTools, AnyOtherRefusalIsNotAskedAgain) {
   until_model();
   EXPECT_FALSE(
@@ -276,6 +294,109 @@ TEST_F(StartedTurn, ThatIsCancelledAtOnceLeavesNothing) {
   // Whichever was first: a cancel that came too late finds a whole answer.
   EXPECT_EQ(outcome.acknowledged, outcome.ending == Ending::kAnswered || !outcome.reply.empty());
   EXPECT_EQ(listener->ends, 1);
+}
+
+// ── with tools ──
+
+class StartedTurnWithTools : public StartedTurn {
+ protected:
+  StartedTurnWithTools() { wired = std::make_unique<RuntimeWorld>(world, clock, &model, &tools); }
+  ~StartedTurnWithTools() override { tool_pool.reset(); }
+  std::shared_ptr<RunningTurn> start_client() {
+    listener = std::make_shared<Listener>();
+    TurnRequest request{kAna, kSession, {Role::kUser, "", kQuestion}, Scope::kUser, MemoryUse::kOn, std::nullopt};
+    ClientRequest client;
+    client.compose = [this](const GatherSection&, const std::vector<OwnRounds>& rounds,
+                            const std::vector<ToolDefinition>& offered) {
+      composed.push_back({rounds, offered.size()});
+      return PassedOnRequest{"{}", true, false, false};
+    };
+    client.offers_tools = true;
+    client.tool_names = {"weather", "fetch"};
+    client.messages_since = 0;
+    client.continues = std::move(continues);
+    client.tools_run = tools_run;
+    request.client = std::move(client);
+    auto turn = wired->runtime.start(
+        std::move(request), listener, Deadline::never(),
+        [this](std::function<void()> work) { EXPECT_TRUE(pool->submit(std::move(work))); },
+        [this](std::function<void()> work) { EXPECT_TRUE(tool_pool->submit(std::move(work))); });
+    EXPECT_TRUE(turn) << turn.error().to_line();
+    return turn ? *turn : nullptr;
+  }
+  struct Composed {
+    std::vector<OwnRounds> rounds;
+    std::size_t offered;
+  };
+  testing::ScriptedTools tools;
+  std::unique_ptr<WorkPool> tool_pool = std::make_unique<WorkPool>(1, 100);
+  std::vector<Composed> composed;
+  std::optional<OpenTurn> continues;
+  std::vector<ToolBlock> tools_run;
+};
+
+TEST_F(StartedTurnWithTools, ItsToolsRunAndTheModelIsAskedAgainWithWhatTheyGave) {
+  model.expect({.deltas = {"Let me look."}, .calls = {{"call-1", "search", "{}"}}});
+  model.expect({.deltas = {"Found."}});
+  start_client();
+  const auto outcome = wait();
+  EXPECT_EQ(outcome.reply, "Let me look.\n\nFound.");
+  EXPECT_TRUE(outcome.acknowledged);
+  EXPECT_EQ(listener->ends, 1);
+  ASSERT_EQ(composed.size(), 2u);
+  EXPECT_EQ(composed[0].offered, 1u) << "a tool of the client's hides ours of the same name";
+  ASSERT_EQ(composed[1].rounds.size(), 1u);
+  EXPECT_EQ(composed[1].rounds[0].messages.size(), 2u) << "the call and its result";
+}
+
+TEST_F(StartedTurnWithTools, AToolHoldsNoThreadOfTheTurnsAndACancelEndsIt) {
+  model.expect({.calls = {{"call-1", "search", "{}"}}});
+  tools.waits = true;
+  const auto turn = start_client();
+  tools.began.get_future().wait();
+  std::promise<void> ran;  // the pool's only thread is free
+  EXPECT_TRUE(pool->submit([&] { ran.set_value(); }));
+  EXPECT_EQ(ran.get_future().wait_for(std::chrono::seconds(20)), std::future_status::ready);
+  turn->cancel();
+  EXPECT_EQ(wait().ending, Ending::kCancelled);
+}
+
+TEST_F(StartedTurnWithTools, WhatWasCalledOfOursComesBackWithTheClientsResults) {
+  model.expect({.calls = {{"call-1", "search", "{}"}, {"call-2", "weather", "{}"}}});
+  start_client();
+  auto outcome = wait();
+  EXPECT_EQ(outcome.ending, Ending::kHandedBack);
+  EXPECT_FALSE(outcome.acknowledged);
+  ASSERT_TRUE(outcome.open);
+  EXPECT_EQ(outcome.open->tools.size(), 1u);
+  EXPECT_EQ(listener->ends, 1);
+
+  continues = std::move(outcome.open);
+  tools_run = {{1, 1, "weather", "{}", ToolStatus::kOk, "sunny", {}}};
+  model.expect({.deltas = {"It is sunny."}});
+  start_client();
+  outcome = wait();
+  EXPECT_TRUE(outcome.acknowledged);
+  ASSERT_EQ(composed.size(), 2u);
+  ASSERT_EQ(composed[1].rounds.size(), 1u);
+  EXPECT_EQ(composed[1].rounds[0].after, 0u);
+  const auto turn = world.rows->turns().find_all({&outcome.uid, 1}, Principal::of(kAna), world.soon());
+  ASSERT_TRUE(turn);
+  EXPECT_EQ(turn->size(), 1u);
+}
+
+TEST_F(StartedTurnWithTools, AServerThatTakesNoToolsIsNotOfferedThemForAWhile) {
+  model.expect({.error = Error{ErrorCode::kInvalidArgument, "no tools here", ""}});
+  model.expect({.deltas = {"Hello."}});
+  start_client();
+  EXPECT_EQ(wait().reply, "Hello.");
+  model.expect({.deltas = {"Hello again."}});
+  start_client();
+  EXPECT_EQ(wait().reply, "Hello again.");
+  ASSERT_EQ(composed.size(), 3u);
+  EXPECT_EQ(composed[0].offered, 1u);
+  EXPECT_EQ(composed[1].offered, 0u);
+  EXPECT_EQ(composed[2].offered, 0u);
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 #include <condition_variable>
 #include <deque>
 #include <functional>
+#include <future>
 #include <mutex>
 #include <thread>
 
@@ -109,11 +110,18 @@ class ScriptedModel final : public ChatModel {
 class ScriptedTools final : public ToolRunner {
  public:
   const std::vector<ToolDefinition>& catalogue() const override { return catalogue_; }
-  Result<ToolOutcome> run(const ToolCall& call, const ToolCaller&, const Deadline&) override {
+  Result<ToolOutcome> run(const ToolCall& call, const ToolCaller& caller, const Deadline&) override {
     ++runs;
+    if (waits) {
+      began.set_value();
+      while (!caller.cancelled()) std::this_thread::yield();
+      return fail(ErrorCode::kCancelled, "stopped");
+    }
     return behaviour(call);
   }
   std::atomic<int> runs = 0;
+  bool waits = false;  // until its caller leaves
+  std::promise<void> began;
   std::function<Result<ToolOutcome>(const ToolCall&)> behaviour = [](const ToolCall& call) {
     ToolOutcome outcome;
     outcome.result = call.name + " found it";
