@@ -1,21 +1,15 @@
-"""Runs a test under the Python that has the official clients; 77, loudly, when there is none.
-
-usage: run_with_clients.py [--clients FOLDER] TEST …; FOLDER of the cache: "clients" (OpenAI's API), "mcp-clients" (MCP)."""
+"""Runs a test under the Python that has the official clients; 77, loudly, when there is none. usage: run_with_clients.py TEST …"""
 import os
 import sys
 
-arguments = sys.argv[1:]
-folder, fetch = "clients", "fetch_clients"
-if arguments[0] == "--clients":
-    folder, fetch, arguments = arguments[1], "fetch_" + arguments[1].replace("-", "_"), arguments[2:]
 cache = os.environ.get("PANDORA_CACHE") or os.path.join(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"), "pandora")
-clients = os.path.join(cache, folder)
+clients = os.path.join(cache, "clients")
 python = os.path.join(clients, "bin/python")
 if not os.path.exists(python) or not os.path.exists(os.path.join(clients, "installed")):
-    print(f"SKIPPED: the official clients are not installed in {clients}; run scripts/{fetch}", file=sys.stderr)
+    print(f"SKIPPED: the official clients are not installed in {clients}; run scripts/fetch_clients", file=sys.stderr)
     sys.exit(77)
 here = os.path.dirname(os.path.abspath(__file__))
 os.environ["PANDORA_CLIENTS"] = clients
 os.environ["PYTHONPATH"] = os.path.join(here, "../cli")
 os.environ["PYTHONDONTWRITEBYTECODE"] = "1"
-os.execv(python, [python, *arguments])
+os.execv(python, [python, *sys.argv[1:]])
