@@ -23,12 +23,10 @@ struct Names {
 
   std::string_view name(E value) const { return names[static_cast<std::size_t>(value)]; }
   Result<E> parse(std::string_view text) const {
-    std::string all;
-    for (std::size_t i = 0; i < N; ++i) {
+    for (std::size_t i = 0; i < N; ++i)
       if (names[i] == text) return static_cast<E>(i);
-      all += fmt::format("{}{}", i == 0 ? "" : ", ", names[i]);
-    }
-    return fail(ErrorCode::kInvalidArgument, fmt::format("\"{}\" is no {}", text, what), "use one of " + all);
+    return fail(ErrorCode::kInvalidArgument, fmt::format("\"{}\" is no {}", text, what),
+                fmt::format("use one of {}", fmt::join(names, ", ")));
   }
 };
 

@@ -4,7 +4,6 @@
 // Not thread-safe; lives while one object is read.
 #pragma once
 #include <optional>
-#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -73,7 +72,7 @@ class JsonReader {
   const Json& json_;
   std::string place_;
   ErrorCode code_;
-  std::set<std::string> asked_;
+  std::vector<std::string_view> asked_;
   std::optional<Error> error_;
 };
 
