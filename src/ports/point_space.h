@@ -26,7 +26,7 @@ struct PointOrigin {
   EmbedderIdentity embedder;
   int analyzer = kAnalyzerVersion;
   int form = kPointForm;
-  std::string text() const;  // "bge-small-en-v1.5@0a1b (384 dimensions, analyser 1, form 1)"
+  std::string text() const;  // "bge-small-en-v1.5@0a1b (384 dimensions, analyser 1, form 2)"
   bool operator==(const PointOrigin&) const = default;
 };
 

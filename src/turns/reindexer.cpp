@@ -13,6 +13,7 @@ namespace {
 
 constexpr const char* kRecordName = "points";
 constexpr const char* kFormerName = "encoder";  // "model@revision", of before there was a record
+constexpr int kFormerForm = 1;
 constexpr std::int64_t kRecordVersion = 1;
 
 // Each is encoded while a turn that was just saved waits for its own points; some 64 are half a second.
@@ -76,6 +77,7 @@ Result<std::optional<PointSpaceRecord>> read_point_space(InstanceStore& instance
   if (at == std::string::npos) return std::optional<PointSpaceRecord>();
   PointSpaceRecord record;
   record.origin.embedder = {made_by.substr(0, at), made_by.substr(at + 1), CollectionSpec().dimension};
+  record.origin.form = kFormerForm;
   if (any != specs.end()) {
     record.origin.embedder.dimension = any->dimension;
     record.origin.analyzer = any->analyzer_version;

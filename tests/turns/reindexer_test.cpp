@@ -89,8 +89,8 @@ TEST_F(Reindexing, EverythingIsFoundByTheOtherEncoderAndTheOldPointsAreGone) {
   const auto report = move_to("other words");
   ASSERT_TRUE(report) << report.error().to_line();
   EXPECT_TRUE(report->moved);
-  EXPECT_EQ(report->from, "words@1 (16 dimensions, analyser 1, form 1)");
-  EXPECT_EQ(report->to, "other words@7 (24 dimensions, analyser 1, form 1)");
+  EXPECT_EQ(report->from, "words@1 (16 dimensions, analyser 1, form 2)");
+  EXPECT_EQ(report->to, "other words@7 (24 dimensions, analyser 1, form 2)");
   EXPECT_EQ(report->turns, 6);
   EXPECT_EQ(report->memories, 1);
   EXPECT_EQ(report->research, 1);
@@ -144,7 +144,7 @@ TEST_F(Reindexing, PointsOfAnOlderFormAndAnalyserAnswerUntilTheyAreMadeAgain) {
   const auto report = move_to("words");
   ASSERT_TRUE(report) << report.error().to_line();
   EXPECT_TRUE(report->moved);
-  EXPECT_THAT(report->from, HasSubstr("analyser 0, form 0"));
+  EXPECT_THAT(report->from, HasSubstr("analyser 0, form 1"));
   EXPECT_EQ(world_.spaces->current()->origin, PointOrigin{world_.embedder.identity()});
   expect_all_found();
   EXPECT_EQ(world_.embedder.calls, 4 + 3 + 4) << "four turns, and questions: no turn is encoded again";
