@@ -150,6 +150,8 @@ Status check_ids(std::span<const Uuid> ids) {
 Status check_query(const CollectionSpec& spec, const PointQuery& query) {
   PANDORA_CHECK(check_limit(query.limit));
   PANDORA_CHECK(check_filter(query.filter));
+  if (query.fields.size() > kMaxConditions) return too_many("fields", query.fields.size(), kMaxConditions);
+  for (const auto& field : query.fields) PANDORA_CHECK(check_vector_name("payload field", field));
   if (const auto* dense = std::get_if<std::vector<float>>(&query.nearest))
     return check_dense(spec, query.vector, *dense);
   return check_sparse(spec, query.vector, std::get<SparseVector>(query.nearest));
@@ -166,6 +168,14 @@ Status check_points(const CollectionSpec& spec, std::span<const Point> points, c
                   fmt::format("point {} would belong to another user", point.id.to_string()));
   }
   return {};
+}
+
+Payload fields_of(const Payload& payload, std::span<const std::string> fields) {
+  if (fields.empty()) return payload;
+  Payload some;
+  for (const auto& field : fields)
+    if (const auto found = payload.find(field); found != payload.end()) some.insert(*found);
+  return some;
 }
 
 bool writable_by(const Payload& payload, const Principal& who) {

@@ -22,4 +22,7 @@ std::size_t payload_bytes(const Payload& payload);
 // In place, as the header says: only when the square of the length is off 1 by more than 1e-6, never a zero vector.
 void normalise(std::vector<float>& vector);
 
+// These of its fields that it has; all of it when none are named.
+Payload fields_of(const Payload& payload, std::span<const std::string> fields);
+
 }  // namespace pandora

@@ -83,6 +83,7 @@ struct PointQuery {
   Filter filter;
   std::size_t limit = 10;  // at most kMaxQueryLimit
   bool with_payload = true;
+  std::vector<std::string> fields;  // of the payload only these, at most kMaxConditions; none: all of it
 };
 inline constexpr std::size_t kMaxQueryLimit = 10'000;
 inline constexpr std::size_t kMaxUpsert = 1'000;  // points, or ids, of one call

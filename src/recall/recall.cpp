@@ -1,6 +1,7 @@
 #include "recall/recall.h"
 
 #include <algorithm>
+#include <future>
 #include <unordered_map>
 #include <unordered_set>
 
@@ -225,11 +226,20 @@ struct SearchedCollection {
   std::string PointSpace::* name;
   std::string_view shown;
   const char* uid_field;
+  std::vector<std::string> fields;  // that `candidate` reads, and the uid
   RecallCandidate (*candidate)(const PayloadReader&);
 };
-constexpr SearchedCollection kTurns{&PointSpace::turns, kTurnsCollection, "turn_uid", turn_candidate};
-constexpr SearchedCollection kMemories{&PointSpace::memories, kMemoriesCollection, "memory_id", knowledge_candidate};
-constexpr SearchedCollection kResearch{&PointSpace::research, kResearchCollection, "research_id", knowledge_candidate};
+const SearchedCollection kTurns{&PointSpace::turns,
+                                kTurnsCollection,
+                                "turn_uid",
+                                {"turn_uid", "session_id", "speaker", "timestamp", "quality", "asks", "follows"},
+                                turn_candidate};
+const SearchedCollection kMemories{
+    &PointSpace::memories, kMemoriesCollection, "memory_id", {"memory_id", "created_at"}, knowledge_candidate};
+const SearchedCollection kResearch{
+    &PointSpace::research, kResearchCollection, "research_id", {"research_id", "created_at"}, knowledge_candidate};
+
+using Found = Result<std::vector<ScoredPoint>>;
 
 // One recall: its steps gather the evidence of the receipt.
 class Gathering {
@@ -263,16 +273,19 @@ class Gathering {
     give_referenced_turns();
 
     SteadyTime stage = clock_.steady();
+    // Words need no vector, so they are looked for while the encoder works; where no thread is to be had, afterwards.
+    auto words = std::async([this] { return search_by_words(); });
     embed_question();
     receipt_.micros.embed = micros_since(clock_, stage);
 
     stage = clock_.steady();
     const Deadline search = share(deadline_, clock_, kSearchShare);
-    receipt_.mode = search_collection(kTurns, turn_filter(), receipt_.turns, search, request_.candidates);
+    const ByWords found = words.get();
+    receipt_.mode = search_collection(kTurns, turn_filter(), receipt_.turns, search, request_.candidates, &found.turns);
     find_named_time();
     if (receipt_.time) search_named_time(search);
-    search_collection(kMemories, memory_filter(), receipt_.memories, search, request_.candidates);
-    search_collection(kResearch, {}, receipt_.research, search, request_.candidates);
+    search_collection(kMemories, memory_filter(), receipt_.memories, search, request_.candidates, &found.memories);
+    search_collection(kResearch, {}, receipt_.research, search, request_.candidates, &found.research);
     receipt_.micros.search = micros_since(clock_, stage);
 
     stage = clock_.steady();
@@ -385,21 +398,42 @@ class Gathering {
     return filter;
   }
 
-  // How far it got; kNone: neither leg answered.
+  struct ByWords {
+    Found turns, memories, research;
+  };
+  ByWords search_by_words() const {
+    const Deadline deadline = share(deadline_, clock_, kSearchShare);
+    const auto found = [&](const SearchedCollection& collection, const Filter& filter) {
+      return ask(collection, by_words(filter, request_.candidates), deadline);
+    };
+    return {found(kTurns, turn_filter()), found(kMemories, memory_filter()), found(kResearch, {})};
+  }
+  PointQuery by_words(const Filter& filter, std::size_t most) const {
+    PointQuery query{.vector = std::string(kLexicalVector), .nearest = {}, .filter = filter, .limit = most};
+    query.nearest = query_weights(request_.question);
+    return query;
+  }
+  Found ask(const SearchedCollection& collection, PointQuery query, const Deadline& deadline) const {
+    query.fields = collection.fields;
+    return stores_.vectors.query((*space_).*collection.name, query, request_.who, deadline);
+  }
+
+  // How far it got; kNone: neither leg answered. `words`: what the one by words has found already.
   RecallMode search_collection(const SearchedCollection& collection, const Filter& filter,
-                               std::vector<RecallCandidate>& candidates, const Deadline& deadline, std::size_t most) {
+                               std::vector<RecallCandidate>& candidates, const Deadline& deadline, std::size_t most,
+                               const Found* words = nullptr) {
+    most = std::min(most, request_.candidates);
     CandidateList list{collection, candidates, {}};
     for (std::size_t i = 0; i < candidates.size(); ++i) list.at.emplace(candidates[i].uid, i);
-    PointQuery query{.vector = {}, .nearest = {}, .filter = filter, .limit = std::min(most, request_.candidates)};
     bool by_meaning = false;
     if (!question_vector_.empty()) {
-      query.nearest = question_vector_;
-      by_meaning = search_leg(query, list, &RecallCandidate::dense, "by meaning", deadline);
+      const PointQuery query{.vector = {}, .nearest = question_vector_, .filter = filter, .limit = most};
+      by_meaning = take(ask(collection, query, deadline), list, &RecallCandidate::dense, "by meaning");
     }
-    query.vector = kLexicalVector;
-    query.nearest = query_weights(request_.question);
-    const bool by_words = search_leg(query, list, &RecallCandidate::lexical, "by words", deadline);
-    return by_meaning ? RecallMode::kHybrid : by_words ? RecallMode::kLexical : RecallMode::kNone;
+    const bool said =
+        words ? take(*words, list, &RecallCandidate::lexical, "by words")
+              : take(ask(collection, by_words(filter, most), deadline), list, &RecallCandidate::lexical, "by words");
+    return by_meaning ? RecallMode::kHybrid : said ? RecallMode::kLexical : RecallMode::kNone;
   }
 
   struct CandidateList {
@@ -408,10 +442,8 @@ class Gathering {
     std::unordered_map<Uuid, std::size_t> at;
   };
 
-  bool search_leg(const PointQuery& query, CandidateList& list, std::optional<float> RecallCandidate::* leg,
-                  const char* how, const Deadline& deadline) {
+  bool take(const Found& found, CandidateList& list, std::optional<float> RecallCandidate::* leg, const char* how) {
     const std::string_view name = list.collection.shown;
-    const auto found = stores_.vectors.query((*space_).*list.collection.name, query, request_.who, deadline);
     // A collection that does not exist yet holds nothing: that is an answer.
     if (!found && found.error().code == ErrorCode::kNotFound) return true;
     if (!found) return miss(fmt::format("{} {}", name, how), found.error()), false;

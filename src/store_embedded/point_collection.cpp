@@ -141,7 +141,7 @@ Result<std::vector<ScoredPoint>> PointCollection::query(const PointQuery& query,
   if (!hits) return fail(std::move(hits).error());
   std::vector<ScoredPoint> points;
   for (const Hit& hit : *hits)
-    points.push_back({hit.id, hit.score, query.with_payload ? entries_[hit.slot].payload : Payload()});
+    points.push_back({hit.id, hit.score, query.with_payload ? fields_of(entries_[hit.slot].payload, query.fields) : Payload()});
   return points;
 }
 

@@ -188,7 +188,7 @@ Result<std::vector<ScoredPoint>> MemoryVectorStore::query(const std::string& nam
   });
   if (found.size() > query.limit) found.resize(query.limit);
   if (query.with_payload)
-    for (auto& one : found) one.payload = points.at(one.id).payload;
+    for (auto& one : found) one.payload = fields_of(points.at(one.id).payload, query.fields);
   return found;
 }
 

@@ -74,6 +74,22 @@ TEST_P(VectorStoreContract, APayloadComesOnlyWhenAskedFor) {
   EXPECT_TRUE(must(query({.nearest = kEast, .with_payload = false})).at(0).payload.empty());
 }
 
+TEST_P(VectorStoreContract, APayloadComesWithTheFieldsThatAreNamed) {
+  auto one = point(1);
+  one.payload["n"] = std::int64_t{7};
+  one.payload["topic"] = std::string("boats");
+  put({one});
+  const Payload some = must(query({.nearest = kEast, .fields = {"topic", "n", "absent"}})).at(0).payload;
+  EXPECT_EQ(some, (Payload{{"n", std::int64_t{7}}, {"topic", std::string("boats")}}));
+  EXPECT_TRUE(must(query({.nearest = kEast, .fields = {"absent"}})).at(0).payload.empty());
+  EXPECT_TRUE(must(query({.nearest = kEast, .with_payload = false, .fields = {"n"}})).at(0).payload.empty());
+  std::vector<std::string> most(kMaxConditions, "n");
+  EXPECT_EQ(must(query({.nearest = kEast, .fields = most})).at(0).payload.size(), 1U);
+  most.push_back("n");
+  EXPECT_FAILS(kTooLarge, query({.nearest = kEast, .fields = most}));
+  EXPECT_FAILS(kInvalidArgument, query({.nearest = kEast, .fields = {"No Name"}}));
+}
+
 // ── words ──
 
 TEST_P(VectorStoreContract, ASparseScoreIsTheFormulaOverTheWholeCollection) {
