@@ -11,9 +11,13 @@
 #include "base/log.h"
 #include "cli/admission.h"
 #include "cli/database_quarantine.h"
+#include "cli/installation_metrics.h"
+#include "cli/program.h"
 #include "cli/toolbox.h"
 #include "embed/embedders.h"
 #include "embed/vector_cache.h"
+#include "metrics/measured_chat_model.h"
+#include "metrics/measured_embedder.h"
 #include "models/openai_chat_model.h"
 #include "net/io_threads.h"
 #include "recall/receipt_queue.h"
@@ -121,6 +125,7 @@ class Owner final : public Installation {
     SaverOptions saving;
     saving.journal_directory = paths.journal;
     saving.segment_bytes = static_cast<std::size_t>(config.integer("journal.segment_bytes"));
+    saving.on_sync = [this](Duration took) { metrics_.journal_sync(took); };
     PANDORA_TRY(saver, TurnSaver::open(saving, stores, *spaces_, *files_, clock_));
     saver_ = std::move(saver);
     // What the last process left undone comes first: its rows here, its points before a question is asked
@@ -141,6 +146,7 @@ class Owner final : public Installation {
     recall_defaults.candidates = running.recall_candidates;
     running.recall_deadline = std::chrono::milliseconds(config.integer("recall.deadline_ms"));
     running.findable_wait = std::chrono::milliseconds(config.integer("turns.findable_wait_ms"));
+    running.on_turn = [this](const TurnReport& report) { count_turn(metrics_, report); };
     PANDORA_CHECK(connect_model(config));
     approvals_ =
         std::make_unique<ApprovalDesk>(ids_, clock_, std::chrono::milliseconds(config.integer("tools.approval_ms")));
@@ -155,11 +161,17 @@ class Owner final : public Installation {
                                    paths.journal, running.message_bytes, config.integer("turns.archive_after_days"),
                                    recall_defaults, running.recall_deadline,
                                    [this](const Deadline& deadline) { return overwrite_deleted(deadline); },
-                                   [config](const std::string& model) { return open_embedder(config, model); },
+                                   [this, config](const std::string& model) -> Result<std::shared_ptr<Embedder>> {
+                                     PANDORA_TRY(embedder, open_embedder(config, model));
+                                     return std::shared_ptr<Embedder>(measured(std::move(embedder), metrics_, clock_));
+                                   },
                                    config.string("encoder.model"), approvals_.get()});
     if (toolbox_) toolbox_->connect(*service_);
     PANDORA_TRY(server, serve_locally(paths.socket, *service_));
     server_ = std::move(server);
+    figures_ = metrics_.add_source([this, stores, root = paths.root](std::vector<Sample>& samples) {
+      add_store_samples(stores, *saver_, root, samples);
+    });
     return {};
   }
 
@@ -167,9 +179,19 @@ class Owner final : public Installation {
   bool is_owner() const override { return true; }
   Result<ServingParts> serving() override {
     PANDORA_CHECK(connect());
-    return ServingParts{
-        *runtime_, model_.get(), directory_.get(), *spaces_, *io_,   *client_,
-        ids_,      random_,      clock_,           *keys_,   cache_, toolbox_ ? toolbox_->registry() : nullptr};
+    return ServingParts{*runtime_,
+                        model_.get(),
+                        directory_.get(),
+                        *spaces_,
+                        *io_,
+                        *client_,
+                        ids_,
+                        random_,
+                        clock_,
+                        *keys_,
+                        cache_,
+                        metrics_,
+                        toolbox_ ? toolbox_->registry() : nullptr};
   }
 
  private:
@@ -218,6 +240,7 @@ class Owner final : public Installation {
     const Deadline never = Deadline::never();
     PANDORA_TRY(record, read_point_space(stores.instance, stores.vectors, never));
     PANDORA_TRY(embedder, record ? open_embedder_of(config, record->origin.embedder) : open_embedder(config, wanted));
+    embedder = measured(std::move(embedder), metrics_, clock_);
     if (!options.vectors_file.empty()) {
       PANDORA_TRY(cache, open_vector_cache(*files_, options.vectors_file, std::move(embedder)));
       embedder = std::move(cache);
@@ -251,7 +274,7 @@ class Owner final : public Installation {
     if (settings.of(ModelRole::kVoice).servers.empty()) return {};  // only other roles have a server
     PANDORA_CHECK(connect());
     directory_ = std::make_unique<ModelDirectory>(settings, *client_, clock_);
-    model_ = make_openai_chat_model(std::move(settings), *client_, clock_, random_);
+    model_ = measured(make_openai_chat_model(std::move(settings), *client_, clock_, random_), metrics_, clock_);
     return {};
   }
 
@@ -293,6 +316,7 @@ class Owner final : public Installation {
 
   SystemClock clock_;
   SystemRandom random_;
+  Metrics metrics_{std::string(kProgramVersion)};
   UuidV7Generator ids_{clock_, random_};
   std::unique_ptr<FileSystem> files_;
   std::unique_ptr<FileLock> lock_;
@@ -315,6 +339,7 @@ class Owner final : public Installation {
   std::unique_ptr<Toolbox> toolbox_;
   std::unique_ptr<TurnRuntime> runtime_;
   std::unique_ptr<Service> service_;
+  std::unique_ptr<Metrics::Added> figures_;
   std::unique_ptr<LocalServer> server_;  // last: nobody calls while the rest goes
 };
 

@@ -11,11 +11,12 @@
 #include "base/config.h"
 #include "base/random.h"
 #include "cli/toolbox.h"
+#include "metrics/metrics.h"
 #include "models/model_directory.h"
 #include "net/io_threads.h"
 #include "pipeline/turn_runtime.h"
-#include "ports/point_space.h"
 #include "ports/cache.h"
+#include "ports/point_space.h"
 #include "service/service.h"
 
 namespace pandora {
@@ -29,7 +30,7 @@ Result<DataPaths> data_paths(const Config& config);
 std::string models_directory(const Config& config);
 std::string config_file_path();
 std::string secrets_directory(const std::string& instance);  // of its stores
-std::string expanded_path(const std::string& path);  // "~/x" as a shell writes it
+std::string expanded_path(const std::string& path);          // "~/x" as a shell writes it
 
 // What is done about a database that cannot be read: an error, or it is set aside, and `reconcile` makes it again.
 enum class Damage { kReport, kSetAside };
@@ -54,6 +55,7 @@ struct ServingParts {
   const Clock& clock;
   KeyRing& keys;
   Cache& cache;
+  Metrics& metrics;
   ToolRegistry* tools = nullptr;  // null: they are switched off, or run elsewhere
 };
 

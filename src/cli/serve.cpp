@@ -77,9 +77,9 @@ class GatewayServing final : public Serving {
     if (parts_.tools) routes_ = ToolRoutes::create({.user = options.owner}, *parts_.tools, parts_.clock);
     tools_ = make_service_tools(service);
     mcp_ = std::make_unique<McpServer>(McpOptions{std::string(kProgramVersion)}, *tools_, service, parts_.clock);
-    GatewayParts given{parts_.runtime, parts_.model,  parts_.directory, parts_.spaces, {},
-                       parts_.threads, parts_.client, parts_.ids,       parts_.random, parts_.clock,
-                       &service,       &parts_.keys,  &parts_.cache};
+    GatewayParts given{parts_.runtime, parts_.model, parts_.directory, parts_.spaces, {},       parts_.threads,
+                       parts_.client,  parts_.ids,   parts_.random,    parts_.clock,  &service, &parts_.keys,
+                       &parts_.cache,  {},           &parts_.metrics};
     for (const auto& probe : probes_) given.probes.push_back(probe.get());
     if (routes_) {
       const auto mount = std::make_shared<ToolsMount>(*routes_);

@@ -16,23 +16,11 @@ constexpr std::size_t kLoopBodyBytes = 64 * 1024;  // a longer chat is read on t
 constexpr std::size_t kNoBody = 0;
 constexpr std::string_view kOneModel = "/v1/models/";
 
-class NotAllowed final : public HttpHandler {
- public:
-  explicit NotAllowed(std::string allowed) : allowed_(std::move(allowed)) {}
-  void handle(HttpRequest request, std::shared_ptr<ResponseWriter> writer) override {
-    writer->respond(method_not_allowed(request.method, allowed_));
-  }
-
- private:
-  const std::string allowed_;
-};
-
 struct Endpoint {
-  std::string method;  // GET answers HEAD as well
+  std::string method, allowed;  // GET answers HEAD as well
   GuardedHandler handler;
   std::size_t max_body_bytes;
   RunOn run_on;
-  std::unique_ptr<HttpHandler> not_allowed;
 };
 
 class Routes final : public HttpRouter {
@@ -47,12 +35,14 @@ class Routes final : public HttpRouter {
     add("/health/live", "GET", Needs::nothing(), make_live_handler(), kNoBody, RunOn::kLoop);
     add("/health/ready", "GET", Needs::nothing(), make_ready_handler(core), kNoBody, RunOn::kPool);
     for (const auto& mount : core.parts.mounts)
-      mounts_.emplace(mount.path, Mounted{GuardedHandler(core, Needs::of(mount.scope), mount.handler),
+      mounts_.emplace(mount.path, Mounted{GuardedHandler(core, mount.path, Needs::of(mount.scope), mount.handler),
                                           mount.max_body_bytes, mount.run_on});
+    if (core.parts.metrics)
+      add("/metrics", "GET", Needs::of(KeyScope::kMetrics), make_metrics_handler(core), kNoBody, RunOn::kPool);
     if (!core.parts.service) return;
     const std::shared_ptr<GatewayHandler> resources = make_resource_handler(core);
-    resources_read_.emplace(core, Needs::of(KeyScope::kRead), resources);
-    resources_write_.emplace(core, Needs::of(KeyScope::kWrite), resources);
+    resources_read_.emplace(core, "", Needs::of(KeyScope::kRead), resources);
+    resources_write_.emplace(core, "", Needs::of(KeyScope::kWrite), resources);
   }
 
   Result<HttpRoute> route(const HttpRequest& head) override {
@@ -70,31 +60,35 @@ class Routes final : public HttpRouter {
     if (!endpoint) {
       // Who may not come in is not told what there is.
       auto known = core_.guard.identify(head, Needs::a_key());
-      if (!known) return refused(std::make_shared<const HttpResponse>(std::move(known).error()));
-      return fail(ErrorCode::kNotFound, fmt::format("nothing is at {}", head.path),
-                  "see docs/api.md for what there is");
+      if (!known) return refused(head, kOtherLabel, std::make_shared<const HttpResponse>(std::move(known).error()));
+      const Error nothing{ErrorCode::kNotFound, fmt::format("nothing is at {}", head.path),
+                          "see docs/api.md for what there is"};
+      return refused(head, kOtherLabel, std::make_shared<const HttpResponse>(error_response(nothing)));
     }
     const bool fits = head.method == endpoint->method || (head.method == "HEAD" && endpoint->method == "GET");
     const RunOn run_on = endpoint == chat_ && is_small(head) ? RunOn::kLoop : endpoint->run_on;
     HttpRoute route = guarded(head, endpoint->handler, run_on, endpoint->max_body_bytes);
-    if (!fits && !route.refusal) return HttpRoute{endpoint->not_allowed.get(), RunOn::kLoop, kLoopBodyBytes, nullptr};
+    if (!fits && !route.refusal)
+      return refused(head, endpoint->handler.route_of(head),
+                     std::make_shared<const HttpResponse>(method_not_allowed(head.method, endpoint->allowed)));
     return route;
   }
 
  private:
-  static HttpRoute refused(std::shared_ptr<const HttpResponse> refusal) {
+  HttpRoute refused(const HttpRequest& head, std::string_view route, std::shared_ptr<const HttpResponse> refusal) {
+    if (core_.parts.metrics) core_.parts.metrics->http_request(route, head.method, refusal->status, Duration(0));
     return {nullptr, RunOn::kLoop, 0, std::move(refusal)};
   }
-  static HttpRoute guarded(const HttpRequest& head, GuardedHandler& handler, RunOn run_on, std::size_t max_body_bytes) {
-    if (auto refusal = handler.refusal(head)) return refused(std::move(refusal));
+  HttpRoute guarded(const HttpRequest& head, GuardedHandler& handler, RunOn run_on, std::size_t max_body_bytes) {
+    if (auto refusal = handler.refusal(head)) return refused(head, handler.route_of(head), std::move(refusal));
     return {&handler, run_on, max_body_bytes, nullptr};
   }
   Endpoint& add(const std::string& path, const char* method, const Needs& needs,
                 std::unique_ptr<GatewayHandler> handler, std::size_t max_body_bytes, RunOn run_on) {
     const std::string allowed = std::string_view(method) == "GET" ? "GET, HEAD" : method;
     return endpoints_
-        .emplace(path, Endpoint{method, GuardedHandler(core_, needs, std::move(handler)), max_body_bytes, run_on,
-                                std::make_unique<NotAllowed>(allowed)})
+        .emplace(path, Endpoint{method, allowed, GuardedHandler(core_, path, needs, std::move(handler)), max_body_bytes,
+                                run_on})
         .first->second;
   }
   static bool is_small(const HttpRequest& head) {
@@ -124,6 +118,8 @@ class HttpGateway final : public Gateway {
   Status listen() {
     PANDORA_TRY(server, HttpServer::listen(core_.options.server, core_.parts.threads, routes_, core_.parts.random));
     server_ = std::move(server);
+    if (core_.parts.metrics)
+      figures_ = core_.parts.metrics->add_source([this](std::vector<Sample>& samples) { add_samples(samples); });
     return {};
   }
   // Cutting the connections cancels their turns; they are saved before the rest goes.
@@ -132,6 +128,7 @@ class HttpGateway final : public Gateway {
       const std::lock_guard lock(core_.mutex);
       core_.ending = true;
     }
+    figures_.reset();
     server_.reset();
     (void)core_.wait_for_turns(Deadline::never());
     core_.tool_pool.reset();
@@ -152,8 +149,38 @@ class HttpGateway final : public Gateway {
   }
 
  private:
+  void add_samples(std::vector<Sample>& samples) const {
+    const HttpServerStats found = server_->stats();
+    const auto add = [&](const char* name, const char* help, SampleType type, auto value) {
+      samples.push_back({name, help, type, {}, static_cast<double>(value)});
+    };
+    using enum SampleType;
+    add("pandora_http_connections", "Open connections", kGauge, found.connections);
+    add("pandora_http_requests_in_flight", "Requests taken up and not yet answered", kGauge, found.in_flight);
+    add("pandora_http_requests_queued", "Requests that wait for a thread", kGauge, found.queued);
+    add("pandora_http_buffered_body_bytes", "Bodies of requests in memory", kGauge, found.buffered_body_bytes);
+    add("pandora_http_connections_total", "Connections that were accepted", kCounter, found.accepted);
+    add("pandora_http_refused_total", "Connections and requests that no handler saw", kCounter, found.refused);
+    add("pandora_http_cut_off_total", "Connections that were too slow, or broken off", kCounter, found.cut_off);
+    add("pandora_turns_under_way", "Turns that are answered or saved", kGauge, turns_under_way());
+    if (!core_.parts.keys) return;
+    std::size_t usable = 0;
+    std::optional<Timestamp> oldest;
+    const Timestamp now = core_.parts.clock.now();
+    for (const auto& key : core_.parts.keys->list())
+      if (is_usable(key, now)) ++usable, oldest = std::min(oldest.value_or(now), key.created_at);
+    add("pandora_keys", "Keys of the API that can be used", kGauge, usable);
+    if (oldest)
+      samples.push_back({"pandora_secret_age_seconds",
+                         "Age of the oldest secret of its kind",
+                         kGauge,
+                         {{"secret", "api_key"}},
+                         std::chrono::duration<double>(now - *oldest).count()});
+  }
+
   mutable GatewayCore core_;
   Routes routes_;
+  std::unique_ptr<Metrics::Added> figures_;
   std::unique_ptr<HttpServer> server_;
 };
 

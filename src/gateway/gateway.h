@@ -11,6 +11,7 @@
 
 #include "access/key_ring.h"
 #include "gateway/caller.h"
+#include "metrics/metrics.h"
 #include "models/model_directory.h"
 #include "net/http_server.h"
 #include "pipeline/turn_runtime.h"
@@ -50,6 +51,7 @@ struct GatewayParts {
   KeyRing* keys = nullptr;     // null: there are none, nor can there be
   Cache* cache = nullptr;      // of the keys' limits; it waits for nothing. Not null with keys
   std::vector<GatewayMount> mounts = {};
+  Metrics* metrics = nullptr;  // null: nothing is counted, and there is no /metrics
 };
 struct GatewayOptions {
   HttpServerOptions server;

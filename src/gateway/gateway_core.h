@@ -70,6 +70,7 @@ std::unique_ptr<GatewayHandler> make_models_handler(GatewayCore& core);  // the 
 std::unique_ptr<GatewayHandler> make_embeddings_handler(GatewayCore& core);
 std::unique_ptr<GatewayHandler> make_resource_handler(GatewayCore& core);
 std::unique_ptr<GatewayHandler> make_description_handler();
+std::unique_ptr<GatewayHandler> make_metrics_handler(GatewayCore& core);
 std::unique_ptr<GatewayHandler> make_live_handler();
 std::unique_ptr<GatewayHandler> make_ready_handler(GatewayCore& core);
 

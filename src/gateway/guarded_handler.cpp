@@ -1,21 +1,37 @@
 #include "gateway/guarded_handler.h"
 
+#include <atomic>
+
 #include "base/log.h"
+#include "gateway/resource_routes.h"
 
 namespace pandora {
 namespace {
 
 constexpr Duration kUsesPatience = std::chrono::seconds(5);
 
-class TellingWriter final : public ResponseWriter {
+// Adds headers, and counts the answer when it is complete or given up.
+class GuardedWriter final : public ResponseWriter {
  public:
-  TellingWriter(std::shared_ptr<ResponseWriter> inner, HttpHeaders headers)
-      : inner_(std::move(inner)), headers_(std::move(headers)) {}
+  GuardedWriter(std::shared_ptr<ResponseWriter> inner, GatewayCore& core, std::string_view route, std::string method)
+      : inner_(std::move(inner)),
+        core_(core),
+        route_(route),
+        method_(std::move(method)),
+        begun_(core.parts.clock.steady()) {}
+  ~GuardedWriter() override {
+    if (core_.parts.metrics)
+      core_.parts.metrics->http_request(route_, method_, status_,
+                                        std::chrono::duration_cast<Duration>(core_.parts.clock.steady() - begun_));
+  }
+  void tell(HttpHeaders headers) { headers_ = std::move(headers); }
   void respond(HttpResponse response) override {
+    status_ = response.status;
     for (const auto& header : headers_) response.headers.add(header.name, header.value);
     inner_->respond(std::move(response));
   }
   void start(int status, HttpHeaders headers) override {
+    status_ = status;
     for (const auto& header : headers_) headers.add(header.name, header.value);
     inner_->start(status, std::move(headers));
   }
@@ -28,7 +44,12 @@ class TellingWriter final : public ResponseWriter {
 
  private:
   const std::shared_ptr<ResponseWriter> inner_;
-  const HttpHeaders headers_;
+  GatewayCore& core_;
+  const std::string_view route_;
+  const std::string method_;
+  const SteadyTime begun_;
+  std::atomic<int> status_ = 500;  // of who drops it without an answer
+  HttpHeaders headers_;
 };
 
 }  // namespace
@@ -38,14 +59,19 @@ std::shared_ptr<const HttpResponse> GuardedHandler::refusal(const HttpRequest& h
   return caller ? nullptr : std::make_shared<const HttpResponse>(std::move(caller).error());
 }
 
-void GuardedHandler::handle(HttpRequest request, std::shared_ptr<ResponseWriter> writer) {
+std::string_view GuardedHandler::route_of(const HttpRequest& request) const {
+  return route_.empty() ? match_resource(request.method, request.path).form : std::string_view(route_);
+}
+
+void GuardedHandler::handle(HttpRequest request, std::shared_ptr<ResponseWriter> inner) {
+  const auto writer = std::make_shared<GuardedWriter>(std::move(inner), core_, route_of(request), request.method);
   const auto caller = core_.guard.identify(request, needs_);  // once more: it may have been revoked while the body came
   if (!caller) return writer->respond(caller.error());
   auto headers = core_.guard.count(*caller);
   if (!headers) return writer->respond(std::move(headers).error());
-  if (headers->size() > 0) writer = std::make_shared<TellingWriter>(std::move(writer), *std::move(headers));
+  writer->tell(*std::move(headers));
   write_uses(*caller);
-  inner_->handle(std::move(request), *caller, std::move(writer));
+  inner_->handle(std::move(request), *caller, writer);
 }
 
 void GuardedHandler::write_uses(const Caller& caller) {

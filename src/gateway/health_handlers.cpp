@@ -51,6 +51,8 @@ class ReadyHandler final : public GatewayHandler {
     for (HealthProbe* probe : core_.parts.probes) {
       const Health health = probe->probe(Deadline::after(core_.parts.clock, kProbePatience));
       worst = std::max(worst, health.state);
+      if (core_.parts.metrics)
+        core_.parts.metrics->probed(probe->name(), health.state == HealthState::kReady, health.latency);
       dependencies.push_back({{"name", probe->name()},
                               {"state", name_of(health.state)},
                               {"latency_ms", static_cast<double>(health.latency.count()) / 1e3},
@@ -65,8 +67,22 @@ class ReadyHandler final : public GatewayHandler {
   GatewayCore& core_;
 };
 
+class MetricsHandler final : public GatewayHandler {
+ public:
+  explicit MetricsHandler(GatewayCore& core) : core_(core) {}
+  void handle(HttpRequest, const Caller&, std::shared_ptr<ResponseWriter> writer) override {
+    writer->respond({200, {{"Content-Type", "text/plain; version=0.0.4; charset=utf-8"}}, core_.parts.metrics->text()});
+  }
+
+ private:
+  GatewayCore& core_;
+};
+
 }  // namespace
 
+std::unique_ptr<GatewayHandler> make_metrics_handler(GatewayCore& core) {
+  return std::make_unique<MetricsHandler>(core);
+}
 std::unique_ptr<GatewayHandler> make_live_handler() { return std::make_unique<LiveHandler>(); }
 std::unique_ptr<GatewayHandler> make_ready_handler(GatewayCore& core) { return std::make_unique<ReadyHandler>(core); }
 

@@ -103,12 +103,12 @@ std::span<const ResourceRoute> resource_routes() {
 
 ResourceMatch match_resource(std::string_view method, std::string_view path) {
   ResourceMatch match;
-  std::string_view form;
   for (const auto& route : resource_routes()) {
-    if (!form.empty() && route.path != form) continue;  // the first form that fits decides: "search" is no number
+    if (!match.form.empty() && route.path != match.form)
+      continue;  // the first form that fits decides: "search" is no number
     auto segments = fit(route.path, path);
     if (!segments) continue;
-    form = route.path;
+    match.form = route.path;
     match.allowed.append(match.allowed.empty() ? "" : ", ").append(route.method);
     if (route.method == "GET") match.allowed += ", HEAD";
     if (route.method != method && !(method == "HEAD" && route.method == "GET")) continue;

@@ -30,6 +30,7 @@ std::span<const ResourceRoute> resource_routes();
 
 struct ResourceMatch {
   const ResourceRoute* route = nullptr;    // null: none of this method
+  std::string_view form;                   // of the path, as the table has it; empty: it is not known
   std::string allowed;                     // the methods that are, when the path is known; otherwise empty
   std::vector<std::string_view> segments;  // for the names in braces, in order, still percent-encoded
 };

@@ -373,6 +373,7 @@ class TurnRuntime::Run final : public RunningTurn, private ChatSink, public std:
       outcome_.open = open_turn();
     else
       keep_receipt();
+    report();
     if (!listener_) return;
     listener_->on_finished(std::move(outcome_));
     self_.reset();  // whoever runs this holds it still
@@ -395,6 +396,14 @@ class TurnRuntime::Run final : public RunningTurn, private ChatSink, public std:
     open.research = std::move(state_.record.research);
     open.fetches = std::move(state_.record.fetches);
     return open;
+  }
+
+  void report() {
+    if (!runtime_.options_.on_turn) return;
+    const bool continued = request_.client && request_.client->continues;
+    runtime_.options_.on_turn({outcome_.ending,
+                               std::chrono::duration_cast<Duration>(runtime_.clock_.steady() - begun_at_),
+                               state_.record.observations, receipt_ && !continued ? &*receipt_ : nullptr});
   }
 
   // Last of all, when the reply is out and the turn acknowledged; and no fault of the turn. A turn that is not kept
@@ -518,6 +527,7 @@ class TurnRuntime::Run final : public RunningTurn, private ChatSink, public std:
   std::optional<RecallReceipt> receipt_;
   std::optional<Error> not_remembered_;
   std::vector<std::pair<Uuid, Uuid>> superseded_;
+  const SteadyTime begun_at_ = runtime_.clock_.steady();
   ActionId model_id_ = 0;
   std::optional<SteadyTime> told_to_stop_;
   std::vector<ToolBlock> tools_of_client_;

@@ -7,6 +7,7 @@
 #include <atomic>
 #include <functional>
 #include <memory>
+#include <span>
 #include <string>
 
 #include "pipeline/turn_machine.h"
@@ -117,12 +118,21 @@ using RunBlocking = std::function<void(std::function<void()>)>;
 // A model server that took a request only without tools is asked without for so long.
 inline constexpr Duration kWithoutTools = std::chrono::minutes(10);
 
+// What a turn that has ended was: for figures. Never what was said.
+struct TurnReport {
+  Ending ending = Ending::kAnswered;
+  Duration took{0};
+  std::span<const Observation> observations;  // its phases, model and tool calls, as far as it came
+  const RecallReceipt* receipt = nullptr;     // of its recall; null: there was none
+};
+
 struct RuntimeOptions {
   std::int64_t message_bytes = 4 << 20;  // a record holds the text four times, and at most 64 MiB
   std::int64_t token_budget = 1600;
   std::size_t recall_limit = 40, recall_candidates = 200;
   Duration recall_deadline = std::chrono::seconds(2);
   Duration findable_wait = std::chrono::seconds(2);  // for the session's turn before
+  std::function<void(const TurnReport&)> on_turn;    // called once a turn, at its end; none: nobody wants to know
 };
 
 // Which proposals become memories (turns/memory_admission.h).

@@ -93,7 +93,9 @@ class JournalledTurnSaver final : public TurnSaver {
         return fail(ErrorCode::kResourceExhausted, fmt::format("{} turns wait for the database", pending_.size()),
                     "see `pandora doctor`; nothing acknowledged is lost");
     }
+    const SteadyTime begun = clock_.steady();
     PANDORA_CHECK(journal_->append(payload));
+    if (options_.on_sync) options_.on_sync(std::chrono::duration_cast<Duration>(clock_.steady() - begun));
     enqueue(std::make_shared<const TurnRecord>(*std::move(readable)));
     return {};
   }

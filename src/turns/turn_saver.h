@@ -23,7 +23,8 @@ struct SaverOptions {
   std::size_t max_pending = 10'000;                        // turns not yet in rows; more: kResourceExhausted
   Duration lease = std::chrono::seconds(60);
   Duration stuck_after = std::chrono::seconds(5);  // without progress while something fails: a drain gives up
-  std::string owner = "saver";                     // of leases; of processes that share an outbox each has its own
+  std::function<void(Duration)> on_sync;  // how long the journal took for a turn that is acknowledged; none: unasked
+  std::string owner = "saver";            // of leases; of processes that share an outbox each has its own
 };
 
 struct SaverStatus {

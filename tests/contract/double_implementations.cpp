@@ -4,6 +4,7 @@
 #include "contract/health_probe_contract.h"
 #include "contract/process_runner_contract.h"
 #include "contract/tool_runner_contract.h"
+#include "metrics/measured_chat_model.h"
 #include "support/scripted_health_probe.h"
 #include "support/scripted_process_runner.h"
 #include "support/scripted_tool_runner.h"
@@ -22,6 +23,21 @@ class ScriptedChat final : public ChatModelSetup {
  private:
   const SystemClock clock_;
   testing::ScriptedChatModel model_{clock_};
+};
+
+// As the program has its models: what is counted changes nothing.
+class MeasuredChat final : public ChatModelSetup {
+ public:
+  ChatModel& model() override { return *measured_; }
+  void then(testing::ChatScript script) override { scripted_->then(std::move(script)); }
+  void release() override { scripted_->release(); }
+  bool wait_for_holds(int count) override { return scripted_->wait_for_holds(count); }
+
+ private:
+  const SystemClock clock_;
+  Metrics metrics_{"test"};
+  testing::ScriptedChatModel* const scripted_ = new testing::ScriptedChatModel(clock_);
+  const std::unique_ptr<ChatModel> measured_ = measured(std::unique_ptr<ChatModel>(scripted_), metrics_, clock_);
 };
 
 class ScriptedTools final : public ToolRunnerSetup {
@@ -130,7 +146,8 @@ class ScriptedProcesses final : public ProcessRunnerSetup {
 }  // namespace
 
 std::vector<Implementation<ChatModelSetup>> chat_model_implementations() {
-  return {{"Scripted", [] { return std::make_unique<ScriptedChat>(); }}};
+  return {{"Scripted", [] { return std::make_unique<ScriptedChat>(); }},
+          {"Measured", [] { return std::make_unique<MeasuredChat>(); }}};
 }
 std::vector<Implementation<ToolRunnerSetup>> tool_runner_implementations() {
   auto all = tool_registry_implementations();

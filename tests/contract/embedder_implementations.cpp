@@ -4,6 +4,7 @@
 #include "contract/embedder_contract.h"
 #include "embed/embedders.h"
 #include "embed/vector_cache.h"
+#include "metrics/measured_embedder.h"
 #include "support/fault_file_system.h"
 #include "support/word_embedder.h"
 
@@ -26,6 +27,16 @@ class CachedSetup final : public EmbedderSetup {
  private:
   testing::FaultFileSystem files_;
   std::unique_ptr<Embedder> embedder_ = must(open_vector_cache(files_, "/vectors", make_hashing_embedder()));
+};
+
+class MeasuredSetup final : public EmbedderSetup {
+ public:
+  Embedder& embedder() override { return *embedder_; }
+
+ private:
+  const SystemClock clock_;
+  Metrics metrics_{"test"};
+  std::unique_ptr<Embedder> embedder_ = measured(make_hashing_embedder(), metrics_, clock_);
 };
 
 // As scripts/fetch_weights puts them.
@@ -51,6 +62,7 @@ std::vector<EmbedderImplementation> embedder_implementations() {
   return {
       {{"Hashing", [] { return std::make_unique<OwnedSetup>(make_hashing_embedder()); }}, ""},
       {{"Cached", [] { return std::make_unique<CachedSetup>(); }}, ""},
+      {{"Measured", [] { return std::make_unique<MeasuredSetup>(); }}, ""},
       {{"Words", [] { return std::make_unique<OwnedSetup>(std::make_unique<testing::WordEmbedder>()); }}, ""},
       {{"Bert", [] { return std::make_unique<OwnedSetup>(must(open_bert_embedder(weights()))); }}, no_weights, false}};
 }
