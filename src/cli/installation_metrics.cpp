@@ -10,10 +10,12 @@ constexpr Duration kLookPatience = std::chrono::seconds(1);
 
 Duration micros(std::int64_t count) { return Duration(std::chrono::microseconds(count)); }
 
-// A tool's status is a word; what else a row says of it is a sentence, and no label.
+// A row's detail begins with the status of the tool's call; of calls that were dropped it begins with their number.
 std::string_view error_type(const Observation& tool) {
   if (tool.ok) return "";
-  return tool.detail.find(' ') == std::string::npos ? std::string_view(tool.detail) : std::string_view("dropped");
+  const std::string_view detail = tool.detail;
+  const std::string_view status = detail.substr(0, detail.find_first_not_of("abcdefghijklmnopqrstuvwxyz_"));
+  return status.empty() ? "dropped" : status;
 }
 
 }  // namespace

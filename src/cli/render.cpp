@@ -263,11 +263,14 @@ std::string status(const Json& result) {
 
 std::string groups(const Json& json) {
   std::string out;
-  for (const auto& [name, group] : json.items())
-    out += fmt::format("  {:24} {:>7} times, {:>5} failed, p50 {:.1f} ms, p95 {:.1f} ms, {:.1f} s in all\n", name,
+  for (const auto& [name, group] : json.items()) {
+    const auto in = group.value("tokens_in", std::int64_t{0}), back = group.value("tokens_out", std::int64_t{0});
+    out += fmt::format("  {:24} {:>7} times, {:>5} failed, p50 {:.1f} ms, p95 {:.1f} ms, {:.1f} s in all{}\n", name,
                        group.value("count", 0), group.value("failures", 0), group.value("p50_micros", 0) / 1e3,
                        group.value("p95_micros", 0) / 1e3,
-                       static_cast<double>(group.value("total_micros", std::int64_t{0})) / 1e6);
+                       static_cast<double>(group.value("total_micros", std::int64_t{0})) / 1e6,
+                       in + back > 0 ? fmt::format(", {} tokens in, {} out", in, back) : "");
+  }
   return none_or(std::move(out), "  none");
 }
 
@@ -282,8 +285,8 @@ std::string stats(const Json& result) {
     part += fmt::format("  {}  {}: {}\n", minute_of(text_of(failure, "at")), failure_place(failure),
                         text_of(failure, "why"));
   out += none_or(part, "  none did");
-  out +=
-      bold("Where is the time?") + "\n" + groups(result["phases"]) + bold("Models") + "\n" + groups(result["models"]);
+  out += bold("Where is the time?") + "\n" + groups(result["turns"]) + groups(result["phases"]) + bold("Models") +
+         "\n" + groups(result["models"]);
   out += bold("Is quality improving?") + "\n";
   part.clear();
   for (const auto& day : result["quality"])

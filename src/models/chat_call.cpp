@@ -365,6 +365,7 @@ void ChatCall::refused() {
   const bool page = head_.status < 400;  // HTML where an answer should be
   OpenAiError refusal = decode_openai_error(head_.status, gathered_);
   if (stage_ == Stage::kChatting && server_->learn(refusal)) {
+    const LogScope scope(request_.request_id);
     log_info("model.adapts", {{"server", server_->url()}, {"why", refusal.message}});
     return chat();
   }
@@ -398,6 +399,7 @@ void ChatCall::failed(Error error) {
     else
       server->breaker.succeeded();  // it lives, and says no
   }
+  const LogScope scope(request_.request_id);
   log_info("model.attempt_failed", {{"attempt", attempts_}, {"error", error.to_line()}});
   if (!retryable || answered_ || attempts_ >= core_->settings.attempts) return end(std::move(error));
   last_error_ = std::move(error);

@@ -44,7 +44,7 @@ class Step {
 
   void on(const Started& event) {
     if (state_.phase != TurnPhase::kNew) return;
-    state_.started_at = state_.step_began = now_;
+    state_.started_at = state_.phase_began = state_.step_began = now_;
     Turn& turn = state_.record.turn;
     turn.uid = event.uid;
     turn.user = event.user;
@@ -185,14 +185,18 @@ class Step {
 
   void observe(ObservationKind kind, std::string name, bool ok, std::string detail, std::int64_t tokens_in = 0,
                std::int64_t tokens_out = 0) {
+    const Timestamp began = kind == ObservationKind::kTurn    ? state_.started_at
+                            : kind == ObservationKind::kPhase ? state_.phase_began
+                                                              : state_.step_began;
     state_.record.observations.push_back({state_.record.turn.uid, kind, std::move(name), now_,
-                                          std::max<std::int64_t>(0, (now_ - state_.step_began).count()), tokens_in,
-                                          tokens_out, ok, std::move(detail), std::nullopt});
+                                          std::max<std::int64_t>(0, (now_ - began).count()), tokens_in, tokens_out, ok,
+                                          std::move(detail), std::nullopt});
+    state_.step_began = now_;
+    if (kind == ObservationKind::kPhase) state_.phase_began = now_;
   }
   void observe_phase(const char* name, std::string problem = "") {
     const bool ok = problem.empty();
     observe(ObservationKind::kPhase, name, ok, std::move(problem));
-    state_.step_began = now_;
   }
 
   void rate_previous(const Started& event) {
@@ -316,6 +320,7 @@ class Step {
       }
       record_tool(guidance_waits() ? ToolStatus::kCancelled : ToolStatus::kRefused, refusal, {});
     }
+    observe_phase("phase 4");  // one row a pass: what the model asked for, and what came of it
     if (state_.hands_back) return hand_back();
     start_model();
   }
@@ -449,6 +454,7 @@ class Step {
 
   // Something was said, or time ran out: it is kept.
   void save(TurnStatus status, const ValidationAttempt& validation) {
+    observe_phase("phase 5");
     observe(ObservationKind::kPhase, "phase 6", validation.verdict == Verdict::kApprove,
             std::string(to_string(validation.verdict)));
     state_.record.observations.back().confidence = validation.confidence;
@@ -462,11 +468,8 @@ class Step {
     for (const auto& text : state_.guidance) turn.message.text += "\n\n" + text;  // he said it, heard in time or not
     std::vector<MemoryProposal> proposals;
     if (verdict == Verdict::kApprove) proposals = propose_memories(turn.message.text);
-    const Timestamp began = state_.step_began;
-    state_.step_began = state_.started_at;
     observe(ObservationKind::kTurn, "turn", status == TurnStatus::kComplete && !state_.failure,
             std::string(to_string(status)));
-    state_.step_began = began;
     if (!state_.options.saves) return finish(ending_of(status), false, state_.stop ? state_.stop : state_.failure);
     state_.phase = TurnPhase::kSaving;
     ask(SaveAction{state_.record, std::move(proposals)});

@@ -168,7 +168,7 @@ struct TurnState {
   std::optional<Error> failure;           // of the model
   ActionId last_id = 0, waiting_for = 0;  // the one action that must still be answered
   int model_calls = 0, tool_calls = 0, passes = 0, revises = 0, retries = 0;
-  Timestamp started_at, step_began;
+  Timestamp started_at, phase_began, step_began;  // a phase may take several steps: calls of models and tools
 };
 
 std::vector<Action> step(TurnState& state, const Event& event);

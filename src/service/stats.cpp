@@ -16,8 +16,9 @@ std::map<std::string, TimedGroup> grouped(std::map<std::string, Series>& series)
   std::map<std::string, TimedGroup> groups;
   for (auto& [name, one] : series) {
     std::ranges::sort(one.micros);
-    TimedGroup group{std::ssize(one.micros), one.failures, 0, percentile(one.micros, 0.5),
-                     percentile(one.micros, 0.95)};
+    TimedGroup group{
+        std::ssize(one.micros), one.failures,  0, percentile(one.micros, 0.5), percentile(one.micros, 0.95),
+        one.tokens_in,          one.tokens_out};
     for (const auto micros : one.micros) group.total_micros += micros;
     groups[name] = group;
   }
@@ -28,12 +29,15 @@ std::map<std::string, TimedGroup> grouped(std::map<std::string, Series>& series)
 
 void StatsBuilder::add(const Observation& observation) {
   auto* series = observation.kind == ObservationKind::kPhase   ? &phases_
+                 : observation.kind == ObservationKind::kTurn  ? &turns_
                  : observation.kind == ObservationKind::kTool  ? &tools_
                  : observation.kind == ObservationKind::kModel ? &models_
                                                                : nullptr;
   if (series) {
     (*series)[observation.name].micros.push_back(observation.micros);
     (*series)[observation.name].failures += observation.ok ? 0 : 1;
+    (*series)[observation.name].tokens_in += observation.tokens_in;
+    (*series)[observation.name].tokens_out += observation.tokens_out;
   }
   if (observation.confidence) predicted_[observation.turn_uid] = *observation.confidence;
   if (!observation.ok)
@@ -53,6 +57,7 @@ void StatsBuilder::add(const Turn& turn) {
 Stats StatsBuilder::finish() {
   std::ranges::sort(stats_.failures, std::greater<>(), &FailedTurn::at);
   if (stats_.failures.size() > kMaxShownFailures) stats_.failures.resize(kMaxShownFailures);
+  stats_.turns = grouped(turns_);
   stats_.phases = grouped(phases_);
   stats_.tools = grouped(tools_);
   stats_.models = grouped(models_);

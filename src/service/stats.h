@@ -13,8 +13,9 @@
 
 namespace pandora {
 
-struct TimedGroup {  // a phase, tool or model
+struct TimedGroup {  // a phase, tool or model, or all turns
   std::int64_t count = 0, failures = 0, total_micros = 0, p50_micros = 0, p95_micros = 0;
+  std::int64_t tokens_in = 0, tokens_out = 0;  // of models
 };
 struct FailedTurn {
   Uuid turn_uid;
@@ -28,7 +29,7 @@ struct DayQuality {
 };
 struct Stats {
   std::vector<FailedTurn> failures;  // newest first, at most kMaxShownFailures
-  std::map<std::string, TimedGroup> phases, tools, models;
+  std::map<std::string, TimedGroup> turns, phases, tools, models;
   std::vector<DayQuality> quality;  // ascending days
   double calibration_error = 0;
   std::int64_t calibration_pairs = 0;
@@ -44,10 +45,10 @@ class StatsBuilder {
  private:
   struct Series {
     std::vector<std::int64_t> micros;
-    std::int64_t failures = 0;
+    std::int64_t failures = 0, tokens_in = 0, tokens_out = 0;
   };
   Stats stats_;
-  std::map<std::string, Series> phases_, tools_, models_;
+  std::map<std::string, Series> turns_, phases_, tools_, models_;
   std::map<std::string, std::pair<std::int64_t, double>> days_;
   std::map<Uuid, double> predicted_;  // validation's confidence a turn
   std::vector<CalibrationPair> pairs_;

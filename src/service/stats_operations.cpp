@@ -7,11 +7,10 @@ namespace {
 Json group_json(const std::map<std::string, TimedGroup>& groups) {
   Json json = Json::object();
   for (const auto& [name, group] : groups)
-    json[name] = {{"count", group.count},
-                  {"failures", group.failures},
-                  {"total_micros", group.total_micros},
-                  {"p50_micros", group.p50_micros},
-                  {"p95_micros", group.p95_micros}};
+    json[name] = {
+        {"count", group.count},           {"failures", group.failures},     {"total_micros", group.total_micros},
+        {"p50_micros", group.p50_micros}, {"p95_micros", group.p95_micros}, {"tokens_in", group.tokens_in},
+        {"tokens_out", group.tokens_out}};
   return json;
 }
 
@@ -53,6 +52,7 @@ Result<Json> stats(OperationCall& call) {
   for (const auto& source : known)
     sources.push_back({{"domain", source.domain}, {"score", source_score(source)}, {"failures", source.failures}});
   return Json{{"failures", failures},
+              {"turns", group_json(found.turns)},
               {"phases", group_json(found.phases)},
               {"models", group_json(found.models)},
               {"quality", quality},

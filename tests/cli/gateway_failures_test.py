@@ -169,6 +169,22 @@ class BadInput(ServedCase):
             self.assertEqual((status, answer["error"]["type"]), (403, "permission_error"), headers)
         self.assertEqual(self.ask("/v1/models", headers={"Host": "localhost:1", "Origin": "http://localhost:1"})[0], 200)
 
+    def test_every_log_line_of_a_request_names_it(self):
+        up = self.upstream((500, b"{}", {}), whole("Noted."), models=("first-model",))
+        self.serve("--log-level", "debug", "--log-format", "json")
+        before = [{"X-Request-Id": f"mine-{i}"} for i in range(3)]
+        self.chat("I am allergic to peanuts.", before[0])
+        self.ask("/v1/turns/77", headers=before[1])
+        self.ask("/v1/chat/completions", raw=b"{", headers=before[2])
+        self.settle()
+        lines = [json.loads(line) for line in self.end()[1].splitlines() if line.startswith("{")]
+        named = [(line["event"], line["request"]) for line in lines if "request" in line]
+        self.assertIn(("model.attempt_failed", "mine-0"), named)
+        self.assertIn(("chat.finished", "mine-0"), named)
+        caused = [line for line in lines if line["event"].split(".")[0] in ("http", "chat", "turn", "model", "recall", "memory")]
+        self.assertEqual([line for line in caused if line.get("request") not in ("mine-0", "mine-1", "mine-2")], [])
+        self.assertEqual({headers["X-Request-Id"] for headers in up.headers}, {"mine-0"})
+
     def test_it_does_not_listen_beyond_this_machine_without_keys(self):
         self.assert_one_clear_line(self.run_pandora("serve", "--set", "gateway.address=0.0.0.0", "--set", "gateway.port=0", code=5), "keys")
 

@@ -92,6 +92,46 @@ class Driven : public ::testing::Test {
 };
 using TurnMachine = Driven;
 
+// ── a row of each step ──
+
+// Each event comes a millisecond after the one before.
+TEST_F(TurnMachine, EveryPhaseModelCallAndToolCallHasARowWithItsOwnTime) {
+  state.options.tools = {{"web", "looks", "{}"}, {"clock", "tells", "{}"}};
+  until_model();
+  call({"web", "clock"});
+  tool();
+  tool(ToolStatus::kFailed);
+  say("Peanuts.");
+  done();
+  ASSERT_TRUE(saved);
+  struct Row {
+    std::string name;
+    std::int64_t millis;
+    bool operator==(const Row&) const = default;
+  };
+  std::vector<Row> rows;
+  for (const auto& one : saved->record.observations) rows.push_back({one.name, one.micros / 1'000});
+  const std::vector<Row> wanted = {{"phase 0", 0}, {"phase 1", 0}, {"phase 2", 1}, {"phase 3", 0},
+                                   {"a-model", 1}, {"web", 1},     {"clock", 1},   {"phase 4", 3},
+                                   {"a-model", 2}, {"phase 5", 2}, {"phase 6", 0}, {"turn", 6}};
+  ASSERT_EQ(rows.size(), wanted.size());
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    EXPECT_EQ(rows[i].name, wanted[i].name) << i;
+    EXPECT_EQ(rows[i].millis, wanted[i].millis) << i << ": " << rows[i].name;
+  }
+  EXPECT_EQ(saved->record.observations[4].tokens_out, 2);
+}
+
+TEST_F(TurnMachine, TheTimeOfAModelIsNotThatOfTheOneBefore) {
+  until_model();
+  done();  // without a word: it is asked again
+  done("Peanuts.");
+  std::vector<std::int64_t> millis;
+  for (const auto& one : saved->record.observations)
+    if (one.kind == ObservationKind::kModel) millis.push_back(one.micros / 1'000);
+  EXPECT_EQ(millis, (std::vector<std::int64_t>{1, 1}));
+}
+
 // ── the way of a turn ──
 
 TEST_F(TurnMachine, AReplyIsEmittedAsItComesAndSavedAsItWasEmitted) {

@@ -35,6 +35,22 @@ TEST(Stats, PercentilesAndFailuresOfEachPhase) {
   EXPECT_TRUE(stats.tools.empty());
 }
 
+TEST(Stats, TurnsAreAGroupAndModelsHaveTokens) {
+  StatsBuilder builder;
+  builder.add(observed(ObservationKind::kTurn, "turn", 30));
+  builder.add(observed(ObservationKind::kTurn, "turn", 50, false));
+  for (int i = 0; i < 2; ++i) {
+    Observation call = observed(ObservationKind::kModel, "m", 10);
+    call.tokens_in = 100, call.tokens_out = 7;
+    builder.add(call);
+  }
+  const Stats stats = builder.finish();
+  EXPECT_EQ(stats.turns.at("turn").count, 2);
+  EXPECT_EQ(stats.turns.at("turn").failures, 1);
+  EXPECT_EQ(stats.models.at("m").tokens_in, 200);
+  EXPECT_EQ(stats.models.at("m").tokens_out, 14);
+}
+
 TEST(Stats, TheLatestFailuresAreShownAtMostTwenty) {
   StatsBuilder builder;
   for (int i = 1; i <= 21; ++i) builder.add(observed(ObservationKind::kTool, "web", i, false));
