@@ -38,6 +38,15 @@ class File {
   virtual Status sync() = 0;
 };
 
+// A whole file as memory that cannot be written; the name may be removed meanwhile. Thread-safe.
+class MappedFile {
+ public:
+  virtual ~MappedFile() = default;
+  virtual std::string_view bytes() const = 0;  // begins at a multiple of 16 in memory
+  // These bytes will not be read soon: no longer counted as this process's memory. They stay readable.
+  virtual void release(std::size_t, std::size_t) const {}
+};
+
 // Holds an exclusive advisory lock on a file until destroyed; the kernel drops it when the process dies.
 class FileLock {
  public:
@@ -61,6 +70,9 @@ class FileSystem {
   virtual Result<std::unique_ptr<File>> open(const std::string& path, OpenMode mode) = 0;
   // The whole file; kTooLarge past `max_bytes`.
   virtual Result<std::string> read_file(const std::string& path, std::size_t max_bytes) = 0;
+  // For a file that nobody changes any more. This one reads it; the real one maps it, so that the system reads what is
+  // touched. A file that is cut short meanwhile ends the process (SIGBUS): only what we alone write may be mapped.
+  virtual Result<std::unique_ptr<MappedFile>> map(const std::string& path);
   // Replaces `path` as a whole: a reader sees the old or the new content, never a part. Mode 0600.
   virtual Status write_atomic(const std::string& path, std::string_view bytes, Durability durability) = 0;
   virtual Status rename(const std::string& from, const std::string& to) = 0;  // replaces a file, not a directory

@@ -1,6 +1,11 @@
 #include "base/hash.h"
 
+#include <cstring>
+
 #include <sodium.h>
+#if defined(__x86_64__)
+#include <nmmintrin.h>
+#endif
 
 namespace pandora {
 namespace {
@@ -15,6 +20,29 @@ constexpr std::array<std::uint32_t, 256> make_crc_table() {
   return table;
 }
 constexpr auto kCrcTable = make_crc_table();
+
+std::uint32_t crc_by_table(std::string_view bytes, std::uint32_t value) {
+  for (const char c : bytes) value = kCrcTable[(value ^ static_cast<unsigned char>(c)) & 0xFF] ^ (value >> 8);
+  return value;
+}
+
+#if defined(__x86_64__)
+// The processor's own instruction, eight bytes at a time: some twenty times as fast.
+__attribute__((target("sse4.2"))) std::uint32_t crc_by_instruction(std::string_view bytes, std::uint32_t value) {
+  std::uint64_t wide = value;
+  const char* at = bytes.data();
+  std::size_t left = bytes.size();
+  for (; left >= sizeof wide; left -= sizeof wide, at += sizeof wide) {
+    std::uint64_t word = 0;
+    std::memcpy(&word, at, sizeof word);
+    wide = _mm_crc32_u64(wide, word);
+  }
+  auto narrow = static_cast<std::uint32_t>(wide);
+  for (; left > 0; --left, ++at) narrow = _mm_crc32_u8(narrow, static_cast<unsigned char>(*at));
+  return narrow;
+}
+const bool kHasCrc = __builtin_cpu_supports("sse4.2") != 0;
+#endif
 
 const unsigned char* bytes_of(std::string_view text) { return reinterpret_cast<const unsigned char*>(text.data()); }
 
@@ -32,9 +60,10 @@ std::string sha256_hex(std::string_view bytes) {
 }
 
 std::uint32_t crc32c(std::string_view bytes, std::uint32_t seed) {
-  std::uint32_t value = ~seed;
-  for (const char c : bytes) value = kCrcTable[(value ^ static_cast<unsigned char>(c)) & 0xFF] ^ (value >> 8);
-  return ~value;
+#if defined(__x86_64__)
+  if (kHasCrc) return ~crc_by_instruction(bytes, ~seed);
+#endif
+  return ~crc_by_table(bytes, ~seed);
 }
 
 bool equal_in_constant_time(std::string_view a, std::string_view b) {

@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/file.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
@@ -123,6 +124,35 @@ class PosixFile final : public File {
   std::string path_;
 };
 
+class PosixMapping final : public MappedFile {
+ public:
+  PosixMapping(const char* memory, std::size_t size) : bytes_(memory, size) {}
+  ~PosixMapping() override {
+    if (!bytes_.empty()) ::munmap(const_cast<char*>(bytes_.data()), bytes_.size());
+  }
+  PosixMapping(const PosixMapping&) = delete;
+  PosixMapping& operator=(const PosixMapping&) = delete;
+  std::string_view bytes() const override { return bytes_; }
+  void release(std::size_t offset, std::size_t length) const override {
+    const auto page = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
+    const std::size_t first = (offset + page - 1) / page * page, end = (offset + length) / page * page;
+    if (end > first && end <= bytes_.size()) (void)::madvise(const_cast<char*>(bytes_.data()) + first, end - first, MADV_DONTNEED);
+  }
+
+ private:
+  std::string_view bytes_;
+};
+
+// What was read, where nothing can be mapped.
+class CopiedFile final : public MappedFile {
+ public:
+  explicit CopiedFile(std::string bytes) : bytes_(std::move(bytes)) {}
+  std::string_view bytes() const override { return bytes_; }
+
+ private:
+  std::string bytes_;
+};
+
 class PosixLock final : public FileLock {
  public:
   explicit PosixLock(Descriptor descriptor) : descriptor_(std::move(descriptor)) {}
@@ -157,6 +187,18 @@ class PosixFileSystem final : public FileSystem {
         return fail(ErrorCode::kTooLarge, fmt::format("{} holds over {} bytes", path, max_bytes));
     }
     return bytes;
+  }
+
+  Result<std::unique_ptr<MappedFile>> map(const std::string& path) override {
+    Descriptor descriptor = open_descriptor(path, O_RDONLY);
+    if (!descriptor.valid()) return posix_error("open", path);
+    struct stat found{};
+    if (::fstat(descriptor.get(), &found) != 0) return posix_error("look at", path);
+    const auto size = static_cast<std::size_t>(found.st_size);
+    if (size == 0) return std::make_unique<PosixMapping>(nullptr, 0);
+    void* memory = ::mmap(nullptr, size, PROT_READ, MAP_SHARED, descriptor.get(), 0);
+    if (memory == MAP_FAILED) return posix_error("map", path);
+    return std::make_unique<PosixMapping>(static_cast<const char*>(memory), size);
   }
 
   Status write_atomic(const std::string& path, std::string_view bytes, Durability durability) override {
@@ -297,6 +339,13 @@ Status FileSystem::sync_below(const std::string& directory) {
     PANDORA_CHECK(entry.is_directory ? sync_below(path) : sync_file(path));
   }
   return sync_directory(directory);
+}
+
+Result<std::unique_ptr<MappedFile>> FileSystem::map(const std::string& path) {
+  PANDORA_TRY(file, open(path, OpenMode::kRead));
+  PANDORA_TRY(size, file->size());
+  PANDORA_TRY(bytes, file->read_at(0, size));
+  return std::make_unique<CopiedFile>(std::move(bytes));
 }
 
 std::unique_ptr<FileSystem> make_posix_file_system() { return std::make_unique<PosixFileSystem>(); }

@@ -1,6 +1,7 @@
 #include "vecdb/code_table.h"
 
 #include <algorithm>
+#include <cmath>
 #include <cstring>
 #include <limits>
 #include <new>
@@ -34,9 +35,15 @@ CodeTable::Chunk CodeTable::make_chunk() const {
   return chunk;
 }
 
+CodeTable::Chunk& CodeTable::chunk_for(Slot slot) {
+  if (slot >= slots()) chunks_.resize(slot / kChunkSlots + 1);
+  Chunk& chunk = chunks_[slot / kChunkSlots];
+  if (!chunk.memory) chunk = make_chunk();
+  return chunk;
+}
+
 void CodeTable::put(Slot slot, const VectorCode& code, float offset) {
-  while (slot >= slots()) chunks_.push_back(make_chunk());
-  const Chunk& chunk = this->chunk(slot);
+  const Chunk& chunk = chunk_for(slot);
   const std::size_t at = slot % kChunkSlots, block = at / CodeBlocks::kSlots, lane = at % CodeBlocks::kSlots;
   const std::size_t first = block * CodeBlocks::kSlots * dimension_ / 8 + 4 * lane;
   for (std::size_t row = 0; row < dimension_ / kDimensionsPerRow; ++row)
@@ -57,10 +64,66 @@ void CodeTable::put(Slot slot, const VectorCode& code, float offset) {
   chunk.offset[at] = offset;
 }
 
+bool CodeTable::has(Slot slot) const {
+  return !empty(slot) && !std::isnan(chunk(slot).scale2[slot % kChunkSlots]);
+}
+
 void CodeTable::clear(Slot slot) {
   const Chunk& chunk = this->chunk(slot);
   for (float* scale : {chunk.scale1, chunk.scale2, chunk.scale8})
     scale[slot % kChunkSlots] = std::numeric_limits<float>::quiet_NaN();
+}
+
+// Calls visit(slot, where it stands in its chunk, how many there) for each piece within a chunk.
+template <class Visit>
+void CodeTable::for_each_piece(Slot first, std::size_t count, Visit&& visit) const {
+  for (std::size_t done = 0; done < count;) {
+    const auto slot = static_cast<Slot>(first + done);
+    const std::size_t piece = std::min(count - done, kChunkSlots - slot % kChunkSlots);
+    visit(slot, slot % kChunkSlots, done, piece);
+    done += piece;
+  }
+}
+
+void CodeTable::load(Slot first, std::size_t count, const CodePlanes& from) {
+  const std::size_t plane = dimension_ / 8;
+  for_each_piece(first, count, [&](Slot slot, std::size_t at, std::size_t done, std::size_t piece) {
+    const Chunk& chunk = chunk_for(slot);
+    std::memcpy(chunk.high + at * plane, from.high + done * plane, piece * plane);
+    std::memcpy(chunk.low + at * plane, from.low + done * plane, piece * plane);
+    std::memcpy(chunk.bytes + at * dimension_, from.bytes + done * dimension_, piece * dimension_);
+    std::copy_n(from.scale1 + done, piece, chunk.scale1 + at);
+    std::copy_n(from.scale2 + done, piece, chunk.scale2 + at);
+    std::copy_n(from.scale8 + done, piece, chunk.scale8 + at);
+    std::copy_n(from.offset + done, piece, chunk.offset + at);
+  });
+}
+
+CodeTable::Copy CodeTable::copy(Slot first, std::size_t count) const {
+  const std::size_t plane = dimension_ / 8;
+  Copy to;
+  to.high.resize(count * plane);
+  to.low.resize(count * plane);
+  to.bytes.resize(count * dimension_);
+  for (auto* scale : {&to.scale1, &to.scale2, &to.scale8}) scale->assign(count, std::numeric_limits<float>::quiet_NaN());
+  to.offset.resize(count);
+  for_each_piece(first, count, [&](Slot slot, std::size_t at, std::size_t done, std::size_t piece) {
+    if (empty(slot)) return;
+    const Chunk& chunk = this->chunk(slot);
+    std::memcpy(to.high.data() + done * plane, chunk.high + at * plane, piece * plane);
+    std::memcpy(to.low.data() + done * plane, chunk.low + at * plane, piece * plane);
+    std::memcpy(to.bytes.data() + done * dimension_, chunk.bytes + at * dimension_, piece * dimension_);
+    std::copy_n(chunk.scale1 + at, piece, to.scale1.begin() + static_cast<std::ptrdiff_t>(done));
+    std::copy_n(chunk.scale2 + at, piece, to.scale2.begin() + static_cast<std::ptrdiff_t>(done));
+    std::copy_n(chunk.scale8 + at, piece, to.scale8.begin() + static_cast<std::ptrdiff_t>(done));
+    std::copy_n(chunk.offset + at, piece, to.offset.begin() + static_cast<std::ptrdiff_t>(done));
+  });
+  return to;
+}
+
+void CodeTable::release(Slot first, Slot end) {
+  for (std::size_t i = (first + kChunkSlots - 1) / kChunkSlots; i < std::min(chunks_.size(), end / kChunkSlots); ++i)
+    chunks_[i] = {};
 }
 
 CodeBlocks CodeTable::blocks(Slot first, std::size_t count, CodeBits bits) const {

@@ -16,16 +16,37 @@ namespace pandora {
 
 enum class CodeBits { kOne, kTwo };
 
+// The codes of consecutive slots, from a multiple of 64 on and so many: as a file has them.
+struct CodePlanes {
+  const std::uint8_t *high, *low, *bytes;                // dimension/8, dimension/8 and dimension bytes a slot
+  const float *scale1, *scale2, *scale8, *offset;        // a slot
+};
+
 class CodeTable {
  public:
   static constexpr std::size_t kChunkSlots = 4096;
+  static constexpr std::size_t kGroup = 64;  // slots
 
   explicit CodeTable(std::size_t dimension);  // a multiple of Rotation::kBlock
   void put(Slot slot, const VectorCode& code, float offset);
   void clear(Slot slot);                                              // below slots(); from now on no kernel finds it
   std::size_t slots() const { return chunks_.size() * kChunkSlots; }  // those without a code are empty
 
-  // `count` slots from `first`, both multiples of 64, within one chunk.
+  // From and to elsewhere; `first` and `count` are multiples of 64. What was there is written over.
+  void load(Slot first, std::size_t count, const CodePlanes& from);
+  struct Copy {
+    std::vector<std::uint8_t> high, low, bytes;
+    std::vector<float> scale1, scale2, scale8, offset;
+    CodePlanes planes() const {
+      return {high.data(), low.data(), bytes.data(), scale1.data(), scale2.data(), scale8.data(), offset.data()};
+    }
+  };
+  Copy copy(Slot first, std::size_t count) const;
+  bool empty(Slot slot) const { return slot >= slots() || !chunk(slot).memory; }  // as are all of its chunk
+  bool has(Slot slot) const;  // somebody is there
+  void release(Slot first, Slot end);  // the memory of chunks that lie wholly in between: nobody is there any more
+
+  // `count` slots from `first`, both multiples of 64, within one chunk that is not empty.
   CodeBlocks blocks(Slot first, std::size_t count, CodeBits bits) const;
   const std::uint8_t* bytes(Slot slot) const { return chunk(slot).bytes + slot % kChunkSlots * dimension_; }
   float byte_scale(Slot slot) const { return chunk(slot).scale8[slot % kChunkSlots]; }
@@ -37,14 +58,17 @@ class CodeTable {
   };
   struct Chunk {
     std::unique_ptr<std::uint8_t, Free> memory;  // all of what follows
-    std::uint8_t *high, *low, *bytes;
-    float *scale1, *scale2, *scale8, *offset;
+    std::uint8_t *high = nullptr, *low = nullptr, *bytes = nullptr;
+    float *scale1 = nullptr, *scale2 = nullptr, *scale8 = nullptr, *offset = nullptr;
   };
   const Chunk& chunk(Slot slot) const { return chunks_[slot / kChunkSlots]; }
   Chunk make_chunk() const;
+  Chunk& chunk_for(Slot slot);  // made when it is not there
+  template <class Visit>
+  void for_each_piece(Slot first, std::size_t count, Visit&& visit) const;
 
   std::size_t dimension_;
-  std::vector<Chunk> chunks_;
+  std::vector<Chunk> chunks_;  // those without memory are empty
 };
 
 }  // namespace pandora

@@ -38,22 +38,24 @@ struct DenseIndex::Query {
   float offset_weight = 0;
 };
 
-DenseIndex::DenseIndex(std::size_t dimension, const SlotTable& slots, std::unique_ptr<VectorRows> rows,
+DenseIndex::DenseIndex(std::size_t dimension, const SlotIds& slots, std::unique_ptr<VectorRows> rows,
                        DenseOptions options)
     : options_(options),
       slots_(slots),
       rotation_(dimension),
       rows_(std::move(rows)),
       codes_(rotation_.padded()),
-      mean_(dimension) {}
+      centre_{0, std::vector<float>(dimension)} {}
 
-void DenseIndex::encode_slot(Slot slot) {
+bool DenseIndex::encode_slot(Slot slot) {
   const float* row = rows_->row(slot);
+  if (!row) return false;
   std::vector<float> difference(dimension()), rotated(rotation_.padded());
-  for (std::size_t i = 0; i < dimension(); ++i) difference[i] = row[i] - mean_[i];
+  for (std::size_t i = 0; i < dimension(); ++i) difference[i] = row[i] - centre_.mean[i];
   rotation_.apply(difference.data(), rotated.data());
   encode(rotated.data(), rotated.size(), scratch_);
-  codes_.put(slot, scratch_, static_cast<float>(product(difference, mean_)));
+  codes_.put(slot, scratch_, static_cast<float>(product(difference, centre_.mean)));
+  return true;
 }
 
 void DenseIndex::put(Slot slot, std::span<const float> vector) {
@@ -61,7 +63,7 @@ void DenseIndex::put(Slot slot, std::span<const float> vector) {
   if (!has(slot)) ++count_;
   present_.insert(slot);
   encode_slot(slot);
-  if (count_ > centred_at_ && std::ranges::find(kCentreAt, count_) != std::end(kCentreAt)) centre();
+  if (count_ > centre_.at && std::ranges::find(kCentreAt, count_) != std::end(kCentreAt)) take_mean();
 }
 
 void DenseIndex::remove(Slot slot) {
@@ -71,23 +73,49 @@ void DenseIndex::remove(Slot slot) {
   --count_;
 }
 
-void DenseIndex::centre() {
+bool DenseIndex::load(Slot first, std::size_t count, const CodePlanes& codes, std::uint64_t centred_at,
+                      const SlotSet& live) {
+  codes_.load(first, count, codes);
+  bool good = true;
+  for (Slot slot = first; slot < first + count; ++slot) {
+    if (!codes_.has(slot)) continue;
+    if (!live.contains(slot)) {
+      codes_.clear(slot);
+      continue;
+    }
+    present_.insert(slot);
+    ++count_;
+    if (centred_at != centre_.at) good = encode_slot(slot) && good;
+  }
+  return good;
+}
+
+void DenseIndex::set_centre(DenseCentre centre) {
+  centre_ = std::move(centre);
+  mean_square_ = product(centre_.mean, centre_.mean);
+}
+
+void DenseIndex::take_mean() {
   std::vector<double> sum(dimension());
+  bool whole = true;
   present_.for_each([&](Slot slot) {
     const float* row = rows_->row(slot);
-    for (std::size_t i = 0; i < sum.size(); ++i) sum[i] += row[i];
+    whole = whole && row;
+    for (std::size_t i = 0; whole && i < sum.size(); ++i) sum[i] += row[i];
   });
-  for (std::size_t i = 0; i < sum.size(); ++i) mean_[i] = static_cast<float>(sum[i] / static_cast<double>(count_));
-  mean_square_ = product(mean_, mean_);
-  centred_at_ = count_;
+  if (!whole) return;  // the codes stay as they are; whoever reads a damaged row hears of it
+  DenseCentre centre{count_, std::vector<float>(dimension())};
+  for (std::size_t i = 0; i < sum.size(); ++i)
+    centre.mean[i] = static_cast<float>(sum[i] / static_cast<double>(count_));
+  set_centre(std::move(centre));
   present_.for_each([&](Slot slot) { encode_slot(slot); });
 }
 
 DenseIndex::Query DenseIndex::prepare(std::span<const float> query) const {
   const double length = std::sqrt(product(query, query));
-  const double weight = mean_square_ < kLeastMeanSquare ? 0 : product(query, mean_) / mean_square_;
+  const double weight = mean_square_ < kLeastMeanSquare ? 0 : product(query, centre_.mean) / mean_square_;
   std::vector<float> rest(query.size()), rotated(rotation_.padded());
-  for (std::size_t i = 0; i < rest.size(); ++i) rest[i] = static_cast<float>(query[i] - weight * mean_[i]);
+  for (std::size_t i = 0; i < rest.size(); ++i) rest[i] = static_cast<float>(query[i] - weight * centre_.mean[i]);
   rotation_.apply(rest.data(), rotated.data());
   return {encode_query(rotated.data(), rotated.size(), kLeastResidual * length), static_cast<float>(weight)};
 }
@@ -162,6 +190,7 @@ Status DenseIndex::scan_part(const Query& query, const SlotSet* filter, const De
   std::vector<Candidate> doubtful;
   for (std::size_t first = begin; first < end; first += kScanAtOnce) {
     PANDORA_CHECK(deadline.check("searching by meaning"));
+    if (codes_.empty(static_cast<Slot>(first))) continue;
     std::uint64_t mask[kWords], any = 0;
     if (filter) {
       for (std::size_t i = 0; i < kWords; ++i) any |= mask[i] = filter->word(first / SlotSet::kWordBits + i);
@@ -211,7 +240,9 @@ Result<std::vector<Hit>> DenseIndex::rank_exactly(std::span<const float> query, 
     if (i % kScanAtOnce == 0) PANDORA_CHECK(deadline.check("searching by meaning"));
     if (i + kRowsAhead < candidates.size())
       fetch(rows_->row(candidates[i + kRowsAhead].slot), dimension() * sizeof(float));
-    const float score = options_.kernels->dot(query.data(), rows_->row(candidates[i].slot), dimension());
+    const float* row = rows_->row(candidates[i].slot);
+    if (!row) return fail(ErrorCode::kDataCorrupt, "a vector of the index is damaged");
+    const float score = options_.kernels->dot(query.data(), row, dimension());
     if (best.wants(score)) best.offer({candidates[i].slot, slots_.id(candidates[i].slot), score});
   }
   return best.take();

@@ -17,10 +17,10 @@
 #include "base/clock.h"
 #include "ports/vector_store.h"
 #include "vecdb/code_table.h"
+#include "vecdb/index_part.h"
 #include "vecdb/rotation.h"
 #include "vecdb/selection.h"
 #include "vecdb/slot_set.h"
-#include "vecdb/slot_table.h"
 #include "vecdb/thread_pool.h"
 #include "vecdb/vector_rows.h"
 
@@ -50,9 +50,9 @@ struct DenseTrace {
 class DenseIndex {
  public:
   // `slots` knows the ids and outlives the index.
-  DenseIndex(std::size_t dimension, const SlotTable& slots, std::unique_ptr<VectorRows> rows,
+  DenseIndex(std::size_t dimension, const SlotIds& slots, std::unique_ptr<VectorRows> rows,
              DenseOptions options = {});
-  DenseIndex(std::size_t dimension, const SlotTable& slots)
+  DenseIndex(std::size_t dimension, const SlotIds& slots)
       : DenseIndex(dimension, slots, make_memory_rows(dimension)) {}
 
   void put(Slot slot, std::span<const float> vector);  // replaces
@@ -62,15 +62,24 @@ class DenseIndex {
   std::size_t dimension() const { return rotation_.dimension(); }
   std::span<const float> vector(Slot slot) const { return {rows_->row(slot), dimension()}; }  // of one that is there
 
-  // `filter` null: every slot counts. kDeadlineExceeded when it takes too long.
+  // Codes from a file, of rows that are there already: those of `live` slots. `centred_at`: of the codes; of another
+  // one than this index's they are made anew. False when a row for that could not be read.
+  bool load(Slot first, std::size_t count, const CodePlanes& codes, std::uint64_t centred_at, const SlotSet& live);
+  CodeTable::Copy copy_codes(Slot first, std::size_t count) const { return codes_.copy(first, count); }
+  const DenseCentre& centre() const { return centre_; }
+  void set_centre(DenseCentre centre);                 // of an index without vectors
+  void release(Slot first, Slot end) { codes_.release(first, end); }  // nothing is there any more
+
+  // `filter` null: every slot counts. kDeadlineExceeded when it takes too long; kDataCorrupt when a row that matters
+  // cannot be read.
   Result<std::vector<Hit>> search(std::span<const float> query, std::size_t k, const SlotSet* filter,
                                   const Deadline& deadline, DenseTrace* trace = nullptr) const;
 
  private:
   struct Query;
   Query prepare(std::span<const float> query) const;
-  void encode_slot(Slot slot);
-  void centre();
+  bool encode_slot(Slot slot);  // false: its row cannot be read
+  void take_mean();
 
   Status scan(const Query& query, const SlotSet* filter, const Deadline& deadline, Selection& best) const;
   Status scan_part(const Query& query, const SlotSet* filter, const Deadline& deadline, std::size_t first,
@@ -80,7 +89,7 @@ class DenseIndex {
                                         std::span<const Candidate> candidates, const Deadline& deadline) const;
 
   DenseOptions options_;
-  const SlotTable& slots_;
+  const SlotIds& slots_;
   Rotation rotation_;
   std::unique_ptr<VectorRows> rows_;
   CodeTable codes_;
@@ -88,9 +97,8 @@ class DenseIndex {
   std::size_t count_ = 0;
   // Codes are of differences from the mean, which most embeddings have in common. It is taken when the collection
   // reaches certain sizes; another one would make codes worse, never an answer wrong.
-  std::vector<float> mean_;
+  DenseCentre centre_;
   double mean_square_ = 0;
-  std::size_t centred_at_ = 0;
   VectorCode scratch_;
 };
 

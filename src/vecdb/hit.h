@@ -18,6 +18,14 @@ struct Hit {
 };
 bool better(const Hit& a, const Hit& b);
 
+// Which id stands in a slot.
+class SlotIds {
+ public:
+  virtual ~SlotIds() = default;
+  virtual const Uuid& id(Slot slot) const = 0;  // in use
+  virtual std::size_t bound() const = 0;        // every slot ever given out is below
+};
+
 // The best k of what is offered, in order.
 class TopHits {
  public:

@@ -8,50 +8,6 @@ namespace {
 constexpr std::size_t kFew = 64;  // so few slots are always numbers
 constexpr std::size_t kBitsOfNumber = 32;
 
-// Keys of a value's sets: none for what is neither keyword nor bool. A text in a list has a key of another kind.
-std::string key_of(bool value) { return value ? "t" : "f"; }
-std::string key_of(const std::string& text) { return "=" + text; }
-std::string key_in_list(const std::string& text) { return "[" + text; }
-std::vector<std::string> keys_of(const PayloadValue& value) {
-  if (const auto* flag = std::get_if<bool>(&value)) return {key_of(*flag)};
-  if (const auto* text = std::get_if<std::string>(&value)) return {key_of(*text)};
-  std::vector<std::string> keys;
-  if (const auto* list = std::get_if<std::vector<std::string>>(&value))
-    for (const auto& text : *list) keys.push_back(key_in_list(text));
-  return keys;
-}
-
-// Word by word, so that the compiler can compare several values at once.
-template <class T, class Test>
-SlotSet passing(const std::vector<T>& values, const SlotSet& has, Test test) {
-  SlotSet slots;
-  for (std::size_t first = 0; first < values.size(); first += SlotSet::kWordBits) {
-    const std::size_t count = std::min(SlotSet::kWordBits, values.size() - first);
-    std::uint64_t word = 0;
-    for (std::size_t i = 0; i < count; ++i) word |= std::uint64_t{test(values[first + i])} << i;
-    slots.append_word(word & has.word(first / SlotSet::kWordBits));
-  }
-  return slots;
-}
-
-// The values in [from, to), as `holds` compares them; nothing when a bound is of another kind.
-template <class T, class Convert>
-std::optional<SlotSet> in_range(const std::vector<T>& values, const SlotSet& has, const Condition& condition,
-                                Convert convert) {
-  std::optional<T> from, to;
-  if (condition.from && !(from = convert(*condition.from))) return std::nullopt;
-  if (condition.to && !(to = convert(*condition.to))) return std::nullopt;
-  if (from && to) return passing(values, has, [&](const T& value) { return value >= *from && !(value >= *to); });
-  if (from) return passing(values, has, [&](const T& value) { return value >= *from; });
-  if (to) return passing(values, has, [&](const T& value) { return !(value >= *to); });
-  return SlotSet();
-}
-
-std::optional<Timestamp> as_time(const PayloadValue& value) {
-  const auto* time = std::get_if<Timestamp>(&value);
-  return time ? std::optional(*time) : std::nullopt;
-}
-
 }  // namespace
 
 void ValueSlots::insert(Slot slot) {
@@ -82,10 +38,10 @@ void ValueSlots::add_to(SlotSet& slots) const {
 
 PayloadIndex::PayloadIndex(const std::map<std::string, PayloadType>& fields) {
   for (const auto& [name, type] : fields) {
-    using enum PayloadType;
-    if (type == kKeyword || type == kBool) fields_[name] = Values();
-    if (type == kInteger || type == kFloat) fields_[name] = Column<double>();
-    if (type == kDatetime) fields_[name] = Column<Timestamp>();
+    const FieldKind kind = kind_of(type);
+    if (kind == FieldKind::kKeys) fields_[name] = Values();
+    if (kind == FieldKind::kNumbers) fields_[name] = Column<double>();
+    if (kind == FieldKind::kTimes) fields_[name] = Column<Timestamp>();
   }
 }
 
@@ -128,45 +84,34 @@ void PayloadIndex::remove(Slot slot, const Payload& payload) {
   }
 }
 
-std::optional<PayloadIndex::Selected> PayloadIndex::select(const Values& values, const Condition& condition) {
-  if (condition.any.empty()) return std::nullopt;
-  Selected selected;
-  const auto add = [&](const std::string& key) {
+std::optional<SelectedSlots> PayloadIndex::select(const Values& values, const Condition& condition) {
+  return select_keys(condition, [&](const std::string& key, SlotSet& slots) {
     const auto found = values.find(key);
-    if (found != values.end()) found->second.add_to(selected.slots);
-  };
-  for (const PayloadValue& wanted : condition.any) {
-    if (const auto* flag = std::get_if<bool>(&wanted)) {
-      add(key_of(*flag));
-    } else if (const auto* text = std::get_if<std::string>(&wanted)) {
-      add(key_of(*text));
-      add(key_in_list(*text));
-    } else {
-      return std::nullopt;
-    }
-  }
-  return selected;
+    if (found != values.end()) found->second.add_to(slots);
+  });
+}
+std::optional<SelectedSlots> PayloadIndex::select(const Column<double>& column, const Condition& condition) {
+  return select_numbers(column.values, column.has.words(), condition);
+}
+std::optional<SelectedSlots> PayloadIndex::select(const Column<Timestamp>& column, const Condition& condition) {
+  return select_times(column.values, column.has.words(), condition);
 }
 
-std::optional<PayloadIndex::Selected> PayloadIndex::select(const Column<double>& column, const Condition& condition) {
-  if (condition.any.empty()) {
-    auto slots = in_range(column.values, column.has, condition, as_number);
-    return slots ? std::optional(Selected{*std::move(slots)}) : std::nullopt;
+void PayloadIndex::for_each_key(const std::string& field,
+                                const std::function<void(const std::string&, const SlotSet&)>& visit) const {
+  for (const auto& [key, slots] : std::get<Values>(fields_.at(field))) {
+    SlotSet set;
+    slots.add_to(set);
+    visit(key, set);
   }
-  Selected selected{.exact = false};  // 3 and 3.0 are one number here
-  for (const PayloadValue& wanted : condition.any) {
-    const auto number = as_number(wanted);
-    if (!number) return std::nullopt;
-    selected.slots |= passing(column.values, column.has, [&](double value) { return value == *number; });
-  }
-  return selected;
 }
-
-std::optional<PayloadIndex::Selected> PayloadIndex::select(const Column<Timestamp>& column,
-                                                           const Condition& condition) {
-  if (!condition.any.empty()) return std::nullopt;
-  auto slots = in_range(column.values, column.has, condition, as_time);
-  return slots ? std::optional(Selected{*std::move(slots)}) : std::nullopt;
+PayloadIndex::ColumnOf<double> PayloadIndex::numbers(const std::string& field) const {
+  const auto& column = std::get<Column<double>>(fields_.at(field));
+  return {column.values, column.has.words()};
+}
+PayloadIndex::ColumnOf<Timestamp> PayloadIndex::times(const std::string& field) const {
+  const auto& column = std::get<Column<Timestamp>>(fields_.at(field));
+  return {column.values, column.has.words()};
 }
 
 SlotSet PayloadIndex::with_text(const std::string& field, const std::string& text) const {
@@ -177,7 +122,7 @@ SlotSet PayloadIndex::with_text(const std::string& field, const std::string& tex
   return slots;
 }
 
-std::optional<PayloadIndex::Selected> PayloadIndex::select(const Condition& condition) const {
+std::optional<SelectedSlots> PayloadIndex::select(const Condition& condition) const {
   const auto field = fields_.find(condition.field);
   if (field == fields_.end()) return std::nullopt;
   return std::visit([&](const auto& index) { return select(index, condition); }, field->second);

@@ -7,8 +7,7 @@
 #include <memory>
 #include <unordered_map>
 
-#include "vecdb/payload_condition.h"
-#include "vecdb/slot_set.h"
+#include "vecdb/payload_select.h"
 
 namespace pandora {
 
@@ -31,14 +30,21 @@ class PayloadIndex {
   void put(Slot slot, const Payload& payload);     // of a slot that has none
   void remove(Slot slot, const Payload& payload);  // the one that was put
 
-  struct Selected {
-    SlotSet slots;
-    bool exact = true;  // else there may be slots among them that do not meet the condition; never one too few
-  };
   // Nothing where there is no index that answers this: ask `holds` for each slot. `ids` are none of its business.
-  std::optional<Selected> select(const Condition& condition) const;
+  std::optional<SelectedSlots> select(const Condition& condition) const;
   // The slots whose value is this text itself, not a list that holds it. `field` is a keyword's.
   SlotSet with_text(const std::string& field, const std::string& text) const;
+
+  // What stands in it, for a file. Of fields that have an index of this kind.
+  template <class T>
+  struct ColumnOf {
+    std::span<const T> values;  // by slot
+    std::span<const std::uint64_t> has;
+  };
+  void for_each_key(const std::string& field,
+                    const std::function<void(const std::string& key, const SlotSet& slots)>& visit) const;
+  ColumnOf<double> numbers(const std::string& field) const;
+  ColumnOf<Timestamp> times(const std::string& field) const;
 
  private:
   using Values = std::unordered_map<std::string, ValueSlots>;  // of keywords and bools
@@ -50,9 +56,9 @@ class PayloadIndex {
   using Field = std::variant<Values, Column<double>, Column<Timestamp>>;
   static void put(Values& values, Slot slot, const PayloadValue& value);
   static void remove(Values& values, Slot slot, const PayloadValue& value);
-  static std::optional<Selected> select(const Values& values, const Condition& condition);
-  static std::optional<Selected> select(const Column<double>& column, const Condition& condition);
-  static std::optional<Selected> select(const Column<Timestamp>& column, const Condition& condition);
+  static std::optional<SelectedSlots> select(const Values& values, const Condition& condition);
+  static std::optional<SelectedSlots> select(const Column<double>& column, const Condition& condition);
+  static std::optional<SelectedSlots> select(const Column<Timestamp>& column, const Condition& condition);
 
   std::map<std::string, Field> fields_;
 };

@@ -19,6 +19,7 @@ class Rotation {
   explicit Rotation(std::size_t dimension);
   std::size_t dimension() const { return dimension_; }
   std::size_t padded() const { return order_[0].size(); }
+  static constexpr std::size_t padded(std::size_t dimension) { return (dimension + kBlock - 1) / kBlock * kBlock; }
   // out: padded() values; `in`: dimension().
   void apply(const float* in, float* out) const;
 

@@ -46,6 +46,12 @@ class SlotSet {
     return *this;
   }
 
+  // Also the slots of a set that was counted from `first` on, a multiple of 64.
+  void add_at(Slot first, std::span<const std::uint64_t> words) {
+    const std::size_t at = first / kWordBits;
+    if (at + words.size() > words_.size()) words_.resize(at + words.size());
+    for (std::size_t i = 0; i < words.size(); ++i) words_[at + i] |= words[i];
+  }
   // The 64 slots behind the last word there is.
   void append_word(std::uint64_t word) { words_.push_back(word); }
   // 64 slots at once; beyond the last there are none.

@@ -12,15 +12,15 @@
 
 namespace pandora {
 
-class SlotTable {
+class SlotTable final : public SlotIds {
  public:
   // The slot of `id`, which gets one when it has none.
   Slot add(const Uuid& id);
   std::optional<Slot> find(const Uuid& id) const;
   void remove(Slot slot);  // in use
-  const Uuid& id(Slot slot) const { return ids_[slot]; }
+  const Uuid& id(Slot slot) const override { return ids_[slot]; }
   std::size_t size() const { return by_id_.size(); }  // slots in use
-  std::size_t bound() const { return ids_.size(); }   // every slot ever given out is below
+  std::size_t bound() const override { return ids_.size(); }
   const std::map<Uuid, Slot>& by_id() const { return by_id_; }
 
  private:

@@ -17,43 +17,36 @@
 #include <optional>
 #include <unordered_map>
 
-#include "base/clock.h"
-#include "domain/sparse_weights.h"
-#include "vecdb/posting_list.h"
-#include "vecdb/slot_set.h"
-#include "vecdb/slot_table.h"
+#include "vecdb/sparse_search.h"
 
 namespace pandora {
-
-// What a search did; for tests and benchmarks.
-struct SparseTrace {
-  std::size_t postings = 0;   // of all terms of the query
-  std::size_t read = 0;       // of these
-  std::size_t stepped = 0;    // candidates to which a list was followed instead
-  std::size_t looked_up = 0;  // slots whose weights were looked up, term by term
-  std::size_t windows = 0, windows_skipped = 0;
-};
 
 // What a term of the query weighs beside its own value: its rarity, or nothing (then the score is a plain dot product).
 enum class TermWeighting { kIdf, kPlain };
 
 class SparseIndex {
  public:
-  explicit SparseIndex(const SlotTable& slots, TermWeighting weighting = TermWeighting::kIdf)
-      : slots_(slots), weighting_(weighting) {}
+  // Slots are `first` and above.
+  explicit SparseIndex(const SlotIds& slots, Slot first = 0, TermWeighting weighting = TermWeighting::kIdf)
+      : slots_(slots), first_(first), weighting_(weighting) {}
   void put(Slot slot, const SparseVector& vector);  // replaces
   void remove(Slot slot);
-  bool has(Slot slot) const { return present_.contains(slot); }
+  bool has(Slot slot) const { return present_.contains(slot - first_); }
+  std::size_t size() const { return count_; }
   std::optional<SparseVector> vector(Slot slot) const;
+  std::span<const std::uint32_t> terms(Slot slot) const;  // of its vector, ascending; none when it has no vector
+  std::vector<std::uint32_t> terms() const;               // of all, ascending
+  const PostingList* list(std::uint32_t term) const;      // null: no slot has it
   // `filter` null: every slot counts. kDeadlineExceeded when it takes too long.
   Result<std::vector<Hit>> search(const SparseVector& query, std::size_t k, const SlotSet* filter,
                                   const Deadline& deadline, SparseTrace* trace = nullptr) const;
 
  private:
-  const SlotTable& slots_;
-  const TermWeighting weighting_;
+  const SlotIds& slots_;
+  Slot first_;
+  TermWeighting weighting_;
   std::unordered_map<std::uint32_t, PostingList> postings_;  // by term
-  std::vector<std::vector<std::uint32_t>> terms_;            // by slot, ascending
+  std::vector<std::vector<std::uint32_t>> terms_;            // by slot behind the first, ascending
   SlotSet present_;
   std::size_t count_ = 0;
 };

@@ -15,7 +15,8 @@ class VectorRows {
  public:
   virtual ~VectorRows() = default;
   virtual void put(Slot slot, std::span<const float> row) = 0;
-  virtual const float* row(Slot slot) const = 0;  // one that was put; valid until the slot is put again
+  // One that was put; valid until the slot is put again. Null when it cannot be read.
+  virtual const float* row(Slot slot) const = 0;
 };
 
 std::unique_ptr<VectorRows> make_memory_rows(std::size_t dimension);
