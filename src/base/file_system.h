@@ -39,9 +39,9 @@ class File {
 };
 
 // A whole file as memory that cannot be written; the name may be removed meanwhile. Thread-safe.
-class MappedFile {
+class FileMapping {
  public:
-  virtual ~MappedFile() = default;
+  virtual ~FileMapping() = default;
   virtual std::string_view bytes() const = 0;  // begins at a multiple of 16 in memory
   // These bytes will not be read soon: no longer counted as this process's memory. They stay readable.
   virtual void release(std::size_t, std::size_t) const {}
@@ -72,7 +72,7 @@ class FileSystem {
   virtual Result<std::string> read_file(const std::string& path, std::size_t max_bytes) = 0;
   // For a file that nobody changes any more. This one reads it; the real one maps it, so that the system reads what is
   // touched. A file that is cut short meanwhile ends the process (SIGBUS): only what we alone write may be mapped.
-  virtual Result<std::unique_ptr<MappedFile>> map(const std::string& path);
+  virtual Result<std::unique_ptr<FileMapping>> map(const std::string& path);
   // Replaces `path` as a whole: a reader sees the old or the new content, never a part. Mode 0600.
   virtual Status write_atomic(const std::string& path, std::string_view bytes, Durability durability) = 0;
   virtual Status rename(const std::string& from, const std::string& to) = 0;  // replaces a file, not a directory

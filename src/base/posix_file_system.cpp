@@ -124,7 +124,7 @@ class PosixFile final : public File {
   std::string path_;
 };
 
-class PosixMapping final : public MappedFile {
+class PosixMapping final : public FileMapping {
  public:
   PosixMapping(const char* memory, std::size_t size) : bytes_(memory, size) {}
   ~PosixMapping() override {
@@ -136,7 +136,8 @@ class PosixMapping final : public MappedFile {
   void release(std::size_t offset, std::size_t length) const override {
     const auto page = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
     const std::size_t first = (offset + page - 1) / page * page, end = (offset + length) / page * page;
-    if (end > first && end <= bytes_.size()) (void)::madvise(const_cast<char*>(bytes_.data()) + first, end - first, MADV_DONTNEED);
+    if (end > first && end <= bytes_.size())
+      (void)::madvise(const_cast<char*>(bytes_.data()) + first, end - first, MADV_DONTNEED);
   }
 
  private:
@@ -144,7 +145,7 @@ class PosixMapping final : public MappedFile {
 };
 
 // What was read, where nothing can be mapped.
-class CopiedFile final : public MappedFile {
+class CopiedFile final : public FileMapping {
  public:
   explicit CopiedFile(std::string bytes) : bytes_(std::move(bytes)) {}
   std::string_view bytes() const override { return bytes_; }
@@ -189,7 +190,7 @@ class PosixFileSystem final : public FileSystem {
     return bytes;
   }
 
-  Result<std::unique_ptr<MappedFile>> map(const std::string& path) override {
+  Result<std::unique_ptr<FileMapping>> map(const std::string& path) override {
     Descriptor descriptor = open_descriptor(path, O_RDONLY);
     if (!descriptor.valid()) return posix_error("open", path);
     struct stat found{};
@@ -341,7 +342,7 @@ Status FileSystem::sync_below(const std::string& directory) {
   return sync_directory(directory);
 }
 
-Result<std::unique_ptr<MappedFile>> FileSystem::map(const std::string& path) {
+Result<std::unique_ptr<FileMapping>> FileSystem::map(const std::string& path) {
   PANDORA_TRY(file, open(path, OpenMode::kRead));
   PANDORA_TRY(size, file->size());
   PANDORA_TRY(bytes, file->read_at(0, size));

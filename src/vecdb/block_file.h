@@ -81,7 +81,7 @@ class BlockFile {
   const char* bytes_at(const Section& section, std::uint64_t first, std::uint64_t count, std::size_t size) const;
   bool check(std::uint64_t first_block, std::uint64_t end_block) const;
 
-  std::unique_ptr<MappedFile> mapping_;
+  std::unique_ptr<FileMapping> mapping_;
   std::uint64_t data_bytes_ = 0;
   std::vector<std::uint32_t> sums_;
   std::vector<Section> sections_;

@@ -64,9 +64,7 @@ void CodeTable::put(Slot slot, const VectorCode& code, float offset) {
   chunk.offset[at] = offset;
 }
 
-bool CodeTable::has(Slot slot) const {
-  return !empty(slot) && !std::isnan(chunk(slot).scale2[slot % kChunkSlots]);
-}
+bool CodeTable::has(Slot slot) const { return !empty(slot) && !std::isnan(chunk(slot).scale2[slot % kChunkSlots]); }
 
 void CodeTable::clear(Slot slot) {
   const Chunk& chunk = this->chunk(slot);
@@ -105,7 +103,8 @@ CodeTable::Copy CodeTable::copy(Slot first, std::size_t count) const {
   to.high.resize(count * plane);
   to.low.resize(count * plane);
   to.bytes.resize(count * dimension_);
-  for (auto* scale : {&to.scale1, &to.scale2, &to.scale8}) scale->assign(count, std::numeric_limits<float>::quiet_NaN());
+  for (auto* scale : {&to.scale1, &to.scale2, &to.scale8})
+    scale->assign(count, std::numeric_limits<float>::quiet_NaN());
   to.offset.resize(count);
   for_each_piece(first, count, [&](Slot slot, std::size_t at, std::size_t done, std::size_t piece) {
     if (empty(slot)) return;

@@ -18,8 +18,8 @@ enum class CodeBits { kOne, kTwo };
 
 // The codes of consecutive slots, from a multiple of 64 on and so many: as a file has them.
 struct CodePlanes {
-  const std::uint8_t *high, *low, *bytes;                // dimension/8, dimension/8 and dimension bytes a slot
-  const float *scale1, *scale2, *scale8, *offset;        // a slot
+  const std::uint8_t *high, *low, *bytes;          // dimension/8, dimension/8 and dimension bytes a slot
+  const float *scale1, *scale2, *scale8, *offset;  // a slot
 };
 
 class CodeTable {
@@ -43,7 +43,7 @@ class CodeTable {
   };
   Copy copy(Slot first, std::size_t count) const;
   bool empty(Slot slot) const { return slot >= slots() || !chunk(slot).memory; }  // as are all of its chunk
-  bool has(Slot slot) const;  // somebody is there
+  bool has(Slot slot) const;                                                      // somebody is there
   void release(Slot first, Slot end);  // the memory of chunks that lie wholly in between: nobody is there any more
 
   // `count` slots from `first`, both multiples of 64, within one chunk that is not empty.

@@ -50,10 +50,8 @@ struct DenseTrace {
 class DenseIndex {
  public:
   // `slots` knows the ids and outlives the index.
-  DenseIndex(std::size_t dimension, const SlotIds& slots, std::unique_ptr<VectorRows> rows,
-             DenseOptions options = {});
-  DenseIndex(std::size_t dimension, const SlotIds& slots)
-      : DenseIndex(dimension, slots, make_memory_rows(dimension)) {}
+  DenseIndex(std::size_t dimension, const SlotIds& slots, std::unique_ptr<VectorRows> rows, DenseOptions options = {});
+  DenseIndex(std::size_t dimension, const SlotIds& slots) : DenseIndex(dimension, slots, make_memory_rows(dimension)) {}
 
   void put(Slot slot, std::span<const float> vector);  // replaces
   void remove(Slot slot);
@@ -67,7 +65,7 @@ class DenseIndex {
   bool load(Slot first, std::size_t count, const CodePlanes& codes, std::uint64_t centred_at, const SlotSet& live);
   CodeTable::Copy copy_codes(Slot first, std::size_t count) const { return codes_.copy(first, count); }
   const DenseCentre& centre() const { return centre_; }
-  void set_centre(DenseCentre centre);                 // of an index without vectors
+  void set_centre(DenseCentre centre);                                // of an index without vectors
   void release(Slot first, Slot end) { codes_.release(first, end); }  // nothing is there any more
 
   // `filter` null: every slot counts. kDeadlineExceeded when it takes too long; kDataCorrupt when a row that matters

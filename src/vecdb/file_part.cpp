@@ -77,7 +77,14 @@ Status FilePart::find_sections(const IndexShape& shape) {
   }
   std::size_t number = 0;
   for (const auto& [name, type] : shape.fields) {
-    Field field{.kind = kind_of(type), .key_at = {}, .keys = {}, .key_slots = {}, .key_lists = {}, .key_bits = {}, .values = {}, .has = {}};
+    Field field{.kind = kind_of(type),
+                .key_at = {},
+                .keys = {},
+                .key_slots = {},
+                .key_lists = {},
+                .key_bits = {},
+                .values = {},
+                .has = {}};
     if (field.kind == FieldKind::kKeys) {
       PANDORA_TRY(keys, section(kKeySlots, number));
       const std::size_t count = keys->bytes / sizeof(KeySlots);

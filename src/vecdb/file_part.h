@@ -1,7 +1,7 @@
 // A part of an index in a file: read in place, each block checked before it is believed. Internal to vecdb.
 //
-// docs/formats.md describes the sections. Ids, numbers and the tables of words are checked when it is opened; codes when
-// they are loaded; rows, postings and fields when they are first read.
+// docs/formats.md describes the sections. Ids, numbers and the tables of words are checked when it is opened; codes
+// when they are loaded; rows, postings and fields when they are first read.
 #pragma once
 #include <memory>
 
@@ -11,33 +11,33 @@
 namespace pandora {
 
 enum class PartSection : std::uint32_t {
-  kIds = 1,         // 16 bytes a slot; zeros: nobody is there
-  kSeqs = 2,        // 8 a slot
-  kStoredAt = 3,    // 8 a slot and one more: where its bytes begin
+  kIds = 1,       // 16 bytes a slot; zeros: nobody is there
+  kSeqs = 2,      // 8 a slot
+  kStoredAt = 3,  // 8 a slot and one more: where its bytes begin
   kStored = 4,
   // of a dense vector
-  kCentredAt = 5,   // 8: DenseCentre::at
-  kHigh = 6,        // the planes of code_table.h
+  kCentredAt = 5,  // 8: DenseCentre::at
+  kHigh = 6,       // the planes of code_table.h
   kLow = 7,
   kCodeBytes = 8,
-  kScales = 9,      // four floats a slot, one array behind the other: scale1, scale2, scale8, offset
-  kRows = 10,       // the floats
+  kScales = 9,  // four floats a slot, one array behind the other: scale1, scale2, scale8, offset
+  kRows = 10,   // the floats
   // of a sparse vector
-  kTerms = 11,      // 4 a term, ascending
-  kTermAt = 12,     // 8 a term and one more: its first posting
+  kTerms = 11,        // 4 a term, ascending
+  kTermAt = 12,       // 8 a term and one more: its first posting
   kTermBlockAt = 13,  // 4 a term and one more: its first block
-  kBlocks = 14,     // 12 each: first slot, last slot, largest weight
-  kPostings = 15,   // 8 each: slot, weight
+  kBlocks = 14,       // 12 each: first slot, last slot, largest weight
+  kPostings = 15,     // 8 each: slot, weight
   kSlotTermsAt = 16,  // 8 a slot and one more
-  kSlotTerms = 17,  // 4 each, ascending by slot
+  kSlotTerms = 17,    // 4 each, ascending by slot
   // of a field
-  kKeyAt = 18,      // 8 a key and one more: where its text begins
-  kKeys = 19,       // ascending
-  kKeySlots = 20,   // 16 a key: where its slots are, how many, 1 when they are bits
-  kKeyLists = 21,   // 4 a slot, ascending
-  kKeyBits = 22,    // 8 for 64 slots behind the first
-  kValues = 23,     // 8 a slot
-  kHas = 24,        // a bit a slot
+  kKeyAt = 18,     // 8 a key and one more: where its text begins
+  kKeys = 19,      // ascending
+  kKeySlots = 20,  // 16 a key: where its slots are, how many, 1 when they are bits
+  kKeyLists = 21,  // 4 a slot, ascending
+  kKeyBits = 22,   // 8 for 64 slots behind the first
+  kValues = 23,    // 8 a slot
+  kHas = 24,       // a bit a slot
 };
 
 class FilePart final : public IndexPart {
@@ -50,6 +50,10 @@ class FilePart final : public IndexPart {
   bool damaged() const override { return file_->damaged(); }
   const Uuid& id(Slot slot) const override { return ids_[at(slot)]; }
   std::uint64_t seq(Slot slot) const override { return seqs_[at(slot)]; }
+  bool has_terms(std::size_t vector, Slot slot) const override {
+    const auto& starts = sparse_[vector].slot_terms_at;
+    return starts[at(slot) + 1] > starts[at(slot)];
+  }
   Result<std::string_view> stored(Slot slot) const override;
   const float* row(std::size_t vector, Slot slot) const override;
   Status add_blocks(std::size_t vector, std::uint32_t term, TermBlocks& list) const override;
@@ -89,7 +93,8 @@ class FilePart final : public IndexPart {
     std::span<const std::uint64_t> key_at;
     const Section *keys, *key_slots, *key_lists, *key_bits, *values, *has;
   };
-  FilePart(const PartName& name, std::unique_ptr<BlockFile> file) : IndexPart(name.first), name_(name), file_(std::move(file)) {}
+  FilePart(const PartName& name, std::unique_ptr<BlockFile> file)
+      : IndexPart(name.first), name_(name), file_(std::move(file)) {}
   Status find_sections(const IndexShape& shape);
   Slot at(Slot slot) const { return slot - first(); }
   tl::unexpected<Error> damage() const;

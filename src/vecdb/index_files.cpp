@@ -95,7 +95,8 @@ Result<Manifest> decode_manifest(std::string_view bytes, const IndexShape& shape
     part.name.slots = in.take<std::uint32_t>();
     part.name.bytes = in.take<std::uint64_t>();
     part.name.sum = in.take<std::uint32_t>();
-    if (part.name.first < behind || part.name.first % CodeTable::kGroup != 0 || part.name.slots % CodeTable::kGroup != 0)
+    if (part.name.first < behind || part.name.first % CodeTable::kGroup != 0 ||
+        part.name.slots % CodeTable::kGroup != 0)
       return damage();
     behind = std::uint64_t{part.name.first} + part.name.slots;
     if (behind > 2 * PointIndex::kMaxSlots) return damage();
@@ -136,7 +137,9 @@ IndexFiles::Loaded IndexFiles::load(PointIndex& index, std::uint64_t last_seq, s
     loaded.why = read.error().message;
     // One that is refused now must not look right once the numbers have grown.
     if (read.error().code != ErrorCode::kNotFound)
-      (void)files_.remove_file(join_path(directory_, kManifest)).and_then([&] { return files_.sync_directory(directory_); });
+      (void)files_.remove_file(join_path(directory_, kManifest)).and_then([&] {
+        return files_.sync_directory(directory_);
+      });
     sweep({});
   }
   loaded.whole = loaded.why.empty();
@@ -225,12 +228,14 @@ std::unique_ptr<IndexFiles::Checkpoint> IndexFiles::begin(PointIndex& index, Sco
   };
   const std::size_t end = held.size() - 1;  // without the tail, which is empty
   const bool any_stale = std::any_of(held.begin(), held.end(), [&](const auto& one) { return is_stale(*one.part); });
-  std::size_t first = end, slots = 0;
-  while (first > 0 && !held[first - 1].part->file()) slots += held[--first].part->slots();
+  std::size_t first = end;
+  while (first > 0 && !held[first - 1].part->file()) --first;
+  const auto span_from = [&](std::size_t number) {  // with what lies between parts and was let go of
+    return held[end - 1].part->first() + held[end - 1].part->slots() - held[number].part->first();
+  };
   while (first > 0 && end > first) {
-    const std::size_t more = held[first - 1].part->slots();
-    if (!any_stale && (more > slots || slots + more > kPartSlots)) break;
-    slots += more;
+    const std::size_t slots = next_multiple(span_from(first)), together = span_from(first - 1);
+    if (together > 2 * slots || together > kPartSlots) break;
     --first;
   }
   if (any_stale) first = 0;

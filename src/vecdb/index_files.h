@@ -1,11 +1,11 @@
 // The files of a PointIndex: loads them at start, writes what has changed since.
 //
 // A directory holds parts (`NNNNNN.part`, block_file.h) and `MANIFEST`, which names them, says which of their points
-// live, and up to which sequence number everything is in; docs/formats.md has the bytes. A checkpoint writes one part of
-// the tail, together with the parts before it as long as they are not larger (at most kPartSlots slots), so that a point
-// is written a handful of times however many come, and a small tail costs a small file; then a new manifest replaces the
-// old one, which is the moment that counts; then the files that nothing names any more are removed. A crash leaves the
-// old manifest with its files or the new one.
+// live, and up to which sequence number everything is in; docs/formats.md has the bytes. A checkpoint writes one part
+// of the tail, together with the parts before it as long as they are not larger (at most kPartSlots slots), so that a
+// point is written a handful of times however many come, and a small tail costs a small file; then a new manifest
+// replaces the old one, which is the moment that counts; then the files that nothing names any more are removed. A
+// crash leaves the old manifest with its files or the new one.
 //
 // Files are used when they are of this shape, this epoch, and no later than the owner's last sequence number; whatever
 // is missing, short or damaged is left aside and said. Nothing here is the truth: no error of a file is an error of
@@ -29,12 +29,13 @@ class IndexFiles {
   IndexFiles(FileSystem& files, std::string directory, Uuid epoch);
 
   struct Loaded {
-    bool whole = false;          // the points are those of `applied`; else of some, or all, their rows must be fed again
+    bool whole = false;  // the points are those of `applied`; else of some, or all, their rows must be fed again
     std::size_t lost_parts = 0;  // that could not be used
     std::string why;             // when not whole: one line
   };
-  // Into an index that is empty. `last_seq`: the owner's; `removals_since`: it knows of no removal up to there any more,
-  // so that files from before are of no use. Files that are refused as a whole are removed. Some 0.5 s a million points.
+  // Into an index that is empty. `last_seq`: the owner's; `removals_since`: it knows of no removal up to there any
+  // more, so that files from before are of no use. Files that are refused as a whole are removed. Some 0.5 s a million
+  // points.
   Loaded load(PointIndex& index, std::uint64_t last_seq, std::uint64_t removals_since);
 
   class Checkpoint {

@@ -17,10 +17,10 @@ namespace pandora {
 
 // What an index is of.
 struct IndexShape {
-  std::vector<std::size_t> dense;              // dimension of each dense vector, by number
-  std::size_t sparse = 0;                      // how many sparse vectors
-  std::map<std::string, PayloadType> fields;   // that a filter may name; texts and uuids have no index
-  std::string meaning;                         // of what made the values: files of another one are not used
+  std::vector<std::size_t> dense;             // dimension of each dense vector, by number
+  std::size_t sparse = 0;                     // how many sparse vectors
+  std::map<std::string, PayloadType> fields;  // that a filter may name; texts and uuids have no index
+  std::string meaning;                        // of what made the values: files of another one are not used
   bool operator==(const IndexShape&) const = default;
 };
 
@@ -45,12 +45,13 @@ class IndexPart {
   explicit IndexPart(Slot first) : first_(first) {}
   virtual ~IndexPart() = default;
   Slot first() const { return first_; }
-  virtual std::size_t slots() const = 0;                // [first, first + slots)
+  virtual std::size_t slots() const = 0;                    // [first, first + slots)
   virtual const PartName* file() const { return nullptr; }  // null: in memory
-  virtual bool damaged() const { return false; }        // something could not be read
+  virtual bool damaged() const { return false; }            // something could not be read
 
   virtual const Uuid& id(Slot slot) const = 0;
   virtual std::uint64_t seq(Slot slot) const = 0;
+  virtual bool has_terms(std::size_t vector, Slot slot) const = 0;  // of a sparse vector
   // The rest gives kDataCorrupt where what is read is damaged; null for a row.
   virtual Result<std::string_view> stored(Slot slot) const = 0;
   virtual const float* row(std::size_t vector, Slot slot) const = 0;

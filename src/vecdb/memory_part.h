@@ -23,6 +23,7 @@ class MemoryPart final : public IndexPart {
   std::size_t slots() const override { return entries_.size(); }
   const Uuid& id(Slot slot) const override { return entries_[at(slot)].id; }
   std::uint64_t seq(Slot slot) const override { return entries_[at(slot)].seq; }
+  bool has_terms(std::size_t vector, Slot slot) const override { return sparse_[vector].has(slot); }
   Result<std::string_view> stored(Slot slot) const override { return std::string_view(entries_[at(slot)].stored); }
   const float* row(std::size_t vector, Slot slot) const override { return rows_[vector]->row(at(slot)); }
   Status add_blocks(std::size_t vector, std::uint32_t term, TermBlocks& list) const override;

@@ -91,7 +91,8 @@ class PartWriter {
       std::fill_n(codes.bytes.begin() + static_cast<std::ptrdiff_t>(i * padded), padded, std::uint8_t{0});
       const std::size_t lanes = i / CodeBlocks::kSlots * CodeBlocks::kSlots * plane + 4 * (i % CodeBlocks::kSlots);
       for (std::size_t at = lanes; at < lanes + CodeBlocks::kSlots * plane - 4; at += 4 * CodeBlocks::kSlots)
-        for (auto* code : {&codes.high, &codes.low}) std::fill_n(code->begin() + static_cast<std::ptrdiff_t>(at), 4, std::uint8_t{0});
+        for (auto* code : {&codes.high, &codes.low})
+          std::fill_n(code->begin() + static_cast<std::ptrdiff_t>(at), 4, std::uint8_t{0});
       codes.scale1[i] = codes.scale2[i] = codes.scale8[i] = nobody;
       codes.offset[i] = 0;
       return {};
@@ -119,7 +120,8 @@ class PartWriter {
     all.high.resize(n * plane);
     all.low.resize(n * plane);
     all.bytes.resize(n * padded);
-    for (auto* scale : {&all.scale1, &all.scale2, &all.scale8}) scale->assign(n, std::numeric_limits<float>::quiet_NaN());
+    for (auto* scale : {&all.scale1, &all.scale2, &all.scale8})
+      scale->assign(n, std::numeric_limits<float>::quiet_NaN());
     all.offset.resize(n);
     for (const PartSource& source : content_.sources) {
       PANDORA_TRY(in_file, source.codes[v] ? std::optional(source.codes[v]->planes()) : source.part->codes(v));

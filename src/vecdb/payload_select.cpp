@@ -24,8 +24,8 @@ SlotSet passing(std::span<const T> values, std::span<const std::uint64_t> has, T
 
 // The values in [from, to), as `holds` compares them; nothing when a bound is of another kind.
 template <class T, class Convert>
-std::optional<SlotSet> in_range(std::span<const T> values, std::span<const std::uint64_t> has, const Condition& condition,
-                                Convert convert) {
+std::optional<SlotSet> in_range(std::span<const T> values, std::span<const std::uint64_t> has,
+                                const Condition& condition, Convert convert) {
   std::optional<T> from, to;
   if (condition.from && !(from = convert(*condition.from))) return std::nullopt;
   if (condition.to && !(to = convert(*condition.to))) return std::nullopt;

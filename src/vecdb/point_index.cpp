@@ -8,7 +8,8 @@
 namespace pandora {
 namespace {
 
-constexpr std::size_t kDeadShare = 4;  // a part of which more than one in so many is dead should go
+// A part of which more than one in kDeadShare is dead, and more than kLeastDead, should go.
+constexpr std::size_t kDeadShare = 4, kLeastDead = 1'024;
 
 Slot next_group(std::size_t bound) {
   return static_cast<Slot>((bound + CodeTable::kGroup - 1) / CodeTable::kGroup * CodeTable::kGroup);
@@ -50,10 +51,8 @@ void PointIndex::begin_tail() {
 }
 
 void PointIndex::count(Slot slot, const IndexPart& part, int by) {
-  for (std::size_t v = 0; v < shape_.sparse; ++v) {
-    const auto terms = part.terms(v, slot);
-    if (terms && !terms->empty()) having_[v] += static_cast<std::size_t>(by);
-  }
+  for (std::size_t v = 0; v < shape_.sparse; ++v)
+    if (part.has_terms(v, slot)) having_[v] += static_cast<std::size_t>(by);
 }
 
 Status PointIndex::bury(Held& held, Slot slot) {
@@ -152,7 +151,8 @@ std::vector<Slot> PointIndex::worth_moving(std::size_t most) const {
   for (std::size_t number = 0; number + 1 < held_.size() && slots.size() < most; ++number) {
     const Held& held = held_[number];
     const std::size_t all = held.part->slots();
-    if ((all - held.live) * kDeadShare <= all) continue;
+    const std::size_t dead = all - held.live;
+    if (dead <= kLeastDead || dead * kDeadShare <= all) continue;
     for (Slot slot = held.part->first(); slot < held.part->first() + all && slots.size() < most; ++slot)
       if (live_.contains(slot)) slots.push_back(slot);
   }

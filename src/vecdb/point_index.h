@@ -34,11 +34,11 @@ namespace pandora {
 
 struct IndexedPoint {
   Uuid id;
-  std::uint64_t seq = 0;                         // of the change that made it, > 0
-  std::vector<std::span<const float>> dense;     // by number; an empty one: the point has none
-  std::vector<const SparseVector*> sparse;       // by number; null or without terms: the point has none
-  const Payload* payload = nullptr;              // of it the shape's fields are indexed; nothing else is kept
-  std::string_view stored;                       // kept, and given back by `stored`
+  std::uint64_t seq = 0;                      // of the change that made it, > 0
+  std::vector<std::span<const float>> dense;  // by number; an empty one: the point has none
+  std::vector<const SparseVector*> sparse;    // by number; null or without terms: the point has none
+  const Payload* payload = nullptr;           // of it the shape's fields are indexed; nothing else is kept
+  std::string_view stored;                    // kept, and given back by `stored`
 };
 
 class PointIndex final : public SlotIds {
@@ -55,8 +55,8 @@ class PointIndex final : public SlotIds {
   Result<bool> put(const IndexedPoint& point);
   Result<bool> remove(const Uuid& id, std::uint64_t seq);
 
-  // Every row up to `applied` is in, and every removal up to `removals_applied`; later ones may be. Rows and removals may
-  // be fed apart: a removal is no danger to a point that was put after it.
+  // Every row up to `applied` is in, and every removal up to `removals_applied`; later ones may be. Rows and removals
+  // may be fed apart: a removal is no danger to a point that was put after it.
   std::uint64_t applied() const { return applied_; }
   std::uint64_t removals_applied() const { return removals_applied_; }
   void set_applied(std::uint64_t rows, std::uint64_t removals) { applied_ = rows, removals_applied_ = removals; }
@@ -88,9 +88,8 @@ class PointIndex final : public SlotIds {
   // As DenseIndex and SparseIndex; the filter is a part of `live`.
   Result<std::vector<Hit>> nearest(std::size_t number, std::span<const float> query, std::size_t k,
                                    const SlotSet* filter, const Deadline& deadline, DenseTrace* trace = nullptr) const;
-  Result<std::vector<Hit>> by_terms(std::size_t number, const SparseVector& query, std::size_t k,
-                                    const SlotSet* filter, const Deadline& deadline,
-                                    SparseTrace* trace = nullptr) const;
+  Result<std::vector<Hit>> by_terms(std::size_t number, const SparseVector& query, std::size_t k, const SlotSet* filter,
+                                    const Deadline& deadline, SparseTrace* trace = nullptr) const;
 
  private:
   friend class IndexFiles;  // loads parts, takes the tail for a file, puts the file in its place
@@ -114,12 +113,12 @@ class PointIndex final : public SlotIds {
 
   const IndexShape shape_;
   IdSlots ids_;
-  std::vector<Held> held_;             // by slot; the last is the tail
+  std::vector<Held> held_;  // by slot; the last is the tail
   std::shared_ptr<MemoryPart> tail_;
   SlotSet live_;
   std::size_t bound_ = 0;
   std::vector<std::unique_ptr<DenseIndex>> dense_;
-  std::vector<std::size_t> having_;    // live points that have each sparse vector
+  std::vector<std::size_t> having_;  // live points that have each sparse vector
   std::uint64_t applied_ = 0, removals_applied_ = 0;
   std::uint64_t highest_ = 0;  // of all changes that are in
   std::size_t unsaved_ = 0;

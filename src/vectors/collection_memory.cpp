@@ -12,7 +12,7 @@ CollectionMemory::CollectionMemory(CollectionParams params) : params_(std::move(
   for (const auto& [name, modifier] : params_.sparse) {
     names_.push_back(name);
     const TermWeighting weighting = modifier == SparseModifier::kIdf ? TermWeighting::kIdf : TermWeighting::kPlain;
-    sparse_.push_back({std::make_unique<SparseIndex>(table_.slots(), weighting), {}});
+    sparse_.push_back({std::make_unique<SparseIndex>(table_.slots(), 0, weighting), {}});
   }
 }
 

@@ -1,0 +1,306 @@
+#include "vecdb/index_files.h"
+
+#include <cstdlib>
+#include <fstream>
+#include <iostream>
+
+#include "base/random.h"
+#include "index_case.h"
+
+namespace pandora {
+namespace {
+
+constexpr std::size_t kNumbers = 400;
+
+unsigned seed_of_day() {
+  const auto seed = static_cast<unsigned>(SystemRandom().below(1'000'000'000));
+  std::cout << "seed " << seed << "\n";
+  return seed;
+}
+
+TEST(IndexFiles, an_index_is_the_same_after_it_was_in_files) {
+  IndexCase one(11);
+  for (std::size_t number = 0; number < kNumbers; ++number) one.put(number);
+  ASSERT_TRUE(one.checkpoint());
+  EXPECT_EQ(one.index().unsaved(), 0U);
+  one.expect_as_rebuilt();  // what was put in the tail's place
+  EXPECT_TRUE(one.open().whole);
+  one.expect_as_rebuilt();
+}
+
+TEST(IndexFiles, what_changed_since_is_fed_and_the_next_checkpoint_has_it) {
+  IndexCase one(12);
+  for (int round = 0; round < 12; ++round) {
+    one.change(150, kNumbers);
+    if (round % 3 != 2) {
+      EXPECT_TRUE(one.checkpoint().has_value());
+    }
+    if (round % 2 == 0) one.expect_as_rebuilt();
+    EXPECT_TRUE(one.open().whole);
+    one.expect_as_rebuilt();
+  }
+}
+
+TEST(IndexFiles, an_empty_index_has_no_files_and_lacks_nothing_but_them) {
+  IndexCase one(13);
+  ASSERT_TRUE(one.checkpoint());
+  EXPECT_TRUE(one.list().empty());
+  EXPECT_FALSE(one.open().whole);
+  one.expect_as_rebuilt();
+}
+
+// The mean is taken at 256 and 4,096 vectors: codes of earlier files are of another one.
+TEST(IndexFiles, codes_follow_their_mean) {
+  IndexCase one(14);
+  for (std::size_t number = 0; number < 4'900; ++number) {
+    one.put(number);
+    if (number == 200 || number == 3'000) {
+      EXPECT_TRUE(one.checkpoint().has_value());
+    }
+    if (number == 220) one.open();
+  }
+  one.expect_as_rebuilt();
+  EXPECT_TRUE(one.open().whole);  // not written since: codes are made anew
+  one.expect_as_rebuilt();
+  ASSERT_TRUE(one.checkpoint());
+  EXPECT_TRUE(one.open().whole);
+  one.expect_as_rebuilt();
+}
+
+TEST(IndexFiles, a_small_tail_is_written_alone_and_parts_grow_by_merging) {
+  IndexCase one(15);
+  for (std::size_t number = 0; number < 2'000; ++number) one.put(number);
+  ASSERT_TRUE(one.checkpoint());
+  const auto before = one.list();
+  std::uint64_t least = 0;
+  for (const auto& file : before) least = std::max(least, file.size);
+  for (std::size_t number = 2'000; number < 2'050; ++number) one.put(number);
+  ASSERT_TRUE(one.checkpoint());
+  ASSERT_EQ(one.list().size(), 3U);  // the manifest, the large part as it was, a small one
+  EXPECT_EQ(one.list()[0].size, before[0].size);
+  EXPECT_LT(one.list()[1].size, least / 8);
+  std::size_t most = 0;
+  for (std::size_t number = 2'050; number < 6'000; number += 50) {
+    for (std::size_t i = number; i < number + 50; ++i) one.put(i);
+    ASSERT_TRUE(one.checkpoint());
+    most = std::max(most, one.list().size());
+  }
+  EXPECT_LE(most, 9U);
+  EXPECT_TRUE(one.open().whole);
+  one.expect_as_rebuilt();
+}
+
+TEST(IndexFiles, searches_and_changes_go_on_while_files_are_written) {
+  IndexCase one(16);
+  one.change(600, kNumbers);
+  IndexFiles files(one.files, "/beside", kIndexEpoch);
+  auto checkpoint = files.begin(one.index(), IndexFiles::Scope::kTail);
+  ASSERT_TRUE(checkpoint);
+  one.change(200, kNumbers);
+  one.expect_as_rebuilt();
+  ASSERT_TRUE(checkpoint->write());
+  one.change(200, kNumbers);
+  one.expect_as_rebuilt();
+  files.end(one.index(), *checkpoint);
+  one.expect_as_rebuilt();
+  EXPECT_GT(one.index().unsaved(), 0U);
+}
+
+TEST(IndexFiles, a_checkpoint_that_failed_changes_nothing_and_the_next_one_has_all) {
+  IndexCase one(17);
+  one.change(300, kNumbers);
+  ASSERT_TRUE(one.checkpoint());
+  for (const ErrorCode code : {ErrorCode::kStorageFull, ErrorCode::kUnavailable}) {
+    one.change(100, kNumbers);
+    one.files.fail_after(1, code);
+    EXPECT_FALSE(one.checkpoint());
+    one.expect_as_rebuilt();
+  }
+  one.change(100, kNumbers);
+  ASSERT_TRUE(one.checkpoint());
+  EXPECT_TRUE(one.open().whole);
+  one.expect_as_rebuilt();
+}
+
+// What was removed or replaced leaves no byte behind.
+TEST(IndexFiles, a_purge_leaves_nothing_of_what_was_removed) {
+  IndexCase one(18);
+  for (std::size_t number = 0; number < kNumbers; ++number) one.put(number);
+  const auto words_of_all = [&] {
+    std::string all;
+    for (const auto& file : one.list()) all += *one.files.read_file("/index/" + file.name, 1U << 30);
+    return all;
+  };
+  ASSERT_TRUE(one.checkpoint());
+  std::vector<std::string> gone;
+  for (std::size_t number = 0; number < kNumbers; number += 3) {
+    const auto slot = one.index().find(id_of(number));
+    gone.emplace_back(*one.index().stored(*slot));
+    const auto row = *one.index().dense(0, *slot);
+    if (!row.empty()) gone.emplace_back(reinterpret_cast<const char*>(row.data()), row.size_bytes());
+    gone.emplace_back(reinterpret_cast<const char*>(id_of(number).bytes.data()), sizeof(Uuid));
+    one.remove(number);
+  }
+  for (const auto& words : gone) ASSERT_NE(words_of_all().find(words), std::string::npos);
+  ASSERT_TRUE(one.checkpoint(IndexFiles::Scope::kPurge));
+  const std::string all = words_of_all();
+  for (const auto& words : gone) EXPECT_EQ(all.find(words), std::string::npos);
+  one.expect_as_rebuilt();
+  EXPECT_TRUE(one.open().whole);
+  one.expect_as_rebuilt();
+}
+
+TEST(IndexFiles, points_move_out_of_a_part_that_is_mostly_dead_and_it_goes) {
+  IndexCase one(19);
+  for (std::size_t number = 0; number < 3'000; ++number) one.put(number);
+  ASSERT_TRUE(one.checkpoint());
+  EXPECT_TRUE(one.index().worth_moving(10).empty());
+  for (std::size_t number = 0; number < 1'500; ++number) one.put(number);  // in new slots
+  const auto slots = one.index().worth_moving(10'000);
+  EXPECT_EQ(slots.size(), 1'500U);
+  for (const Slot slot : slots) {
+    Payload none;
+    ASSERT_TRUE(one.index().move(slot, none));
+  }
+  ASSERT_TRUE(one.checkpoint());
+  EXPECT_EQ(one.list().size(), 2U);
+  EXPECT_EQ(one.index().size(), 3'000U);
+  EXPECT_TRUE(one.open().whole);
+  EXPECT_EQ(one.index().size(), 3'000U);
+}
+
+TEST(IndexFiles, files_of_another_epoch_shape_or_a_later_state_are_refused_and_removed) {
+  const auto refused = [](IndexCase& one, IndexShape shape, Uuid epoch, std::uint64_t seq, std::uint64_t since) {
+    PointIndex index(std::move(shape));
+    IndexFiles files(one.files, "/index", epoch);
+    const auto loaded = files.load(index, seq, since);
+    EXPECT_FALSE(loaded.whole);
+    EXPECT_FALSE(loaded.why.empty());
+    EXPECT_EQ(index.size(), 0U);
+    EXPECT_EQ(index.applied(), 0U);
+    EXPECT_TRUE(one.list().empty());  // as the numbers grow it would look right some day
+  };
+  for (int what = 0; what < 4; ++what) {
+    SCOPED_TRACE(what);
+    IndexCase one(20);
+    one.change(300, kNumbers);
+    ASSERT_TRUE(one.checkpoint());
+    IndexShape shape = small_shape();
+    if (what == 0) shape.meaning = "another encoder";
+    refused(one, shape, what == 1 ? id_of(2'000'000) : kIndexEpoch, one.seq() - (what == 2),
+            what == 3 ? one.seq() + 1 : 0);
+  }
+  IndexCase exact(20);
+  exact.change(300, kNumbers);
+  ASSERT_TRUE(exact.checkpoint());
+  PointIndex index(small_shape());
+  EXPECT_TRUE(IndexFiles(exact.files, "/index", kIndexEpoch).load(index, exact.seq(), exact.seq()).whole);
+}
+
+// Flip, zero, cut or extend anything: whoever asks gets what an index made anew gives.
+TEST(IndexFiles, damage_to_any_byte_range_of_any_file_is_found_and_made_good) {
+  const unsigned seed = seed_of_day();
+  SCOPED_TRACE(seed);
+  IndexCase one(seed);
+  one.change(500, 300);
+  ASSERT_TRUE(one.checkpoint());
+  one.change(100, 300);
+  ASSERT_TRUE(one.checkpoint());
+  one.change(60, 300);
+  ASSERT_TRUE(one.checkpoint());
+  one.change(20, 300);
+  const auto listed = one.list();
+  ASSERT_GE(listed.size(), 3U);
+  std::map<std::string, std::string> whole;
+  for (const auto& file : listed) whole[file.name] = *one.files.read_file("/index/" + file.name, 1U << 30);
+  int found = 0, trials = 0;
+  for (const auto& [name, bytes] : whole) {
+    const std::size_t places = 24;
+    for (std::size_t place = 0; place < 2 * places; ++place) {
+      // Places that go through the whole file, and as many anywhere.
+      const std::size_t at = place < places ? place * (bytes.size() - 1) / (places - 1) : one.random()() % bytes.size();
+      const std::size_t length = std::min<std::size_t>(bytes.size() - at, std::size_t{1} << one.random()() % 12);
+      std::string damaged = bytes;
+      switch (place % 4) {
+        case 0:
+          damaged[at] = static_cast<char>(damaged[at] ^ 1 << one.random()() % 8);
+          break;
+        case 1:
+          std::fill_n(damaged.begin() + static_cast<std::ptrdiff_t>(at), length, '\0');
+          break;
+        case 2:
+          damaged.resize(at);
+          break;
+        default:
+          damaged.insert(at, std::string(length, static_cast<char>(one.random()())));
+      }
+      for (const auto& [other, content] : whole)
+        ASSERT_TRUE(one.files.write_atomic("/index/" + other, other == name ? damaged : content, Durability::kNow));
+      SCOPED_TRACE(name + " kind " + std::to_string(place % 4) + " at " + std::to_string(at));
+      const auto loaded = one.open();
+      ++trials;
+      found += !loaded.whole || one.meets_damage();
+      one.expect_as_rebuilt_after_healing();
+      if (HasFatalFailure() || HasNonfatalFailure()) return;
+      if (place % 8 == 0) {  // and once it is written again it is whole
+        ASSERT_TRUE(one.checkpoint());
+        EXPECT_TRUE(one.open().whole);
+      }
+    }
+  }
+  EXPECT_GT(found, trials * 3 / 4);  // zeros over zeros are none, and what nobody lives in is read by nobody
+}
+
+// Power goes at every operation of a checkpoint in turn, and whatever was not synced is kept, lost or torn.
+TEST(IndexFiles, power_that_fails_in_the_middle_of_a_checkpoint_loses_nothing) {
+  const unsigned seed = seed_of_day();
+  SCOPED_TRACE(seed);
+  SeededRandom random(seed);
+  std::uint64_t operations = 1;
+  for (std::uint64_t at = 0; at < operations; ++at) {
+    IndexCase one(seed);
+    ASSERT_TRUE(one.files.create_directories("/index"));
+    ASSERT_TRUE(one.files.sync_directory("/"));
+    one.change(200, 150);
+    ASSERT_TRUE(one.checkpoint());
+    one.change(100, 150);
+    const std::uint64_t before = one.files.operations();
+    one.files.die_after(at);
+    (void)one.checkpoint(at % 2 == 0 ? IndexFiles::Scope::kTail : IndexFiles::Scope::kPurge);
+    operations = std::max(operations, one.files.operations() - before + 1);
+    one.files.crash(random);
+    one.open();
+    one.expect_as_rebuilt_after_healing();
+    if (HasFatalFailure() || HasNonfatalFailure()) {
+      ADD_FAILURE() << "power failed at operation " << at;
+      return;
+    }
+    one.change(50, 150);
+    ASSERT_TRUE(one.checkpoint());
+    EXPECT_TRUE(one.open().whole);
+    one.expect_as_rebuilt();
+  }
+  EXPECT_GE(operations, 6U);
+}
+
+// docs/formats.md: version 1 of both files. New bytes need a new version.
+TEST(IndexFiles, version_1_is_read_and_written_as_it_was) {
+  IndexCase one(21);
+  one.change(90, 60);
+  ASSERT_TRUE(one.checkpoint());
+  for (const auto& file : one.list()) {
+    const std::string path = std::string(PANDORA_GOLDEN) + "/index-v1-" + file.name;
+    const std::string bytes = *one.files.read_file("/index/" + file.name, 1U << 30);
+    if (std::getenv("PANDORA_WRITE_GOLDEN")) std::ofstream(path, std::ios::binary) << bytes;
+    std::ifstream golden(path, std::ios::binary);
+    const std::string expected((std::istreambuf_iterator<char>(golden)), {});
+    EXPECT_TRUE(bytes == expected) << file.name << ": " << bytes.size() << " bytes, the golden file has "
+                                   << expected.size();
+    ASSERT_TRUE(one.files.write_atomic("/index/" + file.name, expected, Durability::kNow));
+  }
+  EXPECT_TRUE(one.open().whole);
+  one.expect_as_rebuilt();
+}
+
+}  // namespace
+}  // namespace pandora
