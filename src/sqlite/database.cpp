@@ -62,16 +62,34 @@ Status check_integrity(Connection& connection) {
               std::string(kDamagedRemedy));
 }
 
+Result<std::int64_t> bytes_of(Connection& connection) {
+  PANDORA_TRY(row, connection.query("SELECT page_count * page_size FROM pragma_page_count(), pragma_page_size()"));
+  PANDORA_CHECK(row.next());
+  return row.integer(0);
+}
+
 }  // namespace
 
 Result<std::unique_ptr<SqliteDatabase>> SqliteDatabase::open(const std::string& path, const std::string& schema,
-                                                             const std::string& vfs, const Clock& clock) {
+                                                             const std::string& vfs, const Clock& clock,
+                                                             IntegrityCheck check) {
   PANDORA_TRY(connection, Connection::open(path, vfs));
-  PANDORA_CHECK(check_integrity(*connection));
+  PANDORA_TRY(bytes, bytes_of(*connection));
+  const bool now = check == IntegrityCheck::kAtOpen || bytes <= kCheckedAtOpenBytes;
+  if (now) PANDORA_CHECK(check_integrity(*connection));
   SqliteMigrationTarget target(*connection, clock);
   auto migrated = migrate(embedded_migrations(schema), target);
   if (!migrated) return fail(std::move(migrated).error().with_context(path));
-  return std::unique_ptr<SqliteDatabase>(new SqliteDatabase(path, vfs, std::move(connection)));
+  std::unique_ptr<SqliteDatabase> database(new SqliteDatabase(path, vfs, std::move(connection)));
+  database->checked_ = now;
+  return database;
+}
+
+Status SqliteDatabase::check(const Deadline& deadline) {
+  PANDORA_CHECK(deadline.check("checking " + path_));
+  PANDORA_TRY(connection, Connection::open(path_, vfs_));
+  connection->set_deadline(deadline);
+  return check_integrity(*connection);
 }
 
 Error SqliteDatabase::explained(Error error) const {

@@ -24,13 +24,20 @@ inline constexpr std::size_t kMaxQueuedWrites = 1'024;  // each is a thread that
 inline constexpr std::size_t kMaxBatchedWrites = 256;
 inline constexpr std::size_t kMaxReaders = 8;  // idle ones that are kept
 
+// A look at the structure reads the whole file, some 2 GB a second: of a large one its owner does it beside other work.
+inline constexpr std::int64_t kCheckedAtOpenBytes = std::int64_t{64} << 20;
+enum class IntegrityCheck { kAtOpen, kAtOpenWhenSmall };
+
 class SqliteDatabase {
  public:
   // Opens or creates, checks, migrates to what schemas/<schema>/ has. kDataCorrupt, kIncompatible (newer schema, edited
   // migration), kPermissionDenied, kStorageFull: each with its remedy.
   static Result<std::unique_ptr<SqliteDatabase>> open(const std::string& path, const std::string& schema,
-                                                      const std::string& vfs, const Clock& clock);
-  ~SqliteDatabase();  // waits for the jobs that were accepted
+                                                      const std::string& vfs, const Clock& clock,
+                                                      IntegrityCheck check = IntegrityCheck::kAtOpen);
+  bool checked() const { return checked_; }  // at open
+  Status check(const Deadline& deadline);    // the same, now: kDataCorrupt
+  ~SqliteDatabase();                         // waits for the jobs that were accepted
 
   using Job = std::function<Status(Connection&)>;
   // kResourceExhausted when too many wait; kDeadlineExceeded when its turn comes too late (it then did not run).
@@ -82,6 +89,7 @@ class SqliteDatabase {
   void give_reader(std::unique_ptr<Connection> connection);
 
   const std::string path_, vfs_;
+  bool checked_ = true;
   std::unique_ptr<Connection> writer_;
   std::mutex mutex_;
   std::condition_variable wake_;
