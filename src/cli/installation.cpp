@@ -107,7 +107,8 @@ class Owner final : public Installation {
       return read;
     }));
     PANDORA_CHECK(open_database(paths, paths.vectors, options.damage, [&]() -> Status {
-      PANDORA_TRY(points, SqliteVectorStore::open(paths.vectors, "", clock_));
+      const VectorStoreOptions indexed{.files = files_.get(), .every_row = options.damage == Damage::kSetAside};
+      PANDORA_TRY(points, SqliteVectorStore::open(paths.vectors, "", clock_, indexed));
       points_ = std::move(points);
       return {};
     }));
@@ -311,7 +312,8 @@ class Owner final : public Installation {
 
   Status overwrite_deleted(const Deadline& deadline) {
     PANDORA_CHECK(rows_->database().checkpoint(deadline));
-    return points_->database().checkpoint(deadline);
+    PANDORA_CHECK(points_->database().checkpoint(deadline));
+    return points_->purge(deadline);
   }
 
   SystemClock clock_;

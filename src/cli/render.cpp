@@ -255,7 +255,11 @@ std::string status(const Json& result) {
   if (const std::string error = text_of(result, "last_error"); !error.empty())
     out += fmt::format("what was met last: {}\n", error);
   for (const auto& collection : result["collections"])
-    out += fmt::format("  {:10} {:>8} points\n", text_of(collection, "name"), collection.value("points", 0));
+    out += fmt::format(
+        "  {:10} {:>8} points{}\n", text_of(collection, "name"), collection.value("points", 0),
+        collection.value("unsearched", 0) > 0
+            ? fmt::format(", {} not searched yet: the index is being built", collection.value("unsearched", 0))
+            : std::string());
   const Json& encoder = result["encoder"];
   return out + fmt::format("encoder {}, {} dimensions, revision {}\n", text_of(encoder, "model"),
                            encoder.value("dimension", 0), text_of(encoder, "revision"));

@@ -12,9 +12,12 @@
 #include "mcp/service_tools.h"
 #include "orchestrator/orchestrator.h"
 #include "tools/tool_wire.h"
+#include "wire/json_reader.h"
 
 namespace pandora {
 namespace {
+
+constexpr std::size_t kMaxStatusBytes = std::size_t{1} << 20;
 
 std::vector<std::unique_ptr<HealthProbe>> make_probes(Service& service, const ServingParts& parts, const UserId& user) {
   std::vector<std::unique_ptr<HealthProbe>> probes;
@@ -22,6 +25,19 @@ std::vector<std::unique_ptr<HealthProbe>> make_probes(Service& service, const Se
       make_probe("stores", HealthState::kDown, parts.clock, [&service, user](const Deadline& deadline) -> Status {
         NoObserver nobody;
         PANDORA_CHECK(service.call({"status", user, "{}"}, nobody, deadline));
+        return {};
+      }));
+  // Being built anew it is no reason to stay away: recall says what it lacks.
+  probes.push_back(
+      make_probe("index", HealthState::kDegraded, parts.clock, [&service, user](const Deadline& deadline) -> Status {
+        NoObserver nobody;
+        PANDORA_TRY(answer, service.call({"status", user, "{}"}, nobody, deadline));
+        PANDORA_TRY(status, parse_json(answer, kMaxStatusBytes, "a status"));
+        for (const auto& collection : status["collections"])
+          if (const auto missing = collection.value("unsearched", std::int64_t{0}); missing > 0)
+            return fail(ErrorCode::kUnavailable,
+                        fmt::format("{}: the index is being built, {} points are not in it yet",
+                                    collection.value("name", ""), missing));
         return {};
       }));
   probes.push_back(make_probe(

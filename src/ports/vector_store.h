@@ -126,6 +126,9 @@ class VectorStore {
                                             const Deadline& deadline) = 0;
   virtual Result<std::int64_t> count(const std::string& collection, const Filter& filter, const Principal& who,
                                      const Deadline& deadline) = 0;  // exact
+  // Points that queries do not see yet, about: not 0 while what searches them is being built, after it was lost or
+  // found damaged. Everything else is whole meanwhile.
+  virtual Result<std::int64_t> unsearched(const std::string&, const Deadline&) { return 0; }
   // A consistent copy of this collection, and of nothing else, at `path`, that the same implementation opens. kConflict
   // when `path` exists; after another error nothing is left there.
   virtual Status snapshot(const std::string& collection, const std::string& path, const Deadline& deadline) = 0;

@@ -433,6 +433,11 @@ class Gathering {
     const bool said =
         words ? take(*words, list, &RecallCandidate::lexical, "by words")
               : take(ask(collection, by_words(filter, most), deadline), list, &RecallCandidate::lexical, "by words");
+    // What searches may be made anew from its rows just now.
+    const std::string& name = (*space_).*collection.name;
+    const auto unsearched = stores_.vectors.unsearched(name, deadline);
+    if (unsearched && *unsearched > 0)
+      receipt_.missing.push_back(fmt::format("{}: the index is being built, {} are not in it yet", name, *unsearched));
     return by_meaning ? RecallMode::kHybrid : said ? RecallMode::kLexical : RecallMode::kNone;
   }
 

@@ -67,7 +67,9 @@ Result<Json> status(OperationCall& call) {
   PANDORA_TRY(specs, call.parts.stores.vectors.collections(call.deadline));
   for (const auto& spec : specs) {
     PANDORA_TRY(points, call.parts.stores.vectors.count(spec.name, {}, Principal::system(), call.deadline));
-    collections.push_back({{"name", spec.name}, {"points", points}, {"embedder", spec.embedder}});
+    PANDORA_TRY(unsearched, call.parts.stores.vectors.unsearched(spec.name, call.deadline));
+    collections.push_back(
+        {{"name", spec.name}, {"points", points}, {"unsearched", unsearched}, {"embedder", spec.embedder}});
   }
   PANDORA_TRY(receipts, call.parts.stores.receipts.status(call.deadline));
   const auto space = call.parts.spaces.current();

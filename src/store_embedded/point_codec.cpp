@@ -69,6 +69,10 @@ class Bytes {
     bytes_.remove_prefix(count * sizeof(T));
     return values;
   }
+  std::string take_text() {
+    const auto letters = take_array<char>(take<std::uint32_t>());
+    return {letters.begin(), letters.end()};
+  }
   std::string take_name() {
     const auto letters = take_array<char>(take<std::uint8_t>());
     return {letters.begin(), letters.end()};
@@ -104,6 +108,67 @@ Result<Payload> decode_payload(std::string_view text) {
     PANDORA_TRY(decoded, value_from(value));
     payload[name] = std::move(decoded);
   }
+  return payload;
+}
+
+std::string encode_stored(const Payload& payload) {
+  std::string bytes;
+  const auto put_text = [&](const std::string& text) {
+    put(bytes, static_cast<std::uint32_t>(text.size()));
+    bytes += text;
+  };
+  for (const auto& [name, value] : payload) {
+    put_name(bytes, name);
+    put(bytes, static_cast<std::uint8_t>(value.index()));
+    std::visit(
+        [&](const auto& v) {
+          using Value = std::decay_t<decltype(v)>;
+          if constexpr (std::is_same_v<Value, std::string>) {
+            put_text(v);
+          } else if constexpr (std::is_same_v<Value, std::vector<std::string>>) {
+            put(bytes, static_cast<std::uint32_t>(v.size()));
+            for (const auto& text : v) put_text(text);
+          } else {
+            put(bytes, v);
+          }
+        },
+        value);
+  }
+  return bytes;
+}
+
+Result<Payload> decode_stored(std::string_view encoded) {
+  Bytes bytes(encoded);
+  Payload payload;
+  while (bytes.ok() && !bytes.finished()) {
+    std::string name = bytes.take_name();
+    PayloadValue value;
+    switch (bytes.take<std::uint8_t>()) {
+      case 0:
+        value = bytes.take<bool>();
+        break;
+      case 1:
+        value = bytes.take<std::int64_t>();
+        break;
+      case 2:
+        value = bytes.take<double>();
+        break;
+      case 3:
+        value = bytes.take_text();
+        break;
+      case 4:
+        value = bytes.take<Timestamp>();
+        break;
+      default: {
+        std::vector<std::string> texts;
+        for (auto left = bytes.take<std::uint32_t>(); left > 0 && bytes.ok(); --left)
+          texts.push_back(bytes.take_text());
+        value = std::move(texts);
+      }
+    }
+    payload.emplace_hint(payload.end(), std::move(name), std::move(value));
+  }
+  if (!bytes.ok()) return fail(ErrorCode::kDataCorrupt, "a payload of the index is damaged");
   return payload;
 }
 

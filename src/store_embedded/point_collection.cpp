@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "ports/vector_checks.h"
+#include "store_embedded/point_codec.h"
 
 namespace pandora {
 namespace {
@@ -18,63 +19,49 @@ std::map<std::string, PayloadType> indexes_of(const CollectionSpec& spec) {
   return indexes;
 }
 
+IndexShape shape_of(const CollectionSpec& spec) {
+  return {{spec.dimension}, spec.sparse.size(), indexes_of(spec), encode_spec(spec)};
+}
+
 bool is_empty(const Filter& filter) { return filter.must.empty() && filter.should.empty() && filter.must_not.empty(); }
 
 }  // namespace
 
 PointCollection::PointCollection(CollectionSpec spec, ThreadPool* pool)
-    : spec_(std::move(spec)),
-      payloads_(indexes_of(spec_)),
-      dense_(spec_.dimension, slots_, make_memory_rows(spec_.dimension), {.pool = pool}) {
-  for (const auto& name : spec_.sparse) sparse_.try_emplace(name, slots_);
-}
+    : spec_(std::move(spec)), index_(shape_of(spec_), {.pool = pool}) {}
 
-std::optional<std::int64_t> PointCollection::version(const Uuid& id) const {
-  const auto slot = slots_.find(id);
-  if (!slot) return std::nullopt;
-  return entries_[*slot].version;
-}
-
-bool PointCollection::may_write(const Uuid& id, const Principal& who) const {
-  const auto slot = slots_.find(id);
-  return !slot || writable_by(entries_[*slot].payload, who);
-}
-
-void PointCollection::put(const Point& point) {
-  const Slot slot = slots_.add(point.id);
-  if (slot >= entries_.size()) entries_.resize(slot + 1);
-  Entry& entry = entries_[slot];
-  payloads_.remove(slot, entry.payload);
-  entry = {point.version, point.payload};
-  payloads_.put(slot, entry.payload);
-  live_.insert(slot);
-  const auto dense = point.dense.find("");
-  if (dense != point.dense.end()) {
-    std::vector<float> vector = dense->second;
+Status PointCollection::put(const Point& point, std::uint64_t seq) {
+  const std::string stored = encode_stored(point.payload);
+  std::vector<float> vector;
+  if (const auto dense = point.dense.find(""); dense != point.dense.end()) {
+    vector = dense->second;
     normalise(vector);
-    dense_.put(slot, vector);
-  } else {
-    dense_.remove(slot);
   }
-  for (auto& [name, index] : sparse_) {
-    const auto vector = point.sparse.find(name);
-    if (vector != point.sparse.end() && !vector->second.indices.empty())
-      index.put(slot, vector->second);
-    else
-      index.remove(slot);
+  IndexedPoint indexed{
+      .id = point.id, .seq = seq, .dense = {vector}, .sparse = {}, .payload = &point.payload, .stored = stored};
+  for (const auto& name : spec_.sparse) {
+    const auto words = point.sparse.find(name);
+    indexed.sparse.push_back(words == point.sparse.end() ? nullptr : &words->second);
   }
+  return index_.put(indexed).map([](bool) {});
 }
 
-bool PointCollection::remove(const Uuid& id) {
-  const auto slot = slots_.find(id);
-  if (!slot) return false;
-  dense_.remove(*slot);
-  for (auto& [name, index] : sparse_) index.remove(*slot);
-  payloads_.remove(*slot, entries_[*slot].payload);
-  entries_[*slot] = {};
-  live_.erase(*slot);
-  slots_.remove(*slot);
-  return true;
+Status PointCollection::remove(const Uuid& id, std::uint64_t seq) {
+  return index_.remove(id, seq).map([](bool) {});
+}
+
+Result<std::size_t> PointCollection::move_some(std::size_t most) {
+  const std::vector<Slot> slots = index_.worth_moving(most);
+  for (const Slot slot : slots) {
+    PANDORA_TRY(fields, payload(slot));
+    PANDORA_CHECK(index_.move(slot, fields));
+  }
+  return slots.size();
+}
+
+Result<Payload> PointCollection::payload(Slot slot) const {
+  PANDORA_TRY(bytes, index_.stored(slot));
+  return decode_stored(bytes);
 }
 
 Result<SlotSet> PointCollection::meeting(const Condition& condition, const SlotSet& among,
@@ -82,28 +69,37 @@ Result<SlotSet> PointCollection::meeting(const Condition& condition, const SlotS
   SlotSet slots;
   if (!condition.ids.empty()) {
     for (const Uuid& id : condition.ids)
-      if (const auto slot = slots_.find(id)) slots.insert(*slot);
+      if (const auto slot = index_.find(id)) slots.insert(*slot);
     return slots;
   }
-  auto selected = payloads_.select(condition);
+  PANDORA_TRY(selected, index_.select(condition));
   if (selected && selected->exact) return std::move(selected->slots);
   SlotSet doubtful = among;
   if (selected) doubtful &= selected->slots;
-  Status in_time;
+  Status good;
   std::size_t looked = 0;
   doubtful.for_each([&](Slot slot) {
-    if (looked++ % kLookEvery == 0 && in_time) in_time = deadline.check("filtering points");
-    if (in_time && holds(slots_.id(slot), entries_[slot].payload, condition)) slots.insert(slot);
+    if (looked++ % kLookEvery == 0 && good) good = deadline.check("filtering points");
+    if (!good) return;
+    const auto fields = payload(slot);
+    if (!fields)
+      good = fail(fields.error());
+    else if (holds(index_.id(slot), *fields, condition))
+      slots.insert(slot);
   });
-  PANDORA_CHECK(in_time);
+  PANDORA_CHECK(good);
   return slots;
 }
 
 Result<SlotSet> PointCollection::select(const Filter& filter, const Principal& who, const Deadline& deadline) const {
-  SlotSet passing = live_;
-  if (who.access != Access::kSystem) {  // visible_to
-    passing = payloads_.with_text(kOwner, who.user.str());
-    passing |= payloads_.with_text(kScope, "global");
+  SlotSet passing;
+  if (who.access == Access::kSystem) {
+    passing = index_.live();
+  } else {  // visible_to
+    PANDORA_TRY(own, index_.with_text(kOwner, who.user.str()));
+    PANDORA_TRY(global, index_.with_text(kScope, "global"));
+    passing = std::move(own);
+    passing |= global;
   }
   for (const Condition& condition : filter.must) {
     PANDORA_TRY(slots, meeting(condition, passing, deadline));
@@ -134,41 +130,19 @@ Result<std::vector<ScoredPoint>> PointCollection::query(const PointQuery& query,
   if (const auto* dense = std::get_if<std::vector<float>>(&query.nearest)) {
     std::vector<float> vector = *dense;
     normalise(vector);
-    hits = dense_.search(vector, query.limit, filter, deadline);
+    hits = index_.nearest(0, vector, query.limit, filter, deadline);
   } else {
-    hits = sparse_.at(query.vector).search(std::get<SparseVector>(query.nearest), query.limit, filter, deadline);
+    const auto name = std::ranges::find(spec_.sparse, query.vector);
+    hits = index_.by_terms(static_cast<std::size_t>(name - spec_.sparse.begin()), std::get<SparseVector>(query.nearest),
+                           query.limit, filter, deadline);
   }
   if (!hits) return fail(std::move(hits).error());
   std::vector<ScoredPoint> points;
-  for (const Hit& hit : *hits)
-    points.push_back({hit.id, hit.score, query.with_payload ? fields_of(entries_[hit.slot].payload, query.fields) : Payload()});
-  return points;
-}
-
-std::optional<Point> PointCollection::find(const Uuid& id, const Principal& who) const {
-  const auto slot = slots_.find(id);
-  if (!slot || !visible_to(entries_[*slot].payload, who)) return std::nullopt;
-  Point point{id, entries_[*slot].version, {}, {}, entries_[*slot].payload};
-  if (dense_.has(*slot)) {
-    const auto vector = dense_.vector(*slot);
-    point.dense[""].assign(vector.begin(), vector.end());
-  }
-  for (const auto& [name, index] : sparse_)
-    if (auto vector = index.vector(*slot)) point.sparse[name] = *std::move(vector);
-  return point;
-}
-
-Result<std::vector<Point>> PointCollection::scroll(const Filter& filter, const std::optional<Uuid>& after,
-                                                   std::size_t limit, const Principal& who,
-                                                   const Deadline& deadline) const {
-  const auto& all = slots_.by_id();
-  std::vector<Point> points;
-  std::size_t looked = 0;
-  for (auto at = after ? all.upper_bound(*after) : all.begin(); at != all.end() && points.size() < limit; ++at) {
-    if (++looked % kLookEvery == 0) PANDORA_CHECK(deadline.check("listing points"));
-    const Entry& entry = entries_[at->second];
-    if (visible_to(entry.payload, who) && holds(at->first, entry.payload, filter))
-      points.push_back({at->first, entry.version, {}, {}, entry.payload});
+  for (const Hit& hit : *hits) {
+    ScoredPoint& point = points.emplace_back(ScoredPoint{hit.id, hit.score, {}});
+    if (!query.with_payload) continue;
+    PANDORA_TRY(all, payload(hit.slot));
+    point.payload = fields_of(all, query.fields);
   }
   return points;
 }

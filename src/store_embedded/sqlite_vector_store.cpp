@@ -1,20 +1,21 @@
 #include "store_embedded/sqlite_vector_store.h"
 
 #include <algorithm>
-#include <set>
-#include <shared_mutex>
+#include <condition_variable>
 #include <thread>
 
 #include <fmt/format.h>
 
+#include "base/log.h"
 #include "ports/vector_checks.h"
+#include "store_embedded/kept_collection.h"
 #include "store_embedded/point_codec.h"
-#include "store_embedded/point_collection.h"
 
 namespace pandora {
 namespace {
 
-constexpr std::size_t kPutAtOnce = 32;  // points; well below a millisecond of encoding
+constexpr std::size_t kPutAtOnce = 32;    // points; well below a millisecond of encoding
+constexpr std::size_t kLookEvery = 1024;  // points between two looks at the clock
 
 // A query's caller scans too, so one processor of them is taken already.
 std::size_t threads_that_help() {
@@ -22,26 +23,49 @@ std::size_t threads_that_help() {
   return processors > 1 ? processors - 1 : 0;
 }
 
+using Collection = std::shared_ptr<KeptCollection>;
+
 class SqliteVectorStoreImpl final : public SqliteVectorStore {
  public:
-  SqliteVectorStoreImpl(std::unique_ptr<SqliteDatabase> database, std::string vfs)
-      : database_(std::move(database)), vfs_(std::move(vfs)) {}
+  SqliteVectorStoreImpl(std::unique_ptr<SqliteDatabase> database, std::string vfs, const VectorStoreOptions& options)
+      : database_(std::move(database)), vfs_(std::move(vfs)), options_(options) {}
+  ~SqliteVectorStoreImpl() override {
+    if (keeper_.joinable()) {
+      {
+        const std::lock_guard lock(keeper_mutex_);
+        ending_ = true;
+      }
+      keeper_wakes_.notify_all();
+      keeper_.join();
+    }
+    for (const Collection& collection : all())
+      if (const Status saved =
+              collection->checkpoint(*database_, locks_, options_.least_at_end, IndexFiles::Scope::kTail);
+          !saved)
+        log_info("index.end", {{"why", saved.error().to_line()}});  // the next start feeds it from the rows
+  }
   SqliteDatabase& database() override { return *database_; }
 
   Status load() {
-    return database_->read(
-        [this](Connection& connection) -> Status {
-          PANDORA_CHECK(load_collections(connection));
-          PANDORA_CHECK(load_aliases(connection));
-          return load_points(connection);
-        },
-        Deadline::never());
+    PANDORA_CHECK(
+        database_->read([this](Connection& connection) { return load_collections(connection); }, Deadline::never()));
+    remove_strange_files();
+    for (const Collection& collection : all()) {
+      if (options_.files && collection->unsearched() > static_cast<std::int64_t>(options_.fed_at_open)) continue;
+      for (bool more = true; more;) {
+        PANDORA_TRY(again, collection->feed(*database_, locks_));
+        more = again;
+      }
+    }
+    work_ = true;  // a look at what is behind, large, or not checked
+    keeper_ = std::thread([this] { keep(); });
+    return {};
   }
 
   Status ensure_collection(const CollectionSpec& spec, const Deadline& deadline) override {
-    PANDORA_CHECK(deadline.check("making a collection"));
+    PANDORA_CHECK(usable(deadline, "making a collection"));
     PANDORA_CHECK(check_spec(spec));
-    const std::lock_guard writing(writing_);
+    const std::lock_guard writing(locks_.writing);
     if (aliases_.contains(spec.name)) return fail(ErrorCode::kConflict, spec.name + " is an alias");
     if (const auto existing = collections_.find(spec.name); existing != collections_.end()) {
       if (existing->second->spec() == spec) return {};
@@ -53,40 +77,53 @@ class SqliteVectorStoreImpl final : public SqliteVectorStore {
                       spec.analyzer_version),
           "use the encoder that it was made with, or remove vectors.db and run `pandora reconcile --apply`");
     }
+    const CollectionRow row{spec, locks_.last_seq + 1};  // files of an earlier one of this name are older
     PANDORA_CHECK(database_->write(
-        [&](Connection& connection) {
-          return connection.run("INSERT INTO collections VALUES (?, ?)", spec.name, encode_spec(spec));
+        [&](Connection& connection) -> Status {
+          PANDORA_CHECK(connection.run("INSERT INTO collections (name, spec, removals_since) VALUES (?, ?, ?)",
+                                       spec.name, encode_spec(spec), static_cast<std::int64_t>(row.removals_since)));
+          return write_last_seq(connection, row.removals_since);
         },
         deadline));
-    const std::unique_lock lock(mutex_);
-    collections_[spec.name] = std::make_unique<PointCollection>(spec, &pool_);
+    locks_.last_seq = row.removals_since;
+    const auto collection = make_collection(row);
+    PANDORA_CHECK(collection->remove_files());
+    collection->applied(locks_.last_seq);
+    const std::unique_lock lock(locks_.memory);
+    collections_[spec.name] = collection;
     return {};
   }
 
   Result<std::vector<CollectionSpec>> collections(const Deadline& deadline) override {
-    PANDORA_CHECK(deadline.check("listing collections"));
-    const std::shared_lock lock(mutex_);
+    PANDORA_CHECK(usable(deadline, "listing collections"));
+    const std::shared_lock lock(locks_.memory);
     std::vector<CollectionSpec> specs;
     for (const auto& [name, collection] : collections_) specs.push_back(collection->spec());
     return specs;
   }
 
   Status drop_collection(const std::string& name, const Deadline& deadline) override {
-    PANDORA_CHECK(deadline.check("dropping a collection"));
-    const std::lock_guard writing(writing_);
-    PANDORA_CHECK(database_->write(
-        [&](Connection& connection) { return connection.run("DELETE FROM collections WHERE name = ?", name); },
-        deadline));
-    const std::unique_lock lock(mutex_);
-    collections_.erase(name);
-    std::erase_if(aliases_, [&](const auto& alias) { return alias.second == name; });
-    return {};
+    PANDORA_CHECK(usable(deadline, "dropping a collection"));
+    Collection gone;
+    {
+      const std::lock_guard writing(locks_.writing);
+      PANDORA_CHECK(database_->write(
+          [&](Connection& connection) { return connection.run("DELETE FROM collections WHERE name = ?", name); },
+          deadline));
+      const std::unique_lock lock(locks_.memory);
+      if (const auto found = collections_.find(name); found != collections_.end()) {
+        gone = std::move(found->second);
+        collections_.erase(found);
+      }
+      std::erase_if(aliases_, [&](const auto& alias) { return alias.second == name; });
+    }
+    return gone ? gone->remove_files() : Status();
   }
 
   Status alias_switch(const std::string& alias, const std::string& name, const Deadline& deadline) override {
-    PANDORA_CHECK(deadline.check("switching an alias"));
+    PANDORA_CHECK(usable(deadline, "switching an alias"));
     PANDORA_CHECK(check_vector_name("alias", alias));
-    const std::lock_guard writing(writing_);
+    const std::lock_guard writing(locks_.writing);
     if (collections_.contains(alias)) return fail(ErrorCode::kConflict, fmt::format("{} is a collection", alias));
     if (!collections_.contains(name)) return no_collection(name);
     PANDORA_CHECK(database_->write(
@@ -96,163 +133,272 @@ class SqliteVectorStoreImpl final : public SqliteVectorStore {
               name);
         },
         deadline));
-    const std::unique_lock lock(mutex_);
+    const std::unique_lock lock(locks_.memory);
     aliases_[alias] = name;
     return {};
   }
 
   Result<std::size_t> upsert(const std::string& name, std::span<const Point> points, const Principal& who,
                              const Deadline& deadline) override {
-    PANDORA_CHECK(deadline.check("writing points"));
-    const std::lock_guard writing(writing_);
-    PointCollection* collection = find(name);
+    PANDORA_CHECK(usable(deadline, "writing points"));
+    const std::lock_guard writing(locks_.writing);
+    const Collection collection = find(name);
     if (!collection) return no_collection(name);
     PANDORA_CHECK(check_points(collection->spec(), points, who));
-    std::vector<const Point*> newer;
-    std::map<Uuid, std::int64_t> here;  // versions of this call's own points
-    for (const Point& point : points) {
-      if (!collection->may_write(point.id, who))
-        return fail(ErrorCode::kPermissionDenied,
-                    fmt::format("point {} belongs to another user", point.id.to_string()));
-      const auto earlier = here.find(point.id);
-      const auto version = earlier == here.end() ? collection->version(point.id) : earlier->second;
-      if (version && *version > point.version) continue;
-      here[point.id] = point.version;
-      newer.push_back(&point);
-    }
-    const std::string& real = collection->spec().name;
-    PANDORA_CHECK(database_->write(
-        [&](Connection& connection) -> Status {
-          for (const Point* point : newer) {
-            PANDORA_TRY(statement,
-                        connection.prepare(
-                            "INSERT INTO points VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET"
-                            " version = excluded.version, payload = excluded.payload, vectors = excluded.vectors"));
-            const std::string vectors = encode_vectors(*point);
-            PANDORA_CHECK(
-                statement
-                    .bind(real, point->id, point->version, encode_payload(point->payload), Statement::as_blob(vectors))
-                    .run());
-          }
-          return {};
-        },
-        deadline));
+    std::uint64_t seq = locks_.last_seq;
+    PANDORA_TRY(written, database_->write_for(
+                             [&](Connection& connection) {
+                               return write_points(connection, collection->spec().name, points, who, seq);
+                             },
+                             deadline));
+    locks_.last_seq = seq;
     // A few at a time: a query waits for these, not for all.
-    for (std::size_t first = 0; first < newer.size(); first += kPutAtOnce) {
-      const std::unique_lock lock(mutex_);
-      for (std::size_t i = first; i < std::min(newer.size(), first + kPutAtOnce); ++i) collection->put(*newer[i]);
+    std::size_t count = 0;
+    for (std::size_t first = 0; first < points.size(); first += kPutAtOnce) {
+      const std::unique_lock lock(locks_.memory);
+      for (std::size_t i = first; i < std::min(points.size(), first + kPutAtOnce); ++i) {
+        if (written[i] == 0) continue;
+        ++count;
+        PANDORA_CHECK(mended(*collection, collection->points().put(points[i], written[i])));
+      }
     }
-    return newer.size();
+    note_applied(*collection, seq);
+    return count;
   }
 
   Result<std::size_t> remove(const std::string& name, std::span<const Uuid> ids, const Principal& who,
                              const Deadline& deadline) override {
-    PANDORA_CHECK(deadline.check("removing points"));
+    PANDORA_CHECK(usable(deadline, "removing points"));
     PANDORA_CHECK(check_ids(ids));
-    const std::lock_guard writing(writing_);
-    PointCollection* collection = find(name);
+    const std::lock_guard writing(locks_.writing);
+    const Collection collection = find(name);
     if (!collection) return no_collection(name);
-    std::set<Uuid> gone;
-    for (const Uuid& id : ids)
-      if (collection->version(id) && collection->may_write(id, who)) gone.insert(id);
-    PANDORA_CHECK(database_->write(
-        [&](Connection& connection) -> Status {
-          for (const Uuid& id : gone)
-            PANDORA_CHECK(
-                connection.run("DELETE FROM points WHERE collection = ? AND id = ?", collection->spec().name, id));
-          return {};
-        },
-        deadline));
-    const std::unique_lock lock(mutex_);
-    for (const Uuid& id : gone) collection->remove(id);
+    std::uint64_t seq = locks_.last_seq;
+    PANDORA_TRY(gone, database_->write_for(
+                          [&](Connection& connection) {
+                            return remove_points(connection, collection->spec().name, ids, who, seq);
+                          },
+                          deadline));
+    locks_.last_seq = seq;
+    {
+      const std::unique_lock lock(locks_.memory);
+      for (const Removal& removal : gone)
+        PANDORA_CHECK(mended(*collection, collection->points().remove(removal.id, removal.seq)));
+    }
+    note_applied(*collection, seq);
     return gone.size();
   }
 
   Result<std::vector<ScoredPoint>> query(const std::string& name, const PointQuery& query, const Principal& who,
                                          const Deadline& deadline) override {
-    PANDORA_CHECK(deadline.check("searching"));
-    const std::shared_lock lock(mutex_);
-    const PointCollection* collection = find(name);
-    if (!collection) return no_collection(name);
-    PANDORA_CHECK(check_query(collection->spec(), query));
-    return collection->query(query, who, deadline);
-  }
-
-  Result<std::vector<Point>> retrieve(const std::string& name, std::span<const Uuid> ids, const Principal& who,
-                                      const Deadline& deadline) override {
-    PANDORA_CHECK(deadline.check("fetching points"));
-    PANDORA_CHECK(check_ids(ids));
-    const std::shared_lock lock(mutex_);
-    const PointCollection* collection = find(name);
-    if (!collection) return no_collection(name);
-    std::vector<Point> points;
-    for (const Uuid& id : ids)
-      if (auto point = collection->find(id, who)) points.push_back(*std::move(point));
-    return points;
-  }
-
-  Result<std::vector<Point>> scroll(const std::string& name, const Filter& filter, const std::optional<Uuid>& after,
-                                    std::size_t limit, const Principal& who, const Deadline& deadline) override {
-    PANDORA_CHECK(deadline.check("listing points"));
-    PANDORA_CHECK(check_limit(limit));
-    PANDORA_CHECK(check_filter(filter));
-    const std::shared_lock lock(mutex_);
-    const PointCollection* collection = find(name);
-    if (!collection) return no_collection(name);
-    return collection->scroll(filter, after, limit, who, deadline);
+    PANDORA_CHECK(usable(deadline, "searching"));
+    return search<std::vector<ScoredPoint>>(name,
+                                            [&](const PointCollection& points) -> Result<std::vector<ScoredPoint>> {
+                                              PANDORA_CHECK(check_query(points.spec(), query));
+                                              return points.query(query, who, deadline);
+                                            });
   }
 
   Result<std::int64_t> count(const std::string& name, const Filter& filter, const Principal& who,
                              const Deadline& deadline) override {
-    PANDORA_CHECK(deadline.check("counting points"));
+    PANDORA_CHECK(usable(deadline, "counting points"));
     PANDORA_CHECK(check_filter(filter));
-    const std::shared_lock lock(mutex_);
-    const PointCollection* collection = find(name);
+    const Collection collection = known(name);
     if (!collection) return no_collection(name);
-    return collection->count(filter, who, deadline);
+    if (!collection->behind())
+      return search<std::int64_t>(name,
+                                  [&](const PointCollection& points) { return points.count(filter, who, deadline); });
+    std::int64_t count = 0;
+    PANDORA_CHECK(scan(*collection, filter, std::nullopt, who, deadline, [&](Point) { return ++count, true; }));
+    return count;
+  }
+
+  Result<std::vector<Point>> retrieve(const std::string& name, std::span<const Uuid> ids, const Principal& who,
+                                      const Deadline& deadline) override {
+    PANDORA_CHECK(usable(deadline, "fetching points"));
+    PANDORA_CHECK(check_ids(ids));
+    const Collection collection = known(name);
+    if (!collection) return no_collection(name);
+    return database_->read(
+        [&](Connection& connection) -> Result<std::vector<Point>> {
+          std::vector<Point> points;
+          for (const Uuid& id : ids) {
+            PANDORA_TRY(point, read_point(connection, collection->spec(), id));
+            if (!point || !visible_to(point->payload, who)) continue;
+            for (auto& [vector, values] : point->dense) normalise(values);
+            std::erase_if(point->sparse, [](const auto& words) { return words.second.indices.empty(); });
+            points.push_back(*std::move(point));
+          }
+          return points;
+        },
+        deadline);
+  }
+
+  Result<std::vector<Point>> scroll(const std::string& name, const Filter& filter, const std::optional<Uuid>& after,
+                                    std::size_t limit, const Principal& who, const Deadline& deadline) override {
+    PANDORA_CHECK(usable(deadline, "listing points"));
+    PANDORA_CHECK(check_limit(limit));
+    PANDORA_CHECK(check_filter(filter));
+    const Collection collection = known(name);
+    if (!collection) return no_collection(name);
+    std::vector<Point> points;
+    if (limit == 0) return points;
+    PANDORA_CHECK(scan(*collection, filter, after, who, deadline, [&](Point point) {
+      points.push_back(std::move(point));
+      return points.size() < limit;
+    }));
+    return points;
+  }
+
+  Result<std::int64_t> unsearched(const std::string& name, const Deadline& deadline) override {
+    PANDORA_CHECK(usable(deadline, "looking at the index"));
+    const std::shared_lock lock(locks_.memory);
+    const Collection collection = find(name);
+    if (!collection) return no_collection(name);
+    return collection->unsearched();
   }
 
   Status snapshot(const std::string& name, const std::string& path, const Deadline& deadline) override {
-    PANDORA_CHECK(deadline.check("copying a collection"));
-    std::string real;
-    {
-      const std::shared_lock lock(mutex_);
-      const PointCollection* collection = find(name);
-      if (!collection) return no_collection(name);
-      real = collection->spec().name;
-    }
+    PANDORA_CHECK(usable(deadline, "copying a collection"));
+    const Collection collection = known(name);
+    if (!collection) return no_collection(name);
     if (Connection::file_exists(path, vfs_)) return fail(ErrorCode::kConflict, path + " exists");
-    const Status copied = copy_to(path, real, deadline);
+    const Status copied = copy_to(path, collection->spec().name, deadline);
     if (!copied) Connection::remove_file(path, vfs_);
     return copied;
+  }
+
+  Status purge(const Deadline& deadline) override {
+    PANDORA_CHECK(usable(deadline, "removing what is left in the index"));
+    for (const Collection& collection : all()) {
+      PANDORA_CHECK(deadline.check("removing what is left in the index"));
+      PANDORA_CHECK(collection->checkpoint(*database_, locks_, 0, IndexFiles::Scope::kPurge));
+    }
+    return {};
+  }
+
+  Status settle(const Deadline& deadline) override {
+    std::unique_lock lock(keeper_mutex_);
+    while (work_ || working_) {
+      PANDORA_CHECK(deadline.check("waiting for the index"));
+      keeper_rests_.wait_for(lock, std::chrono::milliseconds(20));
+    }
+    return {};
   }
 
  private:
   static tl::unexpected<Error> no_collection(const std::string& name) {
     return fail(ErrorCode::kNotFound, fmt::format("there is no collection {}", name));
   }
-  // Everything, then without what is of the other collections; what was deleted leaves no bytes behind.
+  // Everything, then without what is of the other collections; what was deleted leaves no bytes behind. A file of its
+  // own, so with an epoch of its own.
   Status copy_to(const std::string& path, const std::string& collection, const Deadline& deadline) {
     PANDORA_CHECK(database_->copy_to(path, deadline));
     PANDORA_TRY(copy, Connection::open(path, vfs_));
     PANDORA_CHECK(copy->run("DELETE FROM collections WHERE name <> ?", collection));
+    PANDORA_CHECK(copy->run("UPDATE changes SET epoch = randomblob(16)"));
     return copy->script("VACUUM; PRAGMA journal_mode = DELETE");
   }
-  PointCollection* find(const std::string& name) const {
+
+  std::string index_directory() const { return database_->path() + "-index"; }
+  Collection make_collection(const CollectionRow& row) {
+    std::optional<IndexFiles> files;
+    if (options_.files) files.emplace(*options_.files, join_path(index_directory(), row.spec.name), epoch_);
+    return std::make_shared<KeptCollection>(row, &pool_, std::move(files));
+  }
+  // Of collections that were dropped when the machine stopped.
+  void remove_strange_files() {
+    if (!options_.files) return;
+    const auto entries = options_.files->list(index_directory());
+    if (!entries) return;
+    for (const FileInfo& entry : *entries)
+      if (!collections_.contains(entry.name))
+        if (const Status removed = options_.files->remove_tree(join_path(index_directory(), entry.name)); !removed)
+          log_info("index.sweep", {{"why", removed.error().to_line()}});
+  }
+
+  Status usable(const Deadline& deadline, const char* doing) {
+    PANDORA_CHECK(deadline.check(doing));
+    if (!has_fault_) return {};
+    const std::lock_guard lock(keeper_mutex_);
+    return fail(*fault_);
+  }
+  Collection find(const std::string& name) const {  // under one of the locks
     const auto alias = aliases_.find(name);
     const auto found = collections_.find(alias == aliases_.end() ? name : alias->second);
-    return found == collections_.end() ? nullptr : found->second.get();
+    return found == collections_.end() ? nullptr : found->second;
+  }
+  Collection known(const std::string& name) {
+    const std::shared_lock lock(locks_.memory);
+    return find(name);
+  }
+  std::vector<Collection> all() {
+    const std::shared_lock lock(locks_.memory);
+    std::vector<Collection> collections;
+    for (const auto& [name, collection] : collections_) collections.push_back(collection);
+    return collections;
+  }
+
+  // A search that meets a damaged file goes on without it; the rows are fed again.
+  template <class T>
+  Result<T> search(const std::string& name, const std::function<Result<T>(const PointCollection&)>& ask) {
+    constexpr int kMostTries = 8;  // each without another damaged part
+    for (int tries = 0; tries < kMostTries; ++tries) {
+      Collection collection;
+      {
+        const std::shared_lock lock(locks_.memory);
+        collection = find(name);
+        if (!collection) return no_collection(name);
+        auto answer = ask(collection->points());
+        if (answer || answer.error().code != ErrorCode::kDataCorrupt) return answer;
+      }
+      const std::unique_lock lock(locks_.memory);
+      collection->heal();
+      wake();
+    }
+    return fail(ErrorCode::kDataCorrupt, index_directory() + " is damaged again and again", "remove that folder");
+  }
+  // A change that met a damaged file is fed again, with the rest. Under `memory`.
+  Status mended(KeptCollection& collection, Status changed) {
+    if (changed || changed.error().code != ErrorCode::kDataCorrupt || !collection.heal()) return changed;
+    wake();
+    return {};
+  }
+  void note_applied(KeptCollection& collection, std::uint64_t seq) {
+    const std::unique_lock lock(locks_.memory);
+    collection.applied(seq);
+    if (collection.points().index().unsaved() >= options_.tail_points) wake();
+  }
+
+  Status scan(const KeptCollection& collection, const Filter& filter, const std::optional<Uuid>& after,
+              const Principal& who, const Deadline& deadline, const std::function<bool(Point)>& take) {
+    return database_->read(
+        [&](Connection& connection) -> Status {
+          std::size_t looked = 0;
+          Status in_time;
+          PANDORA_CHECK(scan_points(connection, collection.spec().name, after, [&](Point point) {
+            if (++looked % kLookEvery == 0) in_time = deadline.check("listing points");
+            if (!in_time) return false;
+            if (!visible_to(point.payload, who) || !holds(point.id, point.payload, filter)) return true;
+            return take(std::move(point));
+          }));
+          return in_time;
+        },
+        deadline);
   }
 
   Status load_collections(Connection& connection) {
-    PANDORA_TRY(rows, connection.query("SELECT spec FROM collections"));
-    for (;;) {
-      PANDORA_TRY(more, rows.next());
-      if (!more) return {};
-      PANDORA_TRY(spec, decode_spec(rows.text(0)));
-      const std::string name = spec.name;
-      collections_[name] = std::make_unique<PointCollection>(std::move(spec), &pool_);
+    PANDORA_TRY(log, read_change_log(connection));
+    epoch_ = log.epoch;
+    locks_.last_seq = log.last_seq;
+    PANDORA_TRY(rows, read_collections(connection));
+    for (const CollectionRow& row : rows) {
+      const auto collection = make_collection(row);
+      PANDORA_CHECK(collection->load(connection, log.last_seq));
+      collections_[row.spec.name] = collection;
     }
+    PANDORA_CHECK(load_aliases(connection));
+    return options_.every_row ? read_every_row(connection) : Status();
   }
   Status load_aliases(Connection& connection) {
     PANDORA_TRY(rows, connection.query("SELECT alias, collection FROM aliases"));
@@ -262,42 +408,94 @@ class SqliteVectorStoreImpl final : public SqliteVectorStore {
       aliases_[std::string(rows.text(0))] = rows.text(1);
     }
   }
-  Status load_points(Connection& connection) {
-    PANDORA_TRY(
-        rows, connection.query("SELECT collection, id, version, payload, vectors FROM points ORDER BY collection, id"));
-    for (;;) {
-      PANDORA_TRY(more, rows.next());
-      if (!more) return {};
-      Point point;
-      PANDORA_TRY(id, rows.uuid(1));
-      point.id = id;
-      point.version = rows.integer(2);
-      PANDORA_TRY(payload, decode_payload(rows.text(3)));
-      point.payload = std::move(payload);
-      PANDORA_CHECK(decode_vectors(rows.blob(4), point));
-      PointCollection* collection = find(std::string(rows.text(0)));
-      if (!collection) return fail(ErrorCode::kDataCorrupt, "a point is of a collection that does not exist");
-      if (Status good = check_points(collection->spec(), {&point, 1}, Principal::system()); !good)
-        return fail(ErrorCode::kDataCorrupt, good.error().message, std::string(kDamagedRemedy));
-      collection->put(point);
+  Status read_every_row(Connection& connection) {
+    constexpr std::size_t kPage = 1'000;
+    for (const auto& [name, collection] : collections_)
+      for (std::uint64_t after = 0;;) {
+        PANDORA_TRY(page, points_after(connection, collection->spec(), after, kPage,
+                                       [](const Uuid&, std::uint64_t) { return true; }));
+        after = page.last;
+        if (page.end) break;
+      }
+    return {};
+  }
+
+  void wake() {
+    {
+      const std::lock_guard lock(keeper_mutex_);
+      work_ = true;
     }
+    keeper_wakes_.notify_one();
+  }
+  void keep() {
+    std::unique_lock lock(keeper_mutex_);
+    bool checked = database_->checked();
+    for (;;) {
+      keeper_wakes_.wait(lock, [this] { return ending_ || work_; });
+      if (ending_) return;
+      work_ = false;
+      working_ = true;
+      lock.unlock();
+      Status done = keep_up();
+      if (done && !checked) {
+        done = database_->check(Deadline::never());
+        checked = true;
+      }
+      lock.lock();
+      working_ = false;
+      if (!done) {
+        log_warn("index.behind", {{"why", done.error().to_line()}});
+        if (done.error().code == ErrorCode::kDataCorrupt) fault_ = done.error(), has_fault_ = true;
+      }
+      keeper_rests_.notify_all();
+    }
+  }
+  Status keep_up() {
+    const auto ends = [this] {
+      const std::lock_guard lock(keeper_mutex_);
+      return ending_;
+    };
+    for (const Collection& collection : all()) {
+      for (bool more = collection->behind(); more && !ends();) {
+        PANDORA_TRY(again, collection->feed(*database_, locks_));
+        more = again;
+        PANDORA_CHECK(collection->checkpoint(*database_, locks_, options_.tail_points, IndexFiles::Scope::kTail));
+      }
+      for (bool more = true; more && !ends();) {
+        PANDORA_TRY(again, collection->move_some(locks_));
+        more = again;
+      }
+      if (!ends())
+        PANDORA_CHECK(collection->checkpoint(*database_, locks_, options_.tail_points, IndexFiles::Scope::kTail));
+    }
+    return {};
   }
 
   std::unique_ptr<SqliteDatabase> database_;
   const std::string vfs_;
-  std::mutex writing_;                    // one writer at a time: a version is checked, stored and shown as one
-  mutable std::shared_mutex mutex_;       // what is in memory; taken after writing_
-  ThreadPool pool_{threads_that_help()};  // of all collections
-  std::map<std::string, std::unique_ptr<PointCollection>> collections_;
+  const VectorStoreOptions options_;
+  Uuid epoch_;
+  StoreLocks locks_;
+  ThreadPool pool_{threads_that_help()};           // of all collections
+  std::map<std::string, Collection> collections_;  // changed under both locks
   std::map<std::string, std::string> aliases_;
+
+  std::mutex keeper_mutex_;  // taken last
+  std::condition_variable keeper_wakes_, keeper_rests_;
+  bool ending_ = false, work_ = false, working_ = false;
+  std::atomic<bool> has_fault_ = false;
+  std::optional<Error> fault_;  // the rows themselves are damaged
+  std::thread keeper_;
 };
 
 }  // namespace
 
 Result<std::unique_ptr<SqliteVectorStore>> SqliteVectorStore::open(const std::string& path, const std::string& vfs,
-                                                                   const Clock& clock) {
-  PANDORA_TRY(database, SqliteDatabase::open(path, "vectors", vfs, clock));
-  auto store = std::make_unique<SqliteVectorStoreImpl>(std::move(database), vfs);
+                                                                   const Clock& clock,
+                                                                   const VectorStoreOptions& options) {
+  const auto check = options.every_row ? IntegrityCheck::kAtOpen : IntegrityCheck::kAtOpenWhenSmall;
+  PANDORA_TRY(database, SqliteDatabase::open(path, "vectors", vfs, clock, check));
+  auto store = std::make_unique<SqliteVectorStoreImpl>(std::move(database), vfs, options);
   PANDORA_CHECK(store->load());
   return store;
 }

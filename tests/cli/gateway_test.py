@@ -183,12 +183,12 @@ class Others(ServedCase):
         self.assertEqual(self.ask("/health/live")[::2], (200, {"status": "live"}))
         status, _, ready = self.ask("/health/ready")
         self.assertEqual((status, ready["status"]), (200, "ready"))
-        self.assertEqual([d["name"].split()[0] for d in ready["dependencies"]], ["stores", "encoder", "model"])
+        self.assertEqual([d["name"].split()[0] for d in ready["dependencies"]], ["stores", "index", "encoder", "model"])
         self.assertTrue(all(d["state"] == "ready" and d["latency_ms"] >= 0 for d in ready["dependencies"]))
         up.close()
         status, _, ready = self.ask("/health/ready")
-        self.assertEqual((status, ready["status"], ready["dependencies"][2]["state"]), (200, "degraded", "degraded"))
-        self.assertIn(up.url, ready["dependencies"][2]["detail"])
+        self.assertEqual((status, ready["status"], ready["dependencies"][3]["state"]), (200, "degraded", "degraded"))
+        self.assertIn(up.url, ready["dependencies"][3]["detail"])
 
     def test_embeddings_in_both_encodings(self):
         import base64

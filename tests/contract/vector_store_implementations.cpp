@@ -24,7 +24,7 @@ class SqliteSetup final : public VectorStoreSetup {
   VectorStore& store() override { return *store_; }
   void reopen() override {
     store_.reset();
-    store_ = must(SqliteVectorStore::open(new_path("vectors.db"), "", clock_));
+    store_ = must(SqliteVectorStore::open(new_path("vectors.db"), "", clock_, indexed_));
   }
   std::string new_path(const std::string& name) override { return folder_.path() + "/" + name; }
   std::unique_ptr<VectorStore> open_snapshot(const std::string& path) override {
@@ -32,6 +32,9 @@ class SqliteSetup final : public VectorStoreSetup {
   }
 
  private:
+  // Files at every turn: what the suites see has been in one.
+  const std::unique_ptr<FileSystem> files_ = make_posix_file_system();
+  const VectorStoreOptions indexed_{.files = files_.get(), .tail_points = 1, .least_at_end = 1};
   testing::TemporaryDirectory folder_;
   const SystemClock clock_;
   std::unique_ptr<SqliteVectorStore> store_;

@@ -88,6 +88,7 @@ class Installation {
       ++tally_.differences;
     }
     count_turns();
+    compare_searches();
     world_.stop();
   }
 
@@ -173,6 +174,42 @@ class Installation {
         fmt::print("seed {}: {} was forgotten and is back\n", seed_, uid.to_string());
         ++tally_.differences;
       }
+  }
+
+  // What derived files give must be what the rows give.
+  void compare_searches() {
+    const std::string copy = "/data/copy.db";
+    if (const Status copied = world_.vectors->snapshot(std::string(kTurnsCollection), copy, world_.soon()); !copied)
+      return refused_search(copied.error());
+    {
+      auto rows = SqliteVectorStore::open(copy, world_.vfs.name(), world_.clock);
+      if (!rows) return refused_search(rows.error());
+      for (const TurnRecord& record : acknowledged_) {
+        const std::string_view text = record.turn.message.text;
+        const auto vector = world_.embedder.embed({&text, 1}, TextRole::kQuestion, world_.soon());
+        for (const bool by_words : {false, true}) {
+          PointQuery query{.vector = by_words ? std::string(kLexicalVector) : std::string(),
+                           .nearest = vector->front()};
+          if (by_words) query.nearest = query_weights(text);
+          const auto here = search(*world_.vectors, query), there = search(**rows, query);
+          if (here == there && !here.empty()) continue;
+          fmt::print("seed {}: {}: {} by {} are not what the rows give\n", seed_, text, here.size(),
+                     by_words ? "words" : "meaning");
+          ++tally_.differences;
+        }
+      }
+    }
+    Connection::remove_file(copy, world_.vfs.name());
+  }
+  void refused_search(const Error& error) {
+    fmt::print("seed {}: searches cannot be compared: {}\n", seed_, error.to_line());
+    ++tally_.differences;
+  }
+  std::vector<std::pair<Uuid, float>> search(VectorStore& store, const PointQuery& query) {
+    std::vector<std::pair<Uuid, float>> found;
+    if (const auto points = store.query(std::string(kTurnsCollection), query, Principal::system(), world_.soon()))
+      for (const auto& point : *points) found.emplace_back(point.id, point.score);
+    return found;
   }
 
   bool has_its_files(const TurnRecord& record) {

@@ -41,7 +41,7 @@ class World {
     PANDORA_CHECK(files.sync_directory("/data"));
     PANDORA_TRY(opened_rows, SqliteStores::open("/data/pandora.db", vfs.name(), clock));
     rows = std::move(opened_rows);
-    PANDORA_TRY(opened_vectors, SqliteVectorStore::open("/data/vectors.db", vfs.name(), clock));
+    PANDORA_TRY(opened_vectors, SqliteVectorStore::open("/data/vectors.db", vfs.name(), clock, indexed));
     vectors = std::move(opened_vectors);
     // SQLite on a real disk syncs the name of a new write-ahead log with its content; the double leaves that to us.
     PANDORA_CHECK(files.sync_directory("/data"));
@@ -63,7 +63,8 @@ class World {
     forgetting = std::make_unique<Forgetting>(stores(), *saver, files, clock, "/data/journal",
                                               [this](const Deadline& deadline) -> Status {
                                                 PANDORA_CHECK(rows->database().checkpoint(deadline));
-                                                return vectors->database().checkpoint(deadline);
+                                                PANDORA_CHECK(vectors->database().checkpoint(deadline));
+                                                return vectors->purge(deadline);
                                               });
     reconciler = std::make_unique<Reconciler>(stores(), *spaces, *saver, *forgetting, clock);
     return {};
@@ -138,7 +139,8 @@ class World {
   }
 
   FaultFileSystem files;
-  ReceiptStore* receipts = nullptr;    // in place of the one of the rows
+  VectorStoreOptions indexed{.files = &files, .tail_points = 4, .least_at_end = 1};  // files often
+  ReceiptStore* receipts = nullptr;                                                  // in place of the one of the rows
   FileSystem* journal_files = &files;  // a canary puts one here that lies about its syncs
   SqliteFaultVfs vfs;
   ShiftedClock clock;
