@@ -147,8 +147,8 @@ Answer McpServer::call_tool(const Asked& asked) {
         {{"progressToken", token}, {"progress", 0}, {"total", 1}, {"message", fmt::format("{} runs", tool)}}));
   const std::string id =
       asked.request.id.is_string() ? asked.request.id.get<std::string>() : dump_json(asked.request.id);
-  const auto outcome =
-      tools_.run({id, tool, given == params.end() ? "{}" : dump_json(*given)}, asked.who, asked.deadline);
+  const ToolCaller caller{.who = asked.who, .cancelled = [&asked] { return asked.observer.cancelled(); }};
+  const auto outcome = tools_.run({id, tool, given == params.end() ? "{}" : dump_json(*given)}, caller, asked.deadline);
   if (!outcome) {
     if (outcome.error().code == ErrorCode::kInternal) return fault(kRpcInternalError, outcome.error().to_line());
     return {failed_call(outcome.error()), {}};

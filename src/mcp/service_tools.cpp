@@ -69,15 +69,16 @@ class ServiceTools final : public ToolRunner {
   }
   const std::vector<ToolDefinition>& catalogue() const override { return catalogue_; }
 
-  Result<ToolOutcome> run(const ToolCall& call, const Principal& who, const Deadline& deadline) override {
+  Result<ToolOutcome> run(const ToolCall& call, const ToolCaller& caller, const Deadline& deadline) override {
     const auto tool = std::ranges::find(kTools, call.name, &ServiceTool::name);
     if (tool == kTools.end()) return fail(ErrorCode::kNotFound, fmt::format("there is no tool \"{}\"", call.name));
     PANDORA_TRY(arguments, read(*tool, call.arguments));
     PANDORA_CHECK(deadline.check(call.name));
     NoObserver nobody;
     // Waits for a moment; what is not findable by then is found by the next search, and `status` says what is behind.
-    if (tool->searches) (void)service_.call({"drain", who.user, kPatience}, nobody, deadline);
-    auto result = service_.call({std::string(tool->operation), who.user, dump_json(arguments)}, nobody, deadline);
+    if (tool->searches) (void)service_.call({"drain", caller.who.user, kPatience}, nobody, deadline);
+    auto result =
+        service_.call({std::string(tool->operation), caller.who.user, dump_json(arguments)}, nobody, deadline);
     ToolOutcome outcome;
     if (!result) {
       // What the operation says about the arguments is a fault of theirs; a deadline is the caller's.

@@ -13,7 +13,7 @@ class ServiceTools : public ::testing::Test {
  protected:
   Result<ToolOutcome> run(const std::string& tool, const std::string& arguments,
                           const Deadline& deadline = Deadline::never()) {
-    return tools_->run({"call-1", tool, arguments}, Principal::of(UserId::parse("ana").value()), deadline);
+    return tools_->run({"call-1", tool, arguments}, {.who = Principal::of(UserId::parse("ana").value())}, deadline);
   }
   testing::ScriptedService service_;
   std::unique_ptr<ToolRunner> tools_ = make_service_tools(service_);
