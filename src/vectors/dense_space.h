@@ -10,6 +10,7 @@
 #include <memory>
 
 #include "vecdb/dense_index.h"
+#include "vecdb/slot_table.h"
 #include "wire/qdrant_collection.h"
 #include "wire/qdrant_vectors.h"
 
