@@ -68,7 +68,8 @@ Written Collection::written(const Pending& pending, bool completed) {
 
 void Collection::write(WriteRequest request, std::size_t bytes, Acknowledge acknowledge, Done done) {
   const auto* operations = std::get_if<std::vector<Operation>>(&request);
-  Pending pending{std::move(request), 0, operations ? operations->size() : 1, bytes, {}};
+  const std::size_t count = operations ? operations->size() : 1;
+  Pending pending{std::move(request), 0, count, bytes, {}};
   Written acknowledged;
   bool early = false;
   {

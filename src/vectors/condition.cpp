@@ -32,6 +32,7 @@ bool value_meets(const Predicate& predicate, JsonNode value, const FieldSchema* 
                  [&](const MatchText& match) {
                    if (!value.is_string()) return false;
                    if (!schema || schema->type != FieldType::kText) return contains_text(value.text(), match);
+                   if (match.kind == MatchText::Kind::kPhrase && !schema->text.phrases) return false;
                    return tokens_match(document_tokens(value.text(), schema->text),
                                        query_tokens(match.text, schema->text), match.kind);
                  },

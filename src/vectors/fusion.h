@@ -17,6 +17,7 @@ struct Ranked {
 
 // Not sorted. A list that has no weight counts once.
 std::vector<Ranked> fuse(const std::vector<std::vector<Ranked>>& lists, const RankFusion& fusion);
+// Over scores as a client sees them: as a real Qdrant does, it takes a large distance for a good one.
 std::vector<Ranked> fuse(const std::vector<std::vector<Ranked>>& lists, const DistributionFusion& fusion);
 
 }  // namespace pandora::qdrant

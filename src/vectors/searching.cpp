@@ -45,6 +45,8 @@ class Running {
     std::vector<std::vector<Ranked>> lists;
     for (const QueryStep& one : step.prefetch) {
       PANDORA_TRY(found, this->step(one, allowed, one.limit));
+      if (found.is_distance && std::holds_alternative<DistributionFusion>(step.query))
+        for (Ranked& ranked : found.points) ranked.score = -ranked.score;
       lists.push_back(std::move(found.points));
     }
     if (const auto* ranks = std::get_if<RankFusion>(&step.query)) {
