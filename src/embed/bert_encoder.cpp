@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cmath>
 #include <mutex>
+#include <thread>
 
 #include <fmt/format.h>
 
@@ -9,6 +10,7 @@
 #include "embed/embedders.h"
 #include "embed/model_files.h"
 #include "embed/packed_linear.h"
+#include "embed/turnstile.h"
 #include "embed/wordpiece_tokenizer.h"
 
 namespace pandora {
@@ -177,13 +179,18 @@ class BertEmbedder final : public Embedder {
       window.insert(window.end(), tokens.begin() + static_cast<std::ptrdiff_t>(begin),
                     tokens.begin() + static_cast<std::ptrdiff_t>(begin + count));
       window.push_back(tokenizer_.sep());
-      PANDORA_TRY(vector, forward(window, workspace));
+      PANDORA_TRY(vector, in_turn(window, role, workspace));
       const auto weight = static_cast<float>(std::max<std::size_t>(1, count));
       for (std::size_t d = 0; d < sum.size(); ++d) sum[d] += weight * vector[d];
       begin += count;
     } while (begin < tokens.size());
     normalise(sum);
     return sum;
+  }
+
+  Result<std::vector<float>> in_turn(const std::vector<std::int32_t>& tokens, TextRole role, Workspace& w) const {
+    const Turnstile::Place place(turnstile_, role);
+    return forward(tokens, w);
   }
 
   // What a product reads: the values, or their upper halves.
@@ -233,6 +240,7 @@ class BertEmbedder final : public Embedder {
   const std::size_t vocabulary_;
   const Precision precision_;
   const EmbedderIdentity identity_;
+  mutable Turnstile turnstile_{std::max(1u, std::thread::hardware_concurrency())};
   std::mutex mutex_;
   std::unique_ptr<Model> model_;
   std::vector<std::unique_ptr<Workspace>> idle_;
