@@ -4,6 +4,7 @@
 #include "gateway/gateway.h"
 #include "models/model_upstream.h"
 #include "pipeline/runtime_world.h"
+#include "support/forwarding_file_system.h"
 
 namespace pandora {
 namespace {
@@ -17,9 +18,48 @@ using testing::RuntimeWorld;
 using testing::World;
 using testing::Writer;
 
+// A disk whose syncs stand while it is told to.
+class StandingDisk final : public testing::ForwardingFileSystem {
+ public:
+  using ForwardingFileSystem::ForwardingFileSystem;
+  void stand() {
+    const std::lock_guard lock(mutex_);
+    stands_ = true;
+  }
+  void go_on() {
+    const std::lock_guard lock(mutex_);
+    stands_ = false;
+    changed_.notify_all();
+  }
+  Result<std::unique_ptr<pandora::File>> open(const std::string& path, OpenMode mode) override {
+    PANDORA_TRY(file, files_.open(path, mode));
+    return std::make_unique<File>(*this, std::move(file));
+  }
+
+ private:
+  class File final : public testing::ForwardingFile {
+   public:
+    File(StandingDisk& disk, std::unique_ptr<pandora::File> file) : ForwardingFile(std::move(file)), disk_(disk) {}
+    Status sync() override {
+      {
+        std::unique_lock lock(disk_.mutex_);
+        disk_.changed_.wait(lock, [&] { return !disk_.stands_; });
+      }
+      return ForwardingFile::sync();
+    }
+
+   private:
+    StandingDisk& disk_;
+  };
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  bool stands_ = false;
+};
+
 class GatewayStreams : public ::testing::Test {
  protected:
   GatewayStreams() {
+    world_.journal_files = &disk_;
     EXPECT_TRUE(world_.start());
     client_ = *HttpClient::create({}, threads_);
     ModelSettings settings;
@@ -78,9 +118,10 @@ class GatewayStreams : public ::testing::Test {
   }
 
   World world_{"gateway"};
+  StandingDisk disk_{world_.files};
   SystemClock clock_;
   SeededRandom random_{11};
-  IoThreads threads_{clock_};
+  IoThreads threads_{clock_, 3};
   std::mutex mutex_;
   std::vector<Writer> writers_;
   ModelUpstream upstream_{threads_, random_};
@@ -172,6 +213,61 @@ TEST_F(GatewayStreams, ADrainThatIsOutOfTimeCutsOffAndKeepsWhatWasSaid) {
   ASSERT_EQ(kept.size(), 1u);
   EXPECT_EQ(kept[0].status, TurnStatus::kCancelled);
   EXPECT_EQ(kept[0].reply->text, "begun");
+}
+
+TEST_F(GatewayStreams, ASaveThatStandsDelaysNoReply) {
+  Gateway& gateway = open();
+  const std::vector<std::string> reply = {testing::words("Peanuts."), testing::kStop};
+  upstream_.then(testing::stream(reply)).then(testing::stream(reply));
+  disk_.stand();
+  const auto streaming = connect_raw(gateway.port());
+  ASSERT_TRUE(streaming->send(ask("Which nuts should I avoid?", "Pandora-Session: one\r\n")));
+  EXPECT_THAT(streaming->receive_until("[DONE]"), HasSubstr("[DONE]"));
+  const auto whole = connect_raw(gateway.port());
+  ASSERT_TRUE(whole->send(ask("Which nuts should I eat?", "Pandora-Session: two\r\n", false)));
+  // The one thread that may block is the first turn's, whose save stands: the second is not even recalled yet.
+  disk_.go_on();
+  EXPECT_THAT(streaming->receive_until("0\r\n\r\n"), HasSubstr("\"acknowledged\":true"));
+  EXPECT_THAT(whole->receive_response(), HasSubstr("Peanuts."));
+  EXPECT_EQ(turns().size(), 2u);
+}
+
+TEST_F(GatewayStreams, AWholeAnswerWaitsAMomentForItsSaveAndThenSaysThatItIsPending) {
+  Gateway& gateway = open();
+  upstream_.then(testing::stream({testing::words("Peanuts."), testing::kStop}));
+  disk_.stand();
+  const auto client = connect_raw(gateway.port());
+  ASSERT_TRUE(client->send(ask("Which nuts should I avoid?", "", false)));
+  EXPECT_THAT(client->receive_response(), HasSubstr("Pandora-Acknowledged: pending"));
+  disk_.go_on();
+  EXPECT_TRUE(eventually([&] { return turns().size() == 1; }));
+}
+
+TEST_F(GatewayStreams, ASaveThatFailsIsSaidBehindTheReply) {
+  Gateway& gateway = open();
+  upstream_.then(testing::stream({testing::words("Peanuts."), testing::kStop}));
+  world_.files.limit_bytes(0);
+  const auto client = connect_raw(gateway.port());
+  ASSERT_TRUE(client->send(ask("Which nuts should I avoid?")));
+  EXPECT_THAT(client->receive_until("[DONE]"), HasSubstr("Peanuts."));
+  EXPECT_THAT(client->receive_until("0\r\n\r\n"), HasSubstr("\"acknowledged\":false"));
+  world_.files.limit_bytes(std::nullopt);
+}
+
+// Pieces that come together leave together; what a client waits for is the first.
+TEST_F(GatewayStreams, WithoutMemoryEveryChunkGoesOnAsItCame) {
+  Gateway& gateway = open();
+  const std::string odd =
+      R"({"id":"c", "object":"chat.completion.chunk","created":1,"model":"m","x":1.0,"usage":null,"choices":[{"index":0,"delta":{"content":"Pea"},"finish_reason":null}]})";
+  upstream_.then(testing::stream({odd, testing::words("nuts."), testing::kStop}));
+  const auto client = connect_raw(gateway.port());
+  ASSERT_TRUE(client->send(ask("Which nuts should I avoid?", "Pandora-Memory: off\r\n")));
+  const std::string got = client->receive_until("0\r\n\r\n");
+  EXPECT_THAT(
+      got, HasSubstr(R"(data: {"id":"c","object":"chat.completion.chunk","created":1,"model":"m","x":1.0,"choices":)"));
+  EXPECT_THAT(got, HasSubstr("data: " + testing::words("nuts.") + "\n\n"));
+  EXPECT_THAT(got, HasSubstr("data: [DONE]"));
+  EXPECT_TRUE(turns().empty());
 }
 
 }  // namespace
