@@ -235,15 +235,20 @@ void streams(const std::vector<Way>& ways) {
 
 void turns(std::uint16_t model, const Served& served) {
   const std::vector<Way> ways = {{"direct", model, nullptr}, {"pandora", served.port, served.process.get()}};
-  const std::string quick =
-      request(kQuick, true, "read", R"("messages":[{"role":"user","content":"Which nuts should I avoid?"}])");
-  for (const int connections : {1, kConnections}) {
+  struct Kind {
+    const char* memory;
+    int connections;
+  };
+  for (const auto& [memory, connections] : {Kind{"read", 1}, {"read", kConnections}, {"on", 1}, {"on", kConnections}}) {
+    const std::string quick =
+        request(kQuick, true, memory,
+                R"("messages":[{"role":"user","content":"Which nuts should I avoid?"}],"user":"someone-########")");
     Figures figures;
     (void)put_load(served.port, quick, connections, milliseconds(300));
     for (int i = 0; i < rounds(); ++i) measure(ways, quick, connections, kTime, figures);
     const Series& ours = figures["pandora"];
     const std::string name =
-        fmt::format("a turn that recalls, {} connection{}: ", connections, connections > 1 ? "s" : "");
+        fmt::format("memory {}, {} connection{}: ", memory, connections, connections > 1 ? "s" : "");
     row((name + "turns/s").c_str(), "", "", number(median(ours.rate)), "", "");
     row((name + "first token p50, ms").c_str(), number(median(figures["direct"].first) / 1000, 2), "",
         number(median(ours.first) / 1000, 2), "", connections == 1 ? "+4 with AMX" : "");

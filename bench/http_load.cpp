@@ -4,6 +4,7 @@
 #include <array>
 #include <cerrno>
 #include <charconv>
+#include <cstring>
 #include <ctime>
 #include <string_view>
 #include <utility>
@@ -21,7 +22,8 @@ namespace {
 
 constexpr std::size_t kScratch = 256 * 1024;
 constexpr std::string_view kHeadEnd = "\r\n\r\n", kLastChunk = "0\r\n\r\n";
-constexpr int kPatienceMillis = 20'000;  // for the last answers
+constexpr std::uint64_t kFirstOwn = 10'000'000;  // eight digits
+constexpr int kPatienceMillis = 20'000;          // for the last answers
 
 int connect_to(std::uint16_t port, int flags) {
   const int socket = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -39,6 +41,8 @@ int connect_to(std::uint16_t port, int flags) {
 
 struct Connection {
   int socket = -1;
+  std::string request;
+  std::size_t own = std::string::npos;  // where its number stands in it
   std::int64_t asked_at = 0;
   std::string head;  // until it is whole
   bool head_read = false, chunked = false, body_began = false;
@@ -70,7 +74,11 @@ class Load {
   void run(int connections, std::chrono::milliseconds time) {
     connections_.resize(static_cast<std::size_t>(connections));
     const std::int64_t began = monotonic_nanos(), until = began + std::chrono::nanoseconds(time).count();
-    for (auto& one : connections_) open(one);
+    for (auto& one : connections_) {
+      one.request = request_;
+      one.own = request_.find(kEachItsOwn);
+      open(one);
+    }
     std::array<epoll_event, 256> events{};
     while (under_way_ > 0) {
       const int count = ::epoll_wait(poll_, events.data(), events.size(), kPatienceMillis);
@@ -99,11 +107,15 @@ class Load {
     ask(one);
   }
   void ask(Connection& one) {
+    static std::uint64_t asked = 0;
     one.head.clear();
     one.tail.clear();
     one.head_read = one.body_began = false;
+    if (one.own != std::string::npos)
+      one.request.replace(one.own, std::strlen(kEachItsOwn), std::to_string(kFirstOwn + asked++ % kFirstOwn));
     one.asked_at = monotonic_nanos();
-    if (::send(one.socket, request_.data(), request_.size(), MSG_NOSIGNAL) != static_cast<ssize_t>(request_.size()))
+    if (::send(one.socket, one.request.data(), one.request.size(), MSG_NOSIGNAL) !=
+        static_cast<ssize_t>(one.request.size()))
       broken(one);
   }
   void broken(Connection& one) {

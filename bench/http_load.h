@@ -17,11 +17,13 @@ struct LoadFigures {
 };
 double percentile(std::vector<double>& values, double share);  // sorts them; 0 of none
 
+inline constexpr const char* kEachItsOwn = "########";
 // Within a chunk, before the nanoseconds of the monotonic clock at which it was sent.
 inline constexpr const char* kSentMark = "\"content\":\"@";
 std::int64_t monotonic_nanos();
 
-// `request`: all its bytes. Failures are answers with another status than 200, and connections that end.
+// `request`: all its bytes; kEachItsOwn in it becomes a number that no other has. Failures are answers with
+// another status than 200, and connections that end.
 LoadFigures put_load(std::uint16_t port, const std::string& request, int connections, std::chrono::milliseconds time);
 
 // Connections whose answers have begun and do not go on; they close with this object.
