@@ -1,8 +1,9 @@
 # Everything a person types. Each target installs what it needs (scripts/bootstrap is quick when nothing is missing).
 .DEFAULT_GOAL := help
-.PHONY: help run build test sanitize check bench bench-gateway fuzz crash format install clean
+.PHONY: help run build test sanitize check bench bench-gateway fuzz crash gate format install clean
 PREFIX ?= $(HOME)/.local
 KILLS ?= 2000
+TURNS ?= 10000
 SECONDS_EACH ?= 600
 NINJA := ninja $(if $(JOBS),-j$(JOBS))
 
@@ -58,6 +59,12 @@ crash:  ## kill it KILLS (2000) times at random points and compare with what was
 	@cmake --preset release -DPANDORA_TESTS=ON >/dev/null
 	@$(NINJA) -C build pandora crash_driver
 	@build/crash_driver --pandora build/pandora --kills $(KILLS)
+
+gate:  ## TURNS (10000) turns while the way to the model server stalls, slices and cuts; compare with what was acknowledged
+	@scripts/bootstrap --tests </dev/null
+	@cmake --preset release -DPANDORA_TESTS=ON >/dev/null
+	@$(NINJA) -C build pandora
+	@tests/gate/gate_driver.py --pandora build/pandora --turns $(TURNS)
 
 format:  ## clang-format over every source
 	@git ls-files '*.h' '*.cpp' | xargs clang-format-19 -i

@@ -1,0 +1,184 @@
+#!/usr/bin/env python3
+"""Turns through `pandora serve` whose model server is reached over a bad road (bad_road.py), then a comparison.
+
+No acknowledged turn may be missing, doubled or changed; every request is answered, and in time. Memory grows by what is kept
+to be searched and by nothing else: turns that keep nothing follow, and then it is flat. gate_driver.py --pandora build/pandora --turns 10000 [--seed N]; prints the seed.
+"""
+import argparse
+import collections
+import http.client
+import json
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+
+CLIENTS = 16
+PATIENCE_MS = 1000  # of Pandora with the model server
+ANSWER_SECONDS = 20  # the longest that a reply may take: some attempts, each with its patience, on a busy machine
+FIRST_TURNS = 1000  # after so many every cache and pool has its size
+BYTES_A_TURN = 8 * 1024  # of memory at most for a kept turn: its points and words, to be searched
+SLACK = 12 << 20
+
+
+def resident(pid):
+    with open(f"/proc/{pid}/statm", encoding="ascii") as file:
+        return int(file.read().split()[1]) * os.sysconf("SC_PAGESIZE")
+
+
+class Run:
+    def __init__(self, arguments):
+        self.turns, self.seed = arguments.turns, arguments.seed
+        self.lock, self.next = threading.Lock(), 0
+        self.acknowledged, self.said = {}, {}  # message → turn; message → how the request ended
+        self.slowest, self.faults, self.memory = 0.0, [], []
+        self.home = tempfile.mkdtemp(prefix="pandora-gate-", dir=arguments.directory)
+        self.environment = {**os.environ, "PANDORA_DATA": os.path.join(self.home, "data"), "PANDORA_ENCODER": "hashing",
+                            "PANDORA_MODEL_FIRST_TOKEN_MS": str(PATIENCE_MS), "PANDORA_MODEL_IDLE_MS": str(PATIENCE_MS)}
+        self.pandora = arguments.pandora
+
+    def start(self):
+        here = os.path.dirname(os.path.abspath(__file__))
+        self.road = subprocess.Popen([sys.executable, os.path.join(here, "bad_road.py"), str(self.seed)], stdout=subprocess.PIPE, text=True)
+        self.environment["PANDORA_MODEL_URL"] = "http://127.0.0.1:" + self.road.stdout.readline().strip()
+        self.serve = subprocess.Popen([self.pandora, "serve", "--json", "--log-level", "error", "--set", "gateway.port=0"], stdout=subprocess.PIPE, text=True, env=self.environment)
+        self.port = int(json.loads(self.serve.stdout.readline())["url"].rsplit(":", 1)[1])
+
+    def phase(self, turns, memory):
+        """So many turns by all clients, each with the next number."""
+        self.memory_use, self.end = memory, self.next + turns
+        clients = [threading.Thread(target=self.client, args=(name,)) for name in range(CLIENTS)]
+        for one in clients:
+            one.start()
+        for one in clients:
+            one.join()
+        self.memory.append((self.next, resident(self.serve.pid)))
+
+    def client(self, name):
+        chance = random.Random(f"{self.seed} client {name} from {self.next}")
+        connection = None
+        while True:
+            with self.lock:
+                if self.next == self.end:
+                    return
+                self.next += 1
+                number = self.next
+                if number % 500 == 0 or number == FIRST_TURNS:
+                    self.memory.append((number, resident(self.serve.pid)))
+            message = f"Note number {number} of {name}: the {chance.choice(('red', 'blue', 'old', 'new'))} key fits door {chance.randrange(10**6)}."
+            streams, began = chance.random() < 0.5, time.monotonic()
+            try:
+                connection = connection or http.client.HTTPConnection("127.0.0.1", self.port, timeout=ANSWER_SECONDS)
+                connection.request("POST", "/v1/chat/completions", json.dumps({"model": "pandora", "stream": streams, "messages": [{"role": "user", "content": message}]}),
+                                   {"Content-Type": "application/json", "Pandora-Session": f"session-{name}", "Pandora-Memory": self.memory_use})
+                response = connection.getresponse()
+                body = response.read().decode()
+                self.note(message, response, body, streams)
+            except (OSError, http.client.HTTPException, ValueError) as error:
+                self.fault(f"{message}: {error!r}")
+                connection = None
+            with self.lock:
+                self.slowest = max(self.slowest, time.monotonic() - began)
+
+    def note(self, message, response, body, streams):
+        """What the client was told of its turn."""
+        ended, turn = f"status {response.status}", response.headers["Pandora-Turn"]
+        acknowledged = response.headers["Pandora-Acknowledged"] == "true"
+        if streams and response.status == 200:
+            last = [block for block in body.split("\n\n") if block.startswith("event: pandora.turn")]
+            if len(last) != 1:
+                return self.fault(f"{message}: its stream does not say how it ended: {body[-300:]}")
+            said = json.loads(last[0].split("data: ", 1)[1])
+            acknowledged, turn, ended = said["acknowledged"], said["turn"], "stream " + ("whole" if "data: [DONE]" in body else "broken off")
+            if "data: [DONE]" in body and "heard: " in body:
+                words = "".join(json.loads(line[6:])["choices"][0]["delta"].get("content") or "" for line in body.split("\n") if line.startswith('data: {"') and '"choices":[{' in line)
+                if not words.endswith("heard: " + message):
+                    self.fault(f"{message}: a whole stream says {words!r}")
+        with self.lock:
+            self.said[message] = ended
+            if acknowledged:
+                self.acknowledged[message] = turn
+
+    def fault(self, what):
+        with self.lock:
+            self.faults.append(what)
+
+    def compare(self):
+        """Everything that was acknowledged is there once, as it was said; nothing is there twice."""
+        exported = subprocess.run([self.pandora, "export"], env=self.environment, capture_output=True, text=True, check=True, timeout=600).stdout
+        kept = collections.defaultdict(list)
+        for line in exported.splitlines():
+            if (turn := json.loads(line).get("turn")) is not None:
+                kept[turn["message"]["text"]].append(turn["uid"])
+        for message, turn in self.acknowledged.items():
+            if kept[message] != [turn]:
+                self.fault(f"acknowledged as {turn}, kept as {kept[message]}: {message}")
+        for message, turns in kept.items():
+            if len(turns) > 1:
+                self.fault(f"kept {len(turns)} times: {message}")
+        return kept
+
+    def look_at_memory(self, kept):
+        if self.turns < 2 * FIRST_TURNS:
+            return "too few turns to judge memory"
+        first, saved, after = (next(bytes_ for number, bytes_ in self.memory if number >= at) for at in (FIRST_TURNS, self.turns, self.next))
+        allowed = SLACK + BYTES_A_TURN * (kept - FIRST_TURNS)
+        if saved - first > allowed:
+            self.fault(f"memory grew by {(saved - first) / 1e6:.1f} MB from turn {FIRST_TURNS} on, {allowed / 1e6:.1f} MB are what {kept} kept turns may take")
+        if after - saved > SLACK:
+            self.fault(f"memory grew by {(after - saved) / 1e6:.1f} MB over {self.next - self.turns} turns that kept nothing")
+        return (f"memory {first / 1e6:.1f} MB after {FIRST_TURNS} turns, {saved / 1e6:.1f} MB after all, {(saved - first) / max(1, kept - FIRST_TURNS):.0f} bytes a kept one; "
+                f"{after / 1e6:.1f} MB after {self.next - self.turns} that kept nothing")
+
+    def stop(self):
+        for process in (self.serve, self.road):
+            if process.poll() is None:
+                process.send_signal(signal.SIGTERM)
+        self.serve.wait(60)
+        self.road.wait(60)
+
+    def all_of_it(self):
+        began = time.monotonic()
+        self.start()
+        try:
+            self.phase(self.turns, "on")
+            self.phase(self.turns // 2, "read")
+            alive = self.serve.poll() is None
+        finally:
+            self.stop()
+        if not alive:
+            self.fault("pandora serve ended")
+        kept = self.compare()
+        memory = self.look_at_memory(len(kept))
+        if self.slowest > ANSWER_SECONDS:
+            self.fault(f"a reply took {self.slowest:.1f} s")
+        ways = collections.Counter(self.said.values())
+        print(f"{self.turns} turns in {time.monotonic() - began:.0f} s, {len(self.acknowledged)} acknowledged, {len(kept)} kept, {self.next - self.turns} more that kept nothing, slowest {self.slowest:.1f} s; {dict(ways)}; {memory}")
+        return self.faults
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--pandora", required=True)
+    parser.add_argument("--turns", type=int, default=10000)
+    parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(10**9))
+    parser.add_argument("--directory", help="where its data lies while it runs (a temporary directory of the system)")
+    arguments = parser.parse_args()
+    print(f"seed {arguments.seed}", flush=True)
+    run = Run(arguments)
+    try:
+        faults = run.all_of_it()
+    finally:
+        shutil.rmtree(run.home, ignore_errors=True)
+    for fault in faults[:20]:
+        print("FAULT:", fault, file=sys.stderr)
+    return 1 if faults else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
