@@ -9,7 +9,7 @@ from served_case import ServedCase
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 CLIENTS = os.environ["PANDORA_CLIENTS"]
-NODE = os.path.join(CLIENTS, "bin/node")
+NODE = os.path.join(CLIENTS, "node")
 INSPECTOR = os.path.join(CLIENTS, "node_modules/@modelcontextprotocol/inspector/clients/launcher/build/index.js")
 
 

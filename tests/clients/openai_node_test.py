@@ -17,7 +17,7 @@ class OpenAiNode(ServedCase):
         self.up = self.upstream()
 
     def node(self, scenario, argument=None):
-        ran = subprocess.run([os.path.join(CLIENTS, "bin/node"), SCENARIOS, scenario, *([] if argument is None else [json.dumps(argument)])],
+        ran = subprocess.run([os.path.join(CLIENTS, "node"), SCENARIOS, scenario, *([] if argument is None else [json.dumps(argument)])],
                              env={**os.environ, "BASE_URL": self.url + "/v1", "NODE_PATH": os.path.join(CLIENTS, "node_modules")},
                              capture_output=True, text=True, timeout=90, check=False)
         self.assertEqual(ran.returncode, 0, ran.stderr)
