@@ -22,15 +22,24 @@ Result<std::vector<OutboxEntry>> SqliteOutbox::claim(std::string_view owner, Dur
       [&](Connection& connection) -> Result<std::vector<OutboxEntry>> {
         const Timestamp now = clock_.now();
         std::vector<OutboxEntry> entries;
+        // Whoever looks for work does so all day: when there is none, nothing is written, and so nothing is synced.
+        const Timestamp latest = now + kMaxOutboxWait;
+        {
+          PANDORA_TRY(due, connection.query("SELECT 1 FROM outbox WHERE (due_at <= ?1 OR due_at > ?2) AND "
+                                            "(leased_until <= ?1 OR leased_until > ?2) LIMIT 1",
+                                            now, latest));
+          PANDORA_TRY(any, due.next());
+          if (!any) return entries;
+        }
         // A claim is a new version: who lost his lease cannot ack what somebody else works on now.
         PANDORA_CHECK(connection.run("UPDATE outbox_versions SET last = max(last + 1, ?)", now));
-        PANDORA_TRY(rows, connection.query("UPDATE outbox SET version = (SELECT last FROM outbox_versions), "
-                                           "leased_until = ?2, owner = ?3, attempts = attempts + 1 WHERE id IN"
-                                           " (SELECT id FROM outbox WHERE (due_at <= ?1 OR due_at > ?5) AND "
-                                           "(leased_until <= ?1 OR leased_until > ?5) ORDER BY id LIMIT ?4)"
-                                           " RETURNING id, kind, key, version, attempts, last_error",
-                                           now, now + std::min(lease, kMaxOutboxWait), owner, std::min(n, kMaxClaim),
-                                           now + kMaxOutboxWait));
+        PANDORA_TRY(
+            rows, connection.query("UPDATE outbox SET version = (SELECT last FROM outbox_versions), "
+                                   "leased_until = ?2, owner = ?3, attempts = attempts + 1 WHERE id IN"
+                                   " (SELECT id FROM outbox WHERE (due_at <= ?1 OR due_at > ?5) AND "
+                                   "(leased_until <= ?1 OR leased_until > ?5) ORDER BY id LIMIT ?4)"
+                                   " RETURNING id, kind, key, version, attempts, last_error",
+                                   now, now + std::min(lease, kMaxOutboxWait), owner, std::min(n, kMaxClaim), latest));
         for (;;) {
           PANDORA_TRY(more, rows.next());
           if (!more) break;

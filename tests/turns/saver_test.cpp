@@ -41,6 +41,22 @@ TEST(TurnSaver, AFindableTurnHasItsRowItsFilesAndItsPoint) {
   EXPECT_EQ(world.saver->status().outbox, 0);
 }
 
+// It looks several times a second, all day.
+TEST(TurnSaver, LookingForWorkWritesNothingWhenThereIsNone) {
+  World world;
+  world.checkpoint_interval = std::chrono::hours(1);
+  ASSERT_TRUE(world.start());
+  ASSERT_TRUE(world.saver->save(world.record("s", "one", "two"), world.soon()));
+  ASSERT_TRUE(world.saver->drain(world.soon()));
+  const auto before = world.files.operations();
+  for (int i = 0; i < 5; ++i) {
+    const auto claimed = world.stores().outbox.claim("somebody", std::chrono::seconds(60), 10, world.soon());
+    ASSERT_TRUE(claimed);
+    EXPECT_TRUE(claimed->empty());
+  }
+  EXPECT_EQ(world.files.operations(), before);
+}
+
 TEST(TurnSaver, WhatNoRowMayHoldIsRefusedBeforeItIsAcknowledged) {
   World world;
   ASSERT_TRUE(world.start());
