@@ -5,6 +5,16 @@
 #include <fmt/format.h>
 
 namespace pandora {
+namespace {
+
+// Where the line ends, or the bytes: find_first_of calls the C library for each of them.
+std::size_t line_end(std::string_view bytes) {
+  std::size_t end = 0;
+  while (end < bytes.size() && bytes[end] != '\n' && bytes[end] != '\r') ++end;
+  return end;
+}
+
+}  // namespace
 
 Status SseParser::feed(std::string_view bytes, const std::function<void(SseEvent)>& take) {
   while (!bytes.empty() && !broken_) {
@@ -14,7 +24,7 @@ Status SseParser::feed(std::string_view bytes, const std::function<void(SseEvent
       continue;
     }
     after_cr_ = false;
-    const std::size_t end = std::min(bytes.find_first_of("\r\n"), bytes.size());
+    const std::size_t end = line_end(bytes);
     bytes_ += end;
     broken_ = bytes_ > max_event_bytes_;
     if (broken_) break;
@@ -69,7 +79,7 @@ std::string sse_event(std::string_view data, std::string_view name) {
   out.reserve(data.size() + name.size() + 24);
   if (!name.empty()) out.append("event: ").append(name).append("\n");
   for (std::size_t at = 0;;) {
-    const std::size_t end = std::min(data.find_first_of("\r\n", at), data.size());
+    const std::size_t end = at + line_end(data.substr(at));
     out.append("data: ").append(data.substr(at, end - at)).append("\n");
     if (end == data.size()) return out + "\n";
     at = end + (data.substr(end).starts_with("\r\n") ? 2 : 1);
