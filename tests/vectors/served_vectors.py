@@ -1,4 +1,5 @@
 """`pandora vectors` as its users run it: a process of its own, a free port, a directory of its own."""
+import atexit
 import http.client
 import json
 import os
@@ -17,6 +18,7 @@ class Vectors:
         self.environment = environment or {}
         self.process = None
         self.connection = None
+        atexit.register(self.remove)  # a test that ends early leaves no process behind
         self.start()
 
     def start(self):
@@ -46,7 +48,7 @@ class Vectors:
         if self.process.poll() is None:
             self.kill()
         if self.own:
-            shutil.rmtree(self.directory)
+            shutil.rmtree(self.directory, ignore_errors=True)
 
     def close(self):
         if self.connection:
