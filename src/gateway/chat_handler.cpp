@@ -48,7 +48,7 @@ class ChatHandler final : public GatewayHandler {
     const auto reply = std::make_shared<ClientReply>(reply_options(request_id, caller, *chat), std::move(writer));
     const Deadline deadline = Deadline::after(core_.parts.clock, core_.options.turn_time);
     if (chat->is_turn())
-      take_turn(request_id, caller.user, chat, served, reply, deadline);
+      take_turn(request_id, caller, chat, served, reply, deadline);
     else
       pass_on(request_id, *chat, served, reply, deadline);
   }
@@ -79,10 +79,11 @@ class ChatHandler final : public GatewayHandler {
     return options;
   }
 
-  void take_turn(const std::string& request_id, const UserId& user, const std::shared_ptr<const ClientChat>& chat,
+  void take_turn(const std::string& request_id, const Caller& caller, const std::shared_ptr<const ClientChat>& chat,
                  const ServedModel& served, const std::shared_ptr<ClientReply>& reply, const Deadline& deadline) {
     TurnRequest turn;
-    turn.user = user;
+    turn.user = caller.user;
+    if (caller.key) turn.key = caller.key->name;
     turn.session = chat->session;
     turn.message = {Role::kUser, "", chat->message};
     turn.memory = chat->memory == ClientMemory::kRead    ? MemoryUse::kRead
@@ -102,7 +103,7 @@ class ChatHandler final : public GatewayHandler {
     client.request_id = request_id;
     client.held = chat->held;
     client.tools_run = chat->tools_run;
-    client.continues = core_.open_turns.take(user, chat->session, chat->called_tools);
+    client.continues = core_.open_turns.take(caller.user, chat->session, chat->called_tools);
     const bool speaks_freely = served.name.empty() && !chat->has_tools;
     client.clarifies = speaks_freely && chat->user_messages == 1;
     client.may_quote = speaks_freely;

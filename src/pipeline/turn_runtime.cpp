@@ -309,7 +309,8 @@ class TurnRuntime::Run final : public RunningTurn, private ChatSink, public std:
     if (state_.stop) return post(ToolFailed{id, *state_.stop});
     auto work = [this, id, call = std::move(action.call)] {
       auto outcome = runtime_.tools_->run(
-          call, {who_, request_.session, outcome_.uid, "", [this] { return told_to_end_ || sink_.cancelled(); }},
+          call,
+          {who_, request_.session, outcome_.uid, request_.key, [this] { return told_to_end_ || sink_.cancelled(); }},
           deadline_);
       // What follows is for the threads of turns.
       if (outcome)

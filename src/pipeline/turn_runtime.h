@@ -65,6 +65,7 @@ struct TurnRequest {
   Scope scope = Scope::kUser;
   MemoryUse memory = MemoryUse::kOn;
   std::optional<ClientRequest> client;
+  std::string key{};  // the name of the key that it came with; empty: none
 };
 
 class TurnSink {
