@@ -415,6 +415,7 @@ Result<DataPaths> data_paths(const Config& config) {
   paths.documents = join_path(paths.root, "panda_system_docs");
   paths.socket = join_path(paths.root, "pandora.sock");
   paths.lock = join_path(paths.root, "LOCK");
+  paths.orchestrator_secret = join_path(paths.root, "orchestrator.key");
   return paths;
 }
 

@@ -175,14 +175,15 @@ Status run_orchestrator(const Config& config, bool json) {
   SystemClock clock;
   SystemRandom random;
   OwnersService service(paths.socket);
+  PANDORA_TRY(secret, orchestrator_secret(paths, random));
   PANDORA_TRY(toolbox, Toolbox::open(config, ToolPlace::kHere, nullptr, clock));
   toolbox->connect(service);
   IoThreads threads(clock);
   HttpServerOptions server;
   server.address = config.string("orchestrator.address");
   server.port = static_cast<std::uint16_t>(config.integer("orchestrator.port"));
-  PANDORA_TRY(orchestrator,
-              Orchestrator::open(std::move(server), {.user = user}, *toolbox->registry(), threads, random, clock));
+  PANDORA_TRY(orchestrator, Orchestrator::open(std::move(server), {.user = user, .secret = secret},
+                                               *toolbox->registry(), threads, random, clock));
   wait_until_told(
       signals, orchestrator->url(),
       fmt::format("The Orchestrator listens: {}/tools lists the tools. Ctrl-C ends.\n", orchestrator->url()), json,

@@ -18,6 +18,7 @@ namespace pandora {
 namespace {
 
 constexpr Duration kLongestCall = std::chrono::seconds(60);  // of a tool of the Orchestrator's, once it is approved
+constexpr std::size_t kSecretBytes = 64;
 constexpr Duration kNotePatience = std::chrono::seconds(5);
 
 class Stoppable final : public CallObserver {
@@ -109,7 +110,10 @@ class WiredToolbox final : public Toolbox {
     if (url.empty()) url = fmt::format("http://127.0.0.1:{}", config.integer("orchestrator.port"));
     while (url.ends_with('/')) url.pop_back();
     const Duration patience = std::chrono::milliseconds(config.integer("tools.approval_ms")) + kLongestCall;
-    PANDORA_TRY(remote, RemoteTools::create(url, registry_->catalogue(), patience, *client, clock));
+    PANDORA_TRY(paths, data_paths(config));
+    PANDORA_TRY(remote, RemoteTools::create(
+                            url, registry_->catalogue(), patience, [paths] { return read_orchestrator_secret(paths); },
+                            *client, clock));
     remote_ = std::move(remote);
     return {};
   }
@@ -139,6 +143,26 @@ class WiredToolbox final : public Toolbox {
 };
 
 }  // namespace
+
+Result<std::string> read_orchestrator_secret(const DataPaths& paths) {
+  auto secret = make_posix_file_system()->read_file(paths.orchestrator_secret, kSecretBytes);
+  if (secret && secret->size() == kSecretBytes) return secret;
+  return fail(ErrorCode::kUnavailable,
+              "the Orchestrator, which runs the tools, has left no secret in the data directory",
+              "answer without it; `pandora orchestrator` with the same --data starts it");
+}
+
+Result<std::string> orchestrator_secret(const DataPaths& paths, Random& random) {
+  auto files = make_posix_file_system();
+  PANDORA_CHECK(files->create_directories(paths.root));
+  if (!files->exists(paths.orchestrator_secret)) {
+    std::string made;
+    while (made.size() < kSecretBytes) made += fmt::format("{:016x}", random.next());
+    // Two that start at once agree on the one that was first.
+    if (auto file = files->open(paths.orchestrator_secret, OpenMode::kCreateNew)) PANDORA_CHECK((*file)->append(made));
+  }
+  return read_orchestrator_secret(paths);
+}
 
 Result<std::unique_ptr<Toolbox>> Toolbox::open(const Config& config, ToolPlace place, HttpClient* client,
                                                const Clock& clock) {

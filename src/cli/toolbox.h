@@ -3,11 +3,18 @@
 #include <memory>
 
 #include "base/config.h"
+#include "base/random.h"
 #include "net/http_client.h"
 #include "service/service.h"
 #include "tools/tool_registry.h"
 
 namespace pandora {
+
+struct DataPaths;
+
+// What an Orchestrator asks of its callers: random, in a file that its user alone can read; made when it is missing.
+Result<std::string> orchestrator_secret(const DataPaths& paths, Random& random);
+Result<std::string> read_orchestrator_secret(const DataPaths& paths);  // kUnavailable: there is none
 
 enum class ToolPlace { kHere, kOrchestrator };
 

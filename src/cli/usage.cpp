@@ -72,7 +72,8 @@ const std::map<std::string, std::string>& examples() {
        "GET /tools lists the tools, POST /tools/NAME calls one with its arguments as JSON. What is remembered it "
        "reaches through\n"
        "the process that owns the data directory (`pandora gateway`), which also knows what waits for your yes or no.\n"
-       "Example:\n  curl -s http://127.0.0.1:8090/tools/calculate -d '{\"expression\": \"6*7\"}'"},
+       "Callers show the secret that is in orchestrator.key of the data directory.\n"
+       "Example:\n  pandora orchestrator &\n  pandora gateway"},
       {"research add",
        "Example:\n  pandora research add 'espresso machines' --claim 'The Alpha costs 300 euros' --type price --domain "
        "shop.example"},

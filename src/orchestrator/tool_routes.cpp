@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "base/hash.h"
 #include "net/work_pool.h"
 #include "tools/tool_wire.h"
 
@@ -39,8 +40,16 @@ class WiredRoutes final : public ToolRoutes {
     pool_.reset();
   }
 
+  // Who may not come in is not told what there is, and its body is not read.
   Result<HttpRoute> route(const HttpRequest& head) override {
     constexpr std::size_t kNoBody = 0;
+    constexpr std::string_view kBearer = "Bearer ";
+    std::string_view given = head.headers.get("Authorization");
+    given.remove_prefix(given.starts_with(kBearer) ? kBearer.size() : given.size());
+    // By hashes: how long it takes says nothing about the secret.
+    if (options_.secret.empty() || sha256_hex(given) != sha256_hex(options_.secret))
+      return fail(ErrorCode::kUnauthenticated, "the Orchestrator asks for its secret, as a bearer",
+                  "it is in orchestrator.key of the data directory; or call /tools of the Gateway");
     if (head.path == kToolsPath) return HttpRoute{&list_, RunOn::kLoop, kNoBody};
     const bool names_one = head.path.starts_with("/tools/") && head.path.size() > kToolsPath.size() + 1 &&
                            head.path.find('/', kToolsPath.size() + 1) == std::string::npos;

@@ -16,6 +16,7 @@ inline constexpr std::string_view kToolsPath = "/tools";
 
 struct ToolRouteOptions {
   UserId user;                                   // on whose behalf, unless the header names another
+  std::string secret;                            // as a bearer, of who calls it over HTTP; empty: nobody may
   Duration call_time = std::chrono::minutes(5);  // of a call, its approval included
   std::size_t threads = kToolCallThreads, queue = kMaxQueuedToolCalls;
 };

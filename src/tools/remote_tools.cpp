@@ -64,8 +64,10 @@ class Answer final : public HttpCallSink {
 }  // namespace
 
 Result<std::unique_ptr<RemoteTools>> RemoteTools::create(std::string url, std::vector<ToolDefinition> catalogue,
-                                                         Duration patience, HttpClient& client, const Clock& clock) {
-  std::unique_ptr<RemoteTools> tools(new RemoteTools(std::move(url), std::move(catalogue), patience, client, clock));
+                                                         Duration patience, Secret secret, HttpClient& client,
+                                                         const Clock& clock) {
+  std::unique_ptr<RemoteTools> tools(
+      new RemoteTools(std::move(url), std::move(catalogue), patience, std::move(secret), client, clock));
   for (const auto& tool : tools->catalogue_) {
     PANDORA_TRY(schema, ArgumentSchema::parse(tool.name, tool.schema));
     tools->schemas_.emplace(tool.name, std::move(schema));
@@ -80,10 +82,12 @@ Result<ToolOutcome> RemoteTools::run(const ToolCall& call, const ToolCaller& cal
                 fmt::format("there is no tool \"{}\"", ellipsize(one_line(sanitize_utf8(call.name)), 64)));
   PANDORA_CHECK(schema->second.read(call.arguments, kMaxCallArgumentBytes));
   PANDORA_CHECK(deadline.check(fmt::format("calling {}", call.name)));
+  PANDORA_TRY(secret, secret_());
   HttpCallRequest request;
   request.method = "POST";
   request.url = url_ + "/tools/" + call.name;
   request.headers = caller_headers(caller);
+  request.headers.add("Authorization", "Bearer " + secret);
   request.headers.add("Content-Type", "application/json");
   request.body = call.arguments;
   request.options.repeatable = Repeatable::kNo;

@@ -16,21 +16,29 @@ inline constexpr Duration kOrchestratorConnect = std::chrono::seconds(2);
 class RemoteTools final : public ToolRunner {
  public:
   // `url`: "http://127.0.0.1:8090". `catalogue`: what it offers, as this program has it by the same settings.
-  // `patience`: for a whole call, its approval included. Client and clock outlive it. kInvalidArgument: a schema that
-  // is none.
+  // `patience`: for a whole call, its approval included. `secret`: what it asks of its callers, looked up for each
+  // call. Client and clock outlive it. kInvalidArgument: a schema that is none.
+  using Secret = std::function<Result<std::string>()>;
   static Result<std::unique_ptr<RemoteTools>> create(std::string url, std::vector<ToolDefinition> catalogue,
-                                                     Duration patience, HttpClient& client, const Clock& clock);
+                                                     Duration patience, Secret secret, HttpClient& client,
+                                                     const Clock& clock);
   const std::vector<ToolDefinition>& catalogue() const override { return catalogue_; }
   Result<ToolOutcome> run(const ToolCall& call, const ToolCaller& caller, const Deadline& deadline) override;
 
  private:
-  RemoteTools(std::string url, std::vector<ToolDefinition> catalogue, Duration patience, HttpClient& client,
-              const Clock& clock)
-      : url_(std::move(url)), catalogue_(std::move(catalogue)), patience_(patience), client_(client), clock_(clock) {}
+  RemoteTools(std::string url, std::vector<ToolDefinition> catalogue, Duration patience, Secret secret,
+              HttpClient& client, const Clock& clock)
+      : url_(std::move(url)),
+        catalogue_(std::move(catalogue)),
+        patience_(patience),
+        secret_(std::move(secret)),
+        client_(client),
+        clock_(clock) {}
   const std::string url_;
   const std::vector<ToolDefinition> catalogue_;
   std::map<std::string, ArgumentSchema, std::less<>> schemas_;
   const Duration patience_;
+  const Secret secret_;
   HttpClient& client_;
   const Clock& clock_;
 };

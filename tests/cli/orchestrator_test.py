@@ -39,8 +39,10 @@ class Orchestrators(ServedCase):
 
     def at(self, port, path, body=None, headers=()):
         before, self.port = getattr(self, "port", None), port
+        with open(os.path.join(self.data, "orchestrator.key")) as file:
+            secret = {"Authorization": "Bearer " + file.read()}
         try:
-            return self.ask(path, body, headers=headers)
+            return self.ask(path, body, headers={**secret, **dict(headers)})
         finally:
             self.port = before
 
@@ -126,6 +128,20 @@ class Orchestrators(ServedCase):
         self.assertIn("no process owns the data directory", outcome["result"])
         self.assertEqual(self.at(port, "/health/live")[0], 200)
         self.assertEqual(self.finish(process), 0)
+
+    def test_its_secret_is_its_users_alone_and_without_it_nobody_comes_in(self):
+        process, port = self.orchestrator()
+        path = os.path.join(self.data, "orchestrator.key")
+        self.assertEqual(os.stat(path).st_mode & 0o777, 0o600)
+        for secret in ("", "wrong"):
+            status, _, answer = self.at(port, "/tools/clock", {}, {"Authorization": "Bearer " + secret})
+            self.assertEqual((status, answer["error"]["type"]), (401, "authentication_error"))
+        with open(path) as file:
+            before = file.read()
+        self.finish(process)
+        self.orchestrator()
+        with open(path) as file:
+            self.assertEqual(file.read(), before, "it stays")
 
     def test_help_says_what_they_are(self):
         self.assertIn("pandora orchestrator", self.out("gateway", "--help"))

@@ -204,6 +204,27 @@ class ToolsThroughTheApi(ServedCase):
         self.assertEqual(waiting(), [])
         self.assertEqual([memory["content"] for memory in self.json("memory", "list")["memories"]], ["Ana likes tea number 1.", "Ana likes tea number 2."])
 
+    def test_a_key_has_rules_of_its_own_and_calls_for_its_user(self):
+        reckon = calling(call("calculate", {"expression": "6*7"}))
+        up = self.upstream(reckon, words("No."), reckon, words("42."))
+        self.serve("--set", "tools.approvals=phone:*=deny,memory_save=allow")
+
+        def bearer(name, *arguments):
+            return {"Authorization": "Bearer " + self.json("keys", "create", name, *arguments)["secret"]}
+
+        phone, desk = bearer("phone"), bearer("desk", "--user", "ana", "--scope", "all")
+        self.stream("What is six times seven?", headers=phone)
+        self.assertIn("calculate is not allowed here", results(up.asked[1])[0]["content"])
+        self.stream("What is six times seven?", headers=desk)
+        self.assertIn("\n42\n", results(up.asked[3])[0]["content"])
+        # Over HTTP likewise; whose it is is the key's word alone.
+        self.assertEqual(self.ask("/tools")[0], 401)
+        self.assertEqual(self.ask("/tools/clock", {}, headers=bearer("talker", "--scope", "chat"))[0], 403)
+        self.assertEqual(self.ask("/tools/clock", {}, headers=bearer("phone2", "--scope", "tools"))[0], 200)
+        self.assertEqual(self.ask("/tools/memory_save", {"content": "I like tea."}, headers={**desk, "Pandora-User": "bob"})[0], 200)
+        self.assertEqual([memory["user"] for memory in self.json("memory", "list", "--user", "ana")["memories"]], ["ana"])
+        self.assertEqual(self.json("memory", "list", "--user", "bob")["memories"], [])
+
     def test_nobodys_answer_is_a_no(self):
         up = self.upstream(calling(call("memory_save", {"content": "Ana likes tea."})), words("I could not."))
         self.serve("--set", "tools.approval_ms=100")

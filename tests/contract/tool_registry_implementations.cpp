@@ -49,10 +49,12 @@ class RemoteSetup final : public HereSetup {
  public:
   RemoteSetup() {
     const UserId user = must(UserId::parse("ana"));
-    orchestrator_ = must(Orchestrator::open({}, {.user = user}, *registry_, threads_, random_, clock_));
+    orchestrator_ =
+        must(Orchestrator::open({}, {.user = user, .secret = "s3cret"}, *registry_, threads_, random_, clock_));
     client_ = must(HttpClient::create({}, threads_));
-    remote_ = must(
-        RemoteTools::create(orchestrator_->url(), registry_->catalogue(), std::chrono::seconds(60), *client_, clock_));
+    remote_ = must(RemoteTools::create(
+        orchestrator_->url(), registry_->catalogue(), std::chrono::seconds(60), [] { return std::string("s3cret"); },
+        *client_, clock_));
   }
   ToolRunner& runner() override { return *remote_; }
 

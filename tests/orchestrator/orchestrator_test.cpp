@@ -41,11 +41,13 @@ class OverHttp : public ::testing::Test {
   }
   void listen(ToolRouteOptions options = {}) {
     options.user = ana;
+    options.secret = "s3cret";
     orchestrator = must(Orchestrator::open({}, std::move(options), *registry, threads, random, clock));
     remote = connect(orchestrator->url());
   }
   std::unique_ptr<RemoteTools> connect(const std::string& url) {
-    return must(RemoteTools::create(url, registry->catalogue(), std::chrono::seconds(60), *client, clock));
+    return must(RemoteTools::create(
+        url, registry->catalogue(), std::chrono::seconds(60), [this] { return secret; }, *client, clock));
   }
   Result<ToolOutcome> call(std::function<bool()> cancelled = {}, const Deadline& deadline = kNever) {
     ToolCaller caller{Principal::of(bob), must(SessionId::parse("trip")),
@@ -58,10 +60,12 @@ class OverHttp : public ::testing::Test {
     request.method = method;
     request.url = orchestrator->url() + path;
     request.headers = std::move(headers);
+    if (!secret.empty()) request.headers.add("Authorization", "Bearer " + secret);
     request.body = std::move(body);
     return must(client->fetch(std::move(request), kNever));
   }
 
+  std::string secret = "s3cret";
   const UserId ana = must(UserId::parse("ana")), bob = must(UserId::parse("bob"));
   const SystemClock clock;
   SystemRandom random;
@@ -156,6 +160,21 @@ TEST_F(OverHttp, AnOrchestratorThatEndsInTheMiddleIsSaidAndTheCallIsNotMadeAgain
   const auto after = call();
   EXPECT_FAILS(kUnavailable, after);
   EXPECT_THAT(after.error().to_line(), HasSubstr("the Orchestrator, which runs the tools, does not answer"));
+}
+
+TEST_F(OverHttp, WithoutItsSecretNobodyIsToldAnything) {
+  listen();
+  for (const char* wrong : {"", "s3cre", "s3cret1", "S3cret"}) {
+    secret = wrong;
+    for (const char* path : {"/tools", "/tools/echo", "/tools/nothing", "/elsewhere"}) {
+      const auto answer = ask("POST", path, "{}");
+      EXPECT_EQ(answer.status, 401) << path;
+      EXPECT_EQ(Json::parse(answer.body)["error"]["code"], "unauthenticated");
+    }
+    EXPECT_FAILS(kUnauthenticated, call());
+  }
+  EXPECT_EQ(ask("GET", "/health/live").status, 200);
+  EXPECT_EQ(runs, 0);
 }
 
 TEST_F(OverHttp, SoManyCallsWaitAndNoMore) {
