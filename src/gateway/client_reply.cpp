@@ -11,8 +11,8 @@
 namespace pandora {
 namespace {
 
-constexpr std::string_view kChunkMark = "\"object\":\"chat.completion.chunk\"";
-constexpr std::string_view kUsageMark = "\"usage\":";
+constexpr std::string_view kChunkMark = "\"chat.completion.chunk\"";
+constexpr std::string_view kUsageMark = "\"usage\"";
 constexpr std::string_view kCallsMark = "\"tool_calls\":";
 constexpr std::string_view kTurnEvent = "pandora.turn";
 

@@ -87,7 +87,8 @@ TEST(ResourceRoutes, TheDescriptionNamesExactlyTheseBesidesTheGatewaysOwn) {
     there.insert(method + " " + std::string(route.path));
   }
   for (const char* own : {"post /v1/chat/completions", "get /v1/models", "get /v1/models/{model}",
-                          "post /v1/embeddings", "get /health/live", "get /health/ready", "get /openapi.yaml"})
+                          "post /v1/embeddings", "get /health/live", "get /health/ready", "get /openapi.yaml",
+                          "get /metrics", "get /tools", "post /tools/{name}"})
     there.insert(own);
   EXPECT_EQ(described, there);
 }
