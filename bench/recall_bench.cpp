@@ -33,7 +33,8 @@
 namespace {
 using namespace pandora;
 
-constexpr std::size_t kTurns = 100'000, kQuestions = 1'000, kTokens = 16, kSpecialTokens = 2, kLeastTokens = 4, kWarm = 100;
+constexpr std::size_t kTurns = 100'000, kQuestions = 1'000, kTokens = 16, kSpecialTokens = 2, kLeastTokens = 4,
+                      kWarm = 100;
 constexpr unsigned kSeed = 20261125;
 constexpr int kWriters = 16;  // they share syncs
 constexpr auto kBetweenSaves = std::chrono::milliseconds(100);

@@ -137,8 +137,13 @@ CheckResult check_saving(const Json& status) {
 CheckResult check_points(const Config& config, const Json& status) {
   const Json points = status.value("points", Json::object());
   const std::string made_by = points.value("made_by", "");
-  const bool same = status.value("encoder", Json::object()).value("model", "") == config.string("encoder.model") &&
-                    points.value("analyzer", 0) == kAnalyzerVersion && points.value("form", 0) == kPointForm;
+  const Json encoder = status.value("encoder", Json::object());
+  const std::string& model = config.string("encoder.model");
+  bool same = encoder.value("model", "") == model && points.value("analyzer", 0) == kAnalyzerVersion &&
+              points.value("form", 0) == kPointForm;
+  if (model != "hashing")  // its weights may be others than they were
+    if (const auto opened = open_bert_embedder(join_path(models_directory(config), model)))
+      same = same && encoder.value("revision", "") == (*opened)->identity().revision;
   if (same) return {CheckState::kOk, "points", "made by " + made_by, ""};
   return {CheckState::kWarning, "points", fmt::format("made by {}, which is not what is set now", made_by),
           "run `pandora reindex`"};

@@ -69,6 +69,7 @@ Result<std::shared_ptr<Embedder>> open_embedder_of(const Config& config, const E
                                        made_by.revision, (*opened)->identity().revision)
                          : opened.error().message,
                   "run `pandora reindex`");
+  log_warn("start.encoder_missing", {{"why", why.message}, {"remedy", why.remedy}});
   std::shared_ptr<Embedder> counts = opened ? *std::move(opened) : nullptr;
   if (!counts) {
     PANDORA_TRY(other, open_embedder(config, wanted));

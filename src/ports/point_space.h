@@ -19,7 +19,7 @@ namespace pandora {
 
 // Raised when points of the same text come out otherwise: windows, saturation, what of a turn is spoken, payload
 // fields, indexes.
-inline constexpr int kPointForm = 1;
+inline constexpr int kPointForm = 2;  // 2: turns say whom they follow
 
 // By what points were made; stands beside the data.
 struct PointOrigin {
