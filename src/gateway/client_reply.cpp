@@ -154,7 +154,9 @@ void ClientReply::pass_looped(std::string_view json) {
   if (!options_.streams) last_whole_ = whole;
   // An answer without tools of anybody's goes through as it is.
   if (!options_.streams && model_calls_ == 1 && json.find(kCallsMark) == std::string_view::npos) whole_ = json;
-  Json chunk = looped_->pass(as_chunk(std::move(whole)));
+  whole = as_chunk(std::move(whole));
+  if (first_chunk_.empty()) first_chunk_ = dump_json(whole);
+  Json chunk = looped_->pass(std::move(whole));
   if (!chunk.is_null()) take_chunk(std::move(chunk));
 }
 
