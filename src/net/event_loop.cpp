@@ -227,8 +227,9 @@ bool is_public_v6(const in6_addr& ip) {
   if (IN6_IS_ADDR_V4MAPPED(&ip)) return is_public_v4(v4_at(ip, 12));
   if (begins(ip, {0x00, 0x64, 0xFF, 0x9B, 0, 0, 0, 0, 0, 0, 0, 0})) return is_public_v4(v4_at(ip, 12));  // NAT64
   if (begins(ip, {0x20, 0x02})) return is_public_v4(v4_at(ip, 2));                                       // 6to4
-  if (begins(ip, {0x20, 0x01, 0x00}) || begins(ip, {0x20, 0x01, 0x0D, 0xB8}))
-    return false;                         // Teredo and others; examples
+  // Teredo and other protocols (2001::/23); examples (2001:db8::/32, 3fff::/20).
+  if ((begins(ip, {0x20, 0x01}) && ip.s6_addr[2] <= 1) || begins(ip, {0x20, 0x01, 0x0D, 0xB8})) return false;
+  if (begins(ip, {0x3F, 0xFF}) && ip.s6_addr[2] < 0x10) return false;
   return (ip.s6_addr[0] & 0xE0) == 0x20;  // global unicast, 2000::/3
 }
 
