@@ -9,6 +9,7 @@
 #include "cli/installation.h"
 #include "tools/calculator_tool.h"
 #include "tools/clock_tool.h"
+#include "tools/fetch_tool.h"
 #include "tools/file_tools.h"
 #include "tools/memory_tools.h"
 #include "tools/remote_tools.h"
@@ -85,6 +86,29 @@ class ServiceOperations final : public Operations, public ApprovalGate {
   std::atomic<bool> shut_ = false;
 };
 
+// What fetches pages; most processes never do. Held by the tool, so also by one that is left behind.
+class PageClient {
+ public:
+  Result<HttpClient*> get() {
+    const std::lock_guard lock(mutex_);
+    if (!client_) {
+      threads_ = std::make_unique<IoThreads>(clock_);
+      PANDORA_TRY(client, HttpClient::create({}, *threads_));
+      client_ = std::move(client);
+    }
+    return client_.get();
+  }
+  Uuid next_id() { return ids_.next(); }
+
+ private:
+  const SystemClock clock_;
+  SystemRandom random_;
+  UuidV7Generator ids_{clock_, random_};
+  std::mutex mutex_;
+  std::unique_ptr<IoThreads> threads_;
+  std::unique_ptr<HttpClient> client_;
+};
+
 class WiredToolbox final : public Toolbox {
  public:
   // What is left behind at the end still holds the operations.
@@ -97,6 +121,9 @@ class WiredToolbox final : public Toolbox {
     ToolList tools = make_memory_tools(operations_);
     for (auto& tool : make_research_tools(operations_)) tools.push_back(std::move(tool));
     for (auto& tool : make_file_tools(folders)) tools.push_back(std::move(tool));
+    const auto pages = std::make_shared<PageClient>();
+    tools.push_back(
+        make_fetch_tool({[pages] { return pages->get(); }, [pages] { return pages->next_id(); }, clock}, operations_));
     tools.push_back(make_calculator_tool());
     tools.push_back(make_clock_tool(clock));
     PANDORA_TRY(registry, ToolRegistry::create({.tools = std::move(tools),
