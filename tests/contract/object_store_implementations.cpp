@@ -1,6 +1,9 @@
 // The implementations of ObjectStore that the suite runs on: one more is one more class and one more line below.
 #include "contract/object_store_contract.h"
+#include "store_embedded/directory_object_store.h"
 #include "store_memory/memory_object_store.h"
+#include "support/fault_file_system.h"
+#include "support/temporary_directory.h"
 
 namespace pandora {
 namespace {
@@ -15,10 +18,66 @@ class MemorySetup final : public ObjectStoreSetup {
   MemoryObjectStore store_;
 };
 
+class DirectorySetup final : public ObjectStoreSetup {
+ public:
+  DirectorySetup() { reopen(); }
+  ObjectStore& store() override { return *store_; }
+  void reopen() override {
+    store_.reset();
+    store_ = must(DirectoryObjectStore::open(*files_, root()));
+  }
+  void damage(const std::string& key) override {
+    const auto file = must(files_->open(root() + "/" + key.substr(0, 2) + "/" + key, OpenMode::kAppend));
+    must(file->append("!"));
+  }
+
+ private:
+  std::string root() const { return folder_.path() + "/objects"; }
+  const testing::TemporaryDirectory folder_;
+  const std::unique_ptr<FileSystem> files_ = make_posix_file_system();
+  std::unique_ptr<ObjectStore> store_;
+};
+
+class FaultSetup final : public CrashingObjectStoreSetup {
+ public:
+  FaultSetup() {
+    // As whoever makes a data directory does, durably.
+    must(files_.create_directories("/data/objects"));
+    must(files_.sync_directory("/"));
+    must(files_.sync_directory("/data"));
+    reopen();
+  }
+  ObjectStore& store() override { return *store_; }
+  void reopen() override {
+    store_.reset();
+    store_ = must(DirectoryObjectStore::open(files_, "/data/objects"));
+  }
+  void damage(const std::string& key) override {
+    const auto file = must(files_.open("/data/objects/" + key.substr(0, 2) + "/" + key, OpenMode::kAppend));
+    must(file->append("!"));
+  }
+  void die_after(std::uint64_t operations) override { files_.die_after(operations); }
+  void fail_after(std::uint64_t operations) override { files_.fail_after(operations, ErrorCode::kUnavailable); }
+  void crash(Random& random) override {
+    files_.crash(random);
+    reopen();
+  }
+
+ private:
+  testing::FaultFileSystem files_;
+  std::unique_ptr<ObjectStore> store_;
+};
+
 }  // namespace
 
 std::vector<Implementation<ObjectStoreSetup>> object_store_implementations() {
-  return {{"Memory", [] { return std::make_unique<MemorySetup>(); }}};
+  return {{"Memory", [] { return std::make_unique<MemorySetup>(); }},
+          {"Directory", [] { return std::make_unique<DirectorySetup>(); }},
+          {"DirectoryOnADiskThatForgets", [] { return std::make_unique<FaultSetup>(); }}};
+}
+
+std::vector<Implementation<CrashingObjectStoreSetup>> crashing_object_stores() {
+  return {{"Directory", [] { return std::make_unique<FaultSetup>(); }}};
 }
 
 }  // namespace pandora

@@ -11,6 +11,7 @@ pandora_test(contract_services_test
     embedder_contract.cpp
     embedder_implementations.cpp
     health_probe_contract.cpp
+    object_crash_contract.cpp
     object_store_contract.cpp
     object_store_implementations.cpp
     process_runner_contract.cpp
