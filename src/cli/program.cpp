@@ -302,8 +302,8 @@ int run(int argc, char** argv) {
     return with_installation(*config,
                              [&](Installation& installation) { return export_all(installation.service(), *user); });
   if (mcp_command->parsed())
-    return with_installation(*config,
-                             [&](Installation& installation) { return serve_mcp(installation.service(), *user); });
+    return with_installation(
+        *config, [&](Installation& installation) { return serve_mcp(*config, installation.service(), *user); });
   if (chat->parsed())
     return with_installation(*config, [&](Installation& installation) {
       {

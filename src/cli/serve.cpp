@@ -9,6 +9,7 @@
 #include "gateway/gateway.h"
 #include "gateway/guard.h"
 #include "mcp/http_endpoint.h"
+#include "mcp/joined_tools.h"
 #include "mcp/service_tools.h"
 #include "orchestrator/orchestrator.h"
 #include "tools/tool_wire.h"
@@ -92,7 +93,9 @@ class GatewayServing final : public Serving {
   Status listen(GatewayOptions options, Service& service) {
     if (parts_.tools) routes_ = ToolRoutes::create({.user = options.owner}, *parts_.tools, parts_.clock);
     tools_ = make_service_tools(service);
-    mcp_ = std::make_unique<McpServer>(McpOptions{std::string(kProgramVersion)}, *tools_, service, parts_.clock);
+    if (parts_.tools) all_tools_ = std::make_unique<JoinedTools>(*tools_, *parts_.tools);
+    mcp_ = std::make_unique<McpServer>(McpOptions{std::string(kProgramVersion)}, all_tools_ ? *all_tools_ : *tools_,
+                                       service, parts_.clock);
     GatewayParts given{parts_.runtime, parts_.model, parts_.directory, parts_.spaces, {},       parts_.threads,
                        parts_.client,  parts_.ids,   parts_.random,    parts_.clock,  &service, &parts_.keys,
                        &parts_.cache,  {},           &parts_.metrics};
@@ -122,7 +125,7 @@ class GatewayServing final : public Serving {
   const ServingParts parts_;
   const std::vector<std::unique_ptr<HealthProbe>> probes_;
   const Duration drain_time_;
-  std::unique_ptr<ToolRunner> tools_;
+  std::unique_ptr<ToolRunner> tools_, all_tools_;
   std::unique_ptr<McpServer> mcp_;
   std::unique_ptr<ToolRoutes> routes_;
   std::unique_ptr<Gateway> gateway_;  // last: nobody asks while the rest goes

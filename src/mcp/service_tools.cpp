@@ -57,6 +57,17 @@ constexpr std::array kTools = {
                 R"({"properties": {"domain": {"type": "string"}}, "required": ["domain"]})"},
 };
 
+// Work whose caller has left ends early.
+class Leaving final : public CallObserver {
+ public:
+  explicit Leaving(const ToolCaller& caller) : caller_(caller) {}
+  void event(const std::string&) override {}
+  bool cancelled() override { return caller_.cancelled && caller_.cancelled(); }
+
+ private:
+  const ToolCaller& caller_;
+};
+
 class ServiceTools final : public ToolRunner {
  public:
   explicit ServiceTools(Service& service) : service_(service) {
@@ -74,16 +85,16 @@ class ServiceTools final : public ToolRunner {
     if (tool == kTools.end()) return fail(ErrorCode::kNotFound, fmt::format("there is no tool \"{}\"", call.name));
     PANDORA_TRY(arguments, read(*tool, call.arguments));
     PANDORA_CHECK(deadline.check(call.name));
-    NoObserver nobody;
+    Leaving observer(caller);
     // Waits for a moment; what is not findable by then is found by the next search, and `status` says what is behind.
-    if (tool->searches) (void)service_.call({"drain", caller.who.user, kPatience}, nobody, deadline);
+    if (tool->searches) (void)service_.call({"drain", caller.who.user, kPatience}, observer, deadline);
     auto result =
-        service_.call({std::string(tool->operation), caller.who.user, dump_json(arguments)}, nobody, deadline);
+        service_.call({std::string(tool->operation), caller.who.user, dump_json(arguments)}, observer, deadline);
     ToolOutcome outcome;
     if (!result) {
       // What the operation says about the arguments is a fault of theirs; a deadline is the caller's.
       const ErrorCode code = result.error().code;
-      if (code == ErrorCode::kInvalidArgument || code == ErrorCode::kDeadlineExceeded)
+      if (code == ErrorCode::kInvalidArgument || code == ErrorCode::kDeadlineExceeded || code == ErrorCode::kCancelled)
         return fail(std::move(result).error());
       outcome.status = ToolStatus::kFailed;
       outcome.result = result.error().to_line();
