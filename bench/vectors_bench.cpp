@@ -17,6 +17,7 @@
 #include <fmt/format.h>
 
 #include "vecdb/dense_index.h"
+#include "vecdb/slot_table.h"
 
 namespace {
 using namespace pandora;

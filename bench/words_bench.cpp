@@ -13,6 +13,7 @@
 #include <sqlite3.h>
 
 #include "domain/sparse_weights.h"
+#include "vecdb/slot_table.h"
 #include "vecdb/sparse_index.h"
 
 namespace {
