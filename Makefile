@@ -1,14 +1,15 @@
 # Everything a person types. Each target installs what it needs (scripts/bootstrap is quick when nothing is missing).
 .DEFAULT_GOAL := help
-.PHONY: help run build test sanitize check bench bench-gateway fuzz crash gate format install clean
+.PHONY: help run build test sanitize check bench bench-gateway fuzz crash gate vectors-property format install clean
 PREFIX ?= $(HOME)/.local
 KILLS ?= 2000
 TURNS ?= 10000
+OPERATIONS ?= 20000
 SECONDS_EACH ?= 600
 NINJA := ninja $(if $(JOBS),-j$(JOBS))
 
 help:  ## this list
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/\1\t\2/' | expand -t 15
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/\1\t\2/' | expand -t 18
 
 run: build  ## install what is missing, build, and open a conversation beside the API on :9000 (or answer the lines of a pipe)
 	@build/pandora chat --serve
@@ -59,6 +60,13 @@ crash:  ## kill it KILLS (2000) times at random points and compare with what was
 	@cmake --preset release -DPANDORA_TESTS=ON >/dev/null
 	@$(NINJA) -C build pandora crash_driver
 	@build/crash_driver --pandora build/pandora --kills $(KILLS)
+	@PANDORA_PROGRAM=build/pandora /usr/bin/python3 tests/vectors/crash_test.py $(KILLS)
+
+vectors-property:  ## OPERATIONS (20000) random ones on `pandora vectors` and on Qdrant's client in memory, every answer compared
+	@scripts/bootstrap --tests </dev/null
+	@cmake --preset release -DPANDORA_TESTS=ON >/dev/null
+	@$(NINJA) -C build pandora
+	@PANDORA_PROGRAM=build/pandora /usr/bin/python3 tests/clients/run_with_clients.py tests/clients/qdrant_property.py $(OPERATIONS)
 
 gate:  ## TURNS (10000) turns while the way to the model server stalls, slices and cuts; compare with what was acknowledged
 	@scripts/bootstrap --tests </dev/null
