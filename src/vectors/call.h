@@ -34,7 +34,8 @@ Outcome<CallOptions> read_options(std::string_view query);
 
 class Call {
  public:
-  Call(std::shared_ptr<ServerState> the_state, Route the_route, HttpRequest the_request, std::shared_ptr<ResponseWriter> writer)
+  Call(std::shared_ptr<ServerState> the_state, Route the_route, HttpRequest the_request,
+       std::shared_ptr<ResponseWriter> writer)
       : shared_(std::move(the_state)),
         state(*shared_),
         route(std::move(the_route)),
