@@ -1,6 +1,6 @@
 # Everything a person types. Each target installs what it needs (scripts/bootstrap is quick when nothing is missing).
 .DEFAULT_GOAL := help
-.PHONY: help run build test sanitize check bench bench-gateway fuzz crash gate vectors-property format install clean
+.PHONY: help run build test sanitize check bench bench-gateway bench-vectors fuzz crash gate vectors-property format install clean
 PREFIX ?= $(HOME)/.local
 KILLS ?= 2000
 TURNS ?= 10000
@@ -49,6 +49,12 @@ bench-gateway:  ## what the Gateway costs, beside nginx and beside asking the mo
 	@cmake --preset bench -DPANDORA_TESTS=OFF >/dev/null
 	@$(NINJA) -C build pandora gateway_bench
 	@PANDORA_BENCH_NGINX=$$(scripts/fetch_nginx) build/gateway_bench $(PARTS)
+
+bench-vectors:  ## `pandora vectors` over REST: searches, writes, memory, start (POINTS=100000)
+	@scripts/bootstrap --tests </dev/null
+	@cmake --preset bench -DPANDORA_TESTS=OFF >/dev/null
+	@$(NINJA) -C build pandora rest_load
+	@bench/vectors_over_rest $(POINTS)
 
 fuzz:  ## every fuzz target for SECONDS_EACH (600) seconds
 	@scripts/bootstrap --tests </dev/null
