@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <atomic>
 #include <condition_variable>
+#include <cstddef>
 #include <deque>
 #include <future>
 #include <map>
@@ -11,6 +12,7 @@
 #include <unordered_set>
 
 #include <fmt/format.h>
+#include <sys/un.h>
 
 #include "net/event_loop.h"
 #include "net/http_client_connection.h"
@@ -22,6 +24,7 @@ namespace {
 struct ClientCore {
   HttpClientLimits limits;
   std::string ca_file;
+  std::optional<SocketAddress> only_address;  // a Unix socket's
   std::once_flag tls_once;
   Result<std::shared_ptr<TlsContext>> tls;
   // Made when it is first needed: the system's authorities take some 60 ms to read.
@@ -144,6 +147,7 @@ class ClientCall final : public ConnectionUser, public Swept, public std::enable
       waiting_ = true;
       return;
     }
+    if (const auto& only = shard_->core().only_address) return on_resolved(std::vector<SocketAddress>{*only});
     shard_->loop().resolve(url_.host, url_.port, [weak = weak_from_this()](Result<std::vector<SocketAddress>> found) {
       if (const auto self = weak.lock()) self->on_resolved(std::move(found));
     });
@@ -487,10 +491,30 @@ class WaitingSink final : public HttpCallSink {
 
 }  // namespace
 
+namespace {
+
+Result<SocketAddress> unix_address(const std::string& path) {
+  if (path.size() > kMaxSocketPath)
+    return fail(ErrorCode::kInvalidArgument,
+                fmt::format("the path of a socket has at most {} bytes: {}", kMaxSocketPath, path));
+  SocketAddress address;
+  auto& local = reinterpret_cast<sockaddr_un&>(address.storage);
+  local.sun_family = AF_UNIX;
+  path.copy(local.sun_path, path.size());
+  address.size = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + path.size() + 1);
+  return address;
+}
+
+}  // namespace
+
 Result<std::unique_ptr<HttpClient>> HttpClient::create(HttpClientOptions options, IoThreads& threads) {
   auto core = std::make_shared<ClientCore>();
   core->limits = options.limits;
   core->ca_file = options.ca_file;
+  if (!options.unix_socket.empty()) {
+    PANDORA_TRY(address, unix_address(options.unix_socket));
+    core->only_address = address;
+  }
   if (!options.ca_file.empty()) {
     if (const auto& tls = core->tls_context(); !tls) return fail(tls.error());
   }

@@ -17,6 +17,8 @@
 
 namespace pandora {
 
+inline constexpr std::size_t kMaxSocketPath = 107;  // what the kernel takes
+
 enum class Reach {
   kAny,
   kPublicOnly,  // no loopback, private or otherwise special address, whatever name leads there; checked at each
@@ -82,6 +84,9 @@ struct HttpClientLimits {
 struct HttpClientOptions {
   HttpClientLimits limits;
   std::string ca_file;  // PEM; empty: the system's authorities
+  // The path of a Unix socket (at most kMaxSocketPath bytes): every call goes there, whatever host its URL names, as
+  // Docker's Engine wants it. Empty: to where the name leads.
+  std::string unix_socket;
 };
 
 struct HttpClientStats {
