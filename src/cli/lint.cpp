@@ -10,14 +10,17 @@
 #include "base/file_system.h"
 #include "cli/output.h"
 #include "cli/terminal.h"
+#include "stack/compose_program.h"
 #include "stack/env_file.h"
 #include "stack/lint.h"
+#include "stack/posix_process_runner.h"
 
 namespace pandora {
 namespace {
 
 constexpr std::size_t kMaxFile = 1u << 20;
 constexpr std::size_t kMaxFiles = 1'000;
+constexpr Duration kComposePatience = std::chrono::seconds(60);
 constexpr const char* kUsualNames[] = {"compose.yaml", "compose.yml", "docker-compose.yaml", "docker-compose.yml"};
 constexpr const char* kUsualOverrides[] = {"compose.override.yaml", "compose.override.yml",
                                            "docker-compose.override.yaml", "docker-compose.override.yml"};
@@ -157,6 +160,31 @@ Result<Sources> read_sources(const std::vector<std::string>& given) {
   return sources;
 }
 
+// Compose's own model, when there is a Compose; says how it was merged.
+std::string merge_by_compose(Sources& sources, bool without_compose) {
+  ComposeModel& model = *sources.input.compose;
+  if (without_compose) return "merged without Compose, as asked";
+  for (const auto& file : model.files)
+    if (file.is_fragment) return fmt::format("merged without Compose: {} is a part of a file", file.path);
+  const SystemClock clock;
+  const auto deadline = Deadline::after(clock, kComposePatience);
+  const auto runner = make_posix_process_runner();
+  const auto compose = find_compose(*runner, deadline);
+  if (!compose) return "merged without Compose: " + compose.error().message;
+  ComposeFiles files;
+  std::error_code code;
+  for (const auto& file : model.files) files.paths.push_back(std::filesystem::absolute(file.path, code).string());
+  files.directory = folder_of(files.paths.front());
+  files.profiles = model.profiles();
+  auto merged = merged_by_compose(*runner, *compose, files, deadline);
+  if (!merged && merged.error().code == ErrorCode::kInvalidArgument) {
+    sources.input.refusal = merged.error().message;
+    return fmt::format("merged without {}, which refuses the files", compose->name());
+  }
+  const Status taken = merged ? take_composes_model(model, *std::move(merged)) : Status(fail(merged.error()));
+  return taken ? "merged by " + compose->name() : "merged without Compose: " + taken.error().message;
+}
+
 std::string plural(std::size_t count, std::string_view one) {
   return fmt::format("{} {}{}", count, one, count == 1 ? "" : "s");
 }
@@ -193,11 +221,11 @@ Json to_json(const std::vector<Finding>& findings) {
 int lint_files(const LintOptions& options, bool json) {
   auto sources = read_sources(options.files);
   if (!sources) return report(sources.error());
-  const std::string how = sources->compose.empty() ? "" : "merged without Compose";
-  if (sources->input.compose && sources->input.compose->needs_compose())
+  const std::string how = sources->compose.empty() ? "" : merge_by_compose(*sources, options.without_compose);
+  if (sources->input.compose && sources->input.compose->needs_compose() && !how.starts_with("merged by"))
     return report({ErrorCode::kUnavailable,
                    "these files use `extends` or `include`, which only Compose itself can merge",
-                   "name the files that are meant"});
+                   "install Docker's compose plugin, or name the files that are meant"});
   const auto findings = lint(sources->input);
   const std::size_t files = sources->compose.size() + sources->input.texts.size();
   if (json)

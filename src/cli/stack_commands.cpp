@@ -28,6 +28,7 @@ void add_lint(CLI::App& app, StackInvocation& to) {
   const auto options = std::make_shared<LintOptions>();
   lint->add_option("files", options->files,
                    "Compose files in the order of merging, .env, shell, SQL; or a folder (the present one)");
+  lint->add_flag("--without-compose", options->without_compose, "merge here, although there may be a Compose");
   lint->callback([&to, options] { to.run = [options](bool json) { return lint_files(*options, json); }; });
 }
 

@@ -40,6 +40,7 @@ struct FileFacts {
 };
 struct LintInput {
   std::optional<ComposeModel> compose;
+  std::string refusal;            // what Compose itself says of the files; empty: it takes them, or was not asked
   bool project_is_named = false;  // by COMPOSE_PROJECT_NAME
   std::vector<LintText> texts;    // all others
   // Of a file of this machine; none: it is not there.

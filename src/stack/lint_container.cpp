@@ -13,6 +13,11 @@ namespace {
 
 constexpr double kLeastSharedMemory = 128.0 * 1024 * 1024;
 
+void find_refusals(const LintInput& input, Findings& findings) {
+  if (input.compose && !input.refusal.empty())
+    findings.add({input.compose->files.front().path, 0, 0}, "", input.refusal);
+}
+
 void find_floating_images(const LintInput& input, Findings& findings) {
   each_service(input, [&](const std::string& name, const Json& service, const std::string& pointer) {
     const std::string image = text_in(service, "image"), tag = image_tag(image);
@@ -276,6 +281,8 @@ void find_unknown_keys(const LintInput& input, Findings& findings) {
 }
 
 constexpr LintRule kRules[] = {
+    {"compose-refuses", Severity::kError, "nothing starts",
+     "correct what it names; the other findings are of the files as they are", find_refusals},
     {"image-floating", Severity::kError,
      "a pull brings another version: Qdrant goes by single minor versions and never back, PostgreSQL's C library "
      "changes its collation",

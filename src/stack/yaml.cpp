@@ -1,5 +1,7 @@
 #include "stack/yaml.h"
 
+#include <algorithm>
+#include <cctype>
 #include <cstdlib>
 #include <optional>
 #include <vector>
@@ -59,7 +61,7 @@ Json plain_value(const std::string& text) {
 // A value with everything that is known of it, so that an alias can be put in again elsewhere.
 struct Node {
   Json scalar;
-  std::vector<std::pair<std::string, Node>> members;  // of a map
+  std::vector<std::string> names;  // of a map, as many as items
   std::vector<Node> items;
   enum class Kind { kScalar, kMap, kSequence } kind = Kind::kScalar;
   std::string tag;
@@ -188,13 +190,13 @@ class Reader {
         merged.push_back(std::move(member));
         continue;
       }
-      for (const auto& [known, unused] : node.members)
-        if (known == name)
-          return fault(key, ErrorCode::kInvalidArgument,
-                       fmt::format("\"{}\" stands twice here", one_line(ellipsize(name, 64))));
+      if (std::ranges::find(node.names, name) != node.names.end())
+        return fault(key, ErrorCode::kInvalidArgument,
+                     fmt::format("\"{}\" stands twice here", one_line(ellipsize(name, 64))));
       member.line = static_cast<int>(key.get()->start_mark.line) + 1;  // a finding names the key
       member.column = static_cast<int>(key.get()->start_mark.column) + 1;
-      node.members.emplace_back(name, std::move(member));
+      node.names.push_back(name);
+      node.items.push_back(std::move(member));
     }
     for (const auto& source : merged) merge(node, source);
     return {};
@@ -202,11 +204,12 @@ class Reader {
 
   // What stands in the map itself beats what is merged in; of several the first.
   static void merge(Node& node, const Node& source) {
-    for (const auto& item : source.items) merge(node, item);
-    for (const auto& [name, member] : source.members) {
-      bool known = false;
-      for (const auto& [present, unused] : node.members) known = known || present == name;
-      if (!known) node.members.emplace_back(name, member);
+    if (source.kind == Node::Kind::kSequence)
+      for (const auto& item : source.items) merge(node, item);
+    for (std::size_t i = 0; i < source.names.size(); ++i) {
+      if (std::ranges::find(node.names, source.names[i]) != node.names.end()) continue;
+      node.names.push_back(source.names[i]);
+      node.items.push_back(source.items[i]);
     }
   }
 
@@ -223,7 +226,8 @@ class Reader {
       }
     } else {
       value = Json::object();
-      for (const auto& [name, member] : node.members) place(member, pointer_to(pointer, name), document, value[name]);
+      for (std::size_t i = 0; i < node.names.size(); ++i)
+        place(node.items[i], pointer_to(pointer, node.names[i]), document, value[node.names[i]]);
     }
   }
 

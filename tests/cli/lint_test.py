@@ -1,9 +1,12 @@
 """`pandora lint`: what it takes, how it answers, and with which code it ends."""
 import json
+import os
 import pathlib
+import shutil
 import subprocess
 import unittest
 
+from init_test import composes
 from pandora_case import PandoraCase, PROGRAM, SOURCE
 
 FRAGMENTS = SOURCE / "tests/stack/specification"
@@ -20,7 +23,8 @@ class Lint(PandoraCase):
         return str(self.folder / name)
 
     def lint(self, *arguments, code=0):
-        return json.loads(self.run_pandora("lint", "--json", *map(str, arguments), code=code).stdout)
+        # Quick; what Compose merges is compared with it below.
+        return json.loads(self.run_pandora("lint", "--json", "--without-compose", *map(str, arguments), code=code).stdout)
 
     def rules(self, *arguments, code=4):
         return {finding["rule"] for finding in self.lint(*arguments, code=code)["findings"]}
@@ -81,6 +85,60 @@ class Lint(PandoraCase):
         self.assert_one_clear_line(self.run_pandora("lint", str(self.folder / "missing.yaml"), code=3), "missing.yaml")
         self.assert_one_clear_line(self.run_pandora("lint", str(self.folder), code=3), "no Compose file", "pandora init")
         self.assert_one_clear_line(self.run_pandora("lint", self.write("d.yaml", "a: " + "x" * (1 << 20)), code=6), "d.yaml")
+
+    def test_a_file_of_parts_and_one_that_needs_compose_say_so(self):
+        done = self.json("lint", str(FRAGMENTS / "7.1-production.yml"), code=4)
+        self.assertIn("7.1-production.yml is a part of a file", done["merged"])
+        path = self.write("compose.yaml", "services: {a: {extends: {service: b}}, b: {image: 'b:1.0'}}\n")
+        self.assert_one_clear_line(self.run_pandora("lint", "--without-compose", path, code=8), "extends")
+
+
+@unittest.skipUnless(composes(), "no Compose is installed")
+class WithCompose(PandoraCase):
+    """What Compose merges, and what we merge, have the same findings."""
+
+    def setUp(self):
+        super().setUp()
+        self.folder = os.path.join(self.home, "stack")
+
+    def lint_by(self, compose, *arguments):
+        """With this Compose alone on the path."""
+        environment = dict(self.environment, PATH=os.path.join(self.home, compose[0]))
+        os.makedirs(environment["PATH"], exist_ok=True)
+        link = os.path.join(environment["PATH"], compose[0])
+        if not os.path.exists(link):
+            os.symlink(shutil.which(compose[0]), link)
+        if "DOCKER_CONFIG" in os.environ:
+            environment["DOCKER_CONFIG"] = os.environ["DOCKER_CONFIG"]
+        done = subprocess.run([PROGRAM, "lint", "--json", *map(str, arguments)], capture_output=True, env=environment)
+        self.assertIn(done.returncode, (0, 4), done.stderr)
+        return json.loads(done.stdout)
+
+    def where(self, answer):
+        return [(finding["rule"], finding["file"], finding["line"]) for finding in answer["findings"]]
+
+    def test_finds_the_same(self):
+        base = [FRAGMENTS / name for name in ("2.1-docker-compose.yml", "7.2-limits.yml", "7.3-networking.yml")]
+        ours = self.json("lint", "--without-compose", *map(str, base), code=4)
+        for compose in composes():
+            theirs = self.lint_by(compose, *base)
+            self.assertTrue(theirs["merged"].startswith("merged by " + " ".join(compose)), theirs["merged"])
+            self.assertEqual(self.where(theirs), self.where(ours), compose)
+
+    def test_finds_nothing_in_what_init_writes(self):
+        for overlay in ("--development", "--production"):
+            self.run_pandora("init", "--dir", self.folder, overlay, "--yes")
+            for compose in composes():
+                answer = self.lint_by(compose, self.folder)
+                self.assertTrue(answer["merged"].startswith("merged by"), answer["merged"])
+                self.assertEqual(answer["findings"], [], compose)
+
+    def test_what_compose_refuses_is_a_finding(self):
+        path = os.path.join(self.home, "compose.yaml")
+        pathlib.Path(path).write_text("services:\n  a:\n    image: a:1.0\n    helthcheck: {test: x}\n")
+        for compose in composes():
+            found = {rule for rule, _, _ in self.where(self.lint_by(compose, path))}
+            self.assertLessEqual({"compose-refuses", "unknown-key"}, found, compose)
 
 
 if __name__ == "__main__":

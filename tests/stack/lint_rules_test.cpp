@@ -127,10 +127,17 @@ TEST(LintRules, FindWhatIsWrongAndLeaveTheNearestThingThatIsRight) {
 
 // The others need several files, or the disk.
 TEST(LintRules, EachHasACase) {
-  std::set<std::string> tried = {"port-in-base", "limits-uneven",     "sql-number-early",
-                                 "env-readable", "secret-unreadable", "prometheus-unreachable"};
+  std::set<std::string> tried = {"port-in-base",      "limits-uneven",          "sql-number-early", "env-readable",
+                                 "secret-unreadable", "prometheus-unreachable", "compose-refuses"};
   for (const auto& one : cases()) tried.insert(one.rule);
   for (const auto& rule : lint_rules()) EXPECT_TRUE(tried.contains(std::string(rule.id))) << rule.id;
+}
+
+TEST(LintRules, WhatComposeRefusesIsAFinding) {
+  LintInput input = input_of({{"compose.yaml", "services: {}\n"}});
+  EXPECT_FALSE(rules(lint(input)).contains("compose-refuses"));
+  input.refusal = "it says no";
+  EXPECT_EQ(lint(input).front().message, "it says no");
 }
 
 TEST(LintRules, AnEnvFileWithAPasswordIsForItsOwnerAlone) {

@@ -1,0 +1,33 @@
+// The Compose of this machine: 2, or else 1.29. Only what is meant for programs is read of what it prints.
+#pragma once
+#include <set>
+#include <string>
+#include <vector>
+
+#include "ports/process_runner.h"
+#include "wire/json_reader.h"
+
+namespace pandora {
+
+struct ComposeProgram {
+  std::vector<std::string> command;  // "docker compose", "docker-compose"
+  std::string version;               // "2.26.1"
+  int major = 0, minor = 0;
+  std::string name() const;  // "docker compose 2.26.1"
+  bool is_version_two() const { return major >= 2; }
+};
+inline constexpr int kOldestComposeMinor = 29;  // of version 1
+
+// kNotFound: there is none. kIncompatible: it is older than 1.29.
+Result<ComposeProgram> find_compose(ProcessRunner& runner, const Deadline& deadline);
+
+struct ComposeFiles {
+  std::vector<std::string> paths;  // absolute, in the order of merging
+  std::string directory;           // where `.env` is
+  std::set<std::string> profiles;  // all that are to be in it
+};
+// The model as it merges the files. kInvalidArgument: it refuses them; the message is its last line.
+Result<Json> merged_by_compose(ProcessRunner& runner, const ComposeProgram& compose, const ComposeFiles& files,
+                               const Deadline& deadline);
+
+}  // namespace pandora
