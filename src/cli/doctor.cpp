@@ -8,6 +8,7 @@
 #include <sys/statvfs.h>
 
 #include "base/text.h"
+#include "cli/doctor_stack.h"
 #include "cli/installation.h"
 #include "cli/terminal.h"
 #include "embed/embedders.h"
@@ -209,6 +210,7 @@ std::string_view name_of(CheckState state) {
 
 std::vector<CheckResult> examine(const Config& config, const UserId& user) {
   std::vector<CheckResult> results = {check_clock()};
+  examine_stack(".", results);
   const auto paths = data_paths(config);
   if (!paths) {
     results.push_back(failure("data directory", paths.error()));

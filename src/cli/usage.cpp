@@ -116,6 +116,10 @@ const std::map<std::string, std::string>& examples() {
        "too.\n"
        "Example:\n  pandora export > backup.jsonl"},
       {"stats", "Example:\n  pandora stats --since 2026-01-01"},
+      {"doctor",
+       "In the folder of an instance (`pandora init`) also Docker, Compose, ports, secrets and memory. Ends with the "
+       "exit code of "
+       "the first\nfailure; warnings do not count."},
       {"init",
        "Writes compose.yaml, its overlays, .env and what monitoring needs, so that `docker compose up -d` works there "
        "as "
