@@ -269,5 +269,16 @@ TEST(PostingList, is_a_sorted_map_whatever_is_put_and_removed) {
   }
 }
 
+TEST(SparseIndex, without_rarity_a_score_is_the_plain_dot_product) {
+  SlotTable slots;
+  SparseIndex index(slots, TermWeighting::kPlain);
+  for (std::uint8_t i = 1; i <= 3; ++i)
+    index.put(slots.add(Uuid{{i}}), sparse({{1, static_cast<float>(i)}, {100U + i, 1.0F}}));
+  const auto hits = index.search(sparse({{1, 2.0F}, {103, 0.5F}}), 2, nullptr, Deadline::never()).value();
+  ASSERT_EQ(hits.size(), 2U);
+  EXPECT_EQ(hits[0].score, 6.5F);
+  EXPECT_EQ(hits[1].score, 4.0F);
+}
+
 }  // namespace
 }  // namespace pandora
