@@ -271,7 +271,7 @@ TEST(PostingList, is_a_sorted_map_whatever_is_put_and_removed) {
 
 TEST(SparseIndex, without_rarity_a_score_is_the_plain_dot_product) {
   SlotTable slots;
-  SparseIndex index(slots, TermWeighting::kPlain);
+  SparseIndex index(slots, 0, TermWeighting::kPlain);
   for (std::uint8_t i = 1; i <= 3; ++i)
     index.put(slots.add(Uuid{{i}}), sparse({{1, static_cast<float>(i)}, {100U + i, 1.0F}}));
   const auto hits = index.search(sparse({{1, 2.0F}, {103, 0.5F}}), 2, nullptr, Deadline::never()).value();
