@@ -165,7 +165,8 @@ class Hostile(ServedCase):
             return seen[0] > 0 and seen[0] == last
 
         self.wait_until(lambda: stands_still() and (time.sleep(0.5), stands_still())[1], seconds=60)
-        self.assertLess(self.resident() - before, 64 * MIB + many * MIB)
+        # Some 4.5 MiB each, which had arrived before the pause was heard; without a pause it would be 64.
+        self.assertLess(self.resident() - before, 64 * MIB + many * 6 * MIB)
         self.assertLess(sum(written), many * 16 * MIB, "the model's server was told to wait")
         self.assert_served()
         for peer in readers:
