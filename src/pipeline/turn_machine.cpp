@@ -272,10 +272,14 @@ class Step {
   }
   void hand_back() { finish(Ending::kHandedBack, false, std::nullopt); }
 
-  // Servers that know no tools refuse the whole request. Once a tool has run there is no way back.
+  // Servers that know no tools refuse the whole request, and name them: any other refusal is the caller's to hear. Once a
+  // tool has run there is no way back.
   bool may_refuse_tools(const Error& error) const {
-    return state_.asked_with_tools && error.code == ErrorCode::kInvalidArgument && state_.tool_calls == 0 &&
-           state_.model_calls < kMaxModelCalls;
+    return state_.asked_with_tools && error.code == ErrorCode::kInvalidArgument && names_tools(error.message) &&
+           state_.tool_calls == 0 && state_.model_calls < kMaxModelCalls;
+  }
+  static bool names_tools(std::string_view message) {
+    return message.find("tool") != std::string_view::npos || message.find("Tool") != std::string_view::npos;
   }
   void ask_without_tools() {
     state_.tools_refused = true;

@@ -82,8 +82,14 @@ class BadInput(PandoraCase):
 
     def test_another_encoder_is_reported_and_never_mixed(self):
         self.say("Something.")
-        subprocess.run(["sqlite3", os.path.join(self.data, "pandora.db"), "UPDATE instance SET value = 'other@1' WHERE name = 'encoder'"], check=True)
-        self.assert_one_clear_line(self.run_pandora("turns", "list", code=12), "other@1", "encoder.model")
+        made_by = "UPDATE instance SET value = json_set(value, '$.model', 'other') WHERE name = 'points'"
+        subprocess.run(["sqlite3", os.path.join(self.data, "pandora.db"), made_by], check=True)
+        done = self.run_pandora("turns", "search", "something", "--json")
+        self.assertIn(b"other@", done.stderr)
+        self.assertIn(b"pandora reindex", done.stderr)
+        found = json.loads(done.stdout)
+        self.assertEqual((found["mode"], len(found["items"])), ("lexical", 1), found)
+        self.assertIn("other", found["missing"][0])
 
     def test_missing_weights_name_the_command_that_fetches_them(self):
         self.assert_one_clear_line(self.run_pandora("turns", "list", code=3, PANDORA_ENCODER="bge-small-en-v1.5", PANDORA_CACHE=self.home), "scripts/fetch_weights")

@@ -24,7 +24,7 @@ class Readme(ServedCase):
     def here(self, text):
         """The same, at this test's server and data."""
         self.assertTrue("127.0.0.1:9000" in text or "build/pandora" in text or "make run" in text, text)
-        return text.replace("127.0.0.1:9000", f"127.0.0.1:{self.port}").replace("make run", f"{PROGRAM} chat --serve").replace("build/pandora", PROGRAM)
+        return text.replace("127.0.0.1:9000", f"127.0.0.1:{self.port}").replace("build/pandora", PROGRAM).replace("make run", f"{PROGRAM} chat --serve")
 
     def shell(self, command):
         ran = subprocess.run(["bash", "-c", self.here(command)], env={**self.environment, "PANDORA_GATEWAY_PORT": "0"}, capture_output=True, text=True, timeout=90, check=False)

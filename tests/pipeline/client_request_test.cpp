@@ -380,9 +380,17 @@ TEST_F(StartedTurnWithTools, WhatWasCalledOfOursComesBackWithTheClientsResults) 
   ASSERT_EQ(composed.size(), 2u);
   ASSERT_EQ(composed[1].rounds.size(), 1u);
   EXPECT_EQ(composed[1].rounds[0].after, 0u);
+  ASSERT_TRUE(world.saver->drain(world.soon()));
   const auto turn = world.rows->turns().find_all({&outcome.uid, 1}, Principal::of(kAna), world.soon());
   ASSERT_TRUE(turn);
   EXPECT_EQ(turn->size(), 1u);
+}
+
+TEST_F(StartedTurnWithTools, ARefusalThatNamesNoToolsIsNotTriedAgain) {
+  model.expect({.error = Error{ErrorCode::kInvalidArgument, "the prompt is too long", ""}});
+  start_client();
+  EXPECT_EQ(wait().ending, Ending::kFailed);
+  EXPECT_EQ(composed.size(), 1u);
 }
 
 TEST_F(StartedTurnWithTools, AServerThatTakesNoToolsIsNotOfferedThemForAWhile) {
