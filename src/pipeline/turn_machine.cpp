@@ -272,8 +272,8 @@ class Step {
   }
   void hand_back() { finish(Ending::kHandedBack, false, std::nullopt); }
 
-  // Servers that know no tools refuse the whole request, and name them: any other refusal is the caller's to hear. Once a
-  // tool has run there is no way back.
+  // Servers that know no tools refuse the whole request, and name them: any other refusal is the caller's to hear. Once
+  // a tool has run there is no way back.
   bool may_refuse_tools(const Error& error) const {
     return state_.asked_with_tools && error.code == ErrorCode::kInvalidArgument && names_tools(error.message) &&
            state_.tool_calls == 0 && state_.model_calls < kMaxModelCalls;

@@ -56,8 +56,8 @@ class PointIndex final : public SlotIds {
   Result<bool> remove(const Uuid& id, std::uint64_t seq);
 
   // Every row up to `applied` is in, and every removal up to `removals_applied`; later ones may be. Removals may be fed
-  // before rows: one is no danger to a point that was put after it. But a row that is fed must still be there when it is
-  // put (the owner holds changes off meanwhile): the index forgets what was removed.
+  // before rows: one is no danger to a point that was put after it. But a row that is fed must still be there when it
+  // is put (the owner holds changes off meanwhile): the index forgets what was removed.
   std::uint64_t applied() const { return applied_; }
   std::uint64_t removals_applied() const { return removals_applied_; }
   void set_applied(std::uint64_t rows, std::uint64_t removals) { applied_ = rows, removals_applied_ = removals; }

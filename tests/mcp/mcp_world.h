@@ -27,9 +27,10 @@ struct McpWorld {
     tools.add({"secret", "Is not approved.", "{}"},
               [](const ToolCall&, const ToolCaller&, const Deadline&) -> Result<ToolOutcome> { return ToolOutcome{}; });
     tools.refuse("secret");
-    tools.add({"bug", "Has one.", "{}"}, [](const ToolCall&, const ToolCaller&, const Deadline&) -> Result<ToolOutcome> {
-      return fail(ErrorCode::kInternal, "a bug");
-    });
+    tools.add({"bug", "Has one.", "{}"},
+              [](const ToolCall&, const ToolCaller&, const Deadline&) -> Result<ToolOutcome> {
+                return fail(ErrorCode::kInternal, "a bug");
+              });
     tools.add({"held", "Waits for the test.", "{}"},
               [this](const ToolCall&, const ToolCaller&, const Deadline&) -> Result<ToolOutcome> {
                 ++holding;
