@@ -41,8 +41,8 @@ class Routes final : public HttpRouter {
       add("/metrics", "GET", Needs::of(KeyScope::kMetrics), make_metrics_handler(core), kNoBody, RunOn::kPool);
     if (!core.parts.service) return;
     const std::shared_ptr<GatewayHandler> resources = make_resource_handler(core);
-    resources_read_.emplace(core, "", Needs::of(KeyScope::kRead), resources);
-    resources_write_.emplace(core, "", Needs::of(KeyScope::kWrite), resources);
+    for (const auto& resource : resource_routes())
+      resources_.try_emplace(resource.scope, core, "", Needs::of(resource.scope), resources);
   }
 
   Result<HttpRoute> route(const HttpRequest& head) override {
@@ -51,10 +51,10 @@ class Routes final : public HttpRouter {
     const auto found = endpoints_.find(head.path);
     Endpoint* endpoint = found != endpoints_.end() ? &found->second : nullptr;
     if (!endpoint && head.path.starts_with(kOneModel) && head.path.size() > kOneModel.size()) endpoint = models_;
-    if (!endpoint && resources_read_) {
+    if (!endpoint && !resources_.empty()) {
       const ResourceMatch match = match_resource(head.method, head.path);
       if (!match.allowed.empty())
-        return guarded(head, match.route && match.route->changes ? *resources_write_ : *resources_read_, RunOn::kPool,
+        return guarded(head, resources_.at(match.route ? match.route->scope : KeyScope::kRead), RunOn::kPool,
                        kMaxResourceBodyBytes);
     }
     if (!endpoint) {
@@ -107,7 +107,7 @@ class Routes final : public HttpRouter {
   std::map<std::string, Mounted, std::less<>> mounts_;
   std::map<std::string, Endpoint, std::less<>> endpoints_;
   Endpoint *chat_ = nullptr, *models_ = nullptr;
-  std::optional<GuardedHandler> resources_read_, resources_write_;
+  std::map<KeyScope, GuardedHandler> resources_;  // by what they ask of a key
 };
 
 class HttpGateway final : public Gateway {

@@ -10,7 +10,8 @@ namespace {
 
 constexpr Parameter kNumber{"number", ParameterKind::kInteger}, kLimit{"limit", ParameterKind::kInteger}, kId{"id"},
     kAll{"all", ParameterKind::kBoolean}, kAfter{"after"}, kDomain{"domain"};
-constexpr bool kBody = true, kNoBody = false, kChanges = true;
+constexpr bool kBody = true, kNoBody = false;
+constexpr KeyScope kWrites = KeyScope::kWrite;
 
 std::vector<std::string_view> split(std::string_view text, char mark) {
   std::vector<std::string_view> parts;
@@ -76,25 +77,25 @@ std::span<const ResourceRoute> resource_routes() {
        {{"session"}, {"before", ParameterKind::kInteger}, {"since"}, {"until"}, kLimit}},
       {"POST", "/v1/turns/search", "turns.search", {}, kBody},
       {"GET", "/v1/turns/{number}", "turns.show", {kNumber}},
-      {"DELETE", "/v1/turns/{number}", "turns.forget", {kNumber}, kNoBody, kChanges},
-      {"POST", "/v1/turns/{number}/reject", "turns.reject", {kNumber}, kBody, kChanges},
+      {"DELETE", "/v1/turns/{number}", "turns.forget", {kNumber}, kNoBody, kWrites},
+      {"POST", "/v1/turns/{number}/reject", "turns.reject", {kNumber}, kBody, kWrites},
       {"GET", "/v1/memories", "memory.list", {{"kind"}, kAll, kAfter, kLimit}},
-      {"POST", "/v1/memories", "memory.add", {}, kBody, kChanges},
+      {"POST", "/v1/memories", "memory.add", {}, kBody, kWrites},
       {"POST", "/v1/memories/search", "memory.search", {}, kBody},
-      {"DELETE", "/v1/memories/{id}", "memory.forget", {kId}, kNoBody, kChanges},
+      {"DELETE", "/v1/memories/{id}", "memory.forget", {kId}, kNoBody, kWrites},
       {"GET", "/v1/approvals", "approvals.list", {}},
-      {"POST", "/v1/approvals/{id}", "approvals.answer", {kId}, kBody, kChanges},
+      {"POST", "/v1/approvals/{id}", "approvals.answer", {kId}, kBody, KeyScope::kApprove},
       {"GET", "/v1/recalls", "recalls.list", {{"turn", ParameterKind::kInteger}, {"before"}, kLimit}},
       {"GET", "/v1/recalls/{id}", "recalls.show", {kId}},
       {"POST", "/v1/recalls/{id}/replay", "recalls.replay", {kId}},
       {"GET", "/v1/research", "research.list", {kAll, kAfter, kLimit}},
-      {"POST", "/v1/research", "research.add", {}, kBody, kChanges},
+      {"POST", "/v1/research", "research.add", {}, kBody, kWrites},
       {"POST", "/v1/research/find", "research.find", {}, kBody},
       {"GET", "/v1/sources", "sources.list", {}},
       {"GET", "/v1/sources/{domain}", "sources.show", {kDomain}},
-      {"POST", "/v1/sources/{domain}/allow", "sources.allow", {kDomain}, kNoBody, kChanges},
-      {"POST", "/v1/sources/{domain}/block", "sources.block", {kDomain}, kNoBody, kChanges},
-      {"POST", "/v1/sources/{domain}/reset", "sources.reset", {kDomain}, kNoBody, kChanges},
+      {"POST", "/v1/sources/{domain}/allow", "sources.allow", {kDomain}, kNoBody, kWrites},
+      {"POST", "/v1/sources/{domain}/block", "sources.block", {kDomain}, kNoBody, kWrites},
+      {"POST", "/v1/sources/{domain}/reset", "sources.reset", {kDomain}, kNoBody, kWrites},
       {"GET", "/v1/sessions", "sessions.list", {}},
       {"GET", "/v1/stats", "stats", {{"since"}}},
   };

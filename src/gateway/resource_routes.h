@@ -6,6 +6,7 @@
 #include <string_view>
 #include <vector>
 
+#include "domain/api_key.h"
 #include "net/http_types.h"
 #include "wire/json_reader.h"
 
@@ -24,7 +25,7 @@ struct ResourceRoute {
   std::string_view operation;
   std::vector<Parameter> parameters;  // of the path and of the query
   bool has_body = false;              // a JSON object, whose fields are arguments too
-  bool changes = false;               // what is remembered: it takes another scope of a key
+  KeyScope scope = KeyScope::kRead;   // that a key must have
 };
 std::span<const ResourceRoute> resource_routes();
 

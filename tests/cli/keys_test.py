@@ -90,11 +90,12 @@ class Keys(ServedCase):
         self.assertEqual({turn["session"][0] for turn in self.json("turns", "list", "--user", "bob")["turns"]}, {"c"})
 
     def test_scopes_say_what_a_key_may_do(self):
-        secrets = {scope: self.create(scope, "--scope", scope) for scope in ("chat", "read", "write", "tools", "metrics")}
+        secrets = {scope: self.create(scope, "--scope", scope) for scope in ("chat", "read", "write", "tools", "approve", "metrics")}
         self.upstream(whole("Noted."))
         self.serve()
         paths = {("GET", "/v1/models"): "chat", ("GET", "/v1/turns"): "read", ("GET", "/v1/stats"): "read", ("POST", "/v1/memories/search"): "read",
-                 ("POST", "/v1/memories"): "write", ("DELETE", "/v1/turns/7"): "write", ("POST", "/v1/sources/a.example/block"): "write"}
+                 ("POST", "/v1/memories"): "write", ("DELETE", "/v1/turns/7"): "write", ("POST", "/v1/sources/a.example/block"): "write",
+                 ("GET", "/v1/approvals"): "read", ("POST", "/v1/approvals/01900000-0000-7000-8000-000000000000"): "approve"}
         for (method, path), needed in paths.items():
             for scope, secret in secrets.items():
                 status, _, body = self.ask(path, method=method, body={} if method == "POST" else None, headers=self.bearer(secret))
