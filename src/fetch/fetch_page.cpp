@@ -104,7 +104,7 @@ std::string guessed_type(std::string_view body) {
 
 Status judge_status(int status) {
   if (status >= 200 && status < 300) return {};
-  const std::string what = fmt::format("the server answers {} {}", status, reason_phrase(status));
+  const std::string what(trim(fmt::format("the server answers {} {}", status, reason_phrase(status))));
   if (status >= 300 && status < 400) return fail(ErrorCode::kUnavailable, what);
   if (status == 404 || status == 410) return fail(ErrorCode::kNotFound, what);
   return fail(ErrorCode::kUnavailable, what);
