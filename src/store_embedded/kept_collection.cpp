@@ -148,4 +148,6 @@ Status KeptCollection::remove_files() {
   return files_ ? files_->remove_all() : Status();
 }
 
+Status KeptCollection::begin_anew() { return files_ ? files_->remove_all() : Status(); }
+
 }  // namespace pandora

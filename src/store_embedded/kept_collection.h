@@ -30,6 +30,7 @@ class KeptCollection {
   const PointCollection& points() const { return points_; }
   const CollectionSpec& spec() const { return points_.spec(); }
 
+  Status begin_anew();  // before anybody else is there: files of an earlier one of this name go
   // What the files have, and whether something is missing.
   Status load(Connection& connection, std::uint64_t last_seq);  // before anybody else is there
   // Points that are searched only once their rows have been fed. Under `memory`.

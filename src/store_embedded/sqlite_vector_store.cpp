@@ -87,7 +87,7 @@ class SqliteVectorStoreImpl final : public SqliteVectorStore {
         deadline));
     locks_.last_seq = row.removals_since;
     const auto collection = make_collection(row);
-    PANDORA_CHECK(collection->remove_files());
+    PANDORA_CHECK(collection->begin_anew());
     collection->applied(locks_.last_seq);
     const std::unique_lock lock(locks_.memory);
     collections_[spec.name] = collection;
