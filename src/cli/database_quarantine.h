@@ -1,7 +1,8 @@
 // A database that cannot be read is set aside, never deleted: what it holds is made again from journal and documents.
 #pragma once
+#include "base/clock.h"
 #include "base/file_system.h"
-#include "cli/installation.h"
+#include "cli/data_paths.h"
 
 namespace pandora {
 

@@ -1,8 +1,6 @@
 #include "cli/installation.h"
 
 #include <algorithm>
-#include <cstdlib>
-#include <functional>
 #include <thread>
 
 #include <fmt/format.h>
@@ -10,7 +8,6 @@
 
 #include "base/log.h"
 #include "cli/admission.h"
-#include "cli/database_quarantine.h"
 #include "cli/installation_metrics.h"
 #include "cli/program.h"
 #include "cli/toolbox.h"
@@ -22,10 +19,7 @@
 #include "net/io_threads.h"
 #include "recall/receipt_queue.h"
 #include "service/local_service.h"
-#include "store_embedded/directory_document_store.h"
 #include "store_embedded/process_cache.h"
-#include "store_embedded/sqlite_stores.h"
-#include "store_embedded/sqlite_vector_store.h"
 #include "turns/reindexer.h"
 
 namespace pandora {
@@ -39,17 +33,6 @@ constexpr Duration kClockMayDiffer =
 constexpr std::int64_t kLookAhead = 8;  // numbers may have gaps
 constexpr Duration kLeave = std::chrono::seconds(3);  // at the end, for files and points
 constexpr int kMostIoThreads = 4;                     // they only move bytes
-
-std::string environment(const char* name) {
-  const char* value = std::getenv(name);
-  return value ? value : "";
-}
-
-// $NAME, else ~/fallback.
-std::string user_directory(const char* name, std::string_view fallback) {
-  const std::string given = environment(name);
-  return given.empty() ? join_path(environment("HOME"), fallback) : given;
-}
 
 Result<std::shared_ptr<Embedder>> open_embedder(const Config& config, const std::string& model) {
   if (model == "hashing") return std::shared_ptr<Embedder>(make_hashing_embedder());
@@ -97,29 +80,15 @@ class Owner final : public Installation {
   }
 
   Status wire(const Config& config, const DataPaths& paths, const OpenOptions& options) {
-    PANDORA_TRY(documents, DirectoryDocumentStore::open(*files_, paths.documents, clock_));
-    documents_ = std::move(documents);
-    const auto most_receipts = static_cast<std::size_t>(config.integer("recall.receipts"));
-    PANDORA_CHECK(open_database(paths, paths.database, options.damage, [&]() -> Status {
-      PANDORA_TRY(rows, SqliteStores::open(paths.database, "", clock_, most_receipts));
-      rows_ = std::move(rows);
-      Status read = options.damage == Damage::kSetAside ? read_every_row() : Status();
-      if (!read) rows_.reset();  // closed before it is moved
-      return read;
-    }));
-    PANDORA_CHECK(open_database(paths, paths.vectors, options.damage, [&]() -> Status {
-      const VectorStoreOptions indexed{.files = files_.get(), .every_row = options.damage == Damage::kSetAside};
-      PANDORA_TRY(points, SqliteVectorStore::open(paths.vectors, "", clock_, indexed));
-      points_ = std::move(points);
-      return {};
-    }));
-    receipts_ = std::make_unique<ReceiptQueue>(rows_->receipts(), clock_);
-    const Stores stores{rows_->turns(),        rows_->memories(), rows_->research(), rows_->sources(),
-                        rows_->observations(), rows_->instance(), rows_->outbox(),   *points_,
-                        *documents_,           *receipts_};
+    PANDORA_TRY(storage, open_embedded_storage(*files_, config, paths, options.damage, clock_));
+    storage_ = std::move(storage);
+    const Stores kept = storage_->stores();
+    receipts_ = std::make_unique<ReceiptQueue>(kept.receipts, clock_);
+    const Stores stores{kept.turns,    kept.memories, kept.research, kept.sources,   kept.observations,
+                        kept.instance, kept.outbox,   kept.vectors,  kept.documents, *receipts_};
     PANDORA_CHECK(open_points(config, options, stores));
     documents_root_ = paths.documents;
-    PANDORA_TRY(keys, KeyRing::open(rows_->keys(), *documents_, ids_, random_, clock_, Deadline::never()));
+    PANDORA_TRY(keys, KeyRing::open(storage_->keys(), stores.documents, ids_, random_, clock_, Deadline::never()));
     keys_ = std::move(keys);
     PANDORA_CHECK(keep_known_numbers(stores));
     PANDORA_CHECK(look_at_clock(stores));
@@ -162,7 +131,7 @@ class Owner final : public Installation {
     service_ = make_local_service({stores, *spaces_, *saver_, *runtime_, *recall_, *files_, clock_, ids_, *keys_,
                                    paths.journal, running.message_bytes, config.integer("turns.archive_after_days"),
                                    recall_defaults, running.recall_deadline,
-                                   [this](const Deadline& deadline) { return overwrite_deleted(deadline); },
+                                   [this](const Deadline& deadline) { return storage_->overwrite_deleted(deadline); },
                                    [this, config](const std::string& model) -> Result<std::shared_ptr<Embedder>> {
                                      PANDORA_TRY(embedder, open_embedder(config, model));
                                      return std::shared_ptr<Embedder>(measured(std::move(embedder), metrics_, clock_));
@@ -197,44 +166,6 @@ class Owner final : public Installation {
   }
 
  private:
-  Status open_database(const DataPaths& paths, const std::string& database, Damage damage,
-                       const std::function<Status()>& open) {
-    Status opened = open();
-    if (opened || opened.error().code != ErrorCode::kDataCorrupt || damage == Damage::kReport) return opened;
-    PANDORA_CHECK(set_database_aside(*files_, paths, database, clock_, opened.error()));
-    return open();
-  }
-
-  // The structure may be whole and a row in it not.
-  Status read_every_row() {
-    const Principal system = Principal::system();
-    const Deadline never = Deadline::never();
-    for (TurnNumber after;;) {
-      PANDORA_TRY(page, rows_->turns().scan(after, kMaxPage, system, never));
-      if (page.empty()) break;
-      after = page.back().number;
-    }
-    MemoryQuery memories;
-    memories.include_superseded = true;
-    for (;;) {
-      PANDORA_TRY(page, rows_->memories().list(memories, system, never));
-      if (page.empty()) break;
-      memories.after = page.back().id;
-    }
-    for (ResearchQuery research;;) {
-      PANDORA_TRY(page, rows_->research().list(research, system, never));
-      if (page.empty()) break;
-      research.after = page.back().id;
-    }
-    for (ObservationQuery observations;;) {
-      PANDORA_TRY(page, rows_->observations().list(observations, system, never));
-      if (page.empty()) break;
-      observations.after_row = page.back().row;
-    }
-    PANDORA_CHECK(rows_->keys().list(never));
-    return rows_->sources().list(clock_.now(), never).map([](auto&&) {});
-  }
-
   // By what points were made stands beside the data, and that goes on answering, whatever is configured now: vectors of
   // two encoders are never mixed.
   Status open_points(const Config& config, const OpenOptions& options, const Stores& stores) {
@@ -311,22 +242,14 @@ class Owner final : public Installation {
     return {};
   }
 
-  Status overwrite_deleted(const Deadline& deadline) {
-    PANDORA_CHECK(rows_->database().checkpoint(deadline));
-    PANDORA_CHECK(points_->database().checkpoint(deadline));
-    return points_->purge(deadline);
-  }
-
   SystemClock clock_;
   SystemRandom random_;
   Metrics metrics_{std::string(kProgramVersion)};
   UuidV7Generator ids_{clock_, random_};
   std::unique_ptr<FileSystem> files_;
   std::unique_ptr<FileLock> lock_;
-  std::unique_ptr<SqliteStores> rows_;
-  std::unique_ptr<SqliteVectorStore> points_;
+  std::unique_ptr<Storage> storage_;
   std::string documents_root_;
-  std::unique_ptr<DocumentStore> documents_;
   std::unique_ptr<KeyRing> keys_;
   ProcessCache cache_{clock_};
   std::unique_ptr<ReceiptQueue> receipts_;
@@ -375,50 +298,6 @@ class Guest final : public Installation, private Service {
 };
 
 }  // namespace
-
-// In a settings file nobody else does it.
-std::string expanded_path(const std::string& path) {
-  return path.starts_with("~/") ? join_path(environment("HOME"), path.substr(2)) : path;
-}
-
-std::string config_file_path() {
-  const std::string given = environment("PANDORA_CONFIG");
-  return given.empty() ? join_path(user_directory("XDG_CONFIG_HOME", ".config"), "pandora/pandora.toml") : given;
-}
-
-std::string secrets_directory(const std::string& instance) {
-  return join_path(user_directory("XDG_CONFIG_HOME", ".config"), "pandora/secrets/" + instance);
-}
-
-std::string models_directory(const Config& config) {
-  if (const std::string& given = config.string("models.path"); !given.empty()) return expanded_path(given);
-  const std::string cache = environment("PANDORA_CACHE");
-  return (cache.empty() ? join_path(user_directory("XDG_CACHE_HOME", ".cache"), "pandora") : cache) + "/models";
-}
-
-Result<DataPaths> data_paths(const Config& config) {
-  DataPaths paths;
-  paths.root = expanded_path(config.string("data.path"));
-  const auto& setting = *std::ranges::find_if(
-      config.values(), [](const EffectiveValue& value) { return value.setting->key == "data.path"; });
-  if (setting.source == SettingSource::kFile && !paths.root.starts_with('/'))
-    return fail(
-        ErrorCode::kInvalidArgument,
-        fmt::format("{}: data.path is \"{}\", which is another place from every directory", setting.origin, paths.root),
-        "write it from / or ~/ on");
-  if (paths.root.empty()) paths.root = join_path(user_directory("XDG_DATA_HOME", ".local/share"), "pandora");
-  if (paths.root == "/pandora" || paths.root.starts_with(".local"))
-    return fail(ErrorCode::kInvalidArgument, "there is no home directory for the data",
-                "set PANDORA_DATA, or use --data");
-  paths.database = join_path(paths.root, "pandora.db");
-  paths.vectors = join_path(paths.root, "vectors.db");
-  paths.journal = join_path(paths.root, "journal");
-  paths.documents = join_path(paths.root, "panda_system_docs");
-  paths.socket = join_path(paths.root, "pandora.sock");
-  paths.lock = join_path(paths.root, "LOCK");
-  paths.orchestrator_secret = join_path(paths.root, "orchestrator.key");
-  return paths;
-}
 
 Result<std::unique_ptr<Installation>> Installation::open(const Config& config, const OpenOptions& options) {
   PANDORA_TRY(paths, data_paths(config));

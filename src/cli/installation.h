@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/config.h"
 #include "base/random.h"
+#include "cli/storage.h"
 #include "cli/toolbox.h"
 #include "metrics/metrics.h"
 #include "models/model_directory.h"
@@ -21,19 +22,6 @@
 
 namespace pandora {
 
-struct DataPaths {
-  std::string root;  // <data>
-  std::string database, vectors, journal, documents, socket, lock, orchestrator_secret;
-};
-// Of the effective configuration; `home` and XDG_* come from the environment.
-Result<DataPaths> data_paths(const Config& config);
-std::string models_directory(const Config& config);
-std::string config_file_path();
-std::string secrets_directory(const std::string& instance);  // of its stores
-std::string expanded_path(const std::string& path);          // "~/x" as a shell writes it
-
-// What is done about a database that cannot be read: an error, or it is set aside, and `reconcile` makes it again.
-enum class Damage { kReport, kSetAside };
 struct OpenOptions {
   Damage damage = Damage::kReport;
   // The owner's encoder keeps its vectors there and takes them from there (embed/vector_cache.h), and another owner is

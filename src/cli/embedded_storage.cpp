@@ -1,0 +1,102 @@
+#include <functional>
+#include <string>
+
+#include "cli/database_quarantine.h"
+#include "cli/storage.h"
+#include "store_embedded/directory_document_store.h"
+#include "store_embedded/sqlite_stores.h"
+#include "store_embedded/sqlite_vector_store.h"
+
+namespace pandora {
+namespace {
+
+class EmbeddedStorage final : public Storage {
+ public:
+  EmbeddedStorage(FileSystem& files, const Clock& clock) : files_(files), clock_(clock) {}
+
+  Status open(const Config& config, const DataPaths& paths, Damage damage) {
+    PANDORA_TRY(documents, DirectoryDocumentStore::open(files_, paths.documents, clock_));
+    documents_ = std::move(documents);
+    const auto most_receipts = static_cast<std::size_t>(config.integer("recall.receipts"));
+    PANDORA_CHECK(open_database(paths, paths.database, damage, [&]() -> Status {
+      PANDORA_TRY(rows, SqliteStores::open(paths.database, "", clock_, most_receipts));
+      rows_ = std::move(rows);
+      Status read = damage == Damage::kSetAside ? read_every_row() : Status();
+      if (!read) rows_.reset();  // closed before it is moved
+      return read;
+    }));
+    return open_database(paths, paths.vectors, damage, [&]() -> Status {
+      const VectorStoreOptions indexed{.files = &files_, .every_row = damage == Damage::kSetAside};
+      PANDORA_TRY(points, SqliteVectorStore::open(paths.vectors, "", clock_, indexed));
+      points_ = std::move(points);
+      return {};
+    });
+  }
+
+  Stores stores() override {
+    return {rows_->turns(),    rows_->memories(), rows_->research(), rows_->sources(), rows_->observations(),
+            rows_->instance(), rows_->outbox(),   *points_,          *documents_,      rows_->receipts()};
+  }
+  KeyStore& keys() override { return rows_->keys(); }
+  Status overwrite_deleted(const Deadline& deadline) override {
+    PANDORA_CHECK(rows_->database().checkpoint(deadline));
+    PANDORA_CHECK(points_->database().checkpoint(deadline));
+    return points_->purge(deadline);
+  }
+
+ private:
+  Status open_database(const DataPaths& paths, const std::string& database, Damage damage,
+                       const std::function<Status()>& open) {
+    Status opened = open();
+    if (opened || opened.error().code != ErrorCode::kDataCorrupt || damage == Damage::kReport) return opened;
+    PANDORA_CHECK(set_database_aside(files_, paths, database, clock_, opened.error()));
+    return open();
+  }
+
+  // The structure may be whole and a row in it not.
+  Status read_every_row() {
+    const Principal system = Principal::system();
+    const Deadline never = Deadline::never();
+    for (TurnNumber after;;) {
+      PANDORA_TRY(page, rows_->turns().scan(after, kMaxPage, system, never));
+      if (page.empty()) break;
+      after = page.back().number;
+    }
+    MemoryQuery memories;
+    memories.include_superseded = true;
+    for (;;) {
+      PANDORA_TRY(page, rows_->memories().list(memories, system, never));
+      if (page.empty()) break;
+      memories.after = page.back().id;
+    }
+    for (ResearchQuery research;;) {
+      PANDORA_TRY(page, rows_->research().list(research, system, never));
+      if (page.empty()) break;
+      research.after = page.back().id;
+    }
+    for (ObservationQuery observations;;) {
+      PANDORA_TRY(page, rows_->observations().list(observations, system, never));
+      if (page.empty()) break;
+      observations.after_row = page.back().row;
+    }
+    PANDORA_CHECK(rows_->keys().list(never));
+    return rows_->sources().list(clock_.now(), never).map([](auto&&) {});
+  }
+
+  FileSystem& files_;
+  const Clock& clock_;
+  std::unique_ptr<DocumentStore> documents_;
+  std::unique_ptr<SqliteStores> rows_;
+  std::unique_ptr<SqliteVectorStore> points_;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<Storage>> open_embedded_storage(FileSystem& files, const Config& config, const DataPaths& paths,
+                                                       Damage damage, const Clock& clock) {
+  auto storage = std::make_unique<EmbeddedStorage>(files, clock);
+  PANDORA_CHECK(storage->open(config, paths, damage));
+  return std::unique_ptr<Storage>(std::move(storage));
+}
+
+}  // namespace pandora

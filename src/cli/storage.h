@@ -1,0 +1,29 @@
+// The stores of an installation, opened and closed as one. Which ones they are is decided here and nowhere else.
+#pragma once
+#include <memory>
+
+#include "base/config.h"
+#include "base/file_system.h"
+#include "cli/data_paths.h"
+#include "ports/key_store.h"
+#include "ports/stores.h"
+
+namespace pandora {
+
+// What is done about a database that cannot be read: an error, or it is set aside, and `reconcile` makes it again.
+enum class Damage { kReport, kSetAside };
+
+class Storage {
+ public:
+  virtual ~Storage() = default;
+  virtual Stores stores() = 0;
+  virtual KeyStore& keys() = 0;
+  // What was deleted is gone from the files as well, not from what is found alone.
+  virtual Status overwrite_deleted(const Deadline& deadline) = 0;
+};
+
+// SQLite, points in process and documents in a directory. `files` and `clock` outlive it. Errors carry their remedy.
+Result<std::unique_ptr<Storage>> open_embedded_storage(FileSystem& files, const Config& config, const DataPaths& paths,
+                                                       Damage damage, const Clock& clock);
+
+}  // namespace pandora
