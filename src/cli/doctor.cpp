@@ -185,7 +185,7 @@ CheckResult check_copies(Service& service, const UserId& user) {
 }
 
 void check_service(const Config& config, const UserId& user, std::vector<CheckResult>& results) {
-  auto installation = Installation::open(config);
+  auto installation = Installation::open(config, {.thorough = true});
   if (!installation) return results.push_back(failure("stores", installation.error()));
   results.push_back(
       {CheckState::kOk, "owner",

@@ -14,19 +14,22 @@ class EmbeddedStorage final : public Storage {
  public:
   EmbeddedStorage(FileSystem& files, const Clock& clock) : files_(files), clock_(clock) {}
 
-  Status open(const Config& config, const DataPaths& paths, Damage damage) {
+  Status open(const Config& config, const DataPaths& paths, const StorageOptions& options) {
     PANDORA_TRY(documents, DirectoryDocumentStore::open(files_, paths.documents, clock_));
     documents_ = std::move(documents);
+    const Damage damage = options.damage;
+    const bool thorough = options.thorough || damage == Damage::kSetAside;
     const auto most_receipts = static_cast<std::size_t>(config.integer("recall.receipts"));
     PANDORA_CHECK(open_database(paths, paths.database, damage, [&]() -> Status {
-      PANDORA_TRY(rows, SqliteStores::open(paths.database, "", clock_, most_receipts));
+      PANDORA_TRY(rows, SqliteStores::open(paths.database, "", clock_, most_receipts,
+                                           thorough ? IntegrityCheck::kAtOpen : IntegrityCheck::kBesideWhenLarge));
       rows_ = std::move(rows);
       Status read = damage == Damage::kSetAside ? read_every_row() : Status();
       if (!read) rows_.reset();  // closed before it is moved
       return read;
     }));
     return open_database(paths, paths.vectors, damage, [&]() -> Status {
-      const VectorStoreOptions indexed{.files = &files_, .every_row = damage == Damage::kSetAside};
+      const VectorStoreOptions indexed{.files = &files_, .every_row = thorough};
       PANDORA_TRY(points, SqliteVectorStore::open(paths.vectors, "", clock_, indexed));
       points_ = std::move(points);
       return {};
@@ -93,9 +96,9 @@ class EmbeddedStorage final : public Storage {
 }  // namespace
 
 Result<std::unique_ptr<Storage>> open_embedded_storage(FileSystem& files, const Config& config, const DataPaths& paths,
-                                                       Damage damage, const Clock& clock) {
+                                                       const StorageOptions& options, const Clock& clock) {
   auto storage = std::make_unique<EmbeddedStorage>(files, clock);
-  PANDORA_CHECK(storage->open(config, paths, damage));
+  PANDORA_CHECK(storage->open(config, paths, options));
   return std::unique_ptr<Storage>(std::move(storage));
 }
 

@@ -80,7 +80,7 @@ class Owner final : public Installation {
   }
 
   Status wire(const Config& config, const DataPaths& paths, const OpenOptions& options) {
-    PANDORA_TRY(storage, open_embedded_storage(*files_, config, paths, options.damage, clock_));
+    PANDORA_TRY(storage, open_embedded_storage(*files_, config, paths, {options.damage, options.thorough}, clock_));
     storage_ = std::move(storage);
     const Stores kept = storage_->stores();
     receipts_ = std::make_unique<ReceiptQueue>(kept.receipts, clock_);

@@ -24,6 +24,7 @@ namespace pandora {
 
 struct OpenOptions {
   Damage damage = Damage::kReport;
+  bool thorough = false;  // looks at every page and row of the databases, however many, before it returns
   // The owner's encoder keeps its vectors there and takes them from there (embed/vector_cache.h), and another owner is
   // kConflict; empty: it does not.
   std::string vectors_file;

@@ -12,6 +12,10 @@ namespace pandora {
 
 // What is done about a database that cannot be read: an error, or it is set aside, and `reconcile` makes it again.
 enum class Damage { kReport, kSetAside };
+struct StorageOptions {
+  Damage damage = Damage::kReport;
+  bool thorough = false;  // looks at every page and row, however many, before it returns; setting aside does so too
+};
 
 class Storage {
  public:
@@ -24,6 +28,6 @@ class Storage {
 
 // SQLite, points in process and documents in a directory. `files` and `clock` outlive it. Errors carry their remedy.
 Result<std::unique_ptr<Storage>> open_embedded_storage(FileSystem& files, const Config& config, const DataPaths& paths,
-                                                       Damage damage, const Clock& clock);
+                                                       const StorageOptions& options, const Clock& clock);
 
 }  // namespace pandora

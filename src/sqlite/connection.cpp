@@ -223,6 +223,8 @@ void Connection::set_deadline(const Deadline& deadline) {
   sqlite3_progress_handler(handle_, bounded ? kSteps : 0, bounded ? past_deadline : nullptr, &deadline_);
 }
 
+void Connection::interrupt() { sqlite3_interrupt(handle_); }
+
 Error Connection::error(std::string_view doing) const {
   return sqlite_error(sqlite3_extended_errcode(handle_), sqlite3_system_errno(handle_), sqlite3_errmsg(handle_), doing,
                       path_);

@@ -108,6 +108,8 @@ class Connection {
   std::int64_t changes() const;
   // Long reads end with kDeadlineExceeded.
   void set_deadline(const Deadline& deadline);
+  // From any thread: what runs ends with kDeadlineExceeded.
+  void interrupt();
   Error error(std::string_view doing) const;  // of the last call
   const std::string& path() const { return path_; }
 

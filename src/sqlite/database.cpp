@@ -1,13 +1,30 @@
 #include "sqlite/database.h"
 
+#include <algorithm>
+
 #include <fmt/format.h>
+
+#include "base/log.h"
 
 namespace pandora {
 namespace {
 
+// A quick look at the structure: a database that is torn must be named at the start, not in the middle of a turn.
+Status check_integrity(Connection& connection) {
+  PANDORA_TRY(rows, connection.query("PRAGMA quick_check(1)"));
+  PANDORA_TRY(more, rows.next());
+  std::string found(more ? rows.text(0) : "no answer");
+  if (found == "ok") return {};
+  std::ranges::replace(found, '\n', ' ');
+  return fail(ErrorCode::kDataCorrupt, fmt::format("{} is damaged: {}", connection.path(), found),
+              std::string(kDamagedRemedy));
+}
+
 class SqliteMigrationTarget final : public MigrationTarget {
  public:
-  SqliteMigrationTarget(Connection& connection, const Clock& clock) : connection_(connection), clock_(clock) {}
+  SqliteMigrationTarget(Connection& connection, const Clock& clock, bool checked)
+      : connection_(connection), clock_(clock), checked_(checked) {}
+  bool checked() const { return checked_; }
 
   Result<std::vector<AppliedMigration>> applied() override {
     std::vector<AppliedMigration> found;
@@ -25,6 +42,8 @@ class SqliteMigrationTarget final : public MigrationTarget {
   }
 
   Status apply(const Migration& migration, const AppliedMigration& record) override {
+    if (!checked_) PANDORA_CHECK(check_integrity(connection_));
+    checked_ = true;
     PANDORA_CHECK(connection_.script("BEGIN IMMEDIATE"));
     const Status done = apply_in_transaction(migration, record);
     if (!done) {
@@ -50,17 +69,8 @@ class SqliteMigrationTarget final : public MigrationTarget {
 
   Connection& connection_;
   const Clock& clock_;
+  bool checked_;
 };
-
-// A quick look at the structure: a database that is torn must be named at the start, not in the middle of a turn.
-Status check_integrity(Connection& connection) {
-  PANDORA_TRY(rows, connection.query("PRAGMA quick_check(1)"));
-  PANDORA_TRY(more, rows.next());
-  if (more && rows.text(0) == "ok") return {};
-  return fail(ErrorCode::kDataCorrupt,
-              fmt::format("{} is damaged: {}", connection.path(), more ? rows.text(0) : "no answer"),
-              std::string(kDamagedRemedy));
-}
 
 Result<std::int64_t> bytes_of(Connection& connection) {
   PANDORA_TRY(row, connection.query("SELECT page_count * page_size FROM pragma_page_count(), pragma_page_size()"));
@@ -77,19 +87,37 @@ Result<std::unique_ptr<SqliteDatabase>> SqliteDatabase::open(const std::string& 
   PANDORA_TRY(bytes, bytes_of(*connection));
   const bool now = check == IntegrityCheck::kAtOpen || bytes <= kCheckedAtOpenBytes;
   if (now) PANDORA_CHECK(check_integrity(*connection));
-  SqliteMigrationTarget target(*connection, clock);
+  SqliteMigrationTarget target(*connection, clock, now);
   auto migrated = migrate(embedded_migrations(schema), target);
   if (!migrated) return fail(std::move(migrated).error().with_context(path));
   std::unique_ptr<SqliteDatabase> database(new SqliteDatabase(path, vfs, std::move(connection)));
-  database->checked_ = now;
+  if (!target.checked()) PANDORA_CHECK(database->begin_check());
   return database;
 }
 
-Status SqliteDatabase::check(const Deadline& deadline) {
-  PANDORA_CHECK(deadline.check("checking " + path_));
+Status SqliteDatabase::begin_check() {
   PANDORA_TRY(connection, Connection::open(path_, vfs_));
-  connection->set_deadline(deadline);
-  return check_integrity(*connection);
+  checker_ = std::move(connection);
+  checked_ = false;
+  checking_ = std::async(std::launch::async, [this] {
+    const Status whole = check_integrity(*checker_);
+    if (!whole && !ending_) {  // SQLite may report what it had no time to look at as damage
+      if (whole.error().code == ErrorCode::kDataCorrupt) {
+        log_error("database.damaged", {{"why", whole.error().message}, {"remedy", whole.error().remedy}});
+        fault_ = whole.error();
+        has_fault_ = true;
+      } else {
+        log_warn("database.not_checked", {{"why", whole.error().to_line()}});
+      }
+    }
+    checked_ = true;
+  });
+  return {};
+}
+
+Status SqliteDatabase::fault() const {
+  if (!has_fault_) return {};
+  return fail(*fault_);
 }
 
 Error SqliteDatabase::explained(Error error) const {
@@ -101,6 +129,10 @@ SqliteDatabase::SqliteDatabase(std::string path, std::string vfs, std::unique_pt
     : path_(std::move(path)), vfs_(std::move(vfs)), writer_(std::move(writer)), thread_([this] { write_loop(); }) {}
 
 SqliteDatabase::~SqliteDatabase() {
+  ending_ = true;
+  // A statement that has not begun is not interrupted: again, until it has.
+  while (checking_.valid() && checking_.wait_for(std::chrono::milliseconds(1)) != std::future_status::ready)
+    checker_->interrupt();
   {
     const std::lock_guard lock(mutex_);
     stopping_ = true;
@@ -110,6 +142,7 @@ SqliteDatabase::~SqliteDatabase() {
 }
 
 Status SqliteDatabase::write(const Job& job, const Deadline& deadline) {
+  PANDORA_CHECK(fault());
   std::future<Status> done;
   {
     const std::lock_guard lock(mutex_);
@@ -183,6 +216,7 @@ void SqliteDatabase::give_reader(std::unique_ptr<Connection> connection) {
 
 Status SqliteDatabase::copy_to(const std::string& path, const Deadline& deadline) {
   PANDORA_CHECK(deadline.check("copying " + path_));
+  PANDORA_CHECK(fault());
   PANDORA_TRY(connection, Connection::open(path_, vfs_));
   connection->set_deadline(deadline);
   return connection->run("VACUUM INTO ?", path);

@@ -4,12 +4,14 @@
 // once: one sync for all of them (docs/adr/0003). A job that fails is rolled back alone. `write` returns after the
 // commit: what succeeded is on disk. Reads run on the caller's thread, each on one snapshot. Thread-safe.
 #pragma once
+#include <atomic>
 #include <condition_variable>
 #include <deque>
 #include <functional>
 #include <future>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <thread>
 #include <type_traits>
@@ -24,9 +26,11 @@ inline constexpr std::size_t kMaxQueuedWrites = 1'024;  // each is a thread that
 inline constexpr std::size_t kMaxBatchedWrites = 256;
 inline constexpr std::size_t kMaxReaders = 8;  // idle ones that are kept
 
-// A look at the structure reads the whole file, some 2 GB a second: of a large one its owner does it beside other work.
+// A look at the structure reads the whole file, some 2 GB a second. Of one that is larger than this it may be done
+// beside other work: what it finds is logged, and fails every read and write from then on. It ends with the database,
+// finished or not. A file whose schema is about to change is looked at before.
 inline constexpr std::int64_t kCheckedAtOpenBytes = std::int64_t{64} << 20;
-enum class IntegrityCheck { kAtOpen, kAtOpenWhenSmall };
+enum class IntegrityCheck { kAtOpen, kBesideWhenLarge };
 
 class SqliteDatabase {
  public:
@@ -35,8 +39,8 @@ class SqliteDatabase {
   static Result<std::unique_ptr<SqliteDatabase>> open(const std::string& path, const std::string& schema,
                                                       const std::string& vfs, const Clock& clock,
                                                       IntegrityCheck check = IntegrityCheck::kAtOpen);
-  bool checked() const { return checked_; }  // at open
-  Status check(const Deadline& deadline);    // the same, now: kDataCorrupt
+  bool checked() const { return checked_; }  // or the check has ended
+  Status fault() const;                      // kDataCorrupt once the check has found damage
   ~SqliteDatabase();                         // waits for the jobs that were accepted
 
   using Job = std::function<Status(Connection&)>;
@@ -59,6 +63,7 @@ class SqliteDatabase {
   template <class Function>
   auto read(Function&& function, const Deadline& deadline) -> std::invoke_result_t<Function, Connection&> {
     PANDORA_CHECK(deadline.check("reading " + path_));
+    PANDORA_CHECK(fault());
     PANDORA_TRY(connection, take_reader());
     connection->set_deadline(deadline);
     PANDORA_CHECK(connection->run("BEGIN"));  // all that the function asks is of one snapshot
@@ -82,6 +87,7 @@ class SqliteDatabase {
     const Deadline* deadline;
     std::promise<Status> done;
   };
+  Status begin_check();
   Error explained(Error error) const;  // a row that does not parse: which file, and the remedy
   void write_loop();
   void run_batch(std::vector<std::unique_ptr<Pending>> batch);
@@ -89,7 +95,6 @@ class SqliteDatabase {
   void give_reader(std::unique_ptr<Connection> connection);
 
   const std::string path_, vfs_;
-  bool checked_ = true;
   std::unique_ptr<Connection> writer_;
   std::mutex mutex_;
   std::condition_variable wake_;
@@ -97,6 +102,10 @@ class SqliteDatabase {
   bool stopping_ = false;
   std::mutex readers_mutex_;
   std::vector<std::unique_ptr<Connection>> readers_;
+  std::unique_ptr<Connection> checker_;
+  std::atomic<bool> checked_ = true, has_fault_ = false, ending_ = false;
+  std::optional<Error> fault_;  // once has_fault_
+  std::future<void> checking_;
   std::thread thread_;
 };
 

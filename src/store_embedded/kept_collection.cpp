@@ -21,16 +21,18 @@ KeptCollection::KeptCollection(const CollectionRow& row, ThreadPool* pool, std::
 
 Status KeptCollection::load(Connection& connection, std::uint64_t last_seq) {
   bool whole = false;
+  std::string why;
   if (files_) {
     const auto loaded = files_->load(points_.index(), last_seq, removals_since_);
     whole = loaded.whole;
-    if (!loaded.whole) log_info("index.rebuild", {{"collection", spec().name}, {"why", loaded.why}});
+    why = loaded.why;
   }
   PointIndex& index = points_.index();
   PANDORA_TRY(missing, count_after(connection, spec().name, index.applied(), kCounted));
   PANDORA_TRY(removed, any_removal_after(connection, spec().name, index.removals_applied()));
   behind_ = missing > 0 || removed;
   if (!behind_) index.set_applied(last_seq, last_seq);
+  if (behind_ && !whole && files_) log_info("index.rebuild", {{"collection", spec().name}, {"why", why}});
   rows_ = static_cast<std::int64_t>(index.size()) + missing;
   if (!whole || missing == kCounted) {
     PANDORA_TRY(rows, count_after(connection, spec().name, 0, kNoMost));

@@ -148,8 +148,9 @@ class SqliteStoresImpl final : public SqliteStores {
 }  // namespace
 
 Result<std::unique_ptr<SqliteStores>> SqliteStores::open(const std::string& path, const std::string& vfs,
-                                                         const Clock& clock, std::size_t receipts) {
-  PANDORA_TRY(database, SqliteDatabase::open(path, "sqlite", vfs, clock));
+                                                         const Clock& clock, std::size_t receipts,
+                                                         IntegrityCheck check) {
+  PANDORA_TRY(database, SqliteDatabase::open(path, "sqlite", vfs, clock, check));
   return std::make_unique<SqliteStoresImpl>(std::move(database), clock, receipts);
 }
 

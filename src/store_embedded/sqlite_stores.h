@@ -17,7 +17,8 @@ class SqliteStores {
  public:
   // Errors: see SqliteDatabase::open. `clock` outlives it. At most `receipts` of recalls are kept.
   static Result<std::unique_ptr<SqliteStores>> open(const std::string& path, const std::string& vfs, const Clock& clock,
-                                                    std::size_t receipts = kDefaultReceipts);
+                                                    std::size_t receipts = kDefaultReceipts,
+                                                    IntegrityCheck check = IntegrityCheck::kBesideWhenLarge);
   virtual ~SqliteStores() = default;
   virtual TurnStore& turns() = 0;
   virtual MemoryStore& memories() = 0;

@@ -279,7 +279,7 @@ class SqliteVectorStoreImpl final : public SqliteVectorStore {
 
   Status settle(const Deadline& deadline) override {
     std::unique_lock lock(keeper_mutex_);
-    while (work_ || working_) {
+    while (work_ || working_ || !database_->checked()) {
       PANDORA_CHECK(deadline.check("waiting for the index"));
       keeper_rests_.wait_for(lock, std::chrono::milliseconds(20));
     }
@@ -319,6 +319,7 @@ class SqliteVectorStoreImpl final : public SqliteVectorStore {
 
   Status usable(const Deadline& deadline, const char* doing) {
     PANDORA_CHECK(deadline.check(doing));
+    PANDORA_CHECK(database_->fault());
     if (!has_fault_) return {};
     const std::lock_guard lock(keeper_mutex_);
     return fail(*fault_);
@@ -429,18 +430,13 @@ class SqliteVectorStoreImpl final : public SqliteVectorStore {
   }
   void keep() {
     std::unique_lock lock(keeper_mutex_);
-    bool checked = database_->checked();
     for (;;) {
       keeper_wakes_.wait(lock, [this] { return ending_ || work_; });
       if (ending_) return;
       work_ = false;
       working_ = true;
       lock.unlock();
-      Status done = keep_up();
-      if (done && !checked) {
-        done = database_->check(Deadline::never());
-        checked = true;
-      }
+      const Status done = keep_up();
       lock.lock();
       working_ = false;
       if (!done) {
@@ -493,7 +489,7 @@ class SqliteVectorStoreImpl final : public SqliteVectorStore {
 Result<std::unique_ptr<SqliteVectorStore>> SqliteVectorStore::open(const std::string& path, const std::string& vfs,
                                                                    const Clock& clock,
                                                                    const VectorStoreOptions& options) {
-  const auto check = options.every_row ? IntegrityCheck::kAtOpen : IntegrityCheck::kAtOpenWhenSmall;
+  const auto check = options.every_row ? IntegrityCheck::kAtOpen : IntegrityCheck::kBesideWhenLarge;
   PANDORA_TRY(database, SqliteDatabase::open(path, "vectors", vfs, clock, check));
   auto store = std::make_unique<SqliteVectorStoreImpl>(std::move(database), vfs, options);
   PANDORA_CHECK(store->load());

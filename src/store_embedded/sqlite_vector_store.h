@@ -24,14 +24,13 @@ struct VectorStoreOptions {
 
 class SqliteVectorStore : public VectorStore {
  public:
-  // Errors as SqliteDatabase::open; a file of more than kCheckedAtOpenBytes is checked afterwards, beside other work,
-  // and then every call gives what was found.
+  // Errors as SqliteDatabase::open, which also says when a large file is checked; then every call gives what was found.
   static Result<std::unique_ptr<SqliteVectorStore>> open(const std::string& path, const std::string& vfs,
                                                          const Clock& clock, const VectorStoreOptions& options = {});
   virtual SqliteDatabase& database() = 0;
   // After this no derived file holds a byte of a point that was removed or replaced before.
   virtual Status purge(const Deadline& deadline) = 0;
-  // Returns when every point is searched and nothing is being written: for tests and benchmarks.
+  // Returns when every point is searched, nothing is being written and the file is checked: for tests and benchmarks.
   virtual Status settle(const Deadline& deadline) = 0;
 };
 

@@ -8,6 +8,7 @@ import subprocess
 import unittest
 
 from pandora_case import PROGRAM, PandoraCase
+from served_case import ServedCase
 
 REMEDY = "pandora reconcile --apply"
 
@@ -215,6 +216,40 @@ class Damage(PandoraCase):
         memory = self.json("memory", "list")["memories"][0]["id"]
         self.assertEqual(self.json("memory", "show", memory)["said_in"], 1)
         self.assertIn("pandora turns forget 1", self.out("memory", "forget", memory, "--yes"))
+
+
+class DamageOfALargeDatabase(ServedCase):
+    """It is served at once and looked at meanwhile."""
+
+    def test_a_damaged_page_that_nobody_has_read_yet_is_named_and_nothing_acknowledged_is_lost(self):
+        self.say("\n".join(f"Fact {i}: item{i} is stored in box {i * 7}." for i in range(12)))
+        database = os.path.join(self.data, "pandora.db")
+        subprocess.run(["sqlite3", database, "CREATE TABLE large (bytes); INSERT INTO large VALUES (zeroblob(80000000)); PRAGMA wal_checkpoint(TRUNCATE)"],
+                       check=True, stdout=subprocess.DEVNULL)
+        self.assertGreater(os.path.getsize(database), 64 << 20)
+        with open(database, "r+b") as file:
+            file.seek(os.path.getsize(database) // 2 // 4096 * 4096)
+            file.write(b"Z" * 4096)
+        self.serve()
+        self.wait_until(lambda: self.ask("/health/ready")[0] == 503)
+        checks = {check["name"]: check for check in self.ask("/health/ready")[2]["dependencies"]}
+        self.assertEqual(checks["stores"]["state"], "down")
+        self.assertIn("pandora.db is damaged", checks["stores"]["detail"])
+        status, head, body = self.chat("The spare key is under the blue pot.")
+        self.assertEqual(status, 200, body)
+        self.assertEqual(head["Pandora-Acknowledged"], "true", "the journal has it")
+        self.assert_one_clear_line(self.run_pandora("reconcile", "--apply", code=11), "end the other process")
+        code, errors = self.end()
+        self.assertEqual(code, 0, errors)
+        self.assertIn(REMEDY, errors)
+        doctor = self.run_pandora("doctor", code=11)
+        self.assertIn(REMEDY.encode(), doctor.stdout)
+        self.run_pandora("reconcile", "--apply")
+        self.assertEqual(self.json("reconcile")["differences"], [])
+        said = [turn["message"]["text"] for turn in self.json("turns", "list", "--limit", "100")["turns"]]
+        self.assertEqual(len(said), 13)
+        self.assertIn("The spare key is under the blue pot.", said)
+        self.run_pandora("doctor")
 
 
 if __name__ == "__main__":

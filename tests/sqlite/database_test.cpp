@@ -2,11 +2,14 @@
 #include "sqlite/database.h"
 
 #include <algorithm>
+#include <filesystem>
+#include <fstream>
 #include <latch>
 
 #include <gtest/gtest.h>
 
 #include "support/sqlite_fault_vfs.h"
+#include "support/temporary_directory.h"
 
 namespace pandora {
 namespace {
@@ -198,6 +201,94 @@ TEST_F(SqliteDatabaseTest, ReadersAtOnceAllGetAConnection) {
     });
   for (auto& reader : readers) reader.join();
   EXPECT_EQ(counts, std::vector<std::int64_t>(counts.size(), 0));
+}
+
+// A file on a real disk, of a given size, in the middle of which a page can be spoilt that no other call reads.
+struct LargeSqliteFile : ::testing::Test {
+  static constexpr std::int64_t kPage = 4'096;
+  std::string path() const { return folder.path() + "/large.db"; }
+  Result<std::unique_ptr<SqliteDatabase>> open(IntegrityCheck check) const {
+    return SqliteDatabase::open(path(), "sqlite", "", clock, check);
+  }
+  static Result<std::int64_t> bytes(Connection& connection) {
+    PANDORA_TRY(row, connection.query("SELECT page_count * page_size FROM pragma_page_count(), pragma_page_size()"));
+    PANDORA_CHECK(row.next());
+    return row.integer(0);
+  }
+  void grow_to(std::int64_t wanted) const {
+    const auto database = open(IntegrityCheck::kAtOpen).value();
+    const auto run = [&](const std::string& sql, auto... values) {
+      return database->write([&](Connection& connection) { return connection.run(sql, values...); }, kNever);
+    };
+    ASSERT_TRUE(run("CREATE TABLE large (bytes BLOB) STRICT"));
+    ASSERT_TRUE(run("INSERT INTO large VALUES (zeroblob(?))", wanted * 99 / 100));
+    while (database->read(bytes, kNever).value() < wanted)
+      ASSERT_TRUE(run("INSERT INTO large VALUES (zeroblob(4000))"));
+    ASSERT_TRUE(database->checkpoint(kNever));
+  }
+  void spoil() const {
+    std::fstream file(path(), std::ios::in | std::ios::out | std::ios::binary);
+    file.seekp(static_cast<std::streamoff>(std::filesystem::file_size(path()) / 2 / kPage * kPage));
+    file << std::string(kPage, '\x5A');
+  }
+  static Status touch(SqliteDatabase& database) {
+    return database.write([](Connection& connection) { return connection.run("DELETE FROM turns"); }, kNever);
+  }
+
+  const ManualClock clock;
+  const testing::TemporaryDirectory folder;
+};
+
+TEST_F(LargeSqliteFile, what_a_check_beside_other_work_finds_fails_every_call_from_then_on) {
+  grow_to(kCheckedAtOpenBytes + kPage);
+  ASSERT_GT(static_cast<std::int64_t>(std::filesystem::file_size(path())), kCheckedAtOpenBytes);
+  {
+    const auto whole = open(IntegrityCheck::kBesideWhenLarge).value();
+    while (!whole->checked()) std::this_thread::yield();
+    EXPECT_TRUE(whole->fault());
+    EXPECT_TRUE(touch(*whole));
+  }
+  spoil();
+  const auto database = open(IntegrityCheck::kBesideWhenLarge).value();
+  while (!database->checked()) std::this_thread::yield();
+  for (const Status& refused :
+       {database->fault(), touch(*database), database->copy_to(folder.path() + "/copy.db", kNever),
+        database->read([](Connection& connection) { return bytes(connection).map([](auto&&) {}); }, kNever)}) {
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error().code, ErrorCode::kDataCorrupt);
+    EXPECT_EQ(refused.error().remedy, kDamagedRemedy);
+  }
+  EXPECT_EQ(open(IntegrityCheck::kAtOpen).error().code, ErrorCode::kDataCorrupt);
+}
+
+TEST_F(LargeSqliteFile, an_end_waits_for_no_check_and_takes_none_that_was_broken_off_for_damage) {
+  grow_to(kCheckedAtOpenBytes + kPage);
+  for (int i = 0; i < 20; ++i) {
+    const auto database = open(IntegrityCheck::kBesideWhenLarge).value();
+    EXPECT_TRUE(touch(*database));
+  }
+}
+
+TEST_F(LargeSqliteFile, one_of_no_more_than_the_bound_is_checked_before_it_is_used) {
+  grow_to(kCheckedAtOpenBytes);
+  ASSERT_EQ(static_cast<std::int64_t>(std::filesystem::file_size(path())), kCheckedAtOpenBytes);
+  spoil();
+  EXPECT_EQ(open(IntegrityCheck::kBesideWhenLarge).error().code, ErrorCode::kDataCorrupt);
+}
+
+TEST_F(LargeSqliteFile, one_whose_schema_changes_is_checked_before) {
+  grow_to(kCheckedAtOpenBytes + kPage);
+  {
+    const auto database = open(IntegrityCheck::kAtOpen).value();
+    ASSERT_TRUE(database->write(
+        [](Connection& connection) {
+          return connection.run(
+              "DELETE FROM schema_migrations WHERE version = (SELECT max(version) FROM schema_migrations)");
+        },
+        kNever));
+  }
+  spoil();
+  EXPECT_EQ(open(IntegrityCheck::kBesideWhenLarge).error().code, ErrorCode::kDataCorrupt);
 }
 
 }  // namespace
