@@ -162,6 +162,7 @@ class Owner final : public Installation {
                         *keys_,
                         cache_,
                         metrics_,
+                        toolbox_ ? &toolbox_->runner() : nullptr,
                         toolbox_ ? toolbox_->registry() : nullptr};
   }
 

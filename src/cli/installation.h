@@ -45,6 +45,7 @@ struct ServingParts {
   KeyRing& keys;
   Cache& cache;
   Metrics& metrics;
+  ToolRunner* runner = nullptr;   // of the tools; null: they are switched off
   ToolRegistry* tools = nullptr;  // null: they are switched off, or run elsewhere
 };
 

@@ -10,8 +10,6 @@
 #include "cli/program.h"
 #include "cli/terminal.h"
 #include "cli/toolbox.h"
-#include "mcp/joined_tools.h"
-#include "mcp/service_tools.h"
 #include "mcp/stdio_session.h"
 
 namespace pandora {
@@ -19,19 +17,16 @@ namespace pandora {
 int serve_mcp(const Config& config, Service& service, const UserId& user) {
   catch_interrupts();
   const SystemClock clock;
-  const auto remembering = make_service_tools(service);
-  // The other tools run in this process, also when another one owns the data directory.
+  // The tools run in this process, also when another one owns the data directory.
   std::unique_ptr<Toolbox> toolbox;
-  std::unique_ptr<ToolRunner> joined;
   if (config.boolean("tools.enabled")) {
     auto opened = Toolbox::open(config, ToolPlace::kHere, nullptr, clock);
     if (!opened) return report(opened.error());
     toolbox = *std::move(opened);
     toolbox->connect(service);
-    joined = std::make_unique<JoinedTools>(*remembering, toolbox->runner());
   }
-  McpServer server({std::string(kProgramVersion)}, joined ? *joined : *remembering, service, clock);
-  McpStdioSession session(server, Principal::of(user), [](std::string_view line) {
+  McpServer server({std::string(kProgramVersion)}, toolbox ? &toolbox->runner() : nullptr, service, clock);
+  McpStdioSession session(server, {.who = Principal::of(user)}, [](std::string_view line) {
     print_out(fmt::format("{}\n", line));
     flush_output();
   });

@@ -9,8 +9,6 @@
 #include "gateway/gateway.h"
 #include "gateway/guard.h"
 #include "mcp/http_endpoint.h"
-#include "mcp/joined_tools.h"
-#include "mcp/service_tools.h"
 #include "orchestrator/orchestrator.h"
 #include "tools/tool_wire.h"
 #include "wire/json_reader.h"
@@ -55,29 +53,37 @@ std::vector<std::unique_ptr<HealthProbe>> make_probes(Service& service, const Se
   return probes;
 }
 
+// Whose tools work for is the key's word alone; a header names the session.
+Result<ToolCaller> tool_caller(const HttpRequest& request, const Caller& caller) {
+  PANDORA_TRY(given, read_caller(request.headers, caller.user));
+  given.who = Principal::of(caller.user);
+  given.key = caller.key ? caller.key->name : "";
+  given.turn = Uuid();
+  return given;
+}
+
 // MCP for the users of the Gateway.
 class McpMount final : public GatewayHandler {
  public:
-  McpMount(McpServer& server, Random& random) : endpoint_(make_mcp_endpoint(server, random)) {}
+  explicit McpMount(McpEndpoint& endpoint) : endpoint_(endpoint) {}
   void handle(HttpRequest request, const Caller& caller, std::shared_ptr<ResponseWriter> writer) override {
-    endpoint_->handle(std::move(request), Principal::of(caller.user), std::move(writer));
+    auto given = tool_caller(request, caller);
+    if (!given) return writer->respond(error_response(given.error()));
+    endpoint_.handle(std::move(request), *given, std::move(writer));
   }
 
  private:
-  const std::unique_ptr<McpEndpoint> endpoint_;
+  McpEndpoint& endpoint_;
 };
 
-// The tools, likewise: whose they work for is the key's word alone.
+// The tools, likewise.
 class ToolsMount final : public GatewayHandler {
  public:
   explicit ToolsMount(ToolRoutes& routes) : routes_(routes) {}
   void handle(HttpRequest request, const Caller& caller, std::shared_ptr<ResponseWriter> writer) override {
     if (request.path == kToolsPath) return routes_.list(request, *writer);
-    auto given = read_caller(request.headers, caller.user);
+    auto given = tool_caller(request, caller);
     if (!given) return writer->respond(error_response(given.error()));
-    given->who = Principal::of(caller.user);
-    given->key = caller.key ? caller.key->name : "";
-    given->turn = Uuid();
     routes_.call(std::move(request), *std::move(given), std::move(writer));
   }
 
@@ -92,10 +98,8 @@ class GatewayServing final : public Serving {
 
   Status listen(GatewayOptions options, Service& service) {
     if (parts_.tools) routes_ = ToolRoutes::create({.user = options.owner}, *parts_.tools, parts_.clock);
-    tools_ = make_service_tools(service);
-    if (parts_.tools) all_tools_ = std::make_unique<JoinedTools>(*tools_, *parts_.tools);
-    mcp_ = std::make_unique<McpServer>(McpOptions{std::string(kProgramVersion)}, all_tools_ ? *all_tools_ : *tools_,
-                                       service, parts_.clock);
+    mcp_ = std::make_unique<McpServer>(McpOptions{std::string(kProgramVersion)}, parts_.runner, service, parts_.clock);
+    mcp_endpoint_ = make_mcp_endpoint(*mcp_, parts_.random);
     GatewayParts given{parts_.runtime, parts_.model, parts_.directory, parts_.spaces, {},       parts_.threads,
                        parts_.client,  parts_.ids,   parts_.random,    parts_.clock,  &service, &parts_.keys,
                        &parts_.cache,  {},           &parts_.metrics};
@@ -107,8 +111,8 @@ class GatewayServing final : public Serving {
         given.mounts.push_back(
             {fmt::format("{}/{}", kToolsPath, tool.name), KeyScope::kTools, mount, kMaxToolRequestBytes, RunOn::kLoop});
     }
-    given.mounts.push_back({"/mcp", KeyScope::kTools, std::make_shared<McpMount>(*mcp_, parts_.random),
-                            kMaxRpcMessageBytes, RunOn::kLoop});
+    given.mounts.push_back(
+        {"/mcp", KeyScope::kTools, std::make_shared<McpMount>(*mcp_endpoint_), kMaxRpcMessageBytes, RunOn::kLoop});
     PANDORA_TRY(gateway, Gateway::open(std::move(options), std::move(given)));
     gateway_ = std::move(gateway);
     return {};
@@ -116,6 +120,7 @@ class GatewayServing final : public Serving {
   // Calls under way are stopped before the server that answers them goes.
   ~GatewayServing() override {
     if (routes_) routes_->end();
+    if (mcp_endpoint_) mcp_endpoint_->end();
     gateway_.reset();
   }
   std::string url() const override { return gateway_->url(); }
@@ -125,8 +130,8 @@ class GatewayServing final : public Serving {
   const ServingParts parts_;
   const std::vector<std::unique_ptr<HealthProbe>> probes_;
   const Duration drain_time_;
-  std::unique_ptr<ToolRunner> tools_, all_tools_;
   std::unique_ptr<McpServer> mcp_;
+  std::unique_ptr<McpEndpoint> mcp_endpoint_;
   std::unique_ptr<ToolRoutes> routes_;
   std::unique_ptr<Gateway> gateway_;  // last: nobody asks while the rest goes
 };

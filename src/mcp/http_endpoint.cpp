@@ -1,6 +1,7 @@
 #include "mcp/http_endpoint.h"
 
 #include <algorithm>
+#include <atomic>
 #include <mutex>
 #include <utility>
 
@@ -65,8 +66,8 @@ McpHeaders mcp_headers(const HttpHeaders& headers) {
 // One request's answer on its way. Thread-safe: a cancellation comes from another request.
 class HttpCall final : public McpObserver {
  public:
-  HttpCall(std::shared_ptr<ResponseWriter> writer, bool may_stream, HttpHeaders more)
-      : writer_(std::move(writer)), may_stream_(may_stream), more_(std::move(more)) {}
+  HttpCall(std::shared_ptr<ResponseWriter> writer, bool may_stream, HttpHeaders more, const std::atomic<bool>& ending)
+      : writer_(std::move(writer)), may_stream_(may_stream), more_(std::move(more)), ending_(ending) {}
   void take(std::shared_ptr<McpCallState> state) { state_ = std::move(state); }
   void leaving_cancels() { leaving_cancels_ = true; }
 
@@ -76,7 +77,9 @@ class HttpCall final : public McpObserver {
     if (!std::exchange(streams_, true)) writer_->start(200, with_more(stream_headers()));
     (void)writer_->write(sse_event(message, "message"));
   }
-  bool cancelled() override { return (state_ && state_->cancelled()) || (leaving_cancels_ && writer_->gone()); }
+  bool cancelled() override {
+    return ending_ || (state_ && state_->cancelled()) || (leaving_cancels_ && writer_->gone());
+  }
 
   void end(int status, std::string message) {
     const std::lock_guard lock(mutex_);
@@ -102,6 +105,7 @@ class HttpCall final : public McpObserver {
   const std::shared_ptr<ResponseWriter> writer_;
   const bool may_stream_;
   const HttpHeaders more_;
+  const std::atomic<bool>& ending_;  // nobody is answered any more
   std::shared_ptr<McpCallState> state_;
   bool streams_ = false, ended_ = false, leaving_cancels_ = false;
 };
@@ -109,21 +113,22 @@ class HttpCall final : public McpObserver {
 class PooledEndpoint final : public McpEndpoint {
  public:
   PooledEndpoint(McpServer& server, Random& random) : server_(server), random_(random) {}
+  void end() override { ending_ = true; }
 
-  void handle(HttpRequest request, const Principal& who, std::shared_ptr<ResponseWriter> writer) override {
+  void handle(HttpRequest request, const ToolCaller& caller, std::shared_ptr<ResponseWriter> writer) override {
     if (request.method != "POST" && request.method != "DELETE") {
       HttpResponse response = plain(405, request.method + " is not allowed here; use POST or DELETE");
       response.headers.add("Allow", "POST, DELETE");
       return writer->respond(std::move(response));
     }
     const auto held = std::make_shared<HttpRequest>(std::move(request));
-    if (pool_.submit([this, held, who, writer] { run(*held, who, writer); })) return;
+    if (!ending_ && pool_.submit([this, held, caller, writer] { run(*held, caller, writer); })) return;
     writer->respond(
         error_response({ErrorCode::kResourceExhausted, "too many MCP requests wait", "send it again later"}));
   }
 
  private:
-  void run(const HttpRequest& request, const Principal& who, const std::shared_ptr<ResponseWriter>& writer) {
+  void run(const HttpRequest& request, const ToolCaller& caller, const std::shared_ptr<ResponseWriter>& writer) {
     const std::string session(request.headers.get(kSession));
     if (request.headers.count(kSession) > 1 || (request.headers.has(kSession) && !is_session_id(session)))
       return writer->respond(
@@ -138,11 +143,11 @@ class PooledEndpoint final : public McpEndpoint {
     if (!accepts(request.headers, "application/json"))
       return writer->respond(plain(406, "answers are application/json, or text/event-stream"));
     RpcInput input = read_rpc(request.body);
-    if (input.batch) return take_batch(request, input, who, writer);
-    take_one(request, std::move(input.messages.front()), session, who, writer);
+    if (input.batch) return take_batch(request, input, caller, writer);
+    take_one(request, std::move(input.messages.front()), session, caller, writer);
   }
 
-  void take_one(const HttpRequest& request, RpcReading reading, const std::string& session, const Principal& who,
+  void take_one(const HttpRequest& request, RpcReading reading, const std::string& session, const ToolCaller& caller,
                 const std::shared_ptr<ResponseWriter>& writer) {
     const RpcMessage& message = reading.message;
     const McpHeaders headers = mcp_headers(request.headers);
@@ -159,7 +164,7 @@ class PooledEndpoint final : public McpEndpoint {
 
     HttpHeaders more;
     if (message.method == "initialize" && !has_envelope(verdict.revision)) more.add(kSession, new_session());
-    const auto call = std::make_shared<HttpCall>(writer, accepts(request.headers, "text/event-stream"), more);
+    const auto call = std::make_shared<HttpCall>(writer, accepts(request.headers, "text/event-stream"), more, ending_);
     if (has_envelope(verdict.revision)) {
       call->leaving_cancels();
     } else if (!session.empty()) {
@@ -171,7 +176,7 @@ class PooledEndpoint final : public McpEndpoint {
                       writer);
       call->take(std::move(state));
     }
-    const auto answer = server_.answer(message, verdict.revision, who, *call);
+    const auto answer = server_.answer(message, verdict.revision, caller, *call);
     if (!session.empty() && !has_envelope(verdict.revision)) calls_.end(session, message.id);
     if (answer.fault)
       call->end(mcp_http_status(verdict.revision, answer.fault->code), rpc_error(message.id, *answer.fault));
@@ -180,23 +185,23 @@ class PooledEndpoint final : public McpEndpoint {
   }
 
   // Of 2025-03-26 alone. Answered as a whole: without progress, and cancelled by nobody.
-  void take_batch(const HttpRequest& request, const RpcInput& input, const Principal& who,
+  void take_batch(const HttpRequest& request, const RpcInput& input, const ToolCaller& caller,
                   const std::shared_ptr<ResponseWriter>& writer) {
     const McpHeaders headers = mcp_headers(request.headers);
     if (headers.doubled || (headers.revision && *headers.revision != to_string(McpRevision::k2025_03_26)))
       return refuse(
           {}, {McpRevision::k2025_11_25, RpcFault{kRpcInvalidRequest, "this protocol version has no batches"}}, writer);
-    HttpCall call(writer, false, {});
+    HttpCall call(writer, false, {}, ending_);
     std::string answers;
     for (const auto& reading : input.messages) {
-      const std::string answer = answer_in_batch(reading, headers, who, call);
+      const std::string answer = answer_in_batch(reading, headers, caller, call);
       if (!answer.empty()) answers += (answers.empty() ? "[" : ",") + answer;
     }
     if (answers.empty()) return writer->respond({202, {}, ""});
     call.end(200, answers + "]");
   }
 
-  std::string answer_in_batch(const RpcReading& reading, const McpHeaders& headers, const Principal& who,
+  std::string answer_in_batch(const RpcReading& reading, const McpHeaders& headers, const ToolCaller& caller,
                               McpObserver& observer) {
     const RpcMessage& message = reading.message;
     if (reading.fault) return rpc_error(message.id, *reading.fault);
@@ -205,7 +210,7 @@ class PooledEndpoint final : public McpEndpoint {
       return rpc_error(message.id, {kRpcInvalidRequest, "\"initialize\" must not be part of a batch"});
     const McpVerdict verdict = judge_mcp(message, &headers);
     if (verdict.fault) return rpc_error(message.id, *verdict.fault);
-    const auto answer = server_.answer(message, verdict.revision, who, observer);
+    const auto answer = server_.answer(message, verdict.revision, caller, observer);
     return answer.fault ? rpc_error(message.id, *answer.fault) : rpc_result(message.id, answer.result);
   }
 
@@ -219,6 +224,7 @@ class PooledEndpoint final : public McpEndpoint {
   McpServer& server_;
   Random& random_;
   CallsUnderWay calls_;
+  std::atomic<bool> ending_ = false;
   WorkPool pool_{kMcpHttpThreads, kMcpHttpQueue};  // ended first
 };
 

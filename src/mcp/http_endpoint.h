@@ -23,7 +23,8 @@ class McpEndpoint {
  public:
   virtual ~McpEndpoint() = default;
   // As HttpHandler, for a caller who is known.
-  virtual void handle(HttpRequest request, const Principal& who, std::shared_ptr<ResponseWriter> writer) = 0;
+  virtual void handle(HttpRequest request, const ToolCaller& caller, std::shared_ptr<ResponseWriter> writer) = 0;
+  virtual void end() = 0;  // what runs is told to stop, and nothing more begins; before the HTTP server's end
 };
 std::unique_ptr<McpEndpoint> make_mcp_endpoint(McpServer& server, Random& random);
 

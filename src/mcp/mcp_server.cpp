@@ -49,13 +49,14 @@ Json failed_call(const Error& error) { return {{"content", text_content(error.to
 struct McpServer::Asked {
   const RpcMessage& request;
   McpRevision revision;
-  const Principal& who;
+  const ToolCaller& caller;
   McpObserver& observer;
   Deadline deadline;
 };
 
-Answer McpServer::answer(const RpcMessage& request, McpRevision revision, const Principal& who, McpObserver& observer) {
-  Answer answer = dispatch({request, revision, who, observer, Deadline::after(clock_, options_.call_time)});
+Answer McpServer::answer(const RpcMessage& request, McpRevision revision, const ToolCaller& caller,
+                         McpObserver& observer) {
+  Answer answer = dispatch({request, revision, caller, observer, Deadline::after(clock_, options_.call_time)});
   if (answer.fault || !has_envelope(revision)) return answer;
   answer.result["resultType"] = "complete";
   if (const auto millis = fresh_millis(request.method)) {
@@ -69,7 +70,7 @@ Answer McpServer::answer(const RpcMessage& request, McpRevision revision, const 
 Answer McpServer::dispatch(const Asked& asked) {
   const std::string& method = asked.request.method;
   const bool handshake = !has_envelope(asked.revision);
-  const ResourceAsk ask{service_, asked.who, asked.deadline};
+  const ResourceAsk ask{service_, asked.caller.who, asked.deadline};
   if (method == "tools/list") return list_tools(asked);
   if (method == "tools/call") return call_tool(asked);
   if (method == "resources/templates/list") return {resource_templates(), {}};
@@ -117,10 +118,15 @@ Answer McpServer::discover(const Asked&) {
       {}};
 }
 
+const std::vector<ToolDefinition>& McpServer::catalogue() const {
+  static const std::vector<ToolDefinition> kNone;
+  return tools_ ? tools_->catalogue() : kNone;
+}
+
 Answer McpServer::list_tools(const Asked& asked) {
   if (asked.request.params.contains("cursor")) return fault(kRpcInvalidParams, "no page has this cursor");
   Json tools = Json::array();
-  for (const auto& tool : tools_.catalogue()) {
+  for (const auto& tool : catalogue()) {
     auto schema = parse_json(tool.schema, kMaxRpcMessageBytes, tool.name);
     if (!schema || !schema->is_object())
       return fault(kRpcInternalError, fmt::format("the schema of {} is no JSON object", tool.name));
@@ -138,8 +144,8 @@ Answer McpServer::call_tool(const Asked& asked) {
   if (given != params.end() && !given->is_object()) return fault(kRpcInvalidParams, "\"arguments\" must be an object");
   const std::string& tool = name->get_ref<const std::string&>();
   const Json token = progress_token(params);
-  const auto known = std::ranges::find(tools_.catalogue(), tool, &ToolDefinition::name);
-  if (known == tools_.catalogue().end()) return fault(kRpcInvalidParams, fmt::format("there is no tool \"{}\"", tool));
+  const auto known = std::ranges::find(catalogue(), tool, &ToolDefinition::name);
+  if (known == catalogue().end()) return fault(kRpcInvalidParams, fmt::format("there is no tool \"{}\"", tool));
   // That it has begun. Its end is the answer; a client would see progress right before that come too late.
   if (!token.is_null())
     asked.observer.notify(rpc_notification(
@@ -147,8 +153,10 @@ Answer McpServer::call_tool(const Asked& asked) {
         {{"progressToken", token}, {"progress", 0}, {"total", 1}, {"message", fmt::format("{} runs", tool)}}));
   const std::string id =
       asked.request.id.is_string() ? asked.request.id.get<std::string>() : dump_json(asked.request.id);
-  const ToolCaller caller{.who = asked.who, .cancelled = [&asked] { return asked.observer.cancelled(); }};
-  const auto outcome = tools_.run({id, tool, given == params.end() ? "{}" : dump_json(*given)}, caller, asked.deadline);
+  ToolCaller caller = asked.caller;
+  caller.cancelled = [&asked] { return asked.observer.cancelled(); };
+  const auto outcome =
+      tools_->run({id, tool, given == params.end() ? "{}" : dump_json(*given)}, caller, asked.deadline);
   if (!outcome) {
     if (outcome.error().code == ErrorCode::kInternal) return fault(kRpcInternalError, outcome.error().to_line());
     return {failed_call(outcome.error()), {}};

@@ -26,33 +26,35 @@ class McpObserver {
 };
 
 struct McpOptions {
-  std::string version;                             // of this program
-  Duration call_time = std::chrono::seconds(120);  // of one request
+  std::string version;                           // of this program
+  Duration call_time = std::chrono::minutes(5);  // of one request, a tool's approval included
 };
 
 class McpServer {
  public:
-  // All of it outlives the server.
-  McpServer(McpOptions options, ToolRunner& tools, Service& service, const Clock& clock)
+  // All of it outlives the server. Without tools (null) none are listed.
+  McpServer(McpOptions options, ToolRunner* tools, Service& service, const Clock& clock)
       : options_(std::move(options)), tools_(tools), service_(service), clock_(clock) {}
 
   struct Answer {
     Json result;
     std::optional<RpcFault> fault;  // instead of a result
   };
-  // Of a request, which has been judged to be of that revision.
-  Answer answer(const RpcMessage& request, McpRevision revision, const Principal& who, McpObserver& observer);
+  // Of a request, which has been judged to be of that revision. A tool runs on the caller's behalf; whether its own
+  // `cancelled` says so is not asked, but the observer's.
+  Answer answer(const RpcMessage& request, McpRevision revision, const ToolCaller& caller, McpObserver& observer);
 
  private:
   struct Asked;
   Answer dispatch(const Asked& asked);
   Answer initialize(const Asked& asked);
   Answer discover(const Asked& asked);
+  const std::vector<ToolDefinition>& catalogue() const;
   Answer list_tools(const Asked& asked);
   Answer call_tool(const Asked& asked);
 
   const McpOptions options_;
-  ToolRunner& tools_;
+  ToolRunner* const tools_;
   Service& service_;
   const Clock& clock_;
 };

@@ -34,9 +34,9 @@ class McpStdioSession::Call final : public McpObserver {
   const std::shared_ptr<McpCallState> state_;
 };
 
-McpStdioSession::McpStdioSession(McpServer& server, Principal who, Write write)
+McpStdioSession::McpStdioSession(McpServer& server, ToolCaller caller, Write write)
     : server_(server),
-      who_(std::move(who)),
+      caller_(std::move(caller)),
       write_(std::move(write)),
       pool_(std::make_unique<WorkPool>(kMcpStdioThreads, kMcpStdioQueue)) {}
 
@@ -110,7 +110,7 @@ void McpStdioSession::take_batch(RpcInput input) {
 std::string McpStdioSession::answer(const RpcMessage& message, McpObserver& observer) {
   const McpVerdict verdict = judge_mcp(message, nullptr);
   if (verdict.fault) return rpc_error(message.id, *verdict.fault);
-  const auto answer = server_.answer(message, verdict.revision, who_, observer);
+  const auto answer = server_.answer(message, verdict.revision, caller_, observer);
   return answer.fault ? rpc_error(message.id, *answer.fault) : rpc_result(message.id, answer.result);
 }
 

@@ -21,7 +21,7 @@ inline constexpr std::size_t kMcpStdioQueue = 64;  // requests that wait; one mo
 class McpStdioSession {
  public:
   using Write = std::function<void(std::string_view line)>;
-  McpStdioSession(McpServer& server, Principal who, Write write);
+  McpStdioSession(McpServer& server, ToolCaller caller, Write write);
   ~McpStdioSession();  // cancels what is under way, and waits until it has ended
 
   void take(std::string_view line);         // without its line break; an empty one is nothing
@@ -38,7 +38,7 @@ class McpStdioSession {
   void send(std::string_view line);
 
   McpServer& server_;
-  const Principal who_;
+  const ToolCaller caller_;
   const Write write_;
   CallsUnderWay calls_;
   std::mutex write_mutex_, mutex_;

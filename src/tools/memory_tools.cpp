@@ -24,6 +24,7 @@ constexpr const char* kNumberSchema = R"({"type": "object", "properties": {
 
 constexpr int kShownAtOnce = 8;
 constexpr std::size_t kShownItemBytes = 2000;
+constexpr int kFindableMillis = 500;  // a search waits so long for what was just saved; the next one finds the rest
 
 Result<Json> call(Operations& operations, const char* operation, const Json& arguments, const ToolTask& task) {
   return operations.call(operation, arguments, task.caller.who.user, [&task] { return task.stopped(); }, task.deadline);
@@ -42,6 +43,7 @@ Trust lowest(Trust a, std::string_view name) {
 
 Result<ToolOutcome> search(Operations& operations, const ToolTask& task) {
   Json arguments = {{"query", task.arguments["query"]}, {"limit", task.arguments.value("limit", kShownAtOnce)}};
+  (void)call(operations, "drain", {{"at_most_ms", kFindableMillis}}, task);
   PANDORA_TRY(memories, call(operations, "memory.search", arguments, task));
   PANDORA_TRY(turns, call(operations, "turns.search", arguments, task));
   ToolOutcome outcome;

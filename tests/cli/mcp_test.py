@@ -1,6 +1,7 @@
 """`pandora mcp` as whoever starts it sees it: lines in, lines out; and /mcp of a server, among everything else it answers."""
 import json
 import subprocess
+import threading
 import unittest
 
 from pandora_case import PROGRAM
@@ -78,9 +79,57 @@ class Mcp(ServedCase):
         self.assertEqual(self.ask("/mcp")[0], 405)
         self.assertEqual(self.ask("/mcp/", json.loads(ask("tools/list")))[0], 404)
         self.assertEqual(self.ask("/mcp", json.loads(ask("tools/list")), headers={"Origin": "https://evil.example"})[0], 403)
-        called = self.ask("/mcp", json.loads(ask("tools/call", name="memory_save", arguments={"content": "I like black tea."})))[2]
-        self.assertFalse(called["result"]["isError"])
+
+    def save(self, content, **more):
+        return self.ask("/mcp", json.loads(ask("tools/call", name="memory_save", arguments={"content": content})), **more)[2]["result"]
+
+    def waiting(self):
+        return self.json("approvals", "list")["approvals"]
+
+    def test_the_servers_end_does_not_wait_for_an_approval(self):
+        self.serve("--set", "gateway.drain_ms=100")
+
+        def ask_in_vain():
+            try:
+                self.save("I like black tea.")
+            except OSError:
+                pass  # the server has gone
+
+        caller = threading.Thread(target=ask_in_vain)
+        caller.start()
+        self.wait_until(self.waiting)
+        self.assertEqual(self.end()[0], 0)
+        caller.join(60)
+
+    def test_a_tool_that_must_be_approved_waits_for_the_owner(self):
+        self.serve("--log-level", "info")
+        answers = []
+        caller = threading.Thread(target=lambda: answers.append(self.save("I like black tea.")))
+        caller.start()
+        self.wait_until(self.waiting)
+        waits = self.waiting()
+        self.assertEqual(waits[0]["tool"], "memory_save")
+        self.assertNotIn("black tea", self.out("memory", "list"))
+        self.out("approvals", "allow", waits[0]["id"])
+        caller.join(60)
+        self.assertFalse(answers[0]["isError"], answers)
         self.assertIn("black tea", self.out("memory", "list"))
+        told = [line for line in self.end()[1].splitlines() if "tool.called" in line]
+        self.assertEqual(len(told), 1, told)
+        self.assertRegex(told[0], "memory_save.*once")
+
+    def test_what_the_settings_deny_a_key_it_cannot_do_by_mcp_either(self):
+        self.environment["PANDORA_TOOLS_APPROVALS"] = "memory_save=allow, phone:memory_save=deny"
+        self.serve()
+        for name, denied in (("phone", True), ("laptop", False)):
+            secret = json.loads(self.out("keys", "create", name, "--json"))["secret"]
+            told = self.save(f"Written on the {name}.", headers={"Authorization": f"Bearer {secret}"})
+            self.assertEqual(told["isError"], denied, told)
+            self.assertEqual(f"Written on the {name}." in self.out("memory", "list"), not denied)
+
+    def test_tools_that_are_switched_off_are_not_offered(self):
+        self.environment["PANDORA_TOOLS"] = "false"
+        self.assertEqual(self.lines(ask("tools/list"))[1]["result"]["tools"], [])
 
 
 if __name__ == "__main__":

@@ -27,7 +27,7 @@ await client.connect(transport);
 const seen = { server: client.getServerVersion(), capabilities: client.getServerCapabilities(), ping: await client.ping() };
 seen.tools = (await client.listTools()).tools.map((tool) => tool.name);
 const saved = await client.callTool({ name: "memory_save", arguments: { content: "My dog is called Rex.", kind: "fact" } });
-const id = JSON.parse(saved.content[0].text).memory.id;
+const id = /^Saved as memory (\S+)\.$/.exec(saved.content[0].text)[1];
 const progress = [];
 const options = { onprogress: (step) => progress.push(step.progress) };
 seen.found = (await client.callTool({ name: "memory_search", arguments: { query: "What is my dog called?" } }, undefined, options)).content[0].text;

@@ -14,6 +14,10 @@ INSPECTOR = os.path.join(CLIENTS, "node_modules/@modelcontextprotocol/inspector/
 
 
 class McpNode(ServedCase):
+    def setUp(self):
+        super().setUp()
+        self.environment["PANDORA_TOOLS_APPROVALS"] = "memory_save=allow, memory_forget=allow"
+
     def run_node(self, *arguments, fails=False):
         environment = {**self.environment, "PANDORA_CLIENTS": CLIENTS}
         done = subprocess.run([NODE, *arguments], env=environment, capture_output=True, text=True, timeout=90)
@@ -57,7 +61,7 @@ class McpNode(ServedCase):
         tools = json.loads(self.inspect(*target, "--method", "tools/list").stdout)["tools"]
         self.assertIn("memory_save", [tool["name"] for tool in tools])
         saved = self.inspect(*target, "--method", "tools/call", "--tool-name", "memory_save", "--tool-arg", "content=My bird is called Kiwi.")
-        self.assertIn("Kiwi", saved.stdout)
+        self.assertIn("Saved as memory", saved.stdout)
         self.assertIn("pandora://memories/", self.inspect(*target, "--method", "resources/list").stdout)
         self.assertIn("pandora://turns/{number}", self.inspect(*target, "--method", "resources/templates/list").stdout)
         wrong = self.inspect(*target, "--method", "resources/read", "--uri", "pandora://turns/999", fails=True)
@@ -69,7 +73,7 @@ class McpNode(ServedCase):
         self.check_inspector(self.url + "/mcp", "--transport", "http")
 
     def test_the_inspector_over_pipes(self):
-        given = [word for name in ("PANDORA_DATA", "PANDORA_ENCODER") for word in ("-e", f"{name}={self.environment[name]}")]
+        given = [word for name in ("PANDORA_DATA", "PANDORA_ENCODER", "PANDORA_TOOLS_APPROVALS") for word in ("-e", f"{name}={self.environment[name]}")]
         self.check_inspector(*given, PROGRAM, "mcp")
 
 

@@ -1,7 +1,7 @@
 """MCP's own client for Python, unmodified: revision 2026-07-28 as it negotiates it, and the handshake of before; over HTTP
 and over the pipes of `pandora mcp`."""
 import asyncio
-import json
+import re
 import unittest
 
 from mcp import Client, MCPError, StdioServerParameters
@@ -10,6 +10,10 @@ from served_case import ServedCase
 
 
 class McpPython(ServedCase):
+    def setUp(self):
+        super().setUp()
+        self.environment["PANDORA_TOOLS_APPROVALS"] = "memory_save=allow, memory_forget=allow"
+
     def pipes(self):
         return StdioServerParameters(command=PROGRAM, args=["mcp"], env=dict(self.environment))
 
@@ -39,13 +43,12 @@ class McpPython(ServedCase):
             self.assertEqual(tools["memory_save"].input_schema["type"], "object")
             saved = await client.call_tool("memory_save", {"content": "My cat is called Tom.", "kind": "fact"})
             self.assertFalse(saved.is_error, saved.content)
-            memory = json.loads(saved.content[0].text)["memory"]
-            self.assertEqual(memory["trust"], "model")
+            memory = re.fullmatch(r"Saved as memory (\S+)\.", saved.content[0].text)[1]
             found = await client.call_tool("memory_search", {"query": "What is my cat called?"})
             self.assertIn("Tom", found.content[0].text)
-            known = await client.call_tool("memory_retrieve", {"id": memory["id"]})
-            self.assertEqual(json.loads(known.content[0].text)["memory"]["content"], "My cat is called Tom.")
-            gone = await client.call_tool("memory_forget", {"id": memory["id"]})
+            known = await client.call_tool("memory_retrieve", {"id": memory})
+            self.assertRegex(known.content[0].text, r"^fact of \S+ \(model trust\): My cat is called Tom\.$")
+            gone = await client.call_tool("memory_forget", {"id": memory})
             self.assertFalse(gone.is_error, gone.content)
             again = await client.call_tool("memory_search", {"query": "What is my cat called?"})
             self.assertNotIn("Tom", again.content[0].text)

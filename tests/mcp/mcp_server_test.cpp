@@ -86,6 +86,30 @@ TEST_F(Mcp, ACallGivesTextWithItsTrust) {
   EXPECT_EQ(greeted["_meta"]["pandora/trust"], "tool");
 }
 
+TEST_F(Mcp, AToolRunsOnTheCallersBehalfAndTheirKeysRulesHold) {
+  std::string seen;
+  world_.tools.add({"whose", "Says whose.", "{}"},
+                   [&seen](const ToolCall&, const ToolCaller& caller, const Deadline&) -> Result<ToolOutcome> {
+                     seen = caller.who.user.str() + " " + caller.key + " " + caller.session.str();
+                     return ToolOutcome{};
+                   });
+  ToolCaller caller = world_.ana;
+  caller.session = SessionId::parse("trip").value();
+  const auto answer = world_.server.answer({RpcKind::kRequest, 1, "tools/call", {{"name", "whose"}}},
+                                           McpRevision::k2025_11_25, caller, listener_);
+  EXPECT_FALSE(answer.fault);
+  EXPECT_EQ(seen, "ana phone trip");
+}
+
+TEST_F(Mcp, WithoutToolsNoneAreListedAndNoneCanBeCalled) {
+  McpServer bare({"1.2.3"}, nullptr, world_.service, world_.clock);
+  const auto ask = [&](const char* method, Json params) {
+    return bare.answer({RpcKind::kRequest, 1, method, std::move(params)}, kModern, world_.ana, listener_);
+  };
+  EXPECT_EQ(ask("tools/list", Json::object()).result["tools"], Json::array());
+  EXPECT_EQ(ask("tools/call", {{"name", "greet"}}).fault->code, kRpcInvalidParams);
+}
+
 TEST_F(Mcp, WhatFailsIsAResultThatAModelCanRead) {
   const std::pair<const char*, const char*> failing[] = {{"broken", "it broke"}, {"secret", ""}, {"greet", ""}};
   for (const auto& [tool, text] : failing) {

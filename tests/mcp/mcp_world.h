@@ -50,8 +50,8 @@ struct McpWorld {
   ScriptedService service;
   std::atomic<bool> held = true;
   std::atomic<int> holding = 0;
-  McpServer server{{"1.2.3"}, tools, service, clock};
-  const Principal ana = Principal::of(UserId::parse("ana").value());
+  McpServer server{{"1.2.3"}, &tools, service, clock};
+  const ToolCaller ana{.who = Principal::of(UserId::parse("ana").value()), .key = "phone"};
 };
 
 }  // namespace pandora::testing

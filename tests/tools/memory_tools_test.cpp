@@ -73,6 +73,15 @@ TEST_F(RememberingTools, WhatIsFoundKeepsTheLowestTrustAndSaysWhatWasNotSearched
   EXPECT_EQ(must(run("memory_search", {{"query", "tea"}})).trust, Trust::kWeb);
 }
 
+TEST_F(RememberingTools, ASearchWaitsAMomentForWhatWasJustSaved) {
+  operations->answers["memory.search"] =
+      operations->answers["turns.search"] = {{"items", Json::array()}, {"missing", Json::array()}};
+  (void)must(run("memory_search", {{"query", "tea"}}));
+  ASSERT_EQ(operations->calls.size(), 3u);
+  EXPECT_EQ(operations->calls[0].operation, "drain");
+  EXPECT_EQ(operations->calls[0].arguments, Json({{"at_most_ms", 500}}));
+}
+
 TEST_F(RememberingTools, NothingFoundIsSaid) {
   operations->answers["memory.search"] =
       operations->answers["turns.search"] = {{"items", Json::array()}, {"missing", Json::array()}};
