@@ -33,12 +33,8 @@ class WiredRoutes final : public ToolRoutes {
           if (!caller) return writer->respond(error_response(caller.error()));
           call(std::move(request), *std::move(caller), std::move(writer));
         }),
-        pool_(std::make_unique<WorkPool>(options_.threads, options_.queue)) {}
-  ~WiredRoutes() override { end(); }
-  void end() override {
-    ending_ = true;
-    pool_.reset();
-  }
+        pool_(options_.threads, options_.queue) {}
+  void end() override { ending_ = true; }
 
   // Who may not come in is not told what there is, and its body is not read.
   Result<HttpRoute> route(const HttpRequest& head) override {
@@ -79,7 +75,7 @@ class WiredRoutes final : public ToolRoutes {
     if (request.method != "POST") return not_allowed(request, "POST", *writer);
     caller.cancelled = [this, writer] { return ending_ || writer->gone(); };
     const auto given = std::make_shared<HttpRequest>(std::move(request));
-    const bool taken = !ending_ && pool_->submit([this, given, caller, writer] { answer(*given, caller, *writer); });
+    const bool taken = !ending_ && pool_.submit([this, given, caller, writer] { answer(*given, caller, *writer); });
     if (taken) return;
     HttpResponse full =
         error_response({ErrorCode::kResourceExhausted, "too many tools are called at once", "try again in a moment"});
@@ -110,7 +106,7 @@ class WiredRoutes final : public ToolRoutes {
   const Clock& clock_;
   std::atomic<bool> ending_ = false;
   Handler list_, call_;
-  std::unique_ptr<WorkPool> pool_;
+  WorkPool pool_;  // ended first
 };
 
 }  // namespace

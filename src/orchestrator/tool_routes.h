@@ -28,7 +28,7 @@ class ToolRoutes : public HttpRouter {
   // The answers alone: of /tools, and of a tool that the path names; on the loop.
   virtual void list(const HttpRequest& request, ResponseWriter& writer) = 0;
   virtual void call(HttpRequest request, ToolCaller caller, std::shared_ptr<ResponseWriter> writer) = 0;
-  virtual void end() = 0;  // what waits is dropped, what runs is stopped; before the server's end
+  virtual void end() = 0;  // what waits or runs is told to stop; before the server's end
 };
 
 }  // namespace pandora
