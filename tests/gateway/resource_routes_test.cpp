@@ -88,7 +88,7 @@ TEST(ResourceRoutes, TheDescriptionNamesExactlyTheseBesidesTheGatewaysOwn) {
   }
   for (const char* own : {"post /v1/chat/completions", "get /v1/models", "get /v1/models/{model}",
                           "post /v1/embeddings", "get /health/live", "get /health/ready", "get /openapi.yaml",
-                          "get /metrics", "get /tools", "post /tools/{name}"})
+                          "get /metrics", "get /tools", "post /tools/{name}", "post /mcp", "delete /mcp"})
     there.insert(own);
   EXPECT_EQ(described, there);
 }
