@@ -62,6 +62,12 @@ Guard::Identified Guard::identify(const HttpRequest& head, const Needs& needs) {
   if (ring_ && is_bearer && head.headers.count("Authorization") == 1)
     key = ring_->find(trim(given.substr(kScheme.size())));
   if (!key && needs.entry == Entry::kOpen) return Caller{};
+  if (!key && ring_ && !ring_->empty() && !ring_->has_usable())
+    return tl::unexpected(
+        not_known("No API key can be used here any more: all of them were revoked, or have expired. `pandora keys "
+                  "create NAME` makes one; with the last one removed (`pandora keys list`, `pandora keys remove ID`) "
+                  "a server that only this machine reaches asks for none.",
+                  given.empty() ? Json() : Json("invalid_api_key")));
   if (!key && given.empty())
     return tl::unexpected(
         not_known("You didn't provide an API key. Send one that `pandora keys create` made in an "

@@ -1,13 +1,10 @@
-#include <algorithm>
-
 #include "base/text.h"
 #include "gateway/gateway_core.h"
+#include "gateway/readiness.h"
 #include "gateway/responses.h"
 
 namespace pandora {
 namespace {
-
-constexpr Duration kProbePatience = std::chrono::seconds(3);
 
 std::string_view name_of(HealthState state) {
   return state == HealthState::kReady ? "ready" : state == HealthState::kDegraded ? "degraded" : "down";
@@ -44,27 +41,25 @@ class LiveHandler final : public GatewayHandler {
 // A stranger who may ask whether it is ready is not told of what.
 class ReadyHandler final : public GatewayHandler {
  public:
-  explicit ReadyHandler(GatewayCore& core) : core_(core) {}
+  explicit ReadyHandler(GatewayCore& core) : core_(core), readiness_(core.parts.probes, core.parts.clock) {}
   void handle(HttpRequest, const Caller& caller, std::shared_ptr<ResponseWriter> writer) override {
+    const Readiness::Answer found = readiness_.look();
     Json dependencies = Json::array();
-    HealthState worst = HealthState::kReady;
-    for (HealthProbe* probe : core_.parts.probes) {
-      const Health health = probe->probe(Deadline::after(core_.parts.clock, kProbePatience));
-      worst = std::max(worst, health.state);
-      if (core_.parts.metrics)
-        core_.parts.metrics->probed(probe->name(), health.state == HealthState::kReady, health.latency);
-      dependencies.push_back({{"name", probe->name()},
+    for (const auto& [name, health] : found.dependencies) {
+      if (core_.parts.metrics) core_.parts.metrics->probed(name, health.state == HealthState::kReady, health.latency);
+      dependencies.push_back({{"name", name},
                               {"state", name_of(health.state)},
                               {"latency_ms", static_cast<double>(health.latency.count()) / 1e3},
                               {"detail", health.detail.empty() ? Json() : Json(health.detail)}});
     }
-    Json answer = {{"status", name_of(worst)}};
+    Json answer = {{"status", name_of(found.worst)}};
     if (caller.is_known()) answer["dependencies"] = std::move(dependencies);
-    writer->respond(json_response(answer, worst == HealthState::kDown ? 503 : 200));
+    writer->respond(json_response(answer, found.worst == HealthState::kDown ? 503 : 200));
   }
 
  private:
   GatewayCore& core_;
+  Readiness readiness_;
 };
 
 class MetricsHandler final : public GatewayHandler {

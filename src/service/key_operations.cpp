@@ -43,7 +43,7 @@ Result<Json> create(OperationCall& call) {
   NewKey wanted;
   wanted.name = call.in.text("name");
   if (call.in.ok())
-    if (const Status name = check_name("name", wanted.name); !name)
+    if (const Status name = check_name("key", wanted.name); !name)
       call.in.fault("name", name.error().message, name.error().remedy);
   wanted.user = call.who.user;
   wanted.scopes = read_scopes(call.in);

@@ -186,6 +186,7 @@ class Others(ServedCase):
         self.assertEqual([d["name"].split()[0] for d in ready["dependencies"]], ["stores", "index", "encoder", "model"])
         self.assertTrue(all(d["state"] == "ready" and d["latency_ms"] >= 0 for d in ready["dependencies"]))
         up.close()
+        self.wait_until(lambda: self.ask("/health/ready")[2]["status"] == "degraded")  # looked at once a second
         status, _, ready = self.ask("/health/ready")
         self.assertEqual((status, ready["status"], ready["dependencies"][3]["state"]), (200, "degraded", "degraded"))
         self.assertIn(up.url, ready["dependencies"][3]["detail"])

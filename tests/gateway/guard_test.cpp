@@ -64,6 +64,22 @@ TEST_F(GuardTest, BeyondLoopbackNobodyIsLetInWithoutAKey) {
     EXPECT_EQ(exposure_of(address), Exposure::kLoopback) << address;
 }
 
+TEST_F(GuardTest, WhenTheLastKeyIsGoneTheRefusalNamesTheRemedy) {
+  const std::string secret = create("laptop");
+  must(ring_->revoke("laptop", kNever));
+  for (const std::string& given : {std::string(), "Bearer " + secret}) {
+    const auto refused = chat(given);
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error().status, 401);
+    const std::string said = error_of(refused.error())["message"];
+    EXPECT_NE(said.find("pandora keys create"), std::string::npos) << said;
+    EXPECT_NE(said.find("pandora keys remove"), std::string::npos) << said;
+  }
+  create("phone");
+  const std::string said = error_of(chat("").error())["message"];
+  EXPECT_EQ(said.find("any more"), std::string::npos) << said;
+}
+
 TEST_F(GuardTest, AMissingKeyAndAWrongOneAreToldApartAsOpenAIDoes) {
   const std::string secret = create("laptop");
   const auto missing = chat("");
