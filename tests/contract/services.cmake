@@ -22,6 +22,6 @@ pandora_test(contract_services_test
     vector_points_contract.cpp
     vector_query_contract.cpp
     vector_store_implementations.cpp
-  USES store_memory store_embedded embed metrics tools orchestrator test_support
+  USES store_memory store_embedded store_server vectors embed metrics tools orchestrator test_support
   LABELS contract
   TIMEOUT 300)
