@@ -145,6 +145,9 @@ CheckResult check_points(const Config& config, const Json& status) {
   if (model != "hashing")  // its weights may be others than they were
     if (const auto opened = open_bert_embedder(join_path(models_directory(config), model)))
       same = same && encoder.value("revision", "") == (*opened)->identity().revision;
+  if (const std::string why = status.value("points_error", ""); !why.empty())
+    return {CheckState::kFailure, "points", why, "turns are kept meanwhile, and found by their date only",
+            ErrorCode::kUnavailable};
   if (same) return {CheckState::kOk, "points", "made by " + made_by, ""};
   return {CheckState::kWarning, "points", fmt::format("made by {}, which is not what is set now", made_by),
           "run `pandora reindex`"};
@@ -199,7 +202,8 @@ void check_service(const Config& config, const UserId& user, std::vector<CheckRe
   results.push_back({CheckState::kOk, "stores", fmt::format("{} turns", status->value("turns", 0)), ""});
   results.push_back(check_saving(*status));
   results.push_back(check_points(config, *status));
-  if (status->value("last_error", "").empty()) results.push_back(check_copies(service, user));
+  if (status->value("last_error", "").empty() && status->value("points_error", "").empty())
+    results.push_back(check_copies(service, user));
 }
 
 std::string_view name_of(CheckState state) {

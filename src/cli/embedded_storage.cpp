@@ -2,6 +2,7 @@
 #include <string>
 
 #include "cli/database_quarantine.h"
+#include "cli/served_points.h"
 #include "cli/storage.h"
 #include "store_embedded/directory_document_store.h"
 #include "store_embedded/sqlite_stores.h"
@@ -28,6 +29,12 @@ class EmbeddedStorage final : public Storage {
       if (!read) rows_.reset();  // closed before it is moved
       return read;
     }));
+    PANDORA_TRY(served, points_are_served(config));
+    if (served) {
+      PANDORA_TRY(points, open_served_points(config, files_, clock_));
+      served_ = std::move(points);
+      return {};
+    }
     return open_database(paths, paths.vectors, damage, [&]() -> Status {
       const VectorStoreOptions indexed{.files = &files_, .every_row = thorough};
       PANDORA_TRY(points, SqliteVectorStore::open(paths.vectors, "", clock_, indexed));
@@ -37,12 +44,15 @@ class EmbeddedStorage final : public Storage {
   }
 
   Stores stores() override {
-    return {rows_->turns(),    rows_->memories(), rows_->research(), rows_->sources(), rows_->observations(),
-            rows_->instance(), rows_->outbox(),   *points_,          *documents_,      rows_->receipts()};
+    VectorStore& points = served_ ? served_->store() : *points_;
+    return {rows_->turns(),        rows_->memories(), rows_->research(), rows_->sources(),
+            rows_->observations(), rows_->instance(), rows_->outbox(),   points,
+            *documents_,           rows_->receipts()};
   }
   KeyStore& keys() override { return rows_->keys(); }
   Status overwrite_deleted(const Deadline& deadline) override {
     PANDORA_CHECK(rows_->database().checkpoint(deadline));
+    if (served_) return {};  // when it overwrites what was removed is the server's to decide
     PANDORA_CHECK(points_->database().checkpoint(deadline));
     return points_->purge(deadline);
   }
@@ -90,7 +100,8 @@ class EmbeddedStorage final : public Storage {
   const Clock& clock_;
   std::unique_ptr<DocumentStore> documents_;
   std::unique_ptr<SqliteStores> rows_;
-  std::unique_ptr<SqliteVectorStore> points_;
+  std::unique_ptr<SqliteVectorStore> points_;  // one of these two
+  std::unique_ptr<ServedPoints> served_;
 };
 
 }  // namespace

@@ -9,6 +9,7 @@
 #include "base/hash.h"
 #include "cli/installation.h"
 #include "cli/output.h"
+#include "cli/served_points.h"
 #include "cli/terminal.h"
 #include "eval/own_questions.h"
 
@@ -129,6 +130,15 @@ class SetEvaluation {
       temporary = std::move(made);
     }
     PANDORA_TRY(config, config_in(temporary ? temporary->path() : options_.work));
+    auto measured = measure(config);
+    if (temporary)
+      if (const Status dropped = drop_served_points(config, files_, SystemClock()); !dropped && measured)
+        return fail(Error(dropped.error()).with_context("removing the evaluation's points"));
+    return measured;
+  }
+
+ private:
+  Result<Measured> measure(const Config& config) {
     PANDORA_TRY(installation,
                 Installation::open(config, {.damage = Damage::kReport, .vectors_file = options_.vectors}));
     ProgressObserver progress;
@@ -138,7 +148,6 @@ class SetEvaluation {
     return Measured{std::move(scores), {{"distractors", distractors_}}};
   }
 
- private:
   const EvalOptions& options_;
   FileSystem& files_;
   QuestionSet set_;

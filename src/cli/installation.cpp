@@ -10,6 +10,7 @@
 #include "cli/admission.h"
 #include "cli/installation_metrics.h"
 #include "cli/program.h"
+#include "cli/served_points.h"
 #include "cli/toolbox.h"
 #include "embed/embedders.h"
 #include "embed/vector_cache.h"
@@ -25,7 +26,8 @@
 namespace pandora {
 namespace {
 
-constexpr Duration kOwnerWait = std::chrono::seconds(5);  // for an owner that is just starting or ending
+constexpr Duration kOwnerWait = std::chrono::seconds(5);       // for an owner that is just starting or ending
+constexpr Duration kServerPatience = std::chrono::seconds(5);  // for a server of points, at the start
 constexpr Duration kOwnerPoll = std::chrono::milliseconds(50);
 constexpr Duration kCatchUp = std::chrono::seconds(10);  // for what a crash left to be done
 constexpr Duration kClockMayDiffer =
@@ -171,8 +173,9 @@ class Owner final : public Installation {
   // two encoders are never mixed.
   Status open_points(const Config& config, const OpenOptions& options, const Stores& stores) {
     const std::string& wanted = config.string("encoder.model");
-    const Deadline never = Deadline::never();
-    PANDORA_TRY(record, read_point_space(stores.instance, stores.vectors, never));
+    PANDORA_TRY(served, points_are_served(config));
+    const Deadline patience = served ? Deadline::after(clock_, kServerPatience) : Deadline::never();
+    PANDORA_TRY(record, read_point_space(stores.instance, stores.vectors, patience));
     PANDORA_TRY(embedder, record ? open_embedder_of(config, record->origin.embedder) : open_embedder(config, wanted));
     embedder = measured(std::move(embedder), metrics_, clock_);
     if (!options.vectors_file.empty()) {
@@ -181,14 +184,35 @@ class Owner final : public Installation {
     }
     auto space = record ? make_point_space(record->origin, record->suffix, std::move(embedder))
                         : make_point_space(std::move(embedder));
-    PANDORA_CHECK(write_point_space(stores.instance, *space, never));
+    PANDORA_CHECK(write_point_space(stores.instance, *space, Deadline::never()));
     const bool stale = space->origin.analyzer != kAnalyzerVersion || space->origin.form != kPointForm;
     if (stale || space->origin.embedder.model != wanted)
       log_warn("start.points_of_another_make",
                {{"made_by", space->origin.text()}, {"encoder.model", wanted}, {"remedy", "pandora reindex"}});
-    PANDORA_TRY(dropped, tidy_collections(stores.vectors, *space, never));
-    if (dropped > 0) log_info("start.points_dropped", {{"collections", dropped}, {"why", "a move that did not end"}});
+    // A server that is away is no reason not to start: turns are saved, and their points follow.
+    const auto dropped = tidy_collections(stores.vectors, *space, patience);
+    if (!dropped && !error_info(dropped.error().code).retryable) return fail(dropped.error());
+    if (!dropped) log_warn("start.points_out_of_reach", {{"why", dropped.error().to_line()}});
+    if (dropped && *dropped > 0)
+      log_info("start.points_dropped", {{"collections", *dropped}, {"why", "a move that did not end"}});
+    if (served && dropped) PANDORA_CHECK(check_made_by(stores.vectors, *space, patience));
     spaces_ = std::make_unique<PointSpaces>(std::move(space));
+    return {};
+  }
+
+  // A server's collections may be of another installation, or older than the data here: vectors of two encoders are
+  // never compared.
+  static Status check_made_by(VectorStore& vectors, const PointSpace& space, const Deadline& deadline) {
+    PANDORA_TRY(there, vectors.collections(deadline));
+    for (const auto& wanted : collection_specs(space)) {
+      const auto found = std::ranges::find(there, wanted.name, &CollectionSpec::name);
+      if (found == there.end() || (found->embedder == wanted.embedder && found->dimension == wanted.dimension))
+        continue;
+      return fail(ErrorCode::kIncompatible,
+                  fmt::format("the server's collection {} was made by {} ({} dimensions), the data here by {} ({})",
+                              wanted.name, found->embedder, found->dimension, wanted.embedder, wanted.dimension),
+                  "remove that collection and run `pandora reconcile --apply`, or set qdrant.prefix");
+    }
     return {};
   }
 

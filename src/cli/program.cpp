@@ -10,6 +10,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include "base/hash.h"
 #include "base/log.h"
 #include "cli/catch_up.h"
 #include "cli/chat.h"
@@ -284,7 +285,11 @@ int run(int argc, char** argv) {
   if (eval.parsed()) {
     const auto config_in = [&](const std::string& data) {
       GlobalOptions elsewhere = options;
-      if (!data.empty()) elsewhere.settings["data.path"] = data;
+      if (!data.empty()) {
+        elsewhere.settings["data.path"] = data;
+        // Where points are served, its collections are apart from those of the owner, as its directory is.
+        elsewhere.settings["qdrant.prefix"] = "eval_" + sha256_hex(data).substr(0, 8) + "_";
+      }
       return load_config(elsewhere);
     };
     return evaluate(eval, config_in, *user, options.json);

@@ -32,6 +32,8 @@ std::vector<std::unique_ptr<HealthProbe>> make_probes(Service& service, const Se
         NoObserver nobody;
         PANDORA_TRY(answer, service.call({"status", user, "{}"}, nobody, deadline));
         PANDORA_TRY(status, parse_json(answer, kMaxStatusBytes, "a status"));
+        if (std::string why = status.value("points_error", ""); !why.empty())
+          return fail(ErrorCode::kUnavailable, std::move(why));
         for (const auto& collection : status["collections"])
           if (const auto missing = collection.value("unsearched", std::int64_t{0}); missing > 0)
             return fail(ErrorCode::kUnavailable,

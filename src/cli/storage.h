@@ -26,7 +26,8 @@ class Storage {
   virtual Status overwrite_deleted(const Deadline& deadline) = 0;
 };
 
-// SQLite, points in process and documents in a directory. `files` and `clock` outlive it. Errors carry their remedy.
+// SQLite, points in process (or where points.store says) and documents in a directory. `files` and `clock` outlive it.
+// Errors carry their remedy.
 Result<std::unique_ptr<Storage>> open_embedded_storage(FileSystem& files, const Config& config, const DataPaths& paths,
                                                        const StorageOptions& options, const Clock& clock);
 

@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include <fmt/format.h>
 
 #include "service/search_items.h"
@@ -58,19 +60,32 @@ Result<Json> verify_forgotten(OperationCall& call) {
   return Json{{"clean", left.empty()}, {"left", findings}};
 }
 
+// Points may be with a server, which may be away, or have a collection of that name that is another one.
+Status list_collections(OperationCall& call, Json& collections) {
+  VectorStore& vectors = call.parts.stores.vectors;
+  PANDORA_TRY(specs, vectors.collections(call.deadline));
+  for (const auto& spec : specs) {
+    PANDORA_TRY(points, vectors.count(spec.name, {}, Principal::system(), call.deadline));
+    PANDORA_TRY(unsearched, vectors.unsearched(spec.name, call.deadline));
+    collections.push_back(
+        {{"name", spec.name}, {"points", points}, {"unsearched", unsearched}, {"embedder", spec.embedder}});
+  }
+  const auto space = call.parts.spaces.current();
+  for (const auto& name : {space->turns, space->memories, space->research})
+    if (std::ranges::find(specs, name, &CollectionSpec::name) == specs.end())
+      if (const auto count = vectors.count(name, {}, Principal::system(), call.deadline);
+          !count && count.error().code != ErrorCode::kNotFound)
+        return fail(count.error());
+  return {};
+}
+
 Result<Json> status(OperationCall& call) {
   PANDORA_CHECK(call.in.finish());
   const SaverStatus saver = call.parts.saver.status();
   PANDORA_TRY(turns, call.parts.stores.turns.count(Principal::system(), call.deadline));
   PANDORA_TRY(newest, call.parts.stores.turns.list({.limit = 1}, Principal::system(), call.deadline));
   Json collections = Json::array();
-  PANDORA_TRY(specs, call.parts.stores.vectors.collections(call.deadline));
-  for (const auto& spec : specs) {
-    PANDORA_TRY(points, call.parts.stores.vectors.count(spec.name, {}, Principal::system(), call.deadline));
-    PANDORA_TRY(unsearched, call.parts.stores.vectors.unsearched(spec.name, call.deadline));
-    collections.push_back(
-        {{"name", spec.name}, {"points", points}, {"unsearched", unsearched}, {"embedder", spec.embedder}});
-  }
+  const Status searched = list_collections(call, collections);
   PANDORA_TRY(receipts, call.parts.stores.receipts.status(call.deadline));
   const auto space = call.parts.spaces.current();
   const EmbedderIdentity& embedder = space->origin.embedder;
@@ -81,6 +96,7 @@ Result<Json> status(OperationCall& call) {
       {"outbox", saver.outbox},
       {"last_error", saver.last_error},
       {"collections", collections},
+      {"points_error", searched ? "" : searched.error().to_line()},
       {"receipts",
        {{"kept", receipts.kept},
         {"waiting", receipts.waiting},

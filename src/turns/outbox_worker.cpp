@@ -71,7 +71,10 @@ Status OutboxWorker::write_points(OutboxKind kind, const Entries& entries, const
   auto writing = spaces_.write();
   if (ready_ != writing.current().suffix) PANDORA_CHECK(indexer_.ensure_collections(writing.current(), deadline));
   ready_ = writing.current().suffix;
-  PANDORA_CHECK(write_into(writing.current()));
+  if (Status written = write_into(writing.current()); !written) {
+    ready_.reset();  // a server's collections may be gone when it comes back
+    return written;
+  }
   if (const PointSpace* next = writing.next())
     if (Status written = write_into(*next); !written) writing.next_failed(std::move(written).error());
   return {};
