@@ -1,7 +1,8 @@
-# pandora_test(NAME SOURCES … [USES …] [LABELS …] [TIMEOUT seconds]): one binary, each of its cases one ctest entry.
+# pandora_test(NAME SOURCES … [USES …] [LABELS …] [TIMEOUT seconds] [WHOLE]): one binary, each of its cases one ctest entry;
+# WHOLE: all of them one entry, as they share what is dear to start.
 # Labels: unit (seconds, in `make check`), contract, crash, cli, slow.
 function(pandora_test name)
-  cmake_parse_arguments(arg "" "TIMEOUT" "SOURCES;USES;LABELS" ${ARGN})
+  cmake_parse_arguments(arg "WHOLE" "TIMEOUT" "SOURCES;USES;LABELS" ${ARGN})
   if(NOT arg_TIMEOUT)
     set(arg_TIMEOUT 120)
   endif()
@@ -10,6 +11,11 @@ function(pandora_test name)
   add_executable(${name} ${arg_SOURCES})
   target_include_directories(${name} PRIVATE "${CMAKE_SOURCE_DIR}/tests")
   target_link_libraries(${name} PRIVATE ${arg_USES} GTest::gmock GTest::gtest_main Threads::Threads)
+  if(arg_WHOLE)
+    add_test(NAME "${name}" COMMAND ${name})
+    set_tests_properties("${name}" PROPERTIES LABELS "${arg_LABELS}" TIMEOUT ${arg_TIMEOUT})
+    return()
+  endif()
   gtest_discover_tests(${name} TEST_PREFIX "${name}: " PROPERTIES LABELS "${arg_LABELS}" TIMEOUT ${arg_TIMEOUT}
                        DISCOVERY_TIMEOUT 60)
 endfunction()

@@ -1,0 +1,92 @@
+// Connections that are shared. Thread-safe.
+//
+// A call takes one and gives it back. At most `connections` are open; who comes when all are out waits for its
+// deadline. One that the server has closed meanwhile is replaced unseen; what a call was doing when its connection
+// broke is not done again here, as it may have been done.
+#pragma once
+#include <condition_variable>
+#include <functional>
+#include <mutex>
+#include <type_traits>
+
+#include "postgres/postgres_connection.h"
+
+namespace pandora {
+
+inline constexpr int kTransactionAttempts = 8;  // of one that ends in a deadlock
+
+class PostgresPool {
+ public:
+  // Connects at the first use: a server that is down is no reason not to start. `check` looks at each new connection;
+  // one that it refuses is closed, and its error is the call's.
+  using Check = std::function<Status(PostgresConnection&)>;
+  explicit PostgresPool(PostgresOptions options, Check check = {})
+      : options_(std::move(options)), check_(std::move(check)) {}
+  ~PostgresPool();  // every connection has been given back
+
+  class Lease {
+   public:
+    Lease(PostgresPool& pool, std::unique_ptr<PostgresConnection> connection)
+        : pool_(&pool), connection_(std::move(connection)) {}
+    Lease(Lease&&) = default;
+    ~Lease() {
+      if (connection_) pool_->give(std::move(connection_));
+    }
+    PostgresConnection& operator*() const { return *connection_; }
+    PostgresConnection* operator->() const { return connection_.get(); }
+
+   private:
+    PostgresPool* pool_;
+    std::unique_ptr<PostgresConnection> connection_;
+  };
+  // kResourceExhausted when none became free, and as PostgresConnection::open.
+  Result<Lease> take(const Deadline& deadline);
+
+  // What `work` asks of the connection is one transaction; it runs again from the beginning when the server found it in
+  // a deadlock. `work` may call commit() itself, with its last statements; otherwise that is done here.
+  template <class Work>
+  auto write(Work&& work, const Deadline& deadline) -> std::invoke_result_t<Work, PostgresConnection&> {
+    return transact("BEGIN", std::forward<Work>(work), deadline);
+  }
+  // All that `work` asks is of one snapshot.
+  template <class Work>
+  auto read(Work&& work, const Deadline& deadline) -> std::invoke_result_t<Work, PostgresConnection&> {
+    return transact("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", std::forward<Work>(work), deadline);
+  }
+  // One statement.
+  template <class... Values>
+  Result<PostgresRows> query(std::string_view sql, const Deadline& deadline, const Values&... values) {
+    PANDORA_TRY(lease, take(deadline));
+    return lease->query(sql, values...);
+  }
+
+  std::size_t open_connections();
+
+ private:
+  template <class Work>
+  auto transact(std::string_view how, Work&& work, const Deadline& deadline)
+      -> std::invoke_result_t<Work, PostgresConnection&> {
+    for (int attempt = 1;; ++attempt) {
+      PANDORA_TRY(lease, take(deadline));
+      lease->begin(how);
+      auto result = work(*lease);
+      if (result && lease->must_roll_back())
+        if (auto committed = lease->commit(); !committed) result = fail(std::move(committed).error());
+      if (result) return result;
+      const bool again = worth_repeating(*lease) && attempt < kTransactionAttempts;
+      lease->rollback();
+      if (!again) return result;
+    }
+  }
+  static bool worth_repeating(const PostgresConnection& connection);
+  void give(std::unique_ptr<PostgresConnection> connection);
+
+  const PostgresOptions options_;
+  const Check check_;
+  std::mutex mutex_;
+  std::condition_variable free_;
+  std::vector<std::unique_ptr<PostgresConnection>> idle_;
+  std::size_t open_ = 0;  // idle and lent
+};
+
+}  // namespace pandora

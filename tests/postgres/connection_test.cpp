@@ -1,0 +1,211 @@
+#include <cmath>
+
+#include <gmock/gmock.h>
+
+#include "postgres/postgres_case.h"
+#include "postgres/postgres_connection.h"
+#include "support/tcp_gate.h"
+
+namespace pandora::testing {
+namespace {
+
+using ::testing::HasSubstr;
+
+class PostgresConnectionCase : public PostgresCase {};
+
+TEST_F(PostgresConnectionCase, ValuesComeBackAsTheyWere) {
+  const auto connection = connect();
+  const std::string bytes("\0\xff\\'\"", 5);
+  const Uuid id = must(Uuid::parse("01234567-89ab-cdef-0123-456789abcdef"));
+  const auto rows = must(
+      connection->query("SELECT $1::bigint, $2::text, $3::double precision, $4::bool, $5::uuid, $6::bytea, $7::text,"
+                        " (extract(epoch FROM $8::timestamptz) * 1000000)::bigint",
+                        INT64_MIN, "ä \"quoted\" \\ 🐼", 1.0 / 3, true, id, PostgresBytes{bytes},
+                        std::optional<std::string>(), Timestamp{1'767'600'000'000'001}));
+  ASSERT_EQ(rows.size(), 1);
+  EXPECT_EQ(rows.integer(0, 0), INT64_MIN);
+  EXPECT_EQ(rows.text(0, 1), "ä \"quoted\" \\ 🐼");
+  EXPECT_EQ(rows.number(0, 2), 1.0 / 3);
+  EXPECT_TRUE(rows.boolean(0, 3));
+  EXPECT_EQ(must(rows.uuid(0, 4)), id);
+  EXPECT_EQ(rows.bytes(0, 5), bytes);
+  EXPECT_TRUE(rows.is_null(0, 6));
+  EXPECT_EQ(rows.time(0, 7), Timestamp{1'767'600'000'000'001});
+}
+
+TEST_F(PostgresConnectionCase, ArraysBecomeRows) {
+  const auto connection = connect();
+  const std::vector<std::string> texts = {"plain", "with \"quotes\"", "back\\slash", "{braces}, comma", "", "NULL"};
+  const auto rows = must(connection->query("SELECT unnest($1::text[])", texts));
+  ASSERT_EQ(rows.size(), static_cast<int>(texts.size()));
+  for (int i = 0; i < rows.size(); ++i) EXPECT_EQ(rows.text(i, 0), texts[static_cast<std::size_t>(i)]);
+  EXPECT_TRUE(must(connection->query("SELECT unnest($1::text[])", std::vector<std::string>{})).empty());
+}
+
+TEST_F(PostgresConnectionCase, WhatNoTextOfPostgresMayHoldBecomesAMark) {
+  const auto connection = connect();
+  EXPECT_EQ(must(connection->query("SELECT $1::text", std::string("a\0b\xff", 4))).text(0, 0), "a\uFFFDb\uFFFD");
+}
+
+TEST_F(PostgresConnectionCase, StatementsOfOneCallAreOneTransactionAndTheFirstErrorIsGiven) {
+  const auto connection = connect();
+  must(connection->script("CREATE TABLE t (x integer PRIMARY KEY)"));
+  const std::vector<PostgresStatement> twice = {
+      {"INSERT INTO t VALUES ($1)", {1}}, {"INSERT INTO t VALUES ($1)", {1}}, {"SELECT 1", {}}};
+  EXPECT_FAILS(kConflict, connection->run(twice));
+  EXPECT_EQ(connection->failed_with(), "23505");
+  EXPECT_EQ(must(connection->query("SELECT count(*) FROM t")).integer(0, 0), 0);
+  EXPECT_TRUE(connection->usable()) << "an error of a statement is none of the connection";
+  const std::vector<PostgresStatement> both = {{"INSERT INTO t VALUES ($1)", {1}}, {"SELECT x FROM t", {}}};
+  const auto rows = must(connection->run(both));
+  ASSERT_EQ(rows.size(), 2u);
+  EXPECT_EQ(rows[0].changed(), 1);
+  EXPECT_EQ(rows[1].integer(0, 0), 1);
+}
+
+TEST_F(PostgresConnectionCase, ATransactionIsWholeOrUndone) {
+  const auto connection = connect();
+  must(connection->script("CREATE TABLE t (x integer)"));
+  connection->begin();
+  must(connection->query("INSERT INTO t VALUES (1)"));
+  connection->rollback();
+  EXPECT_EQ(must(connection->query("SELECT count(*) FROM t")).integer(0, 0), 0);
+  connection->begin();
+  must(connection->query("INSERT INTO t VALUES (1)"));
+  const PostgresStatement last{"INSERT INTO t VALUES (2)", {}};
+  must(connection->commit({&last, 1}));
+  EXPECT_TRUE(connection->usable());
+  EXPECT_EQ(must(connection->query("SELECT count(*) FROM t")).integer(0, 0), 2);
+  connection->begin();
+  must(connection->commit());
+  EXPECT_TRUE(connection->usable()) << "nothing was asked, so nothing was begun";
+}
+
+TEST_F(PostgresConnectionCase, ThousandsOfStatementsInOnePipelineDoNotBlockEachOther) {
+  const auto connection = connect();
+  const std::string large(10'000, 'x');
+  std::vector<PostgresStatement> many(2'000, {"SELECT $1::text", {large}});
+  const auto rows = must(connection->run(many));
+  ASSERT_EQ(rows.size(), many.size());
+  EXPECT_EQ(rows.back().text(0, 0), large);
+}
+
+TEST_F(PostgresConnectionCase, MoreStatementsThanArePreparedStillRun) {
+  const auto connection = connect();
+  std::vector<std::string> texts;
+  for (std::size_t i = 0; i <= kMaxPreparedStatements; ++i) texts.push_back("SELECT " + std::to_string(i));
+  for (std::size_t i = 0; i < texts.size(); ++i)
+    EXPECT_EQ(must(connection->query(texts[i])).integer(0, 0), static_cast<std::int64_t>(i));
+  EXPECT_LE(must(connection->query("SELECT count(*) FROM pg_prepared_statements")).integer(0, 0),
+            static_cast<std::int64_t>(kMaxPreparedStatements));
+}
+
+TEST_F(PostgresConnectionCase, AnErrorOfAScriptNamesItsLine) {
+  const auto connection = connect();
+  const auto failed = connection->script("SELECT 1;\n-- ä\nSELECT nonsense;\n");
+  ASSERT_FALSE(failed);
+  EXPECT_THAT(failed.error().message, HasSubstr("line 3"));
+}
+
+TEST_F(PostgresConnectionCase, TheServerCancelsWhatTakesTooLongAndTheConnectionGoesOn) {
+  const auto connection = connect();
+  connection->set_deadline(within(std::chrono::milliseconds(100)));
+  EXPECT_FAILS(kDeadlineExceeded, connection->query("SELECT pg_sleep(30)"));
+  EXPECT_TRUE(connection->usable());
+  connection->set_deadline(kNever);
+  EXPECT_EQ(must(connection->query("SELECT current_setting('statement_timeout')")).text(0, 0), "1min")
+      << "the limit was that call's";
+}
+
+TEST_F(PostgresConnectionCase, AServerThatSaysNothingIsLeftWhenTheDeadlineHasPassed) {
+  TcpGate gate(shared_server().port());
+  PostgresOptions through = options();
+  through.url = "postgresql://pandora@127.0.0.1:" + std::to_string(gate.port()) + "/" + database;
+  const auto connection = must(PostgresConnection::open(through, kNever));
+  gate.hold();
+  connection->set_deadline(within(std::chrono::milliseconds(50)));
+  EXPECT_FAILS(kDeadlineExceeded, connection->query("SELECT 1"));
+  EXPECT_FALSE(connection->usable()) << "its answer could come at any time";
+  EXPECT_FAILS(kDeadlineExceeded, PostgresConnection::open(through, within(std::chrono::milliseconds(50))));
+  through.connect_patience = std::chrono::milliseconds(50);
+  EXPECT_FAILS(kUnavailable, PostgresConnection::open(through, kNever));
+  gate.release();
+}
+
+TEST_F(PostgresConnectionCase, AConnectionThatIsCutSaysSo) {
+  TcpGate gate(shared_server().port());
+  PostgresOptions through = options();
+  through.url = "postgresql://pandora@127.0.0.1:" + std::to_string(gate.port()) + "/" + database;
+  const auto connection = must(PostgresConnection::open(through, kNever));
+  EXPECT_FALSE(connection->has_ended());
+  gate.cut();
+  EXPECT_FAILS(kUnavailable, connection->query("SELECT 1"));
+  EXPECT_FALSE(connection->usable());
+  gate.refuse(true);
+  EXPECT_FAILS(kUnavailable, PostgresConnection::open(through, kNever));
+}
+
+TEST_F(PostgresConnectionCase, ACallWhoseDeadlineHasPassedDoesNothing) {
+  const auto connection = connect();
+  connection->set_deadline(past());
+  EXPECT_FAILS(kDeadlineExceeded, connection->query("SELECT 1"));
+  EXPECT_TRUE(connection->usable());
+  EXPECT_FAILS(kDeadlineExceeded, PostgresConnection::open(options(), past()));
+}
+
+TEST_F(PostgresConnectionCase, NobodyListens) {
+  PostgresOptions nobody;
+  nobody.host = "127.0.0.1", nobody.port = 1;
+  const auto refused = PostgresConnection::open(nobody, kNever);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, ErrorCode::kUnavailable);
+  EXPECT_THAT(refused.error().to_line(), HasSubstr("127.0.0.1:1/pandora as pandora"));
+}
+
+TEST_F(PostgresConnectionCase, ADatabaseThatIsNotThereAndOneOfAnotherEncoding) {
+  PostgresOptions missing = options();
+  missing.url = shared_server().url("nowhere");
+  EXPECT_FAILS(kNotFound, PostgresConnection::open(missing, kNever));
+  shared_server().sql("postgres", "CREATE DATABASE latin OWNER pandora ENCODING 'SQL_ASCII' TEMPLATE template0");
+  missing.url = shared_server().url("latin");
+  const auto refused = PostgresConnection::open(missing, kNever);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, ErrorCode::kIncompatible);
+  EXPECT_THAT(refused.error().to_line(), HasSubstr("SQL_ASCII"));
+}
+
+TEST_F(PostgresConnectionCase, AWrongPasswordIsNamedAndNotShown) {
+  PostgresServer guarded({.programs = {}, .settings = {}, .durable = false, .password = "the right one"});
+  PostgresOptions given;
+  given.host = "127.0.0.1", given.port = guarded.port(), given.password = "a wrong one";
+  const auto refused = PostgresConnection::open(given, kNever);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, ErrorCode::kUnauthenticated);
+  EXPECT_THAT(refused.error().to_line(), HasSubstr("POSTGRES_PASSWORD"));
+  EXPECT_EQ(refused.error().to_line().find("a wrong one"), std::string::npos);
+  given.password = "the right one";
+  EXPECT_TRUE(PostgresConnection::open(given, kNever));
+}
+
+TEST_F(PostgresConnectionCase, AServerWithoutAFreeConnectionOrThatIsReadOnlySaysSo) {
+  shared_server().sql("postgres", "ALTER DATABASE " + database + " CONNECTION LIMIT 1");
+  const auto only = connect();
+  EXPECT_FAILS(kResourceExhausted, PostgresConnection::open(options(), kNever));
+  EXPECT_FALSE(only->is_read_only());
+  shared_server().sql("postgres", "ALTER DATABASE " + database + " CONNECTION LIMIT 9");
+  shared_server().sql("postgres", "ALTER DATABASE " + database + " SET default_transaction_read_only = on");
+  const auto reader = connect();
+  EXPECT_TRUE(reader->is_read_only());
+  const auto refused = reader->script("CREATE TABLE t ()");
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, ErrorCode::kPermissionDenied);
+  EXPECT_THAT(refused.error().remedy, HasSubstr("primary"));
+}
+
+TEST_F(PostgresConnectionCase, CommitsWaitForTheDiskWhateverTheServersDefault) {
+  shared_server().sql("postgres", "ALTER DATABASE " + database + " SET synchronous_commit = off");
+  EXPECT_EQ(must(connect()->query("SELECT current_setting('synchronous_commit')")).text(0, 0), "on");
+}
+
+}  // namespace
+}  // namespace pandora::testing
