@@ -56,6 +56,7 @@ class DenseIndex {
   void put(Slot slot, std::span<const float> vector);  // replaces
   void remove(Slot slot);
   bool has(Slot slot) const { return present_.contains(slot); }
+  const SlotSet& present() const { return present_; }
   std::size_t size() const { return count_; }
   std::size_t dimension() const { return rotation_.dimension(); }
   std::span<const float> vector(Slot slot) const { return {rows_->row(slot), dimension()}; }  // of one that is there

@@ -120,8 +120,10 @@ std::optional<std::uint64_t> number_of(std::string_view name) {
 
 }  // namespace
 
-IndexFiles::IndexFiles(FileSystem& files, std::string directory, Uuid epoch)
-    : files_(files), directory_(std::move(directory)), epoch_(epoch) {}
+IndexFiles::IndexFiles(FileSystem& files, std::string directory, Uuid epoch, Truth truth)
+    : files_(files), directory_(std::move(directory)), epoch_(epoch), truth_(truth) {}
+
+bool IndexFiles::any() const { return files_.exists(join_path(directory_, kManifest)); }
 
 std::string IndexFiles::path_of(std::uint64_t number) const {
   return join_path(directory_, fmt::format("{:06}{}", number, kPartSuffix));
@@ -135,6 +137,7 @@ IndexFiles::Loaded IndexFiles::load(PointIndex& index, std::uint64_t last_seq, s
       if (const auto number = number_of(entry.name)) next_number_ = std::max(next_number_, *number + 1);
   if (const Status read = load_manifest(index, last_seq, removals_since, loaded); !read) {
     loaded.why = read.error().message;
+    if (truth_ == Truth::kHere) return loaded;
     // One that is refused now must not look right once the numbers have grown.
     if (read.error().code != ErrorCode::kNotFound)
       (void)files_.remove_file(join_path(directory_, kManifest)).and_then([&] {
@@ -192,7 +195,7 @@ Status IndexFiles::load_manifest(PointIndex& index, std::uint64_t last_seq, std:
     loaded.why = "a part of the index is damaged";
     index.drop_damaged();
   }
-  sweep(used);
+  if (loaded.lost_parts == 0 || truth_ == Truth::kElsewhere) sweep(used);
   return {};
 }
 

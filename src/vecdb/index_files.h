@@ -8,8 +8,9 @@
 // crash leaves the old manifest with its files or the new one.
 //
 // Files are used when they are of this shape, this epoch, and no later than the owner's last sequence number; whatever
-// is missing, short or damaged is left aside and said. Nothing here is the truth: no error of a file is an error of
-// `load`, and an index without files is whole in memory. Not thread-safe, but for `Checkpoint::write`.
+// is missing, short or damaged is left aside and said: no error of a file is an error of `load`, and an index without
+// files is whole in memory. An owner whose rows are elsewhere feeds them again; one that keeps only changes younger
+// than the last checkpoint (Truth::kHere) cannot, and must not go on. Not thread-safe, but for `Checkpoint::write`.
 #pragma once
 #include <memory>
 #include <string>
@@ -25,8 +26,13 @@ inline constexpr std::size_t kPartSlots = 65'536;
 
 class IndexFiles {
  public:
+  // Where what the files hold can be had again, should they be damaged.
+  enum class Truth {
+    kElsewhere,  // the owner has it
+    kHere,       // nowhere: what cannot be read stays where it is
+  };
   // `files` outlives it. `epoch`: of the owner's database, another one after each restore.
-  IndexFiles(FileSystem& files, std::string directory, Uuid epoch);
+  IndexFiles(FileSystem& files, std::string directory, Uuid epoch, Truth truth = Truth::kElsewhere);
 
   struct Loaded {
     bool whole = false;  // the points are those of `applied`; else of some, or all, their rows must be fed again
@@ -34,8 +40,8 @@ class IndexFiles {
     std::string why;             // when not whole: one line
   };
   // Into an index that is empty. `last_seq`: the owner's; `removals_since`: it knows of no removal up to there any
-  // more, so that files from before are of no use. Files that are refused as a whole are removed. Some 0.5 s a million
-  // points.
+  // more, so that files from before are of no use. Files that are refused as a whole are removed, unless they are the
+  // truth. Some 0.5 s a million points.
   Loaded load(PointIndex& index, std::uint64_t last_seq, std::uint64_t removals_since);
 
   class Checkpoint {
@@ -74,6 +80,7 @@ class IndexFiles {
   Status remove_all();  // when the collection is gone
 
   const std::string& directory() const { return directory_; }
+  bool any() const;  // a checkpoint has been written
 
  private:
   std::string path_of(std::uint64_t number) const;
@@ -82,6 +89,7 @@ class IndexFiles {
   FileSystem& files_;
   const std::string directory_;
   const Uuid epoch_;
+  const Truth truth_;
   std::uint64_t next_number_ = 1;
 };
 

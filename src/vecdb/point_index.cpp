@@ -229,7 +229,7 @@ Result<std::vector<Hit>> PointIndex::nearest(std::size_t number, std::span<const
 
 Result<std::vector<Hit>> PointIndex::by_terms(std::size_t number, const SparseVector& query, std::size_t k,
                                               const SlotSet* filter, const Deadline& deadline,
-                                              SparseTrace* trace) const {
+                                              SparseTrace* trace, TermWeighting weighting) const {
   PANDORA_CHECK(deadline.check("searching by words"));
   std::map<std::uint32_t, double> values;
   for (std::size_t i = 0; i < query.indices.size(); ++i) values[query.indices[i]] += query.values[i];
@@ -245,7 +245,9 @@ Result<std::vector<Hit>> PointIndex::by_terms(std::size_t number, const SparseVe
     }
     any_dead = any_dead || dead > 0;
     if (searched.list.size == dead) continue;
-    searched.factor = value * inverse_document_frequency(having_[number], searched.list.size - dead);
+    searched.factor = value;
+    if (weighting == TermWeighting::kIdf)
+      searched.factor *= inverse_document_frequency(having_[number], searched.list.size - dead);
     terms.push_back(std::move(searched));
   }
   if (!filter && any_dead) filter = &live_;  // lists still name the dead

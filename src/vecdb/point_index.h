@@ -28,6 +28,7 @@
 #include "vecdb/index_part.h"
 #include "vecdb/memory_part.h"
 #include "vecdb/payload_select.h"
+#include "vecdb/sparse_index.h"
 #include "vecdb/sparse_search.h"
 
 namespace pandora {
@@ -78,6 +79,8 @@ class PointIndex final : public SlotIds {
   const SlotSet& live() const { return live_; }  // what a filter starts from
   std::size_t size() const { return ids_.size(); }
 
+  const SlotSet& with_dense(std::size_t number) const { return dense_[number]->present(); }  // live ones that have it
+  bool has_terms(std::size_t number, Slot slot) const { return part(slot).has_terms(number, slot); }
   Result<std::string_view> stored(Slot slot) const;  // until the next change
   // The vector as it was put; none when the point has none.
   Result<std::optional<SparseVector>> sparse(std::size_t number, Slot slot) const;
@@ -90,7 +93,8 @@ class PointIndex final : public SlotIds {
   Result<std::vector<Hit>> nearest(std::size_t number, std::span<const float> query, std::size_t k,
                                    const SlotSet* filter, const Deadline& deadline, DenseTrace* trace = nullptr) const;
   Result<std::vector<Hit>> by_terms(std::size_t number, const SparseVector& query, std::size_t k, const SlotSet* filter,
-                                    const Deadline& deadline, SparseTrace* trace = nullptr) const;
+                                    const Deadline& deadline, SparseTrace* trace = nullptr,
+                                    TermWeighting weighting = TermWeighting::kIdf) const;
 
  private:
   friend class IndexFiles;  // loads parts, takes the tail for a file, puts the file in its place

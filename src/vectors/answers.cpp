@@ -14,7 +14,7 @@ void append_vectors(std::string& out, Slot slot, const CollectionMemory& memory,
       const auto values = space->vector(slot);
       append_dense(out, values.data(), values.size());
     } else {
-      append_sparse(out, *memory.sparse(number)->vector(slot));
+      append_sparse(out, memory.sparse(number, slot));
     }
   };
   std::vector<std::size_t> there;
@@ -149,7 +149,7 @@ std::string batch_written_json(const Written& written) {
 }
 
 std::string collection_info(const Collection& collection) {
-  if (const auto& damage = collection.damage())
+  if (const auto damage = collection.damage())
     return Json{{"status", "red"},
                 {"optimizer_status", {{"error", damage->to_line()}}},
                 {"indexed_vectors_count", 0},
@@ -163,9 +163,10 @@ std::string collection_info(const Collection& collection) {
   std::size_t vectors = 0;
   for (std::size_t i = 0; i < memory.name_count(); ++i) vectors += memory.present(i).count();
   Json schema = Json::object();
-  for (const auto& [path, index] : memory.indexes()) {
-    Json one = {{"data_type", to_string(index->schema().type)}, {"points", index->points()}};
-    if (!index->schema().given.empty()) one["params"] = to_json(index->schema().given);
+  for (const auto& [path, index_schema] : memory.schemas()) {
+    const FieldIndex* index = memory.index(path);
+    Json one = {{"data_type", to_string(index_schema.type)}, {"points", index ? index->points() : 0}};
+    if (!index_schema.given.empty()) one["params"] = to_json(index_schema.given);
     schema[path] = std::move(one);
   }
   return Json{{"status", "green"},

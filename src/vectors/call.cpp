@@ -41,11 +41,14 @@ Outcome<CallOptions> read_options(std::string_view query) {
   return options;
 }
 
+Fault damaged_collection(std::string_view name, std::string_view why) {
+  return {500, fmt::format("Service internal error: Collection `{}` is damaged: {}", name, why)};
+}
+
 Outcome<std::shared_ptr<Collection>> Call::collection() const {
   PANDORA_TRY(found, state.engine.find(route.collection));
-  if (const auto& damage = found->damage())
-    return fail(Fault{500, fmt::format("Service internal error: Collection `{}` is damaged: {}", route.collection,
-                                       damage->to_line())});
+  if (const auto damage = found->damage())
+    return fail(damaged_collection(route.collection, damage->to_line()));
   return found;
 }
 

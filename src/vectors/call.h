@@ -32,6 +32,8 @@ struct CallOptions {
 };
 Outcome<CallOptions> read_options(std::string_view query);
 
+Fault damaged_collection(std::string_view name, std::string_view why);
+
 class Call {
  public:
   Call(std::shared_ptr<ServerState> the_state, Route the_route, HttpRequest the_request,

@@ -1,12 +1,21 @@
 #include "vectors/collection.h"
 
+#include <limits>
+#include <utility>
+
+#include <fmt/format.h>
+
 #include "base/log.h"
 
 namespace pandora::qdrant {
 namespace {
 
 constexpr const char* kFileName = "points.db";
-constexpr std::size_t kPutAtOnce = 32;  // points that go into memory before readers have their turn
+constexpr const char* kPartsFolder = "parts";
+constexpr std::size_t kPutAtOnce = 32;       // points that go into memory before readers have their turn
+constexpr std::size_t kMovedAtOnce = 32;     // likewise, out of files that are mostly dead
+constexpr std::size_t kFilledAtOnce = 4096;  // slots of an index, before a writer of memory has its turn
+constexpr std::string_view kRemedy = "delete the collection and fill it again, or restore its directory from a backup";
 
 std::size_t changes_of(const std::vector<Operation>& operations) {
   std::size_t count = 0;
@@ -17,34 +26,62 @@ std::size_t changes_of(const std::vector<Operation>& operations) {
 
 }  // namespace
 
-Result<std::shared_ptr<Collection>> Collection::create(const std::string& directory, CollectionParams params) {
-  PANDORA_TRY(file, CollectionFile::create(directory + "/" + kFileName, params));
-  return std::shared_ptr<Collection>(new Collection(std::move(file), {std::move(params), {}, 0}));
+Result<std::shared_ptr<Collection>> Collection::create(FileSystem& files, const std::string& directory,
+                                                       CollectionParams params) {
+  PANDORA_TRY(file, CollectionFile::create(join_path(directory, kFileName), params));
+  PANDORA_TRY(facts, file->facts());
+  std::shared_ptr<Collection> made(new Collection(files, directory, std::move(file), std::move(facts)));
+  made->thread_ = std::thread([one = made.get()] { one->run(); });
+  return made;
 }
 
-std::shared_ptr<Collection> Collection::open(const std::string& directory) {
+std::shared_ptr<Collection> Collection::open(FileSystem& files, const std::string& directory) {
   const auto red = [&](const Error& error) {
     log_error("vectors.collection_damaged", error);
     return std::shared_ptr<Collection>(new Collection(error));
   };
-  auto file = CollectionFile::open(directory + "/" + kFileName);
+  auto file = CollectionFile::open(join_path(directory, kFileName));
   if (!file) return red(file.error());
   auto facts = (*file)->facts();
   if (!facts) return red(facts.error());
-  std::shared_ptr<Collection> collection(new Collection(*std::move(file), *facts));
-  const Status loaded = collection->file_->load(collection->memory_->name_count(),
-                                                [&](StoredPoint point) { collection->memory_->put(std::move(point)); });
-  if (!loaded) return red(loaded.error());
-  for (IndexRequest& index : facts->indexes)
-    collection->memory_->add_index(collection->memory_->make_index(std::move(index.path), index.schema));
+  std::shared_ptr<Collection> collection(new Collection(files, directory, *std::move(file), *facts));
+  if (const Status loaded = collection->load(*facts); !loaded) return red(loaded.error());
+  collection->thread_ = std::thread([one = collection.get()] { one->run(); });
   return collection;
 }
 
-Collection::Collection(std::unique_ptr<CollectionFile> file, CollectionFacts facts)
-    : file_(std::move(file)),
-      memory_(std::make_unique<CollectionMemory>(std::move(facts.params))),
-      next_number_(facts.operations + 1),
-      thread_([this] { run(); }) {}
+Collection::Collection(FileSystem& files, const std::string& directory, std::unique_ptr<CollectionFile> file,
+                       CollectionFacts facts)
+    : memory_(std::make_unique<CollectionMemory>(std::move(facts.params))),
+      parts_(std::in_place, files, join_path(directory, kPartsFolder), facts.epoch, IndexFiles::Truth::kHere),
+      file_(std::move(file)),
+      unfilled_(std::move(facts.indexes)),
+      next_number_(facts.operations + 1) {
+  for (const IndexRequest& index : unfilled_) memory_->add_schema(index);
+}
+
+// The parts, and what has changed since.
+Status Collection::load(const CollectionFacts& facts) {
+  PointIndex& points = memory_->points();
+  const auto damaged = [&](const std::string& what) {
+    return fail(ErrorCode::kDataCorrupt, fmt::format("{}: {}", parts_->directory(), what), std::string(kRemedy));
+  };
+  if (parts_->any()) {
+    const auto loaded = parts_->load(points, std::numeric_limits<std::uint64_t>::max(), 0);
+    if (!loaded.whole) return damaged(loaded.why);
+  }
+  if (points.applied() < facts.kept) return damaged("the file that names its parts is missing, or is an older one");
+  memory_->adopt();
+  const CollectionFile::Take take{[&](const StoredPoint& point) { memory_->put(point); },
+                                  [&](const PointId& id, std::uint64_t version) { memory_->remove(id, version); }};
+  PANDORA_CHECK(file_->load(points.applied(), memory_->name_count(), take));
+  const std::uint64_t operations = std::max(facts.operations, points.applied());
+  points.set_applied(operations, operations);
+  next_number_ = operations + 1;
+  changes_ = points.unsaved();
+  if (memory_->damaged()) return damaged("a part is damaged");
+  return {};
+}
 
 Collection::~Collection() {
   {
@@ -52,7 +89,55 @@ Collection::~Collection() {
     ending_ = true;
   }
   wake_.notify_one();
-  if (thread_.joinable()) thread_.join();
+  if (!thread_.joinable()) return;
+  thread_.join();
+  if (!wants_keeping(true)) return;
+  if (const Status kept = keep(); !kept) log_error("vectors.keep_failed", kept.error());
+}
+
+std::optional<Error> Collection::damage() const {
+  if (damage_) return damage_;
+  const auto lock = memory_->lock().read();
+  if (!memory_->damaged()) return std::nullopt;
+  return Error{ErrorCode::kDataCorrupt, fmt::format("{}: a part is damaged", parts_->directory()),
+               std::string(kRemedy)};
+}
+
+bool Collection::wants_keeping(bool idle) const {
+  if (damage_ || abandoned_) return false;
+  return changes_ - kept_ >= (idle ? kKeptChangesIdle : kKeptChanges) || unkept_bytes_ >= kKeptBytes;
+}
+
+void Collection::abandon() {
+  abandoned_ = true;
+  const std::lock_guard keeping(keeping_);  // whoever is at it has finished
+}
+
+Status Collection::keep() {
+  const std::lock_guard keeping(keeping_);
+  if (abandoned_) return {};
+  std::unique_ptr<IndexFiles::Checkpoint> checkpoint;
+  std::uint64_t changes = 0;
+  std::size_t bytes = 0;
+  {
+    const auto lock = memory_->lock().write();
+    if (memory_->damaged()) return {};
+    changes = changes_;
+    bytes = unkept_bytes_;
+    checkpoint = parts_->begin(memory_->points(), IndexFiles::Scope::kTail);
+  }
+  if (checkpoint) {
+    PANDORA_CHECK(checkpoint->write());
+    {
+      const auto lock = memory_->lock().write();
+      parts_->end(memory_->points(), *checkpoint);
+    }
+    const std::lock_guard file(file_mutex_);
+    PANDORA_CHECK(file_->forget(checkpoint->removals_applied()));
+  }
+  kept_ = changes;
+  unkept_bytes_ -= bytes;
+  return {};
 }
 
 std::size_t Collection::queued() const {
@@ -93,6 +178,11 @@ void Collection::write(WriteRequest request, std::size_t bytes, Acknowledge ackn
 }
 
 void Collection::run() {
+  for (const IndexRequest& index : std::exchange(unfilled_, {})) {
+    auto made = filled(index);
+    const auto lock = memory_->lock().write();
+    memory_->add_index(std::move(made));
+  }
   for (;;) {
     std::vector<Pending> group;
     {
@@ -115,6 +205,9 @@ void Collection::run() {
     Pending& first = group.front();
     if (std::holds_alternative<std::vector<Operation>>(first.request)) {
       change_points(std::move(group));
+      if (unkept_bytes_ >= kMostUnkeptBytes)
+        if (const Status kept = keep(); !kept) log_error("vectors.keep_failed", kept.error());
+      move_some();
       continue;
     }
     auto changed = change_schema(first.request);
@@ -126,15 +219,31 @@ void Collection::run() {
   }
 }
 
+void Collection::move_some() {
+  {
+    const auto lock = memory_->lock().read();
+    if (memory_->points().worth_moving(1).empty()) return;
+  }
+  const auto lock = memory_->lock().write();
+  if (!memory_->damaged()) memory_->move_some(kMovedAtOnce);
+}
+
 void Collection::change_points(std::vector<Pending> group) {
   std::vector<std::optional<Fault>> faults(group.size());
   Staging staging(*memory_);
-  for (std::size_t i = 0; i < group.size(); ++i) {
-    const auto& operations = std::get<std::vector<Operation>>(group[i].request);
-    if (auto staged = staging.apply(operations, group[i].number, Deadline::never()); !staged)
-      faults[i] = std::move(staged).error();
+  Status committed;
+  {
+    const auto lock = memory_->lock().read();  // `keep` puts parts in the place of others
+    for (std::size_t i = 0; i < group.size(); ++i) {
+      const auto& operations = std::get<std::vector<Operation>>(group[i].request);
+      if (auto staged = staging.apply(operations, group[i].number, Deadline::never()); !staged)
+        faults[i] = std::move(staged).error();
+    }
+    if (memory_->damaged())
+      committed = fail(ErrorCode::kDataCorrupt, fmt::format("{}: a part is damaged", parts_->directory()));
+    else if (memory_->table().bound() + staging.changed().size() > PointIndex::kMaxSlots)
+      committed = fail(ErrorCode::kStorageFull, "the collection has no place left", "split it");
   }
-  const std::uint64_t last = group.back().number + group.back().operations - 1;
   CollectionFile::Change change;
   for (const auto& [id, point] : staging.changed()) {
     if (point)
@@ -142,9 +251,15 @@ void Collection::change_points(std::vector<Pending> group) {
     else
       change.removed.push_back(id);
   }
-  change.operations = last;
-  const bool nothing = change.put.empty() && change.removed.empty();
-  const Status committed = nothing ? Status() : file_->write(change);
+  change.number = group.back().number + group.back().operations - 1;
+  if (committed && (!change.put.empty() || !change.removed.empty())) {
+    const std::lock_guard file(file_mutex_);
+    const auto written = file_->write(change);
+    if (written)
+      unkept_bytes_ += *written;
+    else
+      committed = fail(written.error());
+  }
   if (!committed && group.size() > 1) {
     for (Pending& pending : group) {
       std::vector<Pending> alone;
@@ -168,8 +283,10 @@ void Collection::change_points(std::vector<Pending> group) {
       if (point)
         memory_->put(*point);
       else
-        memory_->remove(id);
+        memory_->remove(id, change.number);
     }
+    memory_->points().set_applied(change.number, change.number);
+    changes_ += staging.changed().size();
   }
   for (std::size_t i = 0; i < group.size(); ++i) {
     if (!group[i].done) {
@@ -182,20 +299,35 @@ void Collection::change_points(std::vector<Pending> group) {
   }
 }
 
+// Only this thread changes points, so the index may be filled bit by bit.
+std::unique_ptr<FieldIndex> Collection::filled(const IndexRequest& request) const {
+  auto index = FieldIndex::create(request.path, request.schema);
+  for (std::size_t first = 0;; first += kFilledAtOnce) {
+    const auto lock = memory_->lock().read();
+    const std::size_t end = memory_->table().bound();
+    memory_->fill(*index, first, std::min(end, first + kFilledAtOnce));
+    if (first + kFilledAtOnce >= end) return index;
+  }
+}
+
 Outcome<void> Collection::change_schema(WriteRequest& request) {
+  const auto in_file = [&](auto&& change) -> Status {
+    const std::lock_guard file(file_mutex_);
+    return change(*file_);
+  };
   if (auto* index = std::get_if<IndexRequest>(&request)) {
-    PANDORA_CHECK(file_->write_index(*index));
-    auto made = memory_->make_index(index->path, index->schema);
+    PANDORA_CHECK(in_file([&](CollectionFile& file) { return file.write_index(*index); }));
+    auto made = filled(*index);
     const auto lock = memory_->lock().write();
     memory_->add_index(std::move(made));
   } else if (auto* removed = std::get_if<RemoveIndex>(&request)) {
-    PANDORA_CHECK(file_->remove_index(removed->path.to_text()));
+    PANDORA_CHECK(in_file([&](CollectionFile& file) { return file.remove_index(removed->path.to_text()); }));
     const auto lock = memory_->lock().write();
     memory_->drop_index(removed->path.to_text());
   } else if (auto* update = std::get_if<UpdateHints>(&request)) {
     CollectionParams params = memory_->params();
     params.hints.merge_patch(update->hints);
-    PANDORA_CHECK(file_->write_params(params));
+    PANDORA_CHECK(in_file([&](CollectionFile& file) { return file.write_params(params); }));
     const auto lock = memory_->lock().write();
     memory_->set_hints(std::move(params.hints));
   }
@@ -212,7 +344,7 @@ Outcome<void> check_vectors(const std::vector<Operation>& operations, const Coll
         const DenseSpace* space = memory.dense(*number);
         if ((dense != nullptr) != (space != nullptr))
           return fail(wrong_input("Conversion between sparse and regular vectors failed"));
-        if (dense) PANDORA_CHECK(DenseSpace::prepare(*dense, space->params()));
+        if (dense) PANDORA_CHECK(DenseSpace::check(*dense, space->params()));
       }
     return {};
   };

@@ -1,14 +1,19 @@
-// A collection: its points in memory, its file, and the thread that changes both.
+// A collection: its points, its files, and the thread that changes them.
 //
 // Writes wait in one queue and are taken in groups: staged one after the other, committed in one transaction (one sync
 // for all that came together), then put into memory, then answered. A request is all or nothing. When a group cannot be
 // committed, each of its requests is tried alone, so that one that does not fit the disk takes no other with it.
-// Reads see what is committed. Thread-safe.
+// Reads see what is committed.
+//
+// What has changed is kept in parts from time to time (`keep`), beside searches and writes: then it need not be done
+// again at the next start, and no longer stays in memory. Thread-safe.
 #pragma once
+#include <atomic>
 #include <condition_variable>
 #include <deque>
 #include <thread>
 
+#include "vecdb/index_files.h"
 #include "vectors/collection_file.h"
 #include "vectors/staging.h"
 
@@ -18,6 +23,10 @@ inline constexpr std::size_t kMaxQueuedWrites = 1'024;  // 429 past it
 inline constexpr std::size_t kMaxWritesAtOnce = 256;    // in one group
 inline constexpr std::size_t kAcknowledgedBytes = std::size_t{64}
                                                   << 20;  // queued; past it nothing is acknowledged early
+// Changes that are in no part yet: from so many on they are kept as soon as somebody can, from fewer when nothing else
+// happens; with so many bytes writes wait for it.
+inline constexpr std::size_t kKeptChanges = 16'384, kKeptChangesIdle = 1'024;
+inline constexpr std::size_t kKeptBytes = std::size_t{64} << 20, kMostUnkeptBytes = std::size_t{512} << 20;
 
 // What a write asks for.
 struct RemoveIndex {
@@ -38,18 +47,26 @@ class Collection {
   using Done = std::function<void(Outcome<Written>)>;
   enum class Acknowledge { kWhenQueued, kWhenDurable };
 
-  // In a directory of its own, which is there.
-  static Result<std::shared_ptr<Collection>> create(const std::string& directory, CollectionParams params);
+  // In a directory of its own, which is there; `files` outlives it.
+  static Result<std::shared_ptr<Collection>> create(FileSystem& files, const std::string& directory,
+                                                    CollectionParams params);
   // Never fails: what cannot be read is red.
-  static std::shared_ptr<Collection> open(const std::string& directory);
-  ~Collection();  // after everything that was queued
+  static std::shared_ptr<Collection> open(FileSystem& files, const std::string& directory);
+  ~Collection();  // after everything that was queued; much that is in no part yet is kept
 
-  // Why it cannot be used; none when it can. Of a red one nothing else may be called.
-  const std::optional<Error>& damage() const { return damage_; }
+  // Why it cannot be used; none when it can. One that was red when it was opened has no memory and takes no writes; one
+  // that turned red since must not be believed. Not under the memory's lock.
+  std::optional<Error> damage() const;
   const CollectionMemory& memory() const { return *memory_; }
   std::size_t queued() const;
   // `bytes`: roughly, of the request. `done` is called once, on this thread or the collection's, and must not block.
   void write(WriteRequest request, std::size_t bytes, Acknowledge acknowledge, Done done);
+
+  // Has enough changed for `keep`? `idle`: nothing else happens.
+  bool wants_keeping(bool idle) const;
+  std::uint64_t changes() const { return changes_; }  // ever, since it was opened
+  Status keep();                                      // one at a time; others wait
+  void abandon();                                     // its directory will be removed: nothing is kept any more
 
  private:
   struct Pending {
@@ -60,15 +77,27 @@ class Collection {
     Done done;
   };
   explicit Collection(Error damage) : damage_(std::move(damage)) {}
-  Collection(std::unique_ptr<CollectionFile> file, CollectionFacts facts);
+  Collection(FileSystem& files, const std::string& directory, std::unique_ptr<CollectionFile> file,
+             CollectionFacts facts);
+  Status load(const CollectionFacts& facts);
   void run();
+  void move_some();
+  std::unique_ptr<FieldIndex> filled(const IndexRequest& request) const;
   void change_points(std::vector<Pending> group);
   Outcome<void> change_schema(WriteRequest& request);
   static Written written(const Pending& pending, bool completed);
 
-  const std::optional<Error> damage_;
-  std::unique_ptr<CollectionFile> file_;
+  const std::optional<Error> damage_;  // when it was opened
   std::unique_ptr<CollectionMemory> memory_;
+  std::mutex keeping_;  // taken before memory's and file's
+  std::optional<IndexFiles> parts_;
+  std::mutex file_mutex_;  // the connection is for one thread at a time
+  std::unique_ptr<CollectionFile> file_;
+  std::vector<IndexRequest> unfilled_;         // indexes that the thread fills before it does anything else
+  std::atomic<std::uint64_t> changes_ = 0;     // of points
+  std::atomic<std::uint64_t> kept_ = 0;        // of these, in parts
+  std::atomic<std::size_t> unkept_bytes_ = 0;  // of those that are not, about
+  std::atomic<bool> abandoned_ = false;
   mutable std::mutex mutex_;
   std::condition_variable wake_;
   std::deque<Pending> queue_;

@@ -14,8 +14,9 @@ static_assert(std::endian::native == std::endian::little, "rows are written as t
 
 constexpr const char* kSchema =
     "CREATE TABLE facts (name TEXT PRIMARY KEY, value NOT NULL) WITHOUT ROWID;"
-    "CREATE TABLE points (number INTEGER PRIMARY KEY, id BLOB NOT NULL UNIQUE, version INTEGER NOT NULL,"
-    " payload TEXT NOT NULL, vectors BLOB NOT NULL) STRICT;";
+    "CREATE TABLE changes (row INTEGER PRIMARY KEY, number INTEGER NOT NULL, bytes BLOB NOT NULL) STRICT;";
+// What was forgotten lies in parts, not here: its pages need not be written over.
+constexpr const char* kSettings = "PRAGMA secure_delete = FAST";
 constexpr std::string_view kIndexPrefix = "index ";
 constexpr std::string_view kRemedy = "delete the collection and fill it again, or restore its file from a backup";
 
@@ -44,35 +45,20 @@ class Bytes {
   std::string_view bytes_;
 };
 
-std::string encode_id(const PointId& id) {
-  const auto& bytes = id.bytes().bytes;
-  return std::string(reinterpret_cast<const char*>(bytes.data()) + (id.is_uuid() ? 0 : 8), id.is_uuid() ? 16 : 8);
+enum class ChangeKind : std::uint8_t { kPutNumber = 1, kPutUuid = 2, kRemoveNumber = 3, kRemoveUuid = 4 };
+
+void append_head(std::string& out, const PointId& id, std::uint64_t version, bool put) {
+  append(out, id.is_uuid() ? put ? ChangeKind::kPutUuid : ChangeKind::kRemoveUuid
+                           : put ? ChangeKind::kPutNumber : ChangeKind::kRemoveNumber);
+  append(out, id.bytes());
+  append(out, version);
 }
 
-std::optional<PointId> decode_id(std::string_view bytes) {
-  Uuid uuid;
-  if (bytes.size() != 8 && bytes.size() != 16) return std::nullopt;
-  std::memcpy(uuid.bytes.data() + (16 - bytes.size()), bytes.data(), bytes.size());
-  if (bytes.size() == 16) return PointId::of(uuid);
-  std::uint64_t number = 0;
-  for (std::size_t i = 8; i < 16; ++i) number = number << 8 | uuid.bytes[i];
-  return PointId::of(number);
-}
-
-std::uint32_t checksum(const StoredPoint& point, std::string_view vectors) {
-  std::uint32_t sum = crc32c(encode_id(point.id));
-  sum = crc32c(std::string_view(reinterpret_cast<const char*>(&point.version), sizeof point.version), sum);
-  return crc32c(vectors, crc32c(point.payload, sum));
-}
-
-Error damaged(const std::string& path, const std::string& what) {
-  return {ErrorCode::kDataCorrupt, fmt::format("{} is damaged: {}", path, what), std::string(kRemedy)};
-}
-
-}  // namespace
-
-std::string encode_row(const StoredPoint& point) {
-  std::string out;
+void append_put(std::string& out, const StoredPoint& point) {
+  append_head(out, point.id, point.version, true);
+  append(out, static_cast<std::uint32_t>(point.payload.size()));
+  out += point.payload;
+  append(out, static_cast<std::uint8_t>(point.vectors.size()));
   for (const auto& [number, vector] : point.vectors) {
     append(out, static_cast<std::uint8_t>(number));
     if (const auto* dense = std::get_if<std::vector<float>>(&vector)) {
@@ -87,45 +73,69 @@ std::string encode_row(const StoredPoint& point) {
       out.append(reinterpret_cast<const char*>(sparse.values.data()), sparse.values.size() * sizeof(float));
     }
   }
-  append(out, checksum(point, out));
-  return out;
 }
 
-Result<StoredVectors> decode_row(const StoredPoint& point, std::string_view bytes, std::size_t name_count) {
-  const auto torn = [] { return fail(ErrorCode::kDataCorrupt, "its vectors do not parse"); };
-  std::uint32_t sum = 0;
-  if (bytes.size() < sizeof sum) return torn();
-  const std::string_view vectors = bytes.substr(0, bytes.size() - sizeof sum);
-  std::memcpy(&sum, bytes.data() + vectors.size(), sizeof sum);
-  if (sum != checksum(point, vectors)) return fail(ErrorCode::kDataCorrupt, "its checksum is wrong");
-  StoredVectors all;
-  for (Bytes rest(vectors); rest.left() > 0;) {
+bool take_vectors(Bytes& in, std::size_t name_count, StoredVectors& vectors) {
+  std::uint8_t left = 0;
+  if (!in.take(left)) return false;
+  for (; left > 0; --left) {
     std::uint8_t number = 0, kind = 0;
     std::uint32_t size = 0;
-    if (!rest.take(number) || !rest.take(kind) || !rest.take(size) || number >= name_count) return torn();
-    if (size > rest.left() / sizeof(float)) return torn();
+    if (!in.take(number) || !in.take(kind) || !in.take(size) || number >= name_count) return false;
+    if (size > in.left() / sizeof(float)) return false;
     if (kind == 0) {
       std::vector<float> dense(size);
-      if (!rest.take(dense.data(), size)) return torn();
-      all[number] = std::move(dense);
+      if (!in.take(dense.data(), size)) return false;
+      vectors[number] = std::move(dense);
     } else {
       SparseVector sparse{std::vector<std::uint32_t>(size), std::vector<float>(size)};
-      if (!rest.take(sparse.indices.data(), size) || !rest.take(sparse.values.data(), size)) return torn();
-      all[number] = std::move(sparse);
+      if (!in.take(sparse.indices.data(), size) || !in.take(sparse.values.data(), size)) return false;
+      vectors[number] = std::move(sparse);
     }
   }
-  return all;
+  return true;
 }
+
+// False: what is left makes no sense.
+bool take_change(Bytes& in, std::size_t name_count, const CollectionFile::Take& take) {
+  auto kind = ChangeKind{};
+  Uuid bytes;
+  StoredPoint point;
+  if (!in.take(kind) || !in.take(bytes) || !in.take(point.version)) return false;
+  if (kind == ChangeKind::kPutUuid || kind == ChangeKind::kRemoveUuid) {
+    point.id = PointId::of(bytes);
+  } else {
+    std::uint64_t number = 0;
+    for (std::size_t i = 8; i < 16; ++i) number = number << 8 | bytes.bytes[i];
+    point.id = PointId::of(number);
+  }
+  if (kind == ChangeKind::kRemoveNumber || kind == ChangeKind::kRemoveUuid) return take.remove(point.id, point.version), true;
+  if (kind != ChangeKind::kPutNumber && kind != ChangeKind::kPutUuid) return false;
+  std::uint32_t size = 0;
+  if (!in.take(size) || size > in.left()) return false;
+  point.payload.resize(size);
+  if (!in.take(point.payload.data(), size) || !take_vectors(in, name_count, point.vectors)) return false;
+  take.put(point);
+  return true;
+}
+
+Error damaged(const std::string& path, const std::string& what) {
+  return {ErrorCode::kDataCorrupt, fmt::format("{} is damaged: {}", path, what), std::string(kRemedy)};
+}
+
+}  // namespace
 
 Result<std::unique_ptr<CollectionFile>> CollectionFile::create(const std::string& path,
                                                                const CollectionParams& params) {
   if (Connection::file_exists(path, "")) return fail(ErrorCode::kConflict, path + " is there already");
   PANDORA_TRY(connection, Connection::open(path, ""));
   std::unique_ptr<CollectionFile> file(new CollectionFile(std::move(connection)));
+  PANDORA_CHECK(file->connection_->script(kSettings));
   PANDORA_CHECK(file->in_transaction([&]() -> Status {
     PANDORA_CHECK(file->connection_->script(kSchema));
     PANDORA_CHECK(file->set_fact("format", std::to_string(kCollectionFormat)));
-    PANDORA_CHECK(file->set_fact("operations", "0"));
+    PANDORA_CHECK(file->set_fact("kept", "0"));
+    PANDORA_CHECK(file->connection_->run("INSERT INTO facts (name, value) VALUES ('epoch', hex(randomblob(16)))"));
     return file->set_fact("params", params_to_json(params));
   }));
   PANDORA_CHECK(file->connection_->script("PRAGMA wal_checkpoint(TRUNCATE)"));  // an empty one is small
@@ -136,7 +146,9 @@ Result<std::unique_ptr<CollectionFile>> CollectionFile::open(const std::string& 
   if (!Connection::file_exists(path, "")) return fail(ErrorCode::kNotFound, path + " is missing", std::string(kRemedy));
   auto connection = Connection::open(path, "");
   if (!connection) return fail(std::move(connection).error().with_remedy(kRemedy));
-  return std::unique_ptr<CollectionFile>(new CollectionFile(*std::move(connection)));
+  std::unique_ptr<CollectionFile> file(new CollectionFile(*std::move(connection)));
+  PANDORA_CHECK(file->connection_->script(kSettings));
+  return file;
 }
 
 Result<CollectionFacts> CollectionFile::facts() {
@@ -152,8 +164,12 @@ Result<CollectionFacts> CollectionFile::facts() {
     const std::string name(rows->text(0)), value(rows->text(1));
     if (name == "format") {
       format = static_cast<int>(rows->integer(1));
-    } else if (name == "operations") {
-      facts.operations = static_cast<std::uint64_t>(rows->integer(1));
+    } else if (name == "kept") {
+      facts.kept = static_cast<std::uint64_t>(rows->integer(1));
+    } else if (name == "epoch") {
+      const auto epoch = parse_uuid(value);
+      if (!epoch) return fail(damaged(path, "\"epoch\" does not parse"));
+      facts.epoch = *epoch;
     } else {
       const auto tape = JsonTape::parse(value);
       if (!tape) return fail(damaged(path, fmt::format("\"{}\" does not parse", name)));
@@ -172,23 +188,33 @@ Result<CollectionFacts> CollectionFile::facts() {
   }
   if (format > kCollectionFormat)
     return fail(ErrorCode::kIncompatible, fmt::format("{} was written by a newer version", path), "use that version");
+  if (format == 1)
+    return fail(ErrorCode::kIncompatible, fmt::format("{} is of a form that was never released", path),
+                "create the collection and fill it again");
   if (!has_params || format == 0) return fail(damaged(path, "it does not say what it holds"));
+  PANDORA_TRY(last, connection_->query("SELECT max(number) FROM changes"));
+  PANDORA_TRY(there, last.next());
+  facts.operations = std::max(facts.kept, there && !last.is_null(0) ? static_cast<std::uint64_t>(last.integer(0)) : 0);
   return facts;
 }
 
-Status CollectionFile::load(std::size_t name_count, const std::function<void(StoredPoint)>& take) {
-  PANDORA_TRY(rows, connection_->query("SELECT id, version, payload, vectors FROM points"));
+Status CollectionFile::load(std::uint64_t number, std::size_t name_count, const Take& take) {
+  PANDORA_TRY(rows, connection_->query("SELECT row, bytes FROM changes WHERE number > ? ORDER BY row",
+                                       static_cast<std::int64_t>(number)));
   for (;;) {
     PANDORA_TRY(more, rows.next());
     if (!more) return {};
-    const auto id = decode_id(rows.blob(0));
-    if (!id) return fail(damaged(connection_->path(), "a point's id is none"));
-    StoredPoint point{*id, static_cast<std::uint64_t>(rows.integer(1)), std::string(rows.text(2)), {}};
-    auto vectors = decode_row(point, rows.blob(3), name_count);
-    if (!vectors)
-      return fail(damaged(connection_->path(), fmt::format("point {}: {}", id->to_text(), vectors.error().message)));
-    point.vectors = *std::move(vectors);
-    take(std::move(point));
+    std::string_view bytes = rows.blob(1);
+    const auto damage = [&] {
+      return fail(damaged(connection_->path(), fmt::format("row {} of its changes", rows.integer(0))));
+    };
+    std::uint32_t sum = 0;
+    if (bytes.size() < sizeof sum) return damage();
+    std::memcpy(&sum, bytes.data() + bytes.size() - sizeof sum, sizeof sum);
+    bytes.remove_suffix(sizeof sum);
+    if (crc32c(bytes) != sum) return damage();
+    for (Bytes in(bytes); in.left() > 0;)
+      if (!take_change(in, name_count, take)) return damage();
   }
 }
 
@@ -204,17 +230,41 @@ Status CollectionFile::set_fact(const std::string& name, const std::string& valu
   return connection_->run("INSERT OR REPLACE INTO facts (name, value) VALUES (?, ?)", name, value);
 }
 
-Status CollectionFile::write(const Change& change) {
+Status CollectionFile::add_row(std::uint64_t number, std::string& bytes) {
+  append(bytes, crc32c(bytes));
+  const Status added = connection_->run("INSERT INTO changes (number, bytes) VALUES (?, ?)",
+                                        static_cast<std::int64_t>(number), Statement::as_blob(bytes));
+  bytes.clear();
+  return added;
+}
+
+Result<std::size_t> CollectionFile::write(const Change& change) {
+  std::size_t written = 0;
+  const Status done = in_transaction([&]() -> Status {
+    std::string bytes;
+    const auto next = [&](bool last) -> Status {
+      if (bytes.empty() || (!last && bytes.size() < kChangeRowBytes)) return {};
+      written += bytes.size();
+      return add_row(change.number, bytes);
+    };
+    for (const StoredPoint* point : change.put) {
+      append_put(bytes, *point);
+      PANDORA_CHECK(next(false));
+    }
+    for (const PointId& id : change.removed) {
+      append_head(bytes, id, change.number, false);
+      PANDORA_CHECK(next(false));
+    }
+    return next(true);
+  });
+  PANDORA_CHECK(done);
+  return written;
+}
+
+Status CollectionFile::forget(std::uint64_t number) {
   return in_transaction([&]() -> Status {
-    for (const StoredPoint* point : change.put)
-      PANDORA_CHECK(connection_->run(
-          "INSERT INTO points (id, version, payload, vectors) VALUES (?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET "
-          "version = excluded.version, payload = excluded.payload, vectors = excluded.vectors",
-          Statement::as_blob(encode_id(point->id)), static_cast<std::int64_t>(point->version), point->payload,
-          Statement::as_blob(encode_row(*point))));
-    for (const PointId& id : change.removed)
-      PANDORA_CHECK(connection_->run("DELETE FROM points WHERE id = ?", Statement::as_blob(encode_id(id))));
-    return set_fact("operations", std::to_string(change.operations));
+    PANDORA_CHECK(connection_->run("DELETE FROM changes WHERE number <= ?", static_cast<std::int64_t>(number)));
+    return set_fact("kept", std::to_string(number));
   });
 }
 

@@ -1,9 +1,10 @@
-// A collection on disk: one SQLite file, the truth of which memory is made at the start.
+// What a collection is made of, and its youngest changes, on disk: one SQLite file.
 //
-// `points` holds id, number of the last operation, payload and vectors of each point, with a checksum over them;
-// `facts` holds what the collection is made of, its payload indexes and the number of its last operation. A change is
-// one transaction, on disk (synced) when `write` returns. docs/formats.md describes the bytes. Not thread-safe: one
-// thread at a time.
+// Points lie in vecdb's parts (`vecdb/index_files.h`); here is what has changed since the last of those was written, so
+// that the two together are the collection (ADR 16). `changes` holds a group of operations each, in rows of a MiB or
+// so with a checksum; `facts` holds what the collection is made of, its payload indexes, and up to which operation the
+// parts hold everything. A change is one transaction, on disk (synced) when `write` returns. docs/formats.md describes
+// the bytes. Not thread-safe: one thread at a time.
 #pragma once
 #include <functional>
 
@@ -12,11 +13,14 @@
 
 namespace pandora::qdrant {
 
-inline constexpr int kCollectionFormat = 1;
+inline constexpr int kCollectionFormat = 2;
+inline constexpr std::size_t kChangeRowBytes = std::size_t{1} << 20;  // a row is begun no later than behind so many
 
 struct CollectionFacts {
   CollectionParams params;
   std::vector<IndexRequest> indexes;
+  Uuid epoch;                    // of its parts
+  std::uint64_t kept = 0;        // the parts hold every operation up to it
   std::uint64_t operations = 0;  // number of the last one
 };
 
@@ -28,15 +32,21 @@ class CollectionFile {
   static Result<std::unique_ptr<CollectionFile>> open(const std::string& path);
 
   Result<CollectionFacts> facts();
-  // Every point, in no order; kDataCorrupt names the first that is damaged.
-  Status load(std::size_t name_count, const std::function<void(StoredPoint)>& take);
+  // Changes of operations after `number`, in order; kDataCorrupt when one is damaged.
+  struct Take {
+    std::function<void(const StoredPoint&)> put;
+    std::function<void(const PointId&, std::uint64_t version)> remove;
+  };
+  Status load(std::uint64_t number, std::size_t name_count, const Take& take);
 
   struct Change {
     std::vector<const StoredPoint*> put;
     std::vector<PointId> removed;
-    std::uint64_t operations = 0;
+    std::uint64_t number = 0;  // of the last operation of the group; that with which points were removed
   };
-  Status write(const Change& change);
+  Result<std::size_t> write(const Change& change);  // how many bytes
+  // The parts hold every operation up to `number` now.
+  Status forget(std::uint64_t number);
   Status write_params(const CollectionParams& params);
   Status write_index(const IndexRequest& index);
   Status remove_index(const std::string& path);
@@ -45,11 +55,8 @@ class CollectionFile {
   explicit CollectionFile(std::unique_ptr<Connection> connection) : connection_(std::move(connection)) {}
   Status in_transaction(const std::function<Status()>& work);
   Status set_fact(const std::string& name, const std::string& value);
+  Status add_row(std::uint64_t number, std::string& bytes);
   std::unique_ptr<Connection> connection_;
 };
-
-// How a point's vectors lie in its row, with the checksum of the row behind them.
-std::string encode_row(const StoredPoint& point);
-Result<StoredVectors> decode_row(const StoredPoint& point, std::string_view bytes, std::size_t name_count);
 
 }  // namespace pandora::qdrant

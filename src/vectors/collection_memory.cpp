@@ -2,17 +2,50 @@
 
 #include <algorithm>
 
-namespace pandora::qdrant {
+#include <fmt/format.h>
 
-CollectionMemory::CollectionMemory(CollectionParams params) : params_(std::move(params)) {
+namespace pandora::qdrant {
+namespace {
+
+// What the index must know of a point beside its values: marks, in a field of ours.
+constexpr const char* kMarks = "marks";
+constexpr const char* kMadeUp = "made up";  // its key is; its id stands in front of its payload
+
+std::string empty_mark(std::size_t sparse) { return fmt::format("empty {}", sparse); }
+
+IndexShape shape_of(const CollectionParams& params) {
+  IndexShape shape;
+  for (const auto& [name, dense] : params.dense) {
+    shape.dense.push_back(DenseSpace::indexed_size(dense));
+    shape.meaning += fmt::format("{}\n", to_string(dense.distance));
+  }
+  shape.sparse = params.sparse.size();
+  shape.fields[kMarks] = PayloadType::kKeyword;
+  return shape;
+}
+
+SlotSet marked(const PointIndex& index, const std::string& mark) {
+  pandora::Condition condition;
+  condition.field = kMarks;
+  condition.any.emplace_back(mark);
+  const auto selected = index.select(condition);
+  return selected && *selected ? (*selected)->slots : SlotSet();
+}
+
+}  // namespace
+
+CollectionMemory::CollectionMemory(CollectionParams params)
+    : params_(std::move(params)),
+      index_(shape_of(params_)),
+      table_(index_),
+      sparse_present_(params_.sparse.size()) {
   for (const auto& [name, dense] : params_.dense) {
     names_.push_back(name);
-    dense_.push_back(std::make_unique<DenseSpace>(dense, table_.slots()));
+    dense_.emplace_back(dense, index_, dense_.size());
   }
   for (const auto& [name, modifier] : params_.sparse) {
     names_.push_back(name);
-    const TermWeighting weighting = modifier == SparseModifier::kIdf ? TermWeighting::kIdf : TermWeighting::kPlain;
-    sparse_.push_back({std::make_unique<SparseIndex>(table_.slots(), 0, weighting), {}});
+    weightings_.push_back(modifier == SparseModifier::kIdf ? TermWeighting::kIdf : TermWeighting::kPlain);
   }
 }
 
@@ -22,18 +55,19 @@ std::optional<std::size_t> CollectionMemory::number_of(const std::string& name) 
   return static_cast<std::size_t>(found - names_.begin());
 }
 
-const SparseIndex* CollectionMemory::sparse(std::size_t number) const {
-  return number >= dense_.size() ? sparse_[number - dense_.size()].index.get() : nullptr;
-}
-
 const SlotSet& CollectionMemory::present(std::size_t number) const {
-  return number < dense_.size() ? dense_[number]->present() : sparse_[number - dense_.size()].present;
+  return number < dense_.size() ? index_.with_dense(number) : sparse_present_[number - dense_.size()];
 }
 
-std::size_t CollectionMemory::indexed_sparse() const {
-  std::size_t count = 0;
-  for (const SparseSpace& space : sparse_) count += space.present.count();
-  return count;
+std::string_view CollectionMemory::payload(Slot slot) const {
+  const auto stored = index_.stored(slot);
+  if (!stored) return "{}";
+  return table_.is_made_up(slot) ? stored->substr(sizeof(Uuid)) : *stored;
+}
+
+SparseVector CollectionMemory::sparse(std::size_t number, Slot slot) const {
+  auto vector = index_.sparse(number - dense_.size(), slot);
+  return vector && *vector ? **std::move(vector) : SparseVector();
 }
 
 StoredVectors CollectionMemory::vectors(Slot slot) const {
@@ -44,10 +78,16 @@ StoredVectors CollectionMemory::vectors(Slot slot) const {
       const auto values = space->vector(slot);
       all[i] = std::vector<float>(values.begin(), values.end());
     } else {
-      all[i] = *sparse(i)->vector(slot);
+      all[i] = sparse(i, slot);
     }
   }
   return all;
+}
+
+Result<std::vector<Hit>> CollectionMemory::search_sparse(std::size_t number, const SparseVector& query, std::size_t k,
+                                                         const SlotSet* filter, const Deadline& deadline) const {
+  const std::size_t sparse = number - dense_.size();
+  return index_.by_terms(sparse, query, std::min(k, index_.size()), filter, deadline, nullptr, weightings_[sparse]);
 }
 
 const FieldIndex* CollectionMemory::index(const std::string& path) const {
@@ -55,72 +95,129 @@ const FieldIndex* CollectionMemory::index(const std::string& path) const {
   return found == indexes_.end() ? nullptr : found->second.get();
 }
 
-void CollectionMemory::forget_payload(Slot slot) {
+void CollectionMemory::enters(Slot slot, const PointId& id, std::string_view payload) {
+  if (index_.id(slot) != id.bytes()) table_.stands(slot, id);
   if (indexes_.empty()) return;
-  if (const auto tape = JsonTape::parse(payloads_[slot]))
-    for (const auto& [path, index] : indexes_) index->remove(slot, tape->root());
+  if (const auto tape = JsonTape::parse(payload))
+    for (const auto& [path, index] : indexes_) index->put(slot, tape->root());
 }
 
-void CollectionMemory::fill(Slot slot, StoredPoint point) {
-  if (slot >= payloads_.size()) {
-    payloads_.resize(slot + 1);
-    versions_.resize(slot + 1);
-  }
-  payloads_[slot] = std::move(point.payload);
-  versions_[slot] = point.version;
-  live_.insert(slot);
+void CollectionMemory::leaves(Slot slot) {
   if (!indexes_.empty())
-    if (const auto tape = JsonTape::parse(payloads_[slot]))
-      for (const auto& [path, index] : indexes_) index->put(slot, tape->root());
-  for (std::size_t i = 0; i < names_.size(); ++i) {
-    const auto given = point.vectors.find(i);
-    if (i < dense_.size()) {
-      if (given == point.vectors.end())
-        dense_[i]->remove(slot);
-      else
-        dense_[i]->put(slot, std::get<std::vector<float>>(given->second));
+    if (const auto tape = JsonTape::parse(payload(slot)))
+      for (const auto& [path, index] : indexes_) index->remove(slot, tape->root());
+  for (SlotSet& present : sparse_present_) present.erase(slot);
+  table_.leaves(slot);
+}
+
+void CollectionMemory::put(const StoredPoint& point) {
+  const auto known = table_.find(point.id);
+  if (known && index_.seq(*known) >= point.version) return;
+  IndexedPoint indexed;
+  indexed.id = table_.key_of(point.id);
+  indexed.seq = point.version;
+  indexed.stored = point.payload;
+  std::vector<std::string> marks;
+  std::string with_id;
+  if (indexed.id != point.id.bytes()) {
+    marks.emplace_back(kMadeUp);
+    const auto& bytes = point.id.bytes().bytes;
+    with_id.assign(reinterpret_cast<const char*>(bytes.data()), bytes.size()).append(point.payload);
+    indexed.stored = with_id;
+  }
+  indexed.dense.resize(dense_.size());
+  indexed.sparse.resize(sparse_present_.size());
+  std::vector<std::vector<float>> extended;  // of Euclid
+  extended.reserve(dense_.size());
+  for (const auto& [number, vector] : point.vectors) {
+    if (number >= dense_.size()) {
+      const auto& sparse = std::get<SparseVector>(vector);
+      indexed.sparse[number - dense_.size()] = &sparse;
+      if (sparse.indices.empty()) marks.push_back(empty_mark(number - dense_.size()));
       continue;
     }
-    SparseSpace& space = sparse_[i - dense_.size()];
-    if (given == point.vectors.end()) {
-      space.index->remove(slot);
-      space.present.erase(slot);
-    } else {
-      space.index->put(slot, std::get<SparseVector>(given->second));
-      space.present.insert(slot);
-    }
+    const auto& values = std::get<std::vector<float>>(vector);
+    indexed.dense[number] = values;
+    if (DenseSpace::indexed_size(dense_[number].params()) == values.size()) continue;
+    DenseSpace::extend(extended.emplace_back(values), dense_[number].params());
+    indexed.dense[number] = extended.back();
   }
+  Payload payload;
+  if (!marks.empty()) payload.emplace(kMarks, std::move(marks));
+  indexed.payload = &payload;
+
+  if (known) leaves(*known);
+  if (!index_.put(indexed)) return;  // a file is damaged: `damaged` says so
+  const Slot slot = *index_.find(indexed.id);
+  enters(slot, point.id, point.payload);
+  for (const auto& [number, vector] : point.vectors)
+    if (number >= dense_.size()) sparse_present_[number - dense_.size()].insert(slot);
 }
 
-Slot CollectionMemory::put(StoredPoint point) {
-  const auto known = table_.find(point.id);
-  if (known) forget_payload(*known);
-  const Slot slot = known ? *known : table_.add(point.id);
-  fill(slot, std::move(point));
-  return slot;
-}
-
-void CollectionMemory::remove(const PointId& id) {
+void CollectionMemory::remove(const PointId& id, std::uint64_t version) {
   const auto slot = table_.find(id);
-  if (!slot) return;
-  forget_payload(*slot);
-  for (const auto& space : dense_) space->remove(*slot);
-  for (SparseSpace& space : sparse_) {
-    space.index->remove(*slot);
-    space.present.erase(*slot);
+  if (!slot || index_.seq(*slot) >= version) return;
+  const Uuid key = index_.id(*slot);
+  leaves(*slot);
+  (void)index_.remove(key, version);
+}
+
+bool CollectionMemory::move_some(std::size_t most) {
+  const std::vector<Slot> slots = index_.worth_moving(most);
+  for (const Slot slot : slots) {
+    const PointId id = table_.id(slot);
+    const Uuid key = index_.id(slot);
+    const std::string text(payload(slot));
+    std::vector<std::string> marks;
+    if (table_.is_made_up(slot)) marks.emplace_back(kMadeUp);
+    std::vector<bool> had;
+    for (std::size_t sparse = 0; sparse < sparse_present_.size(); ++sparse) {
+      had.push_back(sparse_present_[sparse].contains(slot));
+      if (had.back() && !index_.has_terms(sparse, slot)) marks.push_back(empty_mark(sparse));
+    }
+    Payload payload;
+    if (!marks.empty()) payload.emplace(kMarks, std::move(marks));
+    leaves(slot);
+    if (!index_.move(slot, payload)) return false;  // a file is damaged: `damaged` says so
+    const Slot to = *index_.find(key);
+    enters(to, id, text);
+    for (std::size_t sparse = 0; sparse < had.size(); ++sparse)
+      if (had[sparse]) sparse_present_[sparse].insert(to);
   }
-  payloads_[*slot] = {};
-  live_.erase(*slot);
-  table_.remove(*slot);
+  return slots.size() == most;
+}
+
+void CollectionMemory::adopt() {
+  marked(index_, kMadeUp).for_each([&](Slot slot) {
+    const auto stored = index_.stored(slot);
+    Uuid id;
+    if (!stored || stored->size() < sizeof id) return;
+    std::copy_n(stored->data(), sizeof id, reinterpret_cast<char*>(id.bytes.data()));
+    table_.stands(slot, PointId::of(id));
+  });
+  for (std::size_t sparse = 0; sparse < sparse_present_.size(); ++sparse) {
+    sparse_present_[sparse] = marked(index_, empty_mark(sparse));
+    live().for_each([&](Slot slot) {
+      if (index_.has_terms(sparse, slot)) sparse_present_[sparse].insert(slot);
+    });
+  }
+}
+
+void CollectionMemory::fill(FieldIndex& index, std::size_t first, std::size_t end) const {
+  for (std::size_t at = first; at < end; ++at) {
+    const auto slot = static_cast<Slot>(at);
+    if (!live().contains(slot)) continue;
+    if (const auto tape = JsonTape::parse(payload(slot))) index.put(slot, tape->root());
+  }
 }
 
 std::unique_ptr<FieldIndex> CollectionMemory::make_index(PayloadPath path, const FieldSchema& schema) const {
   auto index = FieldIndex::create(std::move(path), schema);
-  live_.for_each([&](Slot slot) {
-    if (const auto tape = JsonTape::parse(payloads_[slot])) index->put(slot, tape->root());
-  });
+  fill(*index, 0, table_.bound());
   return index;
 }
+
+void CollectionMemory::add_schema(const IndexRequest& index) { schemas_[index.path.to_text()] = index.schema; }
 
 void CollectionMemory::add_index(std::unique_ptr<FieldIndex> index) {
   const std::string path = index->path().to_text();

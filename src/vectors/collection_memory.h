@@ -1,12 +1,15 @@
-// A collection's points in memory, with everything that finds them.
+// A collection's points with everything that finds them.
 //
-// What is here was committed. One thread changes it, others read; `lock` keeps them apart. A change takes the lock for
-// a few points at a time, so that a search never waits for a whole batch.
+// Vectors, payloads and ids are in vecdb's index: codes in memory, all else in mapped files but for a tail (ADR 14 and
+// 16). Indexes of payloads are in memory. What is here was committed. One thread changes it, others read; `lock` keeps
+// them apart. A change takes the lock for a few points at a time, so that a search never waits for a whole batch.
+//
+// What lies in a file that is damaged reads as empty; `damaged` says so from then on, and whoever has read asks it
+// before he believes.
 #pragma once
 #include <mutex>
 #include <shared_mutex>
 
-#include "vecdb/sparse_index.h"
 #include "vectors/dense_space.h"
 #include "vectors/field_index.h"
 #include "vectors/point_table.h"
@@ -37,7 +40,7 @@ using StoredVectors = std::map<std::size_t, StoredVector>;
 
 struct StoredPoint {
   PointId id;
-  std::uint64_t version = 0;  // number of the operation that last changed it
+  std::uint64_t version = 0;  // number of the operation that last changed it, > 0
   std::string payload = "{}";
   StoredVectors vectors;
 };
@@ -50,54 +53,60 @@ class CollectionMemory {
 
   const CollectionParams& params() const { return params_; }
   FairLock& lock() const { return lock_; }
+  bool damaged() const { return index_.damaged(); }
 
   // ── names of vectors: numbered, dense ones first, each kind by its name ──
   std::optional<std::size_t> number_of(const std::string& name) const;
   const std::string& name_of(std::size_t number) const { return names_[number]; }
   std::size_t name_count() const { return names_.size(); }
-  const DenseSpace* dense(std::size_t number) const { return number < dense_.size() ? dense_[number].get() : nullptr; }
-  const SparseIndex* sparse(std::size_t number) const;  // null when that one is dense
+  const DenseSpace* dense(std::size_t number) const { return number < dense_.size() ? &dense_[number] : nullptr; }
   const SlotSet& present(std::size_t number) const;
 
   // ── points ──
   const PointTable& table() const { return table_; }
-  const SlotSet& live() const { return live_; }
-  const std::string& payload(Slot slot) const { return payloads_[slot]; }
-  std::uint64_t version(Slot slot) const { return versions_[slot]; }
+  const SlotSet& live() const { return index_.live(); }
+  std::string_view payload(Slot slot) const;  // until the next change
+  std::uint64_t version(Slot slot) const { return index_.seq(slot); }
+  SparseVector sparse(std::size_t number, Slot slot) const;  // of a point that has it
   StoredVectors vectors(Slot slot) const;
-  std::size_t indexed_sparse() const;
+  // As DenseSpace::search, for a sparse one.
+  Result<std::vector<Hit>> search_sparse(std::size_t number, const SparseVector& query, std::size_t k,
+                                         const SlotSet* filter, const Deadline& deadline) const;
 
   // ── indexes of payloads ──
   const FieldSchemas& schemas() const { return schemas_; }
-  const FieldIndex* index(const std::string& path) const;
-  const std::map<std::string, std::unique_ptr<FieldIndex>>& indexes() const { return indexes_; }
+  const FieldIndex* index(const std::string& path) const;  // null, too, while it is being filled
+  // Filled; whoever changes points or the index's files is held off by the caller.
+  std::unique_ptr<FieldIndex> make_index(PayloadPath path, const FieldSchema& schema) const;
+  void fill(FieldIndex& index, std::size_t first, std::size_t end) const;  // with the points of these slots
 
   // ── changes: by one thread, under lock().write() ──
-  Slot put(StoredPoint point);  // replaces all of it
-  void remove(const PointId& id);
+  // Replaces all of it. Nothing happens when it is there with this version or a later one; the same of `remove`.
+  void put(const StoredPoint& point);
+  void remove(const PointId& id, std::uint64_t version);
+  // Out of files that are mostly dead; true: there is more to do.
+  bool move_some(std::size_t most);
   void set_hints(Json hints) { params_.hints = std::move(hints); }
-  void drop_index(const std::string& path);
-  // Filled before it is added, without the lock: nobody else changes anything meanwhile.
-  std::unique_ptr<FieldIndex> make_index(PayloadPath path, const FieldSchema& schema) const;
+  void add_schema(const IndexRequest& index);
   void add_index(std::unique_ptr<FieldIndex> index);
+  void drop_index(const std::string& path);
+
+  // ── for the files that it is kept in ──
+  PointIndex& points() { return index_; }
+  void adopt();  // after files were loaded
 
  private:
-  void fill(Slot slot, StoredPoint point);
-  void forget_payload(Slot slot);
+  void enters(Slot slot, const PointId& id, std::string_view payload);
+  void leaves(Slot slot);
 
   CollectionParams params_;
   mutable FairLock lock_;
   std::vector<std::string> names_;
+  PointIndex index_;
   PointTable table_;
-  SlotSet live_;
-  std::vector<std::string> payloads_;    // by slot
-  std::vector<std::uint64_t> versions_;  // by slot
-  std::vector<std::unique_ptr<DenseSpace>> dense_;
-  struct SparseSpace {
-    std::unique_ptr<SparseIndex> index;
-    SlotSet present;
-  };
-  std::vector<SparseSpace> sparse_;
+  std::vector<DenseSpace> dense_;
+  std::vector<TermWeighting> weightings_;  // of sparse ones
+  std::vector<SlotSet> sparse_present_;    // those without a term are in no list of the index
   FieldSchemas schemas_;
   std::map<std::string, std::unique_ptr<FieldIndex>> indexes_;
 };

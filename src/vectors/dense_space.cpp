@@ -35,24 +35,19 @@ float negative_euclid(std::span<const float> a, const float* b) {
 
 }  // namespace
 
-DenseSpace::DenseSpace(const DenseParams& params, const SlotTable& slots) : params_(params), slots_(slots) {
-  if (params.distance == Distance::kManhattan)
-    rows_ = make_memory_rows(params.size);
-  else
-    index_ = std::make_unique<DenseIndex>(params.size + (params.distance == Distance::kEuclid ? 1 : 0), slots);
+Outcome<void> DenseSpace::check(const DenseInput& input, const DenseParams& params) {
+  if (input.values.size() != params.size)
+    return fail(
+        wrong_input(fmt::format("Vector dimension error: expected dim: {}, got {}", params.size, input.values.size())));
+  if (params.distance != Distance::kCosine && input.too_large)
+    return fail(wrong_input(fmt::format("a component of a vector is beyond ±{:g}", kMaxVectorComponent)));
+  return {};
 }
-DenseSpace::~DenseSpace() = default;
 
 Outcome<std::vector<float>> DenseSpace::prepare(const DenseInput& input, const DenseParams& params) {
+  PANDORA_CHECK(check(input, params));
   std::vector<float> values = input.values;
-  if (values.size() != params.size)
-    return fail(
-        wrong_input(fmt::format("Vector dimension error: expected dim: {}, got {}", params.size, values.size())));
-  if (params.distance != Distance::kCosine) {
-    if (input.too_large)
-      return fail(wrong_input(fmt::format("a component of a vector is beyond ±{:g}", kMaxVectorComponent)));
-    return values;
-  }
+  if (params.distance != Distance::kCosine) return values;
   double square = 0;
   for (const float value : values) square += static_cast<double>(value) * value;
   if (square < static_cast<double>(std::numeric_limits<float>::epsilon()) || std::fabs(square - 1) <= kLengthTolerance)
@@ -62,29 +57,25 @@ Outcome<std::vector<float>> DenseSpace::prepare(const DenseInput& input, const D
   return values;
 }
 
-void DenseSpace::put(Slot slot, std::span<const float> prepared) {
-  present_.insert(slot);
-  if (!index_) return rows_->put(slot, prepared);
-  if (params_.distance != Distance::kEuclid) return index_->put(slot, prepared);
-  scratch_.assign(prepared.begin(), prepared.end());
-  double square = 0;
-  for (const float value : prepared) square += static_cast<double>(value) * value;
-  scratch_.push_back(static_cast<float>(-square / 2));
-  index_->put(slot, scratch_);
+std::size_t DenseSpace::indexed_size(const DenseParams& params) {
+  return params.size + (params.distance == Distance::kEuclid ? 1 : 0);
 }
 
-void DenseSpace::remove(Slot slot) {
-  if (!present_.contains(slot)) return;
-  present_.erase(slot);
-  if (index_) index_->remove(slot);
+void DenseSpace::extend(std::vector<float>& prepared, const DenseParams& params) {
+  if (params.distance != Distance::kEuclid) return;
+  double square = 0;
+  for (const float value : prepared) square += static_cast<double>(value) * value;
+  prepared.push_back(static_cast<float>(-square / 2));
 }
 
 std::span<const float> DenseSpace::vector(Slot slot) const {
-  return index_ ? index_->vector(slot).first(params_.size) : std::span(rows_->row(slot), params_.size);
+  const auto row = index_.dense(number_, slot);
+  return row && !row->empty() ? row->first(params_.size) : std::span<const float>();
 }
 
 float DenseSpace::score(std::span<const float> query, Slot slot) const {
   const std::span<const float> stored = vector(slot);
+  if (stored.empty()) return std::numeric_limits<float>::lowest();
   if (params_.distance == Distance::kManhattan) return negative_manhattan(query, stored.data());
   if (params_.distance == Distance::kEuclid) return negative_euclid(query, stored.data());
   return best_kernels().dot(query.data(), stored.data(), query.size());
@@ -92,13 +83,13 @@ float DenseSpace::score(std::span<const float> query, Slot slot) const {
 
 Result<std::vector<Hit>> DenseSpace::search(std::span<const float> query, std::size_t k, const SlotSet* filter,
                                             const Deadline& deadline) const {
-  k = std::min(k, slots_.size());
-  if (!index_) return scan(query, k, filter, deadline);
-  if (params_.distance != Distance::kEuclid) return index_->search(query, k, filter, deadline);
+  k = std::min(k, index_.size());
+  if (params_.distance == Distance::kManhattan) return scan(query, k, filter, deadline);
+  if (params_.distance != Distance::kEuclid) return index_.nearest(number_, query, k, filter, deadline);
   if (k == 0) return std::vector<Hit>();
   std::vector<float> longer(query.begin(), query.end());
   longer.push_back(1);
-  PANDORA_TRY(hits, index_->search(longer, k + kEuclidSpare, filter, deadline));
+  PANDORA_TRY(hits, index_.nearest(number_, longer, k + kEuclidSpare, filter, deadline));
   TopHits best(k);
   for (Hit& hit : hits) {
     hit.score = score(query, hit.slot);
@@ -111,15 +102,15 @@ Result<std::vector<Hit>> DenseSpace::scan(std::span<const float> query, std::siz
                                           const Deadline& deadline) const {
   TopHits best(k);
   if (k == 0) return best.take();
-  SlotSet slots = present_;
+  SlotSet slots = index_.with_dense(number_);
   if (filter) slots &= *filter;
   std::size_t seen = 0;
   Status in_time;
   slots.for_each([&](Slot slot) {
     if (seen++ % kScanAtOnce == 0 && in_time) in_time = deadline.check("searching");
     if (!in_time) return;
-    const float score = negative_manhattan(query, rows_->row(slot));
-    if (best.wants(score)) best.offer({slot, slots_.id(slot), score});
+    const float score = this->score(query, slot);
+    if (best.wants(score)) best.offer({slot, index_.id(slot), score});
   });
   PANDORA_CHECK(std::move(in_time));
   return best.take();

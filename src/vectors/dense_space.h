@@ -4,13 +4,11 @@
 // largest product is the least distance. Manhattan has no such form and reads every vector. Whatever the way, scores
 // are computed from the floats, and a filter loses nothing.
 //
-// Inside, a higher score is always better: distances are negative here (`to_wire` turns them). Not thread-safe: guarded
-// by its owner.
+// Inside, a higher score is always better: distances are negative here (`to_wire` turns them). Keeps nothing: vectors
+// are the index's, whose owner guards both. A vector that cannot be read is empty, and scores less than any other; the
+// index says then that it is damaged.
 #pragma once
-#include <memory>
-
-#include "vecdb/dense_index.h"
-#include "vecdb/slot_table.h"
+#include "vecdb/point_index.h"
 #include "wire/qdrant_collection.h"
 #include "wire/qdrant_vectors.h"
 
@@ -18,17 +16,20 @@ namespace pandora::qdrant {
 
 class DenseSpace {
  public:
-  DenseSpace(const DenseParams& params, const SlotTable& slots);
-  ~DenseSpace();
+  // Of the dense vector `number` of the index.
+  DenseSpace(const DenseParams& params, const PointIndex& index, std::size_t number)
+      : params_(params), index_(index), number_(number) {}
   const DenseParams& params() const { return params_; }
 
-  // As it is kept and compared: of the right size (400), for Cosine of length one, or zero.
+  // Of the right size, its components within bounds: 400 otherwise.
+  static Outcome<void> check(const DenseInput& input, const DenseParams& params);
+  // As it is kept and compared: checked, for Cosine of length one, or zero.
   static Outcome<std::vector<float>> prepare(const DenseInput& input, const DenseParams& params);
+  // How many components the index keeps of a vector, and those that it keeps beside the vector's own.
+  static std::size_t indexed_size(const DenseParams& params);
+  static void extend(std::vector<float>& prepared, const DenseParams& params);
 
-  void put(Slot slot, std::span<const float> prepared);  // replaces
-  void remove(Slot slot);                                // if it is there
-  const SlotSet& present() const { return present_; }
-  std::span<const float> vector(Slot slot) const;  // of one that is there
+  std::span<const float> vector(Slot slot) const;  // of a point that has it
   float score(std::span<const float> query, Slot slot) const;
   // Best first; min(k, matching). `filter` null: all.
   Result<std::vector<Hit>> search(std::span<const float> query, std::size_t k, const SlotSet* filter,
@@ -41,11 +42,8 @@ class DenseSpace {
   Result<std::vector<Hit>> scan(std::span<const float> query, std::size_t k, const SlotSet* filter,
                                 const Deadline& deadline) const;
   const DenseParams params_;
-  const SlotTable& slots_;
-  SlotSet present_;
-  std::unique_ptr<DenseIndex> index_;  // none for Manhattan
-  std::unique_ptr<VectorRows> rows_;   // of Manhattan
-  std::vector<float> scratch_;
+  const PointIndex& index_;
+  const std::size_t number_;
 };
 
 }  // namespace pandora::qdrant

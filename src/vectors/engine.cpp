@@ -1,5 +1,7 @@
 #include "vectors/engine.h"
 
+#include <malloc.h>
+
 #include <fmt/format.h>
 
 #include "base/log.h"
@@ -10,6 +12,9 @@ namespace {
 constexpr const char* kCatalogueFile = "catalogue.json";
 constexpr const char* kCollectionsFolder = "collections";
 constexpr const char* kLockFile = "lock";
+constexpr std::chrono::milliseconds kKeeperRests{50};
+constexpr std::uint64_t kIdleRests = 20;     // without a change for so long nothing else happens
+constexpr std::uint64_t kFailedRests = 100;  // before it is tried again, on a full disk say
 
 Fault taken(const std::string& name) {
   return {409, fmt::format("Wrong input: Collection `{}` already exists!", name)};
@@ -31,8 +36,48 @@ Result<std::unique_ptr<Engine>> Engine::open(const std::string& directory, FileS
   engine->catalogue_ = std::move(catalogue);
   PANDORA_CHECK(engine->remove_strays());
   for (const auto& [name, id] : engine->catalogue_.collections)
-    engine->open_[name] = Collection::open(engine->path_of(id));
+    engine->open_[name] = Collection::open(files, engine->path_of(id));
+  engine->keeper_ = std::thread([one = engine.get()] { one->keep_all(); });
   return engine;
+}
+
+Engine::~Engine() {
+  {
+    const std::lock_guard lock(ending_mutex_);
+    ending_ = true;
+  }
+  ending_changed_.notify_one();
+  if (keeper_.joinable()) keeper_.join();
+}
+
+void Engine::keep_all() {
+  struct Seen {
+    std::uint64_t changes = 0, rests = 0, pause = 0;
+  };
+  std::map<const Collection*, Seen> seen;
+  for (;;) {
+    {
+      std::unique_lock lock(ending_mutex_);
+      if (ending_changed_.wait_for(lock, kKeeperRests, [&] { return ending_; })) return;
+    }
+    std::map<const Collection*, Seen> now;
+    bool any = false;
+    for (const auto& [name, collection] : collections()) {
+      Seen& one = now[collection.get()];
+      if (const auto before = seen.find(collection.get()); before != seen.end()) one = before->second;
+      one.rests = one.changes == collection->changes() ? one.rests + 1 : 0;
+      one.changes = collection->changes();
+      if (one.pause > 0) --one.pause;
+      if (one.pause > 0 || !collection->wants_keeping(one.rests >= kIdleRests)) continue;
+      any = true;
+      if (const Status kept = collection->keep(); !kept) {
+        log_error("vectors.keep_failed", kept.error());
+        one.pause = kFailedRests;
+      }
+    }
+    seen = std::move(now);
+    if (any) ::malloc_trim(0);  // what was a tail is in no use any more
+  }
 }
 
 std::string Engine::path_of(const std::string& id) const {
@@ -97,7 +142,7 @@ Outcome<void> Engine::create(const std::string& name, CollectionParams params) {
     return fail(bad_request(fmt::format("there are {} collections already", kMaxCollections)));
   const std::string id = fmt::format("{:016x}", random_.next());
   PANDORA_CHECK(files_.create_directories(path_of(id)));
-  auto made = Collection::create(path_of(id), std::move(params));
+  auto made = Collection::create(files_, path_of(id), std::move(params));
   Status done = made ? files_.sync_directory(path_of(id)) : Status(fail(made.error()));
   if (done) done = files_.sync_directory(join_path(directory_, kCollectionsFolder));
   next.collections[name] = id;
@@ -130,6 +175,7 @@ Outcome<bool> Engine::remove(const std::string& name) {
     open_.erase(name);
   }
   // Whoever still uses it has its files open; their names may go.
+  removed->abandon();
   removed.reset();
   if (const Status gone = files_.remove_tree(path_of(id)); !gone) log_error("vectors.files_stay", gone.error());
   return true;

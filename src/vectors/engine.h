@@ -1,7 +1,8 @@
 // All collections of a directory.
 //
 // One process owns the directory (a lock). A collection is listed once it is on disk, and is removed from the list
-// before its files are; files that no list names are removed at the start. Thread-safe.
+// before its files are; files that no list names are removed at the start. A thread keeps what has changed in parts
+// (`Collection::keep`), of whichever collection wants it. Thread-safe.
 #pragma once
 #include <shared_mutex>
 
@@ -17,6 +18,7 @@ class Engine {
  public:
   // kConflict when another process has it.
   static Result<std::unique_ptr<Engine>> open(const std::string& directory, FileSystem& files, Random& random);
+  ~Engine();
 
   // By name or alias. 404.
   Outcome<std::shared_ptr<Collection>> find(const std::string& name) const;
@@ -34,6 +36,7 @@ class Engine {
   std::string path_of(const std::string& id) const;
   Status write(const Catalogue& catalogue);
   Status remove_strays();
+  void keep_all();
 
   const std::string directory_;
   FileSystem& files_;
@@ -43,6 +46,10 @@ class Engine {
   mutable std::shared_mutex mutex_;
   Catalogue catalogue_;
   std::map<std::string, std::shared_ptr<Collection>, std::less<>> open_;  // by name
+  std::mutex ending_mutex_;
+  std::condition_variable ending_changed_;
+  bool ending_ = false;
+  std::thread keeper_;
 };
 
 }  // namespace pandora::qdrant

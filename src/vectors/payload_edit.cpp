@@ -116,11 +116,11 @@ std::string without_keys(const std::string& payload, const std::vector<PayloadPa
   return value.dump();
 }
 
-void append_selected(std::string& out, const std::string& payload, const PayloadSelector& selector) {
+void append_selected(std::string& out, std::string_view payload, const PayloadSelector& selector) {
   if (selector.kind == PayloadSelector::Kind::kAll) {
     out += payload;
   } else if (selector.kind == PayloadSelector::Kind::kExclude) {
-    out += without_keys(payload, selector.paths);
+    out += without_keys(std::string(payload), selector.paths);
   } else {
     const auto tape = JsonTape::parse(payload);
     std::vector<Led> led;

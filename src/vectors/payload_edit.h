@@ -11,6 +11,6 @@ inline constexpr std::size_t kMaxPayloadText = 16 * 1024 * 1024;  // of one poin
 std::string merge_payload(const std::string& payload, const std::string& change, const PayloadPath* key);
 std::string without_keys(const std::string& payload, const std::vector<PayloadPath>& keys);
 // Appends what `selector` lets through. Not for kNone.
-void append_selected(std::string& out, const std::string& payload, const PayloadSelector& selector);
+void append_selected(std::string& out, std::string_view payload, const PayloadSelector& selector);
 
 }  // namespace pandora::qdrant

@@ -1,59 +1,79 @@
 #include "vectors/point_table.h"
 
-#include <algorithm>
-
 namespace pandora::qdrant {
+namespace {
 
-bool PointTable::is_low(const Uuid& uuid) {
+constexpr std::size_t kRecentSlots = 4'096, kRecentShare = 32;  // so many are sorted each time rather than kept sorted
+
+bool is_low(const Uuid& uuid) {  // begins with eight zero bytes
   return std::all_of(uuid.bytes.begin(), uuid.bytes.begin() + 8, [](std::uint8_t byte) { return byte == 0; });
 }
 
-Uuid PointTable::first_high() {
-  Uuid uuid;
-  uuid.bytes[7] = 1;
-  return uuid;
-}
+}  // namespace
 
 std::optional<Slot> PointTable::find(const PointId& id) const {
-  if (id.is_uuid())
-    if (const auto low = low_.find(id.bytes()); low != low_.end()) return low->second;
-  if (id.is_uuid() && is_low(id.bytes())) return std::nullopt;
-  const auto slot = slots_.find(id.bytes());
+  if (id.is_uuid()) {
+    if (const auto key = keys_.find(id.bytes()); key != keys_.end()) return index_.find(key->second);
+    if (is_low(id.bytes())) return std::nullopt;
+  }
+  const auto slot = index_.find(id.bytes());
   return slot && !made_up_.contains(*slot) ? slot : std::nullopt;
 }
 
-Slot PointTable::add(const PointId& id) {
-  if (const auto slot = find(id)) return *slot;
-  Uuid key = id.bytes();
-  const bool makes_up = id.is_uuid() && (is_low(key) || slots_.find(key));
-  while (makes_up && (is_low(key) || slots_.find(key))) key = uuid_v5(key, "another key");
-  const Slot slot = slots_.add(key);
-  if (id.is_uuid()) uuids_.insert(slot);
-  if (makes_up) {
-    low_[id.bytes()] = slot;
-    made_up_.insert(slot);
-  }
-  return slot;
-}
-
-void PointTable::remove(Slot slot) {
-  if (made_up_.contains(slot)) {
-    std::erase_if(low_, [&](const auto& entry) { return entry.second == slot; });
-    made_up_.erase(slot);
-  }
-  uuids_.erase(slot);
-  slots_.remove(slot);
-}
-
 PointId PointTable::id(Slot slot) const {
-  if (made_up_.contains(slot))
-    for (const auto& [uuid, at] : low_)
-      if (at == slot) return PointId::of(uuid);
-  const Uuid& key = slots_.id(slot);
-  if (uuids_.contains(slot)) return PointId::of(key);
+  if (const auto known = made_up_.find(slot); known != made_up_.end()) return PointId::of(known->second);
+  const Uuid& key = index_.id(slot);
+  if (!is_low(key)) return PointId::of(key);
   std::uint64_t number = 0;
   for (std::size_t i = 8; i < 16; ++i) number = number << 8 | key.bytes[i];
   return PointId::of(number);
+}
+
+Uuid PointTable::key_of(const PointId& id) const {
+  if (!id.is_uuid()) return id.bytes();
+  if (const auto key = keys_.find(id.bytes()); key != keys_.end()) return key->second;
+  // Somebody else's made-up key may be this very id: then it needs one too.
+  const auto taken = [&](const Uuid& key) {
+    const auto slot = index_.find(key);
+    return slot && (made_up_.contains(*slot) || key != id.bytes());
+  };
+  Uuid key = id.bytes();
+  while (is_low(key) || taken(key)) key = uuid_v5(key, "another key");
+  return key;
+}
+
+void PointTable::stands(Slot slot, const PointId& id) {
+  made_up_[slot] = id.bytes();
+  keys_[id.bytes()] = index_.id(slot);
+}
+
+void PointTable::leaves(Slot slot) {
+  const auto known = made_up_.find(slot);
+  if (known == made_up_.end()) return;
+  keys_.erase(known->second);
+  made_up_.erase(known);
+}
+
+std::vector<PointTable::Entry> PointTable::since(std::size_t slot) const {
+  std::vector<Entry> entries;
+  for (; slot < index_.bound(); ++slot)
+    if (const auto one = static_cast<Slot>(slot); index_.live().contains(one)) entries.push_back({id(one), one});
+  std::ranges::sort(entries, {}, &Entry::id);
+  return entries;
+}
+
+std::shared_ptr<const PointTable::Order> PointTable::ordered() const {
+  const std::lock_guard lock(mutex_);
+  const std::size_t bound = index_.bound();
+  if (bound - order_->end_slot <= std::max(kRecentSlots, order_->entries.size() / kRecentShare)) return order_;
+  auto next = std::make_shared<Order>();
+  std::vector<Entry> alive;
+  std::ranges::copy_if(order_->entries, std::back_inserter(alive),
+                       [&](const Entry& entry) { return index_.live().contains(entry.slot); });
+  std::ranges::merge(alive, since(order_->end_slot), std::back_inserter(next->entries), {}, &Entry::id, &Entry::id);
+  next->end_slot = bound;
+  order_ = next;
+  return order_;
 }
 
 }  // namespace pandora::qdrant

@@ -1,56 +1,67 @@
-// Which point stands in which slot, by Qdrant's ids.
+// Which point stands in which slot, by Qdrant's ids, and all of them in their order.
 //
-// Over vecdb's table, whose keys are UUIDs: an integer id is the UUID with eight zero bytes in front. A UUID that
-// begins so itself (the nil one, say) gets a key made up for it; its order among equal scores is put right by whoever
-// sorts last, by `id`. Not thread-safe: guarded by its owner.
+// Over vecdb's index, whose keys are UUIDs: an integer id is the UUID with eight zero bytes in front. A UUID that
+// begins so itself (the nil one, say) gets a key made up for it, which the owner says (`stands`); its order among equal
+// scores is put right by whoever sorts last, by `id`. Guarded by its owner; reading is for many threads.
 #pragma once
-#include <map>
-#include <optional>
+#include <algorithm>
+#include <memory>
+#include <mutex>
+#include <unordered_map>
 
-#include "vecdb/slot_set.h"
-#include "vecdb/slot_table.h"
+#include "vecdb/point_index.h"
 #include "wire/qdrant_ids.h"
 
 namespace pandora::qdrant {
 
 class PointTable {
  public:
-  Slot add(const PointId& id);  // the one it has, when it has one
+  explicit PointTable(const PointIndex& index) : index_(index) {}
   std::optional<Slot> find(const PointId& id) const;
-  void remove(Slot slot);
-  PointId id(Slot slot) const;
-  std::size_t size() const { return slots_.size(); }
-  std::size_t bound() const { return slots_.bound(); }
-  const SlotTable& slots() const { return slots_; }  // for vecdb's indexes
+  PointId id(Slot slot) const;  // of a point that is there
+  std::size_t size() const { return index_.size(); }
+  std::size_t bound() const { return index_.bound(); }
+
+  // The key under which it stands, or would.
+  Uuid key_of(const PointId& id) const;
+  bool is_made_up(Slot slot) const { return made_up_.contains(slot); }
+  const std::unordered_map<Slot, Uuid>& made_up() const { return made_up_; }
+  void stands(Slot slot, const PointId& id);  // a point with a key that is made up is there now
+  void leaves(Slot slot);                     // it will not be there any more
 
   // Calls visit(id, slot) ascending, from `from` on, until it answers false.
   template <class Visit>
   void visit_from(const PointId& from, Visit&& visit) const {
-    auto common = slots_.by_id().lower_bound(from.is_uuid() && is_low(from.bytes()) ? first_high() : from.bytes());
-    auto low = low_.lower_bound(from.is_uuid() ? from.bytes() : Uuid{});
-    for (;;) {
-      while (common != slots_.by_id().end() && made_up_.contains(common->second)) ++common;
-      const bool has_common = common != slots_.by_id().end(), has_low = low != low_.end();
-      if (!has_common && !has_low) return;
-      const PointId of_common = has_common ? id(common->second) : PointId();
-      const bool take_common = has_common && (!has_low || of_common < PointId::of(low->first));
-      const Slot slot = take_common ? common->second : low->second;
-      if (!visit(take_common ? of_common : PointId::of(low->first), slot)) return;
-      if (take_common)
-        ++common;
-      else
-        ++low;
+    const auto order = ordered();
+    const std::vector<Entry> recent = since(order->end_slot);
+    auto a = std::ranges::lower_bound(order->entries, from, {}, &Entry::id);
+    auto b = std::ranges::lower_bound(recent, from, {}, &Entry::id);
+    while (a != order->entries.end() || b != recent.end()) {
+      const bool take_a = b == recent.end() || (a != order->entries.end() && a->id < b->id);
+      const Entry& entry = take_a ? *a++ : *b++;
+      if (index_.live().contains(entry.slot) && !visit(entry.id, entry.slot)) return;
     }
   }
 
  private:
-  static bool is_low(const Uuid& uuid);  // begins with eight zero bytes
-  static Uuid first_high();              // the least that does not
+  struct Entry {
+    PointId id;
+    Slot slot = 0;
+  };
+  // Points in slots below `end_slot`, by id; the dead are left out when it is made. A slot is never given twice, so it
+  // stays true. 24 bytes a point, made when it is first asked for.
+  struct Order {
+    std::vector<Entry> entries;
+    std::size_t end_slot = 0;
+  };
+  std::vector<Entry> since(std::size_t slot) const;  // points in later slots, by id
+  std::shared_ptr<const Order> ordered() const;
 
-  SlotTable slots_;
-  SlotSet uuids_;             // slots whose id is a UUID
-  std::map<Uuid, Slot> low_;  // UUIDs with a made-up key
-  SlotSet made_up_;           // their slots
+  const PointIndex& index_;
+  std::unordered_map<Slot, Uuid> made_up_;  // slots whose key is made up, with their id
+  std::unordered_map<Uuid, Uuid> keys_;     // from such an id to its key
+  mutable std::mutex mutex_;
+  mutable std::shared_ptr<const Order> order_ = std::make_shared<Order>();
 };
 
 }  // namespace pandora::qdrant

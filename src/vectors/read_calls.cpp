@@ -6,6 +6,12 @@
 namespace pandora::qdrant {
 namespace {
 
+// Nothing that was read from a damaged file is an answer. Under the memory's lock.
+Outcome<void> check_read(const Call& call, const CollectionMemory& memory) {
+  if (memory.damaged()) return fail(damaged_collection(call.route.collection, "a part of its files"));
+  return {};
+}
+
 Outcome<std::string> one_point(Call& call) {
   PANDORA_TRY(id, parse_point_id(call.route.item));
   PANDORA_TRY(collection, call.collection());
@@ -17,6 +23,7 @@ Outcome<std::string> one_point(Call& call) {
   PANDORA_TRY(numbers, shown_vectors({VectorSelector::Kind::kAll, {}}, memory));
   std::string out;
   append_record(out, *slot, memory, {all, true, std::move(numbers)});
+  PANDORA_CHECK(check_read(call, memory));
   return out;
 }
 
@@ -36,6 +43,7 @@ Outcome<std::string> retrieve(Call& call) {
     if (out.size() > 1) out += ',';
     append_record(out, *slot, memory, shown);
   }
+  PANDORA_CHECK(check_read(call, memory));
   return out + "]";
 }
 
@@ -50,6 +58,7 @@ Outcome<std::string> scroll(Call& call) {
   std::string out = "{\"points\":";
   append_records(out, scrolled.points, memory,
                  {request.payload, request.vectors.kind != VectorSelector::Kind::kNone, std::move(numbers)});
+  PANDORA_CHECK(check_read(call, memory));
   out += ",\"next_page_offset\":";
   if (scrolled.next)
     append_point_id(out, *scrolled.next);
@@ -62,8 +71,10 @@ Outcome<std::string> count(Call& call) {
   PANDORA_TRY(body, call.body());
   PANDORA_TRY(filter, read_count(body));
   PANDORA_TRY(collection, call.collection());
-  const auto lock = collection->memory().lock().read();
-  PANDORA_TRY(points, run_count(filter, collection->memory(), call.deadline()));
+  const CollectionMemory& memory = collection->memory();
+  const auto lock = memory.lock().read();
+  PANDORA_TRY(points, run_count(filter, memory, call.deadline()));
+  PANDORA_CHECK(check_read(call, memory));
   return "{\"count\":" + std::to_string(points) + "}";
 }
 
@@ -101,6 +112,7 @@ Outcome<std::string> search(Call& call, const Asked& asked, const CollectionMemo
                   {request.payload, request.vectors.kind != VectorSelector::Kind::kNone, std::move(numbers)});
     if (!asked.is_old) out += '}';
   }
+  PANDORA_CHECK(check_read(call, memory));
   if (asked.is_list) out += ']';
   return out;
 }

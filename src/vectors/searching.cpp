@@ -66,7 +66,13 @@ class Running {
   }
 
   Outcome<Found> ordered(const OrderBy& order, const SlotSet* allowed, std::size_t limit) const {
-    const FieldIndex* index = memory_.index(order.path.to_text());
+    const std::string path = order.path.to_text();
+    const FieldIndex* index = memory_.index(path);
+    std::unique_ptr<FieldIndex> made;
+    if (const auto schema = memory_.schemas().find(path); !index && schema != memory_.schemas().end()) {
+      made = memory_.make_index(order.path, schema->second);  // it is still being filled, after a start
+      index = made.get();
+    }
     auto all = index ? index->ordered(allowed ? *allowed : memory_.live()) : std::nullopt;
     if (!all) return fail(no_range_index(order.path));
     std::optional<double> start;
@@ -134,7 +140,7 @@ class Running {
         const auto values = space->vector(*slot);
         of_point = DenseInput{{values.begin(), values.end()}, false};
       } else {
-        of_point = *memory_.sparse(*number)->vector(*slot);
+        of_point = memory_.sparse(*number, *slot);
       }
       target = &of_point;
       others = allowed ? *allowed : memory_.live();
@@ -151,8 +157,7 @@ class Running {
       PANDORA_TRY(got, space->search(query, limit, allowed, deadline_));
       hits = std::move(got);
     } else {
-      PANDORA_TRY(got, memory_.sparse(*number)->search(std::get<SparseVector>(*target),
-                                                       std::min(limit, memory_.table().size()), allowed, deadline_));
+      PANDORA_TRY(got, memory_.search_sparse(*number, std::get<SparseVector>(*target), limit, allowed, deadline_));
       hits = std::move(got);
     }
     std::vector<Ranked> ranked;
@@ -184,7 +189,8 @@ bool is_quick_step(const QueryStep& step, const CollectionMemory& memory) {
   if (!std::ranges::all_of(step.prefetch, [&](const QueryStep& one) { return is_quick_step(one, memory); }))
     return false;
   if (step.limit > kQuickResults) return false;
-  if (std::holds_alternative<OrderBy>(step.query)) return memory.table().size() <= kQuickScan / 8;
+  if (const auto* order = std::get_if<OrderBy>(&step.query))
+    return memory.table().size() <= kQuickScan / 8 && memory.index(order->path.to_text());
   const auto number = memory.number_of(step.vector_name);
   const DenseSpace* space = number ? memory.dense(*number) : nullptr;
   if (!space) return true;

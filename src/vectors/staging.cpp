@@ -156,7 +156,7 @@ bool Staging::passes(const PointId& id, const Filter& filter) const {
   if (const auto staged = changed_.find(id); staged != changed_.end())
     return passes_staged(memory_, *staged->second, filter);
   const Slot slot = *memory_.table().find(id);
-  return passes_staged(memory_, {id, 0, memory_.payload(slot), memory_.vectors(slot)}, filter);
+  return passes_staged(memory_, {id, 0, std::string(memory_.payload(slot)), memory_.vectors(slot)}, filter);
 }
 
 Outcome<std::vector<PointId>> Staging::selected(const PointSelector& selector, Missing missing,
@@ -189,7 +189,7 @@ StoredPoint& Staging::change(const PointId& id) {
   } else {
     const Slot slot = *memory_.table().find(id);
     undo_.emplace_back(id, std::nullopt);
-    changed_[id] = StoredPoint{id, 0, memory_.payload(slot), memory_.vectors(slot)};
+    changed_[id] = StoredPoint{id, 0, std::string(memory_.payload(slot)), memory_.vectors(slot)};
   }
   StoredPoint& point = *changed_[id];
   point.version = version_;

@@ -2,8 +2,12 @@
 
 #include <cstdlib>
 #include <filesystem>
+#include <fstream>
 #include <future>
+#include <iterator>
+#include <set>
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include "base/random.h"
@@ -27,6 +31,11 @@ class Directory {
  private:
   fs::path path_;
 };
+
+FileSystem* posix() {
+  static const auto files = make_posix_file_system();
+  return files.get();
+}
 
 JsonTape tape_of(const std::string& text) { return JsonTape::parse(text).value(); }
 
@@ -55,14 +64,14 @@ constexpr const char* kPlain = R"({"vectors":{"size":2,"distance":"Dot"}})";
 TEST(Collection, what_was_written_is_there_after_the_next_start) {
   const Directory directory;
   {
-    const auto made = Collection::create(directory.path(), params_of(kPlain)).value();
+    const auto made = Collection::create(*posix(), directory.path(), params_of(kPlain)).value();
     const auto index = read_create_index(tape_of(R"({"field_name":"k","field_schema":"keyword"})").root()).value();
     ASSERT_TRUE(write(*made, index));
     ASSERT_TRUE(upsert(*made, R"({"id":1,"vector":[1,2],"payload":{"k":"a"}},{"id":2,"vector":[3,4]})"));
     ASSERT_TRUE(write(*made, one(read_delete_points(tape_of(R"({"points":[2]})").root()))));
     ASSERT_TRUE(upsert(*made, R"({"id":"00000000-0000-0000-0000-000000000001","vector":[5,6],"payload":{"k":"b"}})"));
   }
-  const auto opened = Collection::open(directory.path());
+  const auto opened = Collection::open(*posix(), directory.path());
   ASSERT_FALSE(opened->damage()) << opened->damage()->message;
   const CollectionMemory& memory = opened->memory();
   EXPECT_EQ(memory.table().size(), 2U);
@@ -70,13 +79,14 @@ TEST(Collection, what_was_written_is_there_after_the_next_start) {
   ASSERT_TRUE(slot);
   EXPECT_EQ(memory.payload(*slot), R"({"k":"a"})");
   EXPECT_EQ(std::get<std::vector<float>>(memory.vectors(*slot).at(0)), (std::vector<float>{1, 2}));
+  ASSERT_TRUE(upsert(*opened, R"({"id":1,"vector":[1,2],"payload":{"k":"a"}})"));  // behind the filling of the index
   ASSERT_TRUE(memory.index("k"));
   EXPECT_EQ(memory.index("k")->points(), 2U);
 }
 
 TEST(Collection, a_batch_with_one_bad_operation_leaves_nothing_behind) {
   const Directory directory;
-  const auto collection = Collection::create(directory.path(), params_of(kPlain)).value();
+  const auto collection = Collection::create(*posix(), directory.path(), params_of(kPlain)).value();
   ASSERT_TRUE(upsert(*collection, R"({"id":1,"vector":[1,2],"payload":{"v":1}})"));
   std::vector<Operation> batch;
   batch.push_back(
@@ -93,7 +103,7 @@ TEST(Collection, a_batch_with_one_bad_operation_leaves_nothing_behind) {
 
 TEST(Collection, later_operations_of_a_batch_see_what_the_earlier_ones_did) {
   const Directory directory;
-  const auto collection = Collection::create(directory.path(), params_of(kPlain)).value();
+  const auto collection = Collection::create(*posix(), directory.path(), params_of(kPlain)).value();
   ASSERT_TRUE(
       upsert(*collection, R"({"id":1,"vector":[1,2],"payload":{"v":1}},{"id":2,"vector":[1,2],"payload":{"v":1}})"));
   std::vector<Operation> batch;
@@ -110,26 +120,207 @@ TEST(Collection, later_operations_of_a_batch_see_what_the_earlier_ones_did) {
 
 TEST(Collection, an_empty_one_takes_no_more_than_64_kib_of_disk) {
   const Directory directory;
-  const auto collection = Collection::create(directory.path(), params_of(kPlain)).value();
+  const auto collection = Collection::create(*posix(), directory.path(), params_of(kPlain)).value();
   std::uintmax_t bytes = 0;
   for (const auto& entry : fs::recursive_directory_iterator(directory.path())) bytes += entry.file_size();
   EXPECT_LE(bytes, 64U * 1024);
 }
 
-TEST(Collection, a_damaged_row_makes_it_red_and_says_which_point) {
+TEST(Collection, a_damaged_change_makes_it_red_and_says_which_row) {
   const Directory directory;
   {
-    const auto collection = Collection::create(directory.path(), params_of(kPlain)).value();
+    const auto collection = Collection::create(*posix(), directory.path(), params_of(kPlain)).value();
     ASSERT_TRUE(upsert(*collection, R"({"id":41,"vector":[1,2]})"));
   }
   {
     const auto connection = Connection::open(directory.path() + "/points.db", "").value();
-    ASSERT_TRUE(connection->run("UPDATE points SET payload = '{\"other\":1}'"));
+    ASSERT_TRUE(connection->run("UPDATE changes SET bytes = zeroblob(length(bytes))"));
   }
-  const auto opened = Collection::open(directory.path());
+  const auto opened = Collection::open(*posix(), directory.path());
   ASSERT_TRUE(opened->damage());
   EXPECT_EQ(opened->damage()->code, ErrorCode::kDataCorrupt);
-  EXPECT_NE(opened->damage()->message.find("point 41"), std::string::npos) << opened->damage()->message;
+  EXPECT_NE(opened->damage()->message.find("row 1"), std::string::npos) << opened->damage()->message;
+}
+
+// Everything that a point may have, in ever new states, kept in parts now and then.
+class Kept : public testing::Test {
+ protected:
+  static constexpr std::size_t kIds = 300;
+  void SetUp() override {
+    collection_ = Collection::create(*posix(), directory_.path(), params_of(kEverything)).value();
+    index_ = read_create_index(tape_of(R"({"field_name":"k","field_schema":"integer"})").root()).value();
+    ASSERT_TRUE(write(*collection_, index_));
+  }
+  static std::string id(std::size_t number) {
+    // Integers, UUIDs, and UUIDs that need a made-up key.
+    if (number % 3 == 0) return std::to_string(number);
+    return fmt::format("\"0000000{}-0000-0000-0000-{:012x}\"", number % 3 - 1, number);
+  }
+  void change() {
+    const std::size_t number = random_.below(kIds);
+    if (random_.below(4) == 0) {
+      ASSERT_TRUE(write(*collection_, one(read_delete_points(tape_of("{\"points\":[" + id(number) + "]}").root()))));
+      expected_.erase(number);
+      return;
+    }
+    const std::uint64_t value = random_.below(1'000);
+    std::string vectors = fmt::format("\"e\":[{},1]", value);
+    if (value % 2 == 0) vectors += fmt::format(",\"m\":[{},2]", value);
+    if (value % 3 == 0) vectors += fmt::format(R"(,"s":{{"indices":[7,{}],"values":[1,2]}})", 8 + value);
+    if (value % 5 == 0) vectors += R"(,"t":{"indices":[],"values":[]})";
+    ASSERT_TRUE(upsert(*collection_, fmt::format("{{\"id\":{},\"vector\":{{{}}},\"payload\":{{\"k\":{}}}}}", id(number),
+                                                 vectors, value)));
+    expected_[number] = value;
+  }
+  void expect() const {
+    const CollectionMemory& memory = collection_->memory();
+    ASSERT_FALSE(collection_->damage());
+    EXPECT_EQ(memory.table().size(), expected_.size());
+    EXPECT_EQ(memory.index("k") ? memory.index("k")->points() : expected_.size(), expected_.size());
+    std::vector<PointId> ids;
+    for (const auto& [number, value] : expected_) {
+      ids.push_back(read_point_id(tape_of(id(number)).root()).value());
+      const auto slot = memory.table().find(ids.back());
+      ASSERT_TRUE(slot) << id(number);
+      EXPECT_EQ(memory.table().id(*slot), ids.back());
+      EXPECT_EQ(memory.payload(*slot), fmt::format("{{\"k\":{}}}", value));
+      StoredVectors vectors;
+      const auto v = static_cast<float>(value);
+      vectors[0] = std::vector<float>{v, 1};
+      if (value % 2 == 0) vectors[1] = std::vector<float>{v, 2};
+      if (value % 3 == 0) vectors[2] = SparseVector{{7, 8 + static_cast<std::uint32_t>(value)}, {1, 2}};
+      if (value % 5 == 0) vectors[3] = SparseVector{};
+      const StoredVectors there = memory.vectors(*slot);
+      ASSERT_EQ(there.size(), vectors.size());
+      EXPECT_TRUE(there == vectors) << id(number);
+    }
+    std::ranges::sort(ids);
+    std::vector<PointId> in_order;
+    memory.table().visit_from(PointId(), [&](const PointId& id, Slot) { return in_order.push_back(id), true; });
+    EXPECT_EQ(in_order, ids);
+  }
+  void reopen() {
+    collection_.reset();
+    collection_ = Collection::open(*posix(), directory_.path());
+    ASSERT_FALSE(collection_->damage()) << collection_->damage()->to_line();
+  }
+
+  static constexpr const char* kEverything =
+      R"({"vectors":{"e":{"size":2,"distance":"Euclid"},"m":{"size":2,"distance":"Manhattan"}},)"
+      R"("sparse_vectors":{"s":{"modifier":"idf"},"t":{}}})";
+  const Directory directory_;
+  std::shared_ptr<Collection> collection_;
+  IndexRequest index_;
+  SeededRandom random_{20261125};
+  std::map<std::size_t, std::uint64_t> expected_;
+};
+
+TEST_F(Kept, points_are_the_same_in_parts_in_changes_since_and_after_the_next_start) {
+  for (int round = 0; round < 12; ++round) {
+    for (int i = 0; i < 150; ++i) change();
+    expect();
+    if (round % 3 != 2) {
+      ASSERT_TRUE(collection_->keep());
+    }
+    expect();
+    if (round % 2 == 0) reopen();
+    expect();
+  }
+  EXPECT_TRUE(fs::exists(directory_.path() + "/parts/MANIFEST"));
+}
+
+TEST_F(Kept, a_part_that_is_damaged_makes_it_red_and_nothing_of_it_is_removed) {
+  for (int i = 0; i < 200; ++i) change();
+  ASSERT_TRUE(collection_->keep());
+  collection_.reset();
+  std::vector<fs::path> parts;
+  for (const auto& entry : fs::directory_iterator(directory_.path() + "/parts"))
+    if (entry.path().extension() == ".part") parts.push_back(entry.path());
+  ASSERT_EQ(parts.size(), 1U);
+  {
+    std::fstream file(parts.front(), std::ios::in | std::ios::out | std::ios::binary);
+    file.seekp(-3, std::ios::end);
+    file.put('x');
+  }
+  for (int start = 0; start < 2; ++start) {
+    const auto opened = Collection::open(*posix(), directory_.path());
+    ASSERT_TRUE(opened->damage());
+    EXPECT_EQ(opened->damage()->code, ErrorCode::kDataCorrupt);
+    EXPECT_NE(opened->damage()->message.find("parts"), std::string::npos) << opened->damage()->message;
+    EXPECT_TRUE(fs::exists(parts.front()));
+  }
+}
+
+TEST_F(Kept, without_the_file_that_names_its_parts_it_is_red_and_not_empty) {
+  for (int i = 0; i < 200; ++i) change();
+  ASSERT_TRUE(collection_->keep());
+  collection_.reset();
+  fs::remove(directory_.path() + "/parts/MANIFEST");
+  const auto opened = Collection::open(*posix(), directory_.path());
+  ASSERT_TRUE(opened->damage());
+  EXPECT_NE(opened->damage()->message.find("missing"), std::string::npos) << opened->damage()->message;
+}
+
+TEST(Collection, damage_that_a_read_meets_later_turns_it_red) {
+  const Directory directory;
+  {
+    const auto collection = Collection::create(*posix(), directory.path(), params_of(kPlain)).value();
+    for (int i = 0; i < 100; ++i)
+      ASSERT_TRUE(upsert(*collection, fmt::format("{{\"id\":{},\"vector\":[1,2],\"payload\":{{\"n{}\":\"{}\"}}}}", i, i,
+                                                  std::string(1'000, 'x'))));
+    ASSERT_TRUE(collection->keep());
+  }
+  const auto opened = Collection::open(*posix(), directory.path());
+  // In the midst of the payloads: they are read when they are asked for.
+  for (const auto& entry : fs::directory_iterator(directory.path() + "/parts")) {
+    if (entry.path().extension() != ".part") continue;
+    std::fstream file(entry.path(), std::ios::in | std::ios::out | std::ios::binary);
+    const std::string bytes((std::istreambuf_iterator<char>(file)), {});
+    const std::size_t at = bytes.find("{\"n50\":");
+    ASSERT_NE(at, std::string::npos);
+    file.seekp(static_cast<std::streamoff>(at));
+    file.put('y');
+  }
+  const auto payload_of = [&](std::uint64_t number) {
+    const auto lock = opened->memory().lock().read();
+    return std::string(opened->memory().payload(*opened->memory().table().find(PointId::of(number))));
+  };
+  EXPECT_TRUE(payload_of(0).starts_with("{\"n0\""));
+  EXPECT_FALSE(opened->damage());
+  EXPECT_EQ(payload_of(50), "{}");
+  ASSERT_TRUE(opened->damage());
+  EXPECT_EQ(opened->damage()->code, ErrorCode::kDataCorrupt);
+  const auto refused = upsert(*opened, R"({"id":5,"vector":[1,2]})");
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().status, 500);
+}
+
+TEST_F(Kept, what_is_mostly_dead_moves_and_its_files_go) {
+  // More than vecdb leaves dead, in one part.
+  const auto put_all = [&] {
+    for (std::size_t first = 0; first < 4'000; first += 500) {
+      std::string points;
+      for (std::size_t i = first; i < first + 500; ++i)
+        points += fmt::format("{}{{\"id\":{},\"vector\":{{\"e\":[{},1]}},\"payload\":{{\"k\":1}}}}", i > first ? "," : "", i, i);
+      ASSERT_TRUE(upsert(*collection_, points));
+    }
+  };
+  put_all();
+  ASSERT_TRUE(collection_->keep());
+  std::string ids;
+  for (std::size_t i = 0; i < 3'000; ++i) ids += (i > 0 ? "," : "") + std::to_string(i);
+  ASSERT_TRUE(write(*collection_, one(read_delete_points(tape_of("{\"points\":[" + ids + "]}").root()))));
+  for (std::size_t i = 0; i < 1'000 / 32 + 1; ++i)  // each write moves some
+    ASSERT_TRUE(upsert(*collection_, R"({"id":1,"vector":{"e":[1,1]},"payload":{"k":1}})"));
+  EXPECT_EQ(collection_->memory().table().size(), 1'001U);
+  ASSERT_TRUE(collection_->keep());
+  std::uintmax_t bytes = 0;
+  for (const auto& entry : fs::directory_iterator(directory_.path() + "/parts")) bytes += entry.file_size();
+  EXPECT_LT(bytes, 1'000'000U);
+  reopen();
+  const CollectionMemory& memory = collection_->memory();
+  EXPECT_EQ(memory.table().size(), 1'001U);
+  EXPECT_EQ(std::get<std::vector<float>>(memory.vectors(*memory.table().find(PointId::of(3'999))).at(0)).front(), 3'999);
 }
 
 TEST(Engine, of_two_collections_the_one_with_a_torn_file_is_red_and_the_other_serves) {
@@ -203,7 +394,8 @@ TEST(Filter, one_nested_a_thousand_deep_is_refused_before_anyone_follows_it) {
 }
 
 TEST(PointTable, integers_come_before_uuids_and_a_uuid_of_zeros_is_no_integer) {
-  PointTable table;
+  CollectionMemory memory(params_of(kPlain));
+  const PointTable& table = memory.table();
   const auto uuid = [](const char* text) { return PointId::of(*parse_uuid(text)); };
   const std::vector<PointId> ids = {PointId::of(0),
                                     PointId::of(7),
@@ -212,7 +404,8 @@ TEST(PointTable, integers_come_before_uuids_and_a_uuid_of_zeros_is_no_integer) {
                                     uuid("00000000-0000-0000-0000-000000000007"),
                                     uuid("00000000-0000-0001-0000-000000000000"),
                                     uuid("ffffffff-ffff-ffff-ffff-ffffffffffff")};
-  for (auto id = ids.rbegin(); id != ids.rend(); ++id) table.add(*id);
+  std::uint64_t version = 0;
+  for (auto id = ids.rbegin(); id != ids.rend(); ++id) memory.put({*id, ++version, "{}", {}});
   ASSERT_EQ(table.size(), ids.size());
   for (std::size_t from = 0; from < ids.size(); ++from) {
     std::vector<PointId> seen;
@@ -223,9 +416,41 @@ TEST(PointTable, integers_come_before_uuids_and_a_uuid_of_zeros_is_no_integer) {
     });
     EXPECT_EQ(seen, std::vector<PointId>(ids.begin() + static_cast<std::ptrdiff_t>(from), ids.end()));
   }
-  table.remove(*table.find(ids[4]));
+  memory.remove(ids[4], ++version);
   EXPECT_FALSE(table.find(ids[4]));
   EXPECT_TRUE(table.find(ids[1]));
+}
+
+TEST(PointTable, a_uuid_that_is_the_made_up_key_of_another_is_a_point_of_its_own) {
+  CollectionMemory memory(params_of(kPlain));
+  const PointId zeros = PointId::of(Uuid{});
+  memory.put({zeros, 1, R"({"a":1})", {}});
+  const PointId key = PointId::of(memory.table().key_of(zeros));
+  EXPECT_FALSE(memory.table().find(key));
+  memory.put({key, 2, R"({"a":2})", {}});
+  EXPECT_EQ(memory.table().size(), 2U);
+  EXPECT_EQ(memory.payload(*memory.table().find(zeros)), R"({"a":1})");
+  EXPECT_EQ(memory.payload(*memory.table().find(key)), R"({"a":2})");
+}
+
+TEST(PointTable, order_holds_when_many_come_and_go) {
+  CollectionMemory memory(params_of(kPlain));
+  SeededRandom random(3);
+  std::set<PointId> there;
+  for (std::uint64_t version = 1; version <= 12'000; ++version) {
+    const PointId id = PointId::of(random.below(9'000));
+    if (random.below(5) == 0) {
+      memory.remove(id, version);
+      there.erase(id);
+    } else {
+      memory.put({id, version, "{}", {}});
+      there.insert(id);
+    }
+    if (version % 3'000 != 0) continue;
+    std::vector<PointId> seen;
+    memory.table().visit_from(PointId::of(100), [&](const PointId& one, Slot) { return seen.push_back(one), true; });
+    EXPECT_EQ(seen, std::vector<PointId>(there.lower_bound(PointId::of(100)), there.end()));
+  }
 }
 
 }  // namespace
