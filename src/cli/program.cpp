@@ -269,7 +269,7 @@ int run(int argc, char** argv) {
   if (serve_command->parsed()) return serve(*config, ToolPlace::kHere, options.json);
   if (gateway_command->parsed()) return serve(*config, ToolPlace::kOrchestrator, options.json);
   if (orchestrator_command->parsed()) return orchestrate(*config, options.json);
-  if (vectors_command.parsed->parsed()) return serve_vectors(*config, vectors_command, options.json);
+  if (vectors_command.parsed->parsed()) return run_vectors(*config, vectors_command, options.json);
   if (config_command->parsed()) return show_config(*config, options.json);
   if (completion->parsed()) {
     const auto script = completion_script(shell, completion_table(app));

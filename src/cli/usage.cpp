@@ -42,6 +42,17 @@ const std::map<std::string, std::string>& examples() {
        "Examples:\n"
        "  pandora chat --session trip --user ana\n"
        "  echo 'Where do I live?' | pandora chat --json | jq -r .reply"},
+      {"vectors import",
+       "Takes points page by page, with their payloads, indexes and aliases, and compares the counts at the end. Ended "
+       "in "
+       "the middle it\n"
+       "goes on where it was; run again it changes nothing.\n"
+       "Examples:\n"
+       "  pandora vectors import --from http://qdrant:6333 --api-key-file ~/qdrant.key\n"
+       "  pandora vectors import --file points.jsonl"},
+      {"vectors export",
+       "Examples:\n  pandora vectors export > points.jsonl\n  pandora vectors export --collection notes | gzip > "
+       "notes.jsonl.gz"},
       {"turns list", "Examples:\n  pandora turns list --in trip -n 20\n  pandora turns list --since 2026-01-05 --json"},
       {"turns show", "Example:\n  pandora turns show 12"},
       {"turns search", "Example:\n  pandora turns search where do I live"},

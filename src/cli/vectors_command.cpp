@@ -66,10 +66,13 @@ void add_vectors_command(CLI::App& app, std::map<std::string, std::string>& sett
   setting("--port", "vectors.port", "its port; 0: any free one (PANDORA_VECTORS_PORT; 6333)");
   vectors->add_option("--data", command.directory, "where collections are (PANDORA_VECTORS_PATH; <data>/vectors)")
       ->type_name("");
+  add_vectors_transfer(*vectors, command.transfer);
   command.parsed = vectors;
 }
 
-int serve_vectors(const Config& config, const VectorsCommand& command, bool json) {
+int run_vectors(const Config& config, const VectorsCommand& command, bool json) {
+  if (command.transfer.import->parsed()) return import_vectors(config, command.transfer, json);
+  if (command.transfer.export_lines->parsed()) return export_vectors(config, command.transfer);
   const Status served = serve_until_told(config, command, json);
   return served ? 0 : report(served.error());
 }
