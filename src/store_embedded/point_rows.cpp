@@ -78,9 +78,10 @@ Result<std::vector<std::uint64_t>> write_points(Connection& connection, const st
     if (version && *version > point.version) continue;
     written.back() = ++seq;
     PANDORA_TRY(statement,
-                connection.prepare("INSERT INTO points (collection, id, version, payload, vectors, seq)"
-                                   " VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET version = excluded.version,"
-                                   " payload = excluded.payload, vectors = excluded.vectors, seq = excluded.seq"));
+                connection.prepare(
+                    "INSERT INTO points (collection, id, version, payload, vectors, seq)"
+                    " VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (collection, id) DO UPDATE SET version = excluded.version,"
+                    " payload = excluded.payload, vectors = excluded.vectors, seq = excluded.seq"));
     const std::string vectors = encode_vectors(point);
     PANDORA_CHECK(statement
                       .bind(collection, point.id, point.version, encode_payload(point.payload),

@@ -303,6 +303,35 @@ TEST_F(VectorIndex, a_copy_has_an_epoch_of_its_own_so_files_of_the_original_are_
   same(found, expected());
 }
 
+TEST_F(VectorIndex, rows_in_the_order_of_ids_as_earlier_programs_kept_them_are_moved_and_found) {
+  {
+    auto store = open();
+    put(*store, 0, 300);
+    put(*store, 100, 50);
+    remove(*store, 7);
+  }
+  const Answers before = expected();
+  {
+    const auto connection = Connection::open(path(), "").value();
+    ASSERT_TRUE(connection->script(
+        "CREATE TABLE by_id (collection TEXT NOT NULL REFERENCES collections (name) ON DELETE CASCADE,"
+        " id BLOB NOT NULL CHECK (length(id) = 16), version INTEGER NOT NULL,"
+        " payload TEXT NOT NULL CHECK (json_valid(payload)), vectors BLOB NOT NULL, seq INTEGER NOT NULL DEFAULT 0,"
+        " PRIMARY KEY (collection, id)) STRICT, WITHOUT ROWID;"
+        "INSERT INTO by_id SELECT collection, id, version, payload, vectors, seq FROM points;"
+        "DROP TABLE points; ALTER TABLE by_id RENAME TO points; CREATE INDEX points_by_seq ON points (collection, seq);"
+        "DELETE FROM schema_migrations WHERE version = 3;"));
+  }
+  std::filesystem::remove_all(path() + "-index");
+  auto store = open();
+  same(ask(*store), before);
+  put(*store, 100, 1);  // an update of one that was moved
+  EXPECT_EQ(store->count("turns", {}, kSystem, kNever), 299);
+  const Answers found = ask(*store);
+  store.reset();
+  same(found, expected());
+}
+
 TEST_F(VectorIndex, after_a_purge_no_word_of_what_was_removed_is_in_a_file) {
   auto store = open();
   put(*store, 0, 300);
