@@ -265,7 +265,8 @@ void add_commands(CLI::App& app, Invocation& to) {
           "make what search finds by again, after encoder.model has changed; nothing is lost meanwhile", "reindex");
   Command(app, to, "stats", "why turns failed, where the time goes, quality, reliability, calibration", "stats")
       .text("--since", "since", "from this time on");
-  Command(app, to, "status", "what the owner of the data directory is doing", "status");
+  Command(app, to, "status", "how the stack is, in its folder; elsewhere what the owner of the data directory does",
+          "status");
   CLI::App* verify = app.add_subcommand("verify-forgotten", "look again for what was forgotten");
   const auto given = std::make_shared<std::string>();
   verify->add_option("report", *given, "what `forget --json` printed, as a file; - for standard input; or the id")

@@ -266,6 +266,10 @@ int run(int argc, char** argv) {
   if (!config) return report(config.error());
   if (const Status started = start_log(*config); !started) return report(started.error());
   if (stack.run) return stack.run(options.json);
+  // Whoever names a data directory means that.
+  const bool names_data = options.settings.contains("data.path");
+  if (invocation.operation == "status" && !names_data && is_stack_folder(stack.status.directory))
+    return show_stack_status(stack.status, options.json);
   if (serve_command->parsed()) return serve(*config, ToolPlace::kHere, options.json);
   if (gateway_command->parsed()) return serve(*config, ToolPlace::kOrchestrator, options.json);
   if (orchestrator_command->parsed()) return orchestrate(*config, options.json);

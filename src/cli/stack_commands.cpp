@@ -6,6 +6,7 @@
 
 #include "cli/init.h"
 #include "cli/lint.h"
+#include "cli/stack_up.h"
 
 namespace pandora {
 namespace {
@@ -32,10 +33,54 @@ void add_lint(CLI::App& app, StackInvocation& to) {
   lint->callback([&to, options] { to.run = [options](bool json) { return lint_files(*options, json); }; });
 }
 
+std::shared_ptr<StackOptions> add_goal(CLI::App& app, StackInvocation& to, Goal goal, const char* name,
+                                       const char* help, bool must_name = false) {
+  CLI::App* command = app.add_subcommand(name, help);
+  const auto options = std::make_shared<StackOptions>();
+  options->goal = goal;
+  options->command = name;
+  auto* services = command->add_option("services", options->services, "these alone");
+  if (must_name) services->required();
+  command->add_option("--dir", options->directory, "the instance's folder (the present directory)");
+  command->add_flag("--dry-run", options->dry_run, "print what would be done, each step with its cause");
+  if (goal == Goal::kUp || goal == Goal::kRestart || goal == Goal::kRecreate)
+    command->add_option("--timeout", options->timeout_seconds, "seconds for each service (what its check allows)")
+        ->check(CLI::Range(1, 24 * 3600));
+  if (goal == Goal::kUp)
+    command->add_option("--profile", options->profiles, "also these services: cache, objects, monitoring");
+  command->callback([&to, options] { to.run = [options](bool json) { return run_stack(*options, json); }; });
+  return options;
+}
+
+void add_logs(CLI::App& app, StackInvocation& to) {
+  CLI::App* logs = app.add_subcommand("logs", "what the containers of the stack have written");
+  const auto options = std::make_shared<LogOptions>();
+  logs->add_option("services", options->services, "these alone");
+  logs->add_option("--dir", options->directory, "the instance's folder (the present directory)");
+  logs->add_flag("-f,--follow", options->follow, "and what they write from now on");
+  logs->add_option("--tail", options->tail, "so many lines of each")->check(CLI::Range(0, 1'000'000));
+  logs->callback([&to, options] { to.run = [options](bool) { return show_logs(*options); }; });
+}
+
+void add_status(CLI::App& app, StackInvocation& to) {
+  CLI::App* status = app.get_subcommand("status");
+  status->add_option("--dir", to.status.directory, "of the stack: the instance's folder (the present directory)");
+  status->add_flag("--watch", to.status.watch, "of the stack: again every two seconds, until Ctrl-C");
+  status->add_flag("--sizes", to.status.sizes, "of the stack: wait for the sizes of all volumes");
+}
+
 }  // namespace
 
 void add_stack_commands(CLI::App& app, StackInvocation& to) {
   add_init(app, to);
+  add_goal(app, to, Goal::kUp, "up", "start the stack, and wait until it is ready");
+  add_goal(app, to, Goal::kDown, "down", "stop it, and remove its containers; volumes stay");
+  add_goal(app, to, Goal::kStop, "stop", "stop its containers");
+  add_goal(app, to, Goal::kRestart, "restart", "restart its containers, and wait until they are ready");
+  add_goal(app, to, Goal::kRecreate, "recreate", "make containers of services anew, and wait until they are ready",
+           true);
+  add_logs(app, to);
+  add_status(app, to);
   add_lint(app, to);
 }
 

@@ -1,6 +1,8 @@
-// The commands about the stack: `init`, `lint`. They need no data directory.
+// The commands about the stack: `init`, `up`, `down` and the like, `lint`. They need no data directory.
 #pragma once
 #include <functional>
+
+#include "cli/stack_status_command.h"
 
 namespace CLI {
 class App;
@@ -10,8 +12,10 @@ namespace pandora {
 
 struct StackInvocation {
   std::function<int(bool json)> run;  // of the command that was given; empty: none of these
+  StatusOptions status;               // of `status`, which is about the stack where there is one
 };
-// Adds the commands; parsing one fills `invocation`, which outlives `app`.
+// Adds the commands, and to `status`, which is there already, what it takes in the folder of an instance; parsing one
+// fills `invocation`, which outlives `app`.
 void add_stack_commands(CLI::App& app, StackInvocation& invocation);
 
 }  // namespace pandora

@@ -87,6 +87,11 @@ void ProgressObserver::event(const std::string& text) {
               : fmt::format("{}: {}", progress.value("what", ""), done));
 }
 
+void ProgressObserver::keep(std::string_view line) {
+  print_error(fmt::format("{}{}\n", open_line_ ? "\r\033[K" : "", line));
+  open_line_ = false;
+}
+
 void ProgressObserver::show(std::string_view line) {
   const bool terminal = is_terminal(STDERR_FILENO);
   const Duration pause = terminal ? std::chrono::milliseconds(200) : std::chrono::seconds(5);

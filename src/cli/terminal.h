@@ -34,6 +34,7 @@ class ProgressObserver final : public CallObserver {
   void event(const std::string& json) override;
   bool cancelled() override { return interrupted(); }
   void show(std::string_view line);
+  void keep(std::string_view line);  // a line that stays, above what is shown next
 
  private:
   const SystemClock clock_;

@@ -1,6 +1,7 @@
 #include "stack/compose_program.h"
 
 #include <cstdio>
+#include <sstream>
 
 #include <fmt/format.h>
 
@@ -50,17 +51,35 @@ Result<ComposeProgram> find_compose(ProcessRunner& runner, const Deadline& deadl
               "install Docker's compose plugin, or apt-get install docker-compose");
 }
 
-Result<Json> merged_by_compose(ProcessRunner& runner, const ComposeProgram& compose, const ComposeFiles& files,
-                               const Deadline& deadline) {
+Command compose_command(const ComposeProgram& compose, const ComposeFiles& files,
+                        const std::vector<std::string>& words) {
   Command command{.arguments = compose.command, .environment = {}, .directory = files.directory, .input = {}};
-  const auto add = [&](std::initializer_list<std::string> words) {
-    command.arguments.insert(command.arguments.end(), words);
+  const auto add = [&](std::initializer_list<std::string> more) {
+    command.arguments.insert(command.arguments.end(), more);
   };
+  if (!files.project.empty()) add({"-p", files.project});
   for (const auto& path : files.paths) add({"-f", path});
   for (const auto& profile : files.profiles) add({"--profile", profile});
-  add({"config"});
-  if (compose.is_version_two()) add({"--format", "json"});
-  PANDORA_TRY(output, runner.run(command, deadline));
+  command.arguments.insert(command.arguments.end(), words.begin(), words.end());
+  return command;
+}
+
+Result<std::map<std::string, std::string>> config_hashes(ProcessRunner& runner, const ComposeProgram& compose,
+                                                         const ComposeFiles& files, const Deadline& deadline) {
+  PANDORA_TRY(output, runner.run(compose_command(compose, files, {"config", "--hash", "*"}), deadline));
+  if (output.status.code != 0)
+    return fail(ErrorCode::kInvalidArgument, fmt::format("{} refuses it: {}", compose.name(), last_line(output.err)));
+  std::map<std::string, std::string> hashes;
+  std::istringstream lines(output.out);
+  for (std::string service, hash; lines >> service >> hash;) hashes[service] = hash;
+  return hashes;
+}
+
+Result<Json> merged_by_compose(ProcessRunner& runner, const ComposeProgram& compose, const ComposeFiles& files,
+                               const Deadline& deadline) {
+  std::vector<std::string> words{"config"};
+  if (compose.is_version_two()) words.insert(words.end(), {"--format", "json"});
+  PANDORA_TRY(output, runner.run(compose_command(compose, files, words), deadline));
   if (output.status.code != 0)
     return fail(ErrorCode::kInvalidArgument, fmt::format("{} refuses it: {}", compose.name(), last_line(output.err)));
   if (compose.is_version_two()) return parse_json(output.out, kMaxModel, compose.name());

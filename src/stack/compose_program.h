@@ -1,5 +1,6 @@
 // The Compose of this machine: 2, or else 1.29. Only what is meant for programs is read of what it prints.
 #pragma once
+#include <map>
 #include <set>
 #include <string>
 #include <vector>
@@ -22,10 +23,17 @@ inline constexpr int kOldestComposeMinor = 29;  // of version 1
 Result<ComposeProgram> find_compose(ProcessRunner& runner, const Deadline& deadline);
 
 struct ComposeFiles {
+  std::string project;             // its name; empty: as Compose makes one
   std::vector<std::string> paths;  // absolute, in the order of merging
   std::string directory;           // where `.env` is
   std::set<std::string> profiles;  // all that are to be in it
 };
+// `docker compose -p … -f … --profile … WORDS`, to be run in the folder.
+Command compose_command(const ComposeProgram& compose, const ComposeFiles& files,
+                        const std::vector<std::string>& words);
+// What each service is made from, as a hash that its container carries.
+Result<std::map<std::string, std::string>> config_hashes(ProcessRunner& runner, const ComposeProgram& compose,
+                                                         const ComposeFiles& files, const Deadline& deadline);
 // The model as it merges the files. kInvalidArgument: it refuses them; the message is its last line.
 Result<Json> merged_by_compose(ProcessRunner& runner, const ComposeProgram& compose, const ComposeFiles& files,
                                const Deadline& deadline);

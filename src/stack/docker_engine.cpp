@@ -1,5 +1,6 @@
 #include "stack/docker_engine.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
@@ -33,10 +34,15 @@ Container container_of(const Json& value) {
   Container container{.id = text_in(value, "Id"),
                       .name = first_name(member(value, "Names")),
                       .image = text_in(value, "Image"),
+                      .image_id = text_in(value, "ImageID"),
                       .state = text_in(value, "State"),
                       .project = text_in(labels, "com.docker.compose.project"),
                       .service = text_in(labels, "com.docker.compose.service"),
-                      .ports = {}};
+                      .config_hash = text_in(labels, "com.docker.compose.config-hash"),
+                      .ports = {},
+                      .volumes = {}};
+  for (const auto& mount : member(value, "Mounts"))
+    if (text_in(mount, "Type") == "volume") container.volumes.push_back(text_in(mount, "Name"));
   for (const auto& port : member(value, "Ports"))
     container.ports.push_back({.address = text_in(port, "IP"),
                                .published = number_in(port, "PublicPort"),
@@ -45,7 +51,45 @@ Container container_of(const Json& value) {
   return container;
 }
 
+// "0001-01-01T00:00:00Z" is the Engine's "never".
+Timestamp time_in(const Json& value, const std::string& name) {
+  const auto time = parse_iso8601(text_in(value, name));
+  return time && time->micros > 0 ? *time : Timestamp{};
+}
+
+std::uint64_t count_in(const Json& value, const std::string& name) {
+  const Json& found = member(value, name);
+  return found.is_number_integer() && found.get<std::int64_t>() > 0 ? found.get<std::uint64_t>() : 0;
+}
+
+std::string checked_in(const Json& health) {
+  const Json& log = member(health, "Log");
+  if (!log.is_array()) return "";
+  for (auto entry = log.rbegin(); entry != log.rend(); ++entry)
+    if (number_in(*entry, "ExitCode") != 0) return one_line(ellipsize(trim(text_in(*entry, "Output")), kMaxMessage));
+  return "";
+}
+
 }  // namespace
+
+std::vector<std::string> lines_of_log(std::string_view framed) {
+  constexpr std::size_t kHead = 8, kLengthAt = 4;
+  std::string text;
+  while (framed.size() > kHead) {
+    std::size_t length = 0;
+    for (std::size_t i = kLengthAt; i < kHead; ++i) length = length << 8 | static_cast<unsigned char>(framed[i]);
+    framed.remove_prefix(kHead);
+    text += framed.substr(0, length);
+    framed.remove_prefix(std::min(length, framed.size()));
+  }
+  std::vector<std::string> lines;
+  for (std::string_view rest = text; !rest.empty();) {
+    const auto end = rest.find('\n');
+    lines.push_back(one_line(ellipsize(sanitize_utf8(rest.substr(0, end)), kMaxLogLine)));
+    rest.remove_prefix(end == std::string_view::npos ? rest.size() : end + 1);
+  }
+  return lines;
+}
 
 Result<std::string> docker_socket(const std::string& docker_host) {
   constexpr std::string_view kScheme = "unix://";
@@ -71,18 +115,24 @@ Result<std::unique_ptr<DockerEngine>> DockerEngine::open(const std::string& sock
   return std::make_unique<DockerEngine>(std::move(client));
 }
 
-Result<Json> DockerEngine::get(const std::string& path, const Deadline& deadline) {
+Result<std::string> DockerEngine::fetch(const std::string& path, const Deadline& deadline) {
   HttpCallRequest request{.method = "GET", .url = "http://docker" + path, .headers = {}, .body = {}, .options = {}};
   request.options.max_body_bytes = kMaxAnswer;
   auto response = client_->fetch(std::move(request), deadline);
   if (!response) return fail(std::move(response).error().with_context("the Docker Engine"));
-  constexpr int kGood = 200;
+  constexpr int kGood = 200, kMissing = 404;
   if (response->status != kGood) {
     const Json said = Json::parse(response->body, nullptr, false);
-    return fail(ErrorCode::kUnavailable, fmt::format("the Docker Engine answers {} to {}: {}", response->status, path,
-                                                     one_line(ellipsize(text_in(said, "message"), kMaxMessage))));
+    return fail(response->status == kMissing ? ErrorCode::kNotFound : ErrorCode::kUnavailable,
+                fmt::format("the Docker Engine answers {} to {}: {}", response->status, path,
+                            one_line(ellipsize(text_in(said, "message"), kMaxMessage))));
   }
-  return parse_json(response->body, kMaxAnswer, "the Docker Engine's answer");
+  return std::move(response->body);
+}
+
+Result<Json> DockerEngine::get(const std::string& path, const Deadline& deadline) {
+  PANDORA_TRY(body, fetch(path, deadline));
+  return parse_json(body, kMaxAnswer, "the Docker Engine's answer");
 }
 
 Result<EngineVersion> DockerEngine::version(const Deadline& deadline) {
@@ -103,6 +153,60 @@ Result<std::vector<Container>> DockerEngine::containers(const Deadline& deadline
   if (!answer.is_array()) return fail(ErrorCode::kUnavailable, "the Docker Engine's answer is no list of containers");
   std::vector<Container> found;
   for (const auto& value : answer) found.push_back(container_of(value));
+  return found;
+}
+
+Result<ContainerState> DockerEngine::state(const std::string& container, const Deadline& deadline) {
+  PANDORA_TRY(answer, get(fmt::format("/containers/{}/json", container), deadline));
+  const Json& state = member(answer, "State");
+  const Json& health = member(state, "Health");
+  return ContainerState{.state = text_in(state, "Status"),
+                        .health = text_in(health, "Status") == "none" ? "" : text_in(health, "Status"),
+                        .checked = checked_in(health),
+                        .error = one_line(ellipsize(text_in(state, "Error"), kMaxMessage)),
+                        .exit_code = number_in(state, "ExitCode"),
+                        .pid = number_in(state, "Pid"),
+                        .out_of_memory = member(state, "OOMKilled") == true,
+                        .restarts = number_in(answer, "RestartCount"),
+                        .started = time_in(state, "StartedAt"),
+                        .ended = time_in(state, "FinishedAt")};
+}
+
+Result<std::vector<std::string>> DockerEngine::last_lines(const std::string& container, int count,
+                                                          const Deadline& deadline) {
+  PANDORA_TRY(framed, fetch(fmt::format("/containers/{}/logs?stdout=1&stderr=1&tail={}", container, count), deadline));
+  auto lines = lines_of_log(framed);
+  if (lines.size() > static_cast<std::size_t>(count)) lines.erase(lines.begin(), lines.end() - count);
+  return lines;
+}
+
+Result<std::string> DockerEngine::image_id(const std::string& image, const Deadline& deadline) {
+  PANDORA_TRY(answer, get(fmt::format("/images/{}/json", image), deadline));
+  return text_in(answer, "Id");
+}
+
+Result<std::string> DockerEngine::data_directory(const Deadline& deadline) {
+  PANDORA_TRY(answer, get("/info", deadline));
+  return text_in(answer, "DockerRootDir");
+}
+
+Result<std::vector<Volume>> DockerEngine::volumes(const Deadline& deadline) {
+  PANDORA_TRY(answer, get("/volumes", deadline));
+  std::vector<Volume> found;
+  for (const auto& value : member(answer, "Volumes")) {
+    const Json& labels = member(value, "Labels");
+    found.push_back({.name = text_in(value, "Name"),
+                     .project = text_in(labels, "com.docker.compose.project"),
+                     .instance = text_in(labels, "pandora.instance")});
+  }
+  return found;
+}
+
+Result<std::map<std::string, std::uint64_t>> DockerEngine::volume_sizes(const Deadline& deadline) {
+  PANDORA_TRY(answer, get("/system/df?type=volume", deadline));
+  std::map<std::string, std::uint64_t> found;
+  for (const auto& value : member(answer, "Volumes"))
+    found[text_in(value, "Name")] = count_in(member(value, "UsageData"), "Size");
   return found;
 }
 

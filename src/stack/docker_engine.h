@@ -1,13 +1,16 @@
 // The Docker Engine's own API, over its Unix socket. What it answers is JSON; nothing that is meant for people is read.
 //
-// Thread-safe. Errors: kNotFound (no socket there), kPermissionDenied (this user may not speak to it), kUnavailable
-// (nobody listens, or no Engine answers), kDeadlineExceeded, kIncompatible (an Engine older than kOldestApiMinor).
+// Thread-safe. Errors: kNotFound (no socket there, no such container), kPermissionDenied (this user may not speak to
+// it), kUnavailable (nobody listens, or no Engine answers), kDeadlineExceeded, kIncompatible (an Engine older than
+// kOldestApiMinor).
 #pragma once
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "base/clock.h"
 #include "net/http_client.h"
 #include "wire/json_reader.h"
 
@@ -15,6 +18,7 @@ namespace pandora {
 
 inline constexpr std::string_view kUsualDockerSocket = "/var/run/docker.sock";
 inline constexpr int kOldestApiMinor = 40;  // of version 1: Docker 19.03
+inline constexpr std::size_t kMaxLogLine = 1000;
 
 struct EngineVersion {
   std::string version;  // "20.10.24"
@@ -27,10 +31,30 @@ struct ContainerPort {
 };
 struct Container {
   std::string id, name, image;
-  std::string state;    // "running", "restarting", "exited"
+  std::string image_id;
+  std::string state;    // "created", "running", "paused", "restarting", "removing", "exited", "dead"
   std::string project;  // of Compose; empty: none
   std::string service;
+  std::string config_hash;  // what Compose made it from
   std::vector<ContainerPort> ports;
+  std::vector<std::string> volumes;  // by name
+};
+// What only a look at one container says.
+struct ContainerState {
+  std::string state;    // as above
+  std::string health;   // "starting", "healthy", "unhealthy"; empty: it has no check
+  std::string checked;  // what its last check that failed printed
+  std::string error;    // why it could not be started
+  int exit_code = 0;
+  int pid = 0;  // of its main process, on this machine; 0: it does not run
+  bool out_of_memory = false;
+  int restarts = 0;          // by its restart policy, since it was made
+  Timestamp started, ended;  // 0: never
+};
+struct Volume {
+  std::string name;
+  std::string project;   // of Compose; empty: none
+  std::string instance;  // its label pandora.instance; empty: none
 };
 
 class DockerEngine {
@@ -41,11 +65,24 @@ class DockerEngine {
 
   Result<EngineVersion> version(const Deadline& deadline);
   Result<std::vector<Container>> containers(const Deadline& deadline);  // all, also those that have ended
+  Result<ContainerState> state(const std::string& container, const Deadline& deadline);
+  // The end of what it has written, oldest first; a line longer than kMaxLogLine is cut.
+  Result<std::vector<std::string>> last_lines(const std::string& container, int count, const Deadline& deadline);
+  Result<std::string> image_id(const std::string& image, const Deadline& deadline);  // kNotFound: it is not here
+  Result<std::string> data_directory(const Deadline& deadline);  // where images, containers and volumes are
+  Result<std::vector<Volume>> volumes(const Deadline& deadline);
+  // By name. The Engine walks through all of them: seconds where they are large.
+  Result<std::map<std::string, std::uint64_t>> volume_sizes(const Deadline& deadline);
 
  private:
+  Result<std::string> fetch(const std::string& path, const Deadline& deadline);
   Result<Json> get(const std::string& path, const Deadline& deadline);
   std::unique_ptr<HttpClient> client_;
 };
+
+// What a container without a terminal wrote, as the Engine frames it (stream, length, bytes): its lines, both streams
+// as they came. A frame that is cut ends it. Pure.
+std::vector<std::string> lines_of_log(std::string_view framed);
 
 // The path in DOCKER_HOST=unix://…, or the usual one. kInvalidArgument: an Engine that is reached otherwise.
 Result<std::string> docker_socket(const std::string& docker_host);

@@ -1,0 +1,17 @@
+// `pandora status` in the folder of an instance: one screen of everything that the stack is.
+#pragma once
+#include <string>
+
+namespace pandora {
+
+struct StatusOptions {
+  std::string directory = ".";
+  bool watch = false;  // again and again, until Ctrl-C
+  bool sizes = false;  // waits for the sizes of volumes, however long the Engine needs
+};
+// Has `pandora init` made that folder?
+bool is_stack_folder(const std::string& directory);
+// 0: everything that is asked for is ready; otherwise the exit code of kUnavailable.
+int show_stack_status(const StatusOptions& options, bool json);
+
+}  // namespace pandora

@@ -1,0 +1,246 @@
+#include "cli/stack_up.h"
+
+#include <algorithm>
+#include <thread>
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include "cli/output.h"
+#include "cli/stack_session.h"
+#include "stack/apply.h"
+#include "stack/wait.h"
+
+namespace pandora {
+namespace {
+
+constexpr Duration kAskTime = std::chrono::seconds(10);
+constexpr std::uint64_t kFullDisk = 16u << 20;  // less than this is left
+
+std::string seconds(Duration duration) {
+  return fmt::format("{:.1f} s", std::chrono::duration<double>(duration).count());
+}
+
+Json to_json(const StackPlan& plan) {
+  Json steps = Json::array(), obstacles = Json::array();
+  for (const auto& step : plan.steps)
+    steps.push_back({{"step", to_string(step.kind)}, {"service", step.service}, {"cause", step.cause}});
+  for (const auto& obstacle : plan.obstacles)
+    obstacles.push_back(
+        {{"code", error_info(obstacle.code).name}, {"message", obstacle.message}, {"remedy", obstacle.remedy}});
+  return {{"steps", steps}, {"obstacles", obstacles}};
+}
+
+std::string render(const StackPlan& plan) {
+  std::string text;
+  for (const auto& step : plan.steps)
+    text += fmt::format("{} {} {}\n", bold(to_string(step.kind), 9), bold(step.service, 18), step.cause);
+  return text.empty() ? "nothing to do\n" : text;
+}
+
+int report_obstacles(const std::vector<Error>& obstacles) {
+  int code = 0;
+  for (const auto& obstacle : obstacles) {
+    const int own = report(obstacle);
+    if (code == 0) code = own;
+  }
+  return code;
+}
+
+class StackCommand {
+ public:
+  StackCommand(const StackOptions& options, StackSession& session, DockerEngine& engine, StackSight sight)
+      : options_(options),
+        session_(session),
+        engine_(engine),
+        sight_(std::move(sight)),
+        plan_(plan_stack(options.goal, sight_, session.folder(), {options.services.begin(), options.services.end()})) {}
+
+  int run(bool json) {
+    if (options_.dry_run) return show_plan(json);
+    if (!plan_.obstacles.empty()) return report_obstacles(plan_.obstacles);
+    std::optional<GivenUp> given_up;
+    std::vector<AwaitedService> ready;
+    {
+      ProgressObserver progress;
+      progress.keep(
+          fmt::format("{} with {}, Engine {}", session_.folder().name, sight_.compose.name(), sight_.engine.version));
+      tell_plan(progress);
+      given_up = apply(progress);
+      if (!given_up && starts()) given_up = wait(progress, ready);
+    }
+    if (given_up) return fail_with(*given_up);
+    finish(ready, json);
+    return 0;
+  }
+
+ private:
+  bool starts() const {
+    return options_.goal == Goal::kUp || options_.goal == Goal::kRestart || options_.goal == Goal::kRecreate;
+  }
+
+  int show_plan(bool json) const {
+    if (json) {
+      Json shown = to_json(plan_);
+      shown["compose"] = sight_.compose.name();
+      shown["engine"] = sight_.engine.version;
+      print_out(shown.dump(2) + "\n");
+    } else {
+      print_out(render(plan_));
+    }
+    return report_obstacles(plan_.obstacles);
+  }
+
+  void tell_plan(ProgressObserver& progress) const {
+    for (const auto& step : plan_.steps)
+      if (step.kind != StepKind::kKeep)
+        progress.keep(fmt::format("  {:9} {:18} {}", to_string(step.kind), step.service, step.cause));
+  }
+
+  std::optional<GivenUp> apply(ProgressObserver& progress) {
+    const ApplyTools tools{.compose = sight_.compose,
+                           .compose_files = sight_.compose_files,
+                           .log = join_path(session_.folder().state_directory(), "compose.log"),
+                           .files = session_.files(),
+                           .runner = session_.runner(),
+                           .clock = session_.clock()};
+    const ApplyHooks hooks{.doing = [&](const std::string& line) { progress.show(line); },
+                           .waiting = [&](const std::string& line) { progress.show(line); },
+                           .cancelled = interrupted};
+    const auto applied = apply_plan(plan_, options_.goal, options_.services.empty(), tools, hooks);
+    if (applied) return std::nullopt;
+    return GivenUp{applied.error().error, "", "", applied.error().said};
+  }
+
+  std::optional<GivenUp> wait(ProgressObserver& progress, std::vector<AwaitedService>& ready) {
+    const auto containers = engine_.containers(Deadline::after(session_.clock(), kAskTime));
+    if (!containers) return GivenUp{containers.error(), "", "", {}};
+    std::vector<Awaited> awaited;
+    for (const auto& step : plan_.steps) {
+      if (step.kind == StepKind::kPull) continue;
+      const auto found = std::ranges::find_if(*containers, [&](const Container& container) {
+        return container.project == session_.folder().name && container.service == step.service;
+      });
+      if (found == containers->end())
+        return GivenUp{{ErrorCode::kUnavailable, fmt::format("{} has no container after all", step.service),
+                        "run the command again"},
+                       step.service,
+                       "",
+                       {}};
+      const Duration patience = options_.timeout_seconds ? std::chrono::seconds(*options_.timeout_seconds)
+                                                         : sight_.find(step.service)->patience;
+      awaited.push_back({step.service, found->id, patience, session_.probe_of(step.service)});
+    }
+    const WaitHooks hooks{
+        .ready =
+            [&](const AwaitedService& service) {
+              progress.keep(fmt::format("  {:9} {:18} {}", "ready", service.service, seconds(service.ready_after)));
+            },
+        .waiting = [&](const std::string& line) { progress.show(line); },
+        .cancelled = interrupted,
+        .pause = [](Duration pause) { std::this_thread::sleep_for(pause); }};
+    auto waited = wait_until_ready(awaited, engine_, session_.clock(), hooks);
+    if (!waited) return waited.error();
+    ready = *std::move(waited);
+    return std::nullopt;
+  }
+
+  // What is known, in the order in which one wants to read it; then the error itself, last.
+  int fail_with(const GivenUp& given_up) {
+    Error error = given_up.error;
+    if (!given_up.answer.empty())
+      print_error(fmt::format("{} last said: {}\n", given_up.service, visible(given_up.answer)));
+    if (!given_up.lines.empty())
+      print_error(given_up.service.empty() ? fmt::format("{} said:\n", sight_.compose.name())
+                                           : fmt::format("the log of {} ends with:\n", given_up.service));
+    for (const auto& line : given_up.lines) print_error(fmt::format("  {}\n", visible(line)));
+    tell_what_is_left();
+    if (error.code != ErrorCode::kCancelled && disk_is_full())
+      error = {ErrorCode::kStorageFull, fmt::format("the disk of Docker is full: {}", error.message),
+               "make room there, then run the command again"};
+    return report(error);
+  }
+
+  void tell_what_is_left() {
+    const auto containers = engine_.containers(Deadline::after(session_.clock(), kAskTime));
+    if (!containers) return print_error("what runs now cannot be said: the Docker Engine does not answer\n");
+    std::string left;
+    for (const auto& container : *containers)
+      if (container.project == session_.folder().name)
+        left += fmt::format("{}{} {}", left.empty() ? "" : ", ", container.service, container.state);
+    print_error(fmt::format("left as it is: {}\n", left.empty() ? "no container" : left));
+  }
+
+  bool disk_is_full() {
+    const auto where = engine_.data_directory(Deadline::after(session_.clock(), kAskTime));
+    const auto free = where ? session_.files().free_bytes(*where) : Result<std::uint64_t>(kFullDisk);
+    return free && *free < kFullDisk;
+  }
+
+  void finish(const std::vector<AwaitedService>& ready, bool json) const {
+    if (json) {
+      Json shown = to_json(plan_);
+      shown["compose"] = sight_.compose.name();
+      shown["engine"] = sight_.engine.version;
+      shown["ready"] = Json::array();
+      for (const auto& service : ready)
+        shown["ready"].push_back(
+            {{"service", service.service}, {"seconds", std::chrono::duration<double>(service.ready_after).count()}});
+      return print_out(shown.dump(2) + "\n");
+    }
+    if (starts())
+      return print_out(fmt::format("{} is ready: {} {}\n", session_.folder().name, ready.size(),
+                                   ready.size() == 1 ? "service" : "services"));
+    const auto count =
+        std::ranges::count_if(plan_.steps, [](const Step& step) { return step.kind != StepKind::kKeep; });
+    print_out(fmt::format("{}: {} {}\n", session_.folder().name, count,
+                          options_.goal == Goal::kStop ? "stopped" : "removed; the volumes stay"));
+  }
+
+  const StackOptions& options_;
+  StackSession& session_;
+  DockerEngine& engine_;
+  const StackSight sight_;
+  const StackPlan plan_;
+};
+
+}  // namespace
+
+int run_stack(const StackOptions& options, bool json) {
+  catch_interrupts();
+  const auto session = StackSession::open(options.directory, options.profiles);
+  if (!session) return report(session.error());
+  if (!options.dry_run)
+    if (const Status held = (*session)->hold(options.command); !held) return report(held.error());
+  const auto engine = (*session)->engine();
+  if (!engine) return report(engine.error());
+  auto sight = (*session)->look();
+  if (!sight) return report(sight.error());
+  return StackCommand(options, **session, **engine, *std::move(sight)).run(json);
+}
+
+int show_logs(const LogOptions& options) {
+  constexpr Duration kFindTime = std::chrono::seconds(60);
+  const auto session = StackSession::open(options.directory, {"*"});
+  if (!session) return report(session.error());
+  const auto compose = find_compose((*session)->runner(), Deadline::after((*session)->clock(), kFindTime));
+  if (!compose) return report(compose.error());
+  std::vector<std::string> words{"logs"};
+  if (!is_terminal(STDOUT_FILENO)) words.push_back("--no-color");
+  if (options.follow) words.push_back("--follow");
+  if (options.tail) words.push_back(fmt::format("--tail={}", *options.tail));
+  words.insert(words.end(), options.services.begin(), options.services.end());
+  ComposeFiles files = (*session)->folder().compose_files();
+  files.profiles.clear();
+  for (const auto& service : stack_services())
+    if (!service.profile.empty()) files.profiles.insert(std::string(service.profile));
+  Command command = compose_command(*compose, files, words);
+  std::vector<char*> arguments;
+  for (auto& argument : command.arguments) arguments.push_back(argument.data());
+  arguments.push_back(nullptr);
+  flush_output();
+  if (::chdir(command.directory.c_str()) == 0) ::execvp(arguments[0], arguments.data());
+  return report({ErrorCode::kUnavailable, fmt::format("{} could not be run", compose->name()), ""});
+}
+
+}  // namespace pandora

@@ -1,0 +1,43 @@
+// The folder that `pandora init` has made, as it is when a command begins.
+#pragma once
+#include <functional>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "base/file_system.h"
+#include "stack/compose_program.h"
+#include "stack/env_file.h"
+#include "stack/services.h"
+
+namespace pandora {
+
+struct StackFolder {
+  std::string directory;                         // absolute
+  std::string name;                              // of the project: containers and volumes carry it
+  std::string instance;                          // the label of its volumes
+  std::string secrets;                           // the folder of its passwords
+  std::vector<std::string> files;                // of Compose, absolute, in the order of merging
+  std::set<std::string> profiles;                // COMPOSE_PROFILES, and what the caller asked for
+  std::map<std::string, std::string> variables;  // of .env, overridden by the environment
+
+  std::string variable(const std::string& which) const;  // empty: not set
+  // The port of a service on this machine; 0: none is set.
+  std::uint16_t port_of(const StackService& service) const;
+  ComposeFiles compose_files() const;
+  std::string state_directory() const { return join_path(directory, ".pandora"); }  // what `up` keeps for itself
+};
+inline constexpr std::size_t kMaxEnvBytes = 1u << 20;
+inline constexpr std::size_t kMaxSecretBytes = 64 * 1024;
+
+using Environment = std::function<std::optional<std::string>(const std::string& name)>;
+// kNotFound: no `pandora init` was run there. kInvalidArgument: its .env lacks what `init` writes.
+Result<StackFolder> read_stack_folder(FileSystem& files, const std::string& directory, const Environment& environment,
+                                      const std::set<std::string>& profiles);
+
+// A password; kNotFound, kPermissionDenied. Without the line break that an editor may have left.
+Result<std::string> read_secret(FileSystem& files, const StackFolder& folder, const std::string& name);
+
+}  // namespace pandora
