@@ -43,6 +43,7 @@ struct Readiness {
   std::string health_path;   // "/health"; empty: not asked
   bool speaks_chat = false;  // a model server: it must list a model and say a token
   std::string model;         // that it must list; empty: any
+  std::string api_key;       // of a model server; empty: none is sent
   bool operator==(const Readiness&) const = default;
 };
 
@@ -58,7 +59,8 @@ struct HostProcess {
   Duration idle_time = std::chrono::minutes(10);
   Duration ready_time = std::chrono::minutes(1);   // at most until it is ready, the wait for the card included
   Duration stop_grace = std::chrono::seconds(15);  // from SIGTERM to SIGKILL
-  std::vector<std::string> watched;  // files: when one changes it is drained and started again; empty: none
+  std::vector<std::string> made_of;  // its program and what it reads: another content makes it another process
+  bool watch = false;                // when one of those changes it is drained and started again
   bool operator==(const HostProcess&) const = default;
 };
 
@@ -101,6 +103,12 @@ struct HostEvent {
 };
 using HostProgress = std::function<void(const HostEvent&)>;
 
+// While it lives its process is in use: a cold one does not stop.
+class HostUse {
+ public:
+  virtual ~HostUse() = default;
+};
+
 class HostControl {
  public:
   virtual ~HostControl() = default;  // in process: stops nothing that `stop` was not asked to; they run on
@@ -114,6 +122,9 @@ class HostControl {
   virtual Status restart(const std::string& name, const HostProgress& progress, const Deadline& deadline) = 0;
   // All of them, in reverse, each bounded by its grace; then the supervisor ends. What had to be killed is said.
   virtual Status stop(const HostProgress& progress) = 0;
+  // Starts it when it is cold; returns when it is ready. kNotFound: no such process; kUnavailable: it was given up.
+  virtual Result<std::unique_ptr<HostUse>> use(const std::string& name, const HostProgress& progress,
+                                               const Deadline& deadline) = 0;
   // In starting order. Probes run at the same time and are cut off at the deadline.
   virtual Result<std::vector<HostStatus>> status(const Deadline& deadline) = 0;
 };
