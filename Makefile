@@ -56,11 +56,11 @@ bench-gateway:  ## what the Gateway costs, beside nginx and beside asking the mo
 	@$(NINJA) -C build pandora gateway_bench
 	@PANDORA_BENCH_NGINX=$$(scripts/fetch_nginx) build/gateway_bench $(PARTS)
 
-bench-vectors:  ## `pandora vectors` over REST: searches, writes, memory, start (POINTS=100000)
+bench-vectors:  ## `pandora vectors` over REST: searches, writes, memory, start (POINTS=100000), and the start of a million
 	@scripts/bootstrap --tests </dev/null
 	@cmake --preset bench -DPANDORA_TESTS=OFF >/dev/null
 	@$(NINJA) -C build pandora rest_load
-	@bench/vectors_over_rest $(POINTS)
+	@bench/vectors_over_rest $(or $(POINTS),100000) million
 
 fuzz:  ## every fuzz target for SECONDS_EACH (600) seconds
 	@scripts/bootstrap --tests </dev/null

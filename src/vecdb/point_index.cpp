@@ -228,8 +228,8 @@ Result<std::vector<Hit>> PointIndex::nearest(std::size_t number, std::span<const
 }
 
 Result<std::vector<Hit>> PointIndex::by_terms(std::size_t number, const SparseVector& query, std::size_t k,
-                                              const SlotSet* filter, const Deadline& deadline,
-                                              SparseTrace* trace, TermWeighting weighting) const {
+                                              const SlotSet* filter, const Deadline& deadline, SparseTrace* trace,
+                                              TermWeighting weighting) const {
   PANDORA_CHECK(deadline.check("searching by words"));
   std::map<std::uint32_t, double> values;
   for (std::size_t i = 0; i < query.indices.size(); ++i) values[query.indices[i]] += query.values[i];

@@ -47,8 +47,7 @@ Fault damaged_collection(std::string_view name, std::string_view why) {
 
 Outcome<std::shared_ptr<Collection>> Call::collection() const {
   PANDORA_TRY(found, state.engine.find(route.collection));
-  if (const auto damage = found->damage())
-    return fail(damaged_collection(route.collection, damage->to_line()));
+  if (const auto damage = found->damage()) return fail(damaged_collection(route.collection, damage->to_line()));
   return found;
 }
 

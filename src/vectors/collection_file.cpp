@@ -16,7 +16,7 @@ constexpr const char* kSchema =
     "CREATE TABLE facts (name TEXT PRIMARY KEY, value NOT NULL) WITHOUT ROWID;"
     "CREATE TABLE changes (row INTEGER PRIMARY KEY, number INTEGER NOT NULL, bytes BLOB NOT NULL) STRICT;";
 // What was forgotten lies in parts, not here: its pages need not be written over.
-constexpr const char* kSettings = "PRAGMA secure_delete = FAST";
+constexpr const char* kSettings = "PRAGMA secure_delete = FAST; PRAGMA locking_mode = EXCLUSIVE";
 constexpr std::string_view kIndexPrefix = "index ";
 constexpr std::string_view kRemedy = "delete the collection and fill it again, or restore its file from a backup";
 
@@ -49,7 +49,8 @@ enum class ChangeKind : std::uint8_t { kPutNumber = 1, kPutUuid = 2, kRemoveNumb
 
 void append_head(std::string& out, const PointId& id, std::uint64_t version, bool put) {
   append(out, id.is_uuid() ? put ? ChangeKind::kPutUuid : ChangeKind::kRemoveUuid
-                           : put ? ChangeKind::kPutNumber : ChangeKind::kRemoveNumber);
+              : put        ? ChangeKind::kPutNumber
+                           : ChangeKind::kRemoveNumber);
   append(out, id.bytes());
   append(out, version);
 }
@@ -109,7 +110,8 @@ bool take_change(Bytes& in, std::size_t name_count, const CollectionFile::Take& 
     for (std::size_t i = 8; i < 16; ++i) number = number << 8 | bytes.bytes[i];
     point.id = PointId::of(number);
   }
-  if (kind == ChangeKind::kRemoveNumber || kind == ChangeKind::kRemoveUuid) return take.remove(point.id, point.version), true;
+  if (kind == ChangeKind::kRemoveNumber || kind == ChangeKind::kRemoveUuid)
+    return take.remove(point.id, point.version), true;
   if (kind != ChangeKind::kPutNumber && kind != ChangeKind::kPutUuid) return false;
   std::uint32_t size = 0;
   if (!in.take(size) || size > in.left()) return false;

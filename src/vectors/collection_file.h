@@ -1,7 +1,7 @@
 // What a collection is made of, and its youngest changes, on disk: one SQLite file.
 //
 // Points lie in vecdb's parts (`vecdb/index_files.h`); here is what has changed since the last of those was written, so
-// that the two together are the collection (ADR 16). `changes` holds a group of operations each, in rows of a MiB or
+// that the two together are the collection (ADR 18). `changes` holds a group of operations each, in rows of a MiB or
 // so with a checksum; `facts` holds what the collection is made of, its payload indexes, and up to which operation the
 // parts hold everything. A change is one transaction, on disk (synced) when `write` returns. docs/formats.md describes
 // the bytes. Not thread-safe: one thread at a time.

@@ -35,10 +35,7 @@ SlotSet marked(const PointIndex& index, const std::string& mark) {
 }  // namespace
 
 CollectionMemory::CollectionMemory(CollectionParams params)
-    : params_(std::move(params)),
-      index_(shape_of(params_)),
-      table_(index_),
-      sparse_present_(params_.sparse.size()) {
+    : params_(std::move(params)), index_(shape_of(params_)), table_(index_), sparse_present_(params_.sparse.size()) {
   for (const auto& [name, dense] : params_.dense) {
     names_.push_back(name);
     dense_.emplace_back(dense, index_, dense_.size());

@@ -1,7 +1,7 @@
 // A collection's points with everything that finds them.
 //
 // Vectors, payloads and ids are in vecdb's index: codes in memory, all else in mapped files but for a tail (ADR 14 and
-// 16). Indexes of payloads are in memory. What is here was committed. One thread changes it, others read; `lock` keeps
+// 18). Indexes of payloads are in memory. What is here was committed. One thread changes it, others read; `lock` keeps
 // them apart. A change takes the lock for a few points at a time, so that a search never waits for a whole batch.
 //
 // What lies in a file that is damaged reads as empty; `damaged` says so from then on, and whoever has read asks it

@@ -1,8 +1,7 @@
 #include "vectors/engine.h"
 
-#include <malloc.h>
-
 #include <fmt/format.h>
+#include <malloc.h>
 
 #include "base/log.h"
 
@@ -55,28 +54,31 @@ void Engine::keep_all() {
     std::uint64_t changes = 0, rests = 0, pause = 0;
   };
   std::map<const Collection*, Seen> seen;
+  bool trimmed = true;
   for (;;) {
     {
       std::unique_lock lock(ending_mutex_);
       if (ending_changed_.wait_for(lock, kKeeperRests, [&] { return ending_; })) return;
     }
     std::map<const Collection*, Seen> now;
-    bool any = false;
+    bool idle = true;
     for (const auto& [name, collection] : collections()) {
       Seen& one = now[collection.get()];
       if (const auto before = seen.find(collection.get()); before != seen.end()) one = before->second;
       one.rests = one.changes == collection->changes() ? one.rests + 1 : 0;
       one.changes = collection->changes();
+      idle = idle && one.rests >= kIdleRests;
       if (one.pause > 0) --one.pause;
       if (one.pause > 0 || !collection->wants_keeping(one.rests >= kIdleRests)) continue;
-      any = true;
       if (const Status kept = collection->keep(); !kept) {
         log_error("vectors.keep_failed", kept.error());
         one.pause = kFailedRests;
       }
     }
     seen = std::move(now);
-    if (any) ::malloc_trim(0);  // what was a tail is in no use any more
+    // What writes needed goes back to the system: once when they have ended.
+    if (idle && !trimmed) ::malloc_trim(0);
+    trimmed = idle;
   }
 }
 

@@ -301,7 +301,8 @@ TEST_F(Kept, what_is_mostly_dead_moves_and_its_files_go) {
     for (std::size_t first = 0; first < 4'000; first += 500) {
       std::string points;
       for (std::size_t i = first; i < first + 500; ++i)
-        points += fmt::format("{}{{\"id\":{},\"vector\":{{\"e\":[{},1]}},\"payload\":{{\"k\":1}}}}", i > first ? "," : "", i, i);
+        points += fmt::format("{}{{\"id\":{},\"vector\":{{\"e\":[{},1]}},\"payload\":{{\"k\":1}}}}",
+                              i > first ? "," : "", i, i);
       ASSERT_TRUE(upsert(*collection_, points));
     }
   };
@@ -320,7 +321,8 @@ TEST_F(Kept, what_is_mostly_dead_moves_and_its_files_go) {
   reopen();
   const CollectionMemory& memory = collection_->memory();
   EXPECT_EQ(memory.table().size(), 1'001U);
-  EXPECT_EQ(std::get<std::vector<float>>(memory.vectors(*memory.table().find(PointId::of(3'999))).at(0)).front(), 3'999);
+  EXPECT_EQ(std::get<std::vector<float>>(memory.vectors(*memory.table().find(PointId::of(3'999))).at(0)).front(),
+            3'999);
 }
 
 TEST(Engine, of_two_collections_the_one_with_a_torn_file_is_red_and_the_other_serves) {
