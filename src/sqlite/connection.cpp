@@ -128,7 +128,7 @@ Result<Uuid> Statement::uuid(int column) const {
   return id;
 }
 
-Result<std::unique_ptr<Connection>> Connection::open(const std::string& path, const std::string& vfs) {
+Result<std::unique_ptr<Connection>> Connection::open(const std::string& path, const std::string& vfs, int page_bytes) {
   constexpr int kBusyMillis = 10'000;
   sqlite3* handle = nullptr;
   const int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
@@ -141,6 +141,7 @@ Result<std::unique_ptr<Connection>> Connection::open(const std::string& path, co
   if (sqlite3_db_readonly(handle, "main") == 1)
     return fail(ErrorCode::kPermissionDenied, path + " is read-only",
                 std::string(remedy_of(ErrorCode::kPermissionDenied)));
+  if (page_bytes > 0) PANDORA_CHECK(connection->script(fmt::format("PRAGMA page_size = {}", page_bytes)));
   PANDORA_CHECK(connection->use_write_ahead_log());
   PANDORA_CHECK(
       connection->script("PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA secure_delete = ON;"

@@ -82,7 +82,8 @@ class Statement {
 class Connection {
  public:
   // `vfs`: SQLite's name of one, empty for the default. WAL with synchronous=FULL, foreign keys, overwriting deletes.
-  static Result<std::unique_ptr<Connection>> open(const std::string& path, const std::string& vfs);
+  // `page_bytes`: of a file that is made; 0: SQLite's own choice.
+  static Result<std::unique_ptr<Connection>> open(const std::string& path, const std::string& vfs, int page_bytes = 0);
   static bool file_exists(const std::string& path, const std::string& vfs);
   static void remove_file(const std::string& path, const std::string& vfs);  // with what SQLite keeps beside it
   ~Connection();

@@ -82,8 +82,8 @@ Result<std::int64_t> bytes_of(Connection& connection) {
 
 Result<std::unique_ptr<SqliteDatabase>> SqliteDatabase::open(const std::string& path, const std::string& schema,
                                                              const std::string& vfs, const Clock& clock,
-                                                             IntegrityCheck check) {
-  PANDORA_TRY(connection, Connection::open(path, vfs));
+                                                             IntegrityCheck check, int page_bytes) {
+  PANDORA_TRY(connection, Connection::open(path, vfs, page_bytes));
   PANDORA_TRY(bytes, bytes_of(*connection));
   const bool now = check == IntegrityCheck::kAtOpen || bytes <= kCheckedAtOpenBytes;
   if (now) PANDORA_CHECK(check_integrity(*connection));

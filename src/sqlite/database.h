@@ -35,10 +35,11 @@ enum class IntegrityCheck { kAtOpen, kBesideWhenLarge };
 class SqliteDatabase {
  public:
   // Opens or creates, checks, migrates to what schemas/<schema>/ has. kDataCorrupt, kIncompatible (newer schema, edited
-  // migration), kPermissionDenied, kStorageFull: each with its remedy.
+  // migration), kPermissionDenied, kStorageFull: each with its remedy. `page_bytes`: as Connection::open.
   static Result<std::unique_ptr<SqliteDatabase>> open(const std::string& path, const std::string& schema,
                                                       const std::string& vfs, const Clock& clock,
-                                                      IntegrityCheck check = IntegrityCheck::kAtOpen);
+                                                      IntegrityCheck check = IntegrityCheck::kAtOpen,
+                                                      int page_bytes = 0);
   bool checked() const { return checked_; }  // or the check has ended
   Status fault() const;                      // kDataCorrupt once the check has found damage
   ~SqliteDatabase();                         // waits for the jobs that were accepted

@@ -14,6 +14,7 @@
 namespace pandora {
 namespace {
 
+constexpr int kPageBytes = 8'192;         // holds three points of 384 dimensions with their words; of 4,096 one
 constexpr std::size_t kPutAtOnce = 32;    // points; well below a millisecond of encoding
 constexpr std::size_t kLookEvery = 1024;  // points between two looks at the clock
 
@@ -490,7 +491,7 @@ Result<std::unique_ptr<SqliteVectorStore>> SqliteVectorStore::open(const std::st
                                                                    const Clock& clock,
                                                                    const VectorStoreOptions& options) {
   const auto check = options.every_row ? IntegrityCheck::kAtOpen : IntegrityCheck::kBesideWhenLarge;
-  PANDORA_TRY(database, SqliteDatabase::open(path, "vectors", vfs, clock, check));
+  PANDORA_TRY(database, SqliteDatabase::open(path, "vectors", vfs, clock, check, kPageBytes));
   auto store = std::make_unique<SqliteVectorStoreImpl>(std::move(database), vfs, options);
   PANDORA_CHECK(store->load());
   return store;
