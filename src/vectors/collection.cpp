@@ -66,10 +66,9 @@ Status Collection::load(const CollectionFacts& facts) {
   const auto damaged = [&](const std::string& what) {
     return fail(ErrorCode::kDataCorrupt, fmt::format("{}: {}", parts_->directory(), what), std::string(kRemedy));
   };
-  if (parts_->any()) {
-    const auto loaded = parts_->load(points, std::numeric_limits<std::uint64_t>::max(), 0);
-    if (!loaded.whole) return damaged(loaded.why);
-  }
+  const bool any = parts_->any();  // else none was finished: a crash may have left a part that nothing names
+  const auto loaded = parts_->load(points, std::numeric_limits<std::uint64_t>::max(), 0);
+  if (any && !loaded.whole) return damaged(loaded.why);
   if (points.applied() < facts.kept) return damaged("the file that names its parts is missing, or is an older one");
   memory_->adopt();
   const CollectionFile::Take take{[&](const StoredPoint& point) { memory_->put(point); },

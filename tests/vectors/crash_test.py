@@ -1,8 +1,8 @@
 """kill -9 in the middle of concurrent writes with wait=true: no acknowledged point is lost, no start is refused.
 
-Usage: crash_test.py [kills] [seed]; the seed is printed. Several writers put, change and delete points of their own; what each was
-told is compared with what is there after the next start. A write that was under way when the process died may have been
-done or not.
+Usage: crash_test.py [kills] [seed]; the seed is printed. Several writers put, change and delete points of their own, some of them
+thousands at once, so that parts are written meanwhile; what each was told is compared with what is there after the next start. A
+write that was under way when the process died may have been done or not, but as a whole.
 """
 import http.client
 import json
@@ -17,6 +17,9 @@ from served_vectors import Vectors
 
 WRITERS = 6
 POINTS_EACH = 40
+BULK_WRITERS = 2
+BULK_POINTS = 2500  # of one request: every few requests parts are written
+BULK_BASE = 1_000_000
 QUERY = "?wait=true"
 
 
@@ -27,13 +30,16 @@ class Writer(threading.Thread):
         self.random = random.Random(seed)
         self.doubtful = {}  # id → what it may be instead
 
+    def ids(self):
+        if self.number < BULK_WRITERS:
+            return list(range(BULK_BASE + self.number * BULK_POINTS, BULK_BASE + (self.number + 1) * BULK_POINTS))
+        return self.random.sample(range(self.number * 1000, self.number * 1000 + POINTS_EACH), self.random.randint(1, 3))
+
     def run(self):
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
-        counter = 0
         try:
             while True:
-                ids = self.random.sample(range(self.number * 1000, self.number * 1000 + POINTS_EACH), self.random.randint(1, 3))
-                counter += 1
+                ids = self.ids()
                 gone = self.random.random() < 0.2
                 value = None if gone else self.random.getrandbits(40)
                 path, body = "/points/delete", {"points": ids}
@@ -78,7 +84,7 @@ def main():
             writers = [Writer(n, vectors.port, {}, chance.getrandbits(32)) for n in range(WRITERS)]
             for writer in writers:
                 writer.start()
-            time.sleep(chance.uniform(0.002, 0.08))  # the moment is the point of it
+            time.sleep(chance.uniform(0.002, 0.15))  # the moment is the point of it
             vectors.kill()
             doubtful = {}
             for writer in writers:
@@ -88,6 +94,12 @@ def main():
                 doubtful.update(writer.doubtful)
             vectors.start()
             there = state(vectors)
+            for n in range(BULK_WRITERS):
+                first = BULK_BASE + n * BULK_POINTS
+                values = {there.get(i) for i in range(first, first + BULK_POINTS)}
+                if len(values) != 1:
+                    lost += 1
+                    print(f"kill {kill}: of one request {len(values)} states are there", file=sys.stderr)
             for i in set(known) | set(there) | set(doubtful):
                 found = there.get(i)
                 if found != known.get(i) and not (i in doubtful and found == doubtful[i]):
