@@ -4,6 +4,7 @@
 #include <cassert>
 #include <charconv>
 #include <cstdlib>
+#include <set>
 #include <stdexcept>
 
 #include <fmt/format.h>
@@ -29,10 +30,29 @@ namespace {
 constexpr std::size_t kMaxConfigBytes = 1024 * 1024;
 constexpr std::size_t kMaxSecretFileBytes = 64 * 1024;
 
+// The name that stands where the pattern "family.*.rest" has its star; none: it is another key.
+std::optional<std::string_view> name_in(std::string_view pattern, std::string_view key) {
+  const std::size_t star = pattern.find('*');
+  if (star == std::string_view::npos || key.size() < pattern.size()) return std::nullopt;
+  const std::string_view before = pattern.substr(0, star), after = pattern.substr(star + 1);
+  if (!key.starts_with(before) || !key.ends_with(after)) return std::nullopt;
+  const std::string_view name = key.substr(star, key.size() - before.size() - after.size());
+  const bool fits = name.size() <= kMaxTableName && std::ranges::all_of(name, [](char c) {
+                      return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-';
+                    });
+  return fits ? std::optional(name) : std::nullopt;
+}
+
 const Setting* find_setting(std::string_view key) {
   const auto table = settings();
-  const auto found = std::ranges::find(table, key, &Setting::key);
+  const auto found = std::ranges::find_if(
+      table, [&](const Setting& setting) { return setting.key == key || name_in(setting.key, key); });
   return found == table.end() ? nullptr : &*found;
+}
+
+std::string named_key(std::string_view pattern, std::string_view name) {
+  const std::size_t star = pattern.find('*');
+  return fmt::format("{}{}{}", pattern.substr(0, star), name, pattern.substr(star + 1));
 }
 
 tl::unexpected<Error> unknown_key(std::string_view key, std::string_view place) {
@@ -56,10 +76,10 @@ std::optional<bool> parse_bool(std::string_view text) {
   return std::nullopt;
 }
 
-Status check_value(const Setting& setting, const std::string& value, std::string_view place) {
+Status check_value(const Setting& setting, std::string_view key, const std::string& value, std::string_view place) {
   const auto wrong = [&](std::string_view expected) {
     const std::string shown = setting.secret ? "***" : one_line(ellipsize(value, 100));
-    return fail(ErrorCode::kInvalidArgument, fmt::format("{}: {} is \"{}\"", place, setting.key, shown),
+    return fail(ErrorCode::kInvalidArgument, fmt::format("{}: {} is \"{}\"", place, key, shown),
                 fmt::format("it must be {}", expected));
   };
   std::optional<double> number;
@@ -204,28 +224,42 @@ Result<std::map<std::string, FileValue>> read_toml(const ConfigInputs& inputs, F
 }
 
 Result<EffectiveValue> resolve(const Setting& setting, const ConfigInputs& inputs,
-                               const std::map<std::string, FileValue>& from_file, FileSystem& files) {
-  const std::string key(setting.key), name(setting.environment), name_file = name + "_FILE";
+                               const std::map<std::string, FileValue>& from_file, FileSystem& files, std::string key) {
+  const std::string name(setting.environment), name_file = name + "_FILE";
   const auto environment = [&](const std::string& variable) {
-    return inputs.environment ? inputs.environment(variable) : std::nullopt;
+    return inputs.environment && !name.empty() ? inputs.environment(variable) : std::nullopt;
   };
   const auto direct = environment(name), by_file = environment(name_file);
   if (direct && by_file)
     return fail(ErrorCode::kInvalidArgument, fmt::format("both {} and {} are set", name, name_file),
                 "unset one of them");
   if (const auto flag = inputs.flags.find(key); flag != inputs.flags.end())
-    return EffectiveValue{&setting, flag->second, SettingSource::kFlag, "flag"};
-  if (direct) return EffectiveValue{&setting, *direct, SettingSource::kEnvironment, name};
+    return EffectiveValue{&setting, key, flag->second, SettingSource::kFlag, "flag"};
+  if (direct) return EffectiveValue{&setting, key, *direct, SettingSource::kEnvironment, name};
   if (by_file) {
     auto content = files.read_file(*by_file, kMaxSecretFileBytes);
     if (!content) return fail(std::move(content.error()).with_context(name_file));
     while (content->ends_with('\n') || content->ends_with('\r')) content->pop_back();
-    return EffectiveValue{&setting, *content, SettingSource::kEnvironmentFile,
+    return EffectiveValue{&setting, key, *content, SettingSource::kEnvironmentFile,
                           fmt::format("{}={}", name_file, *by_file)};
   }
   if (const auto found = from_file.find(key); found != from_file.end())
-    return EffectiveValue{&setting, found->second.value, SettingSource::kFile, found->second.origin};
-  return EffectiveValue{&setting, std::string(setting.default_value), SettingSource::kDefault, ""};
+    return EffectiveValue{&setting, key, found->second.value, SettingSource::kFile, found->second.origin};
+  return EffectiveValue{&setting, key, std::string(setting.default_value), SettingSource::kDefault, ""};
+}
+
+// Those that the file or a flag has a setting of.
+Result<std::set<std::string>> names_of_tables(std::string_view family, const ConfigInputs& inputs,
+                                              const std::map<std::string, FileValue>& from_file) {
+  std::set<std::string> names;
+  const auto look = [&](const std::string& key) {
+    for (const Setting& setting : settings())
+      if (const auto name = name_in(setting.key, key); name && setting.key.starts_with(family)) names.emplace(*name);
+  };
+  for (const auto& [key, value] : inputs.flags) look(key);
+  for (const auto& [key, value] : from_file) look(key);
+  if (names.size() <= kMaxTables) return names;
+  return fail(ErrorCode::kTooLarge, fmt::format("{} tables of {}, at most {}", names.size(), family, kMaxTables));
 }
 
 }  // namespace
@@ -251,17 +285,34 @@ Result<Config> Config::load(const ConfigInputs& inputs, FileSystem& files) {
     if (!find_setting(key)) return unknown_key(key, "flag");
   PANDORA_TRY(from_file, read_toml(inputs, files));
   Config config;
-  for (const Setting& setting : settings()) {
-    PANDORA_TRY(value, resolve(setting, inputs, from_file, files));
-    PANDORA_CHECK(check_value(setting, value.value, value.origin.empty() ? "default" : value.origin));
+  const auto add = [&](const Setting& setting, const std::string& key) -> Status {
+    PANDORA_TRY(value, resolve(setting, inputs, from_file, files, key));
+    PANDORA_CHECK(check_value(setting, key, value.value, value.origin.empty() ? "default" : value.origin));
     config.values_.push_back(std::move(value));
+    return {};
+  };
+  for (const Setting& setting : settings()) {
+    if (setting.key.find('*') == std::string_view::npos) {
+      PANDORA_CHECK(add(setting, std::string(setting.key)));
+      continue;
+    }
+    PANDORA_TRY(names, names_of_tables(setting.key.substr(0, setting.key.find('.')), inputs, from_file));
+    for (const auto& name : names) PANDORA_CHECK(add(setting, named_key(setting.key, name)));
   }
   return config;
 }
 
+std::vector<std::string> Config::tables(std::string_view family) const {
+  std::set<std::string> names;
+  for (const auto& value : values_)
+    if (const auto name = name_in(value.setting->key, value.key);
+        name && value.key.starts_with(family) && value.key[family.size()] == '.')
+      names.emplace(*name);
+  return {names.begin(), names.end()};
+}
+
 const EffectiveValue& Config::at(std::string_view key) const {
-  const auto found =
-      std::ranges::find_if(values_, [&](const EffectiveValue& value) { return value.setting->key == key; });
+  const auto found = std::ranges::find_if(values_, [&](const EffectiveValue& value) { return value.key == key; });
   if (found == values_.end()) std::abort();  // the table lacks a key that the program asks for
   return *found;
 }

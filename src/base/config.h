@@ -35,8 +35,15 @@ struct Setting {
 // The whole table, in the order in which `pandora config` prints it.
 std::span<const Setting> settings();
 
+// A key with a star in it stands for a table that has a name: [model_servers.voice] has its "model_servers.*.port" as
+// "model_servers.voice.port". Such settings come from the file and from flags alone; the name is [a-z0-9-], of
+// kMaxTableName at most, and a family has kMaxTables of them at most.
+inline constexpr std::size_t kMaxTables = 16;
+inline constexpr std::size_t kMaxTableName = 32;
+
 struct EffectiveValue {
   const Setting* setting;
+  std::string key;    // the setting's own, the star replaced
   std::string value;  // as text; secrets in clear: mask when showing
   SettingSource source;
   std::string origin;  // "PANDORA_DATA", "/etc/pandora.toml:12", "--data"; empty for a default
@@ -57,6 +64,8 @@ class Config {
   std::int64_t integer(std::string_view key) const;
   double number(std::string_view key) const;
   bool boolean(std::string_view key) const;
+  // The names of a family's tables, in their order: "model_servers" → {"eyes", "voice"}.
+  std::vector<std::string> tables(std::string_view family) const;
   std::span<const EffectiveValue> values() const { return values_; }
 
  private:

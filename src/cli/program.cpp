@@ -72,13 +72,13 @@ int show_config(const Config& config, bool json) {
   for (const auto& value : config.values()) {
     const bool hidden = value.setting->secret && !value.value.empty();
     const std::string shown = hidden ? "***" : mask_secrets(value.value);
-    values[std::string(value.setting->key)] = {{"value", shown},
+    values[value.key] = {{"value", shown},
                                                {"source", to_string(value.source)},
                                                {"origin", value.origin},
                                                {"environment", value.setting->environment}};
     if (!json)
       print_out(fmt::format(
-          "{} {:32} {}{}\n", bold(value.setting->key, 28), shown.empty() ? "(none)" : shown, to_string(value.source),
+          "{} {:32} {}{}\n", bold(value.key, 28), shown.empty() ? "(none)" : shown, to_string(value.source),
           value.origin.empty() || value.origin == to_string(value.source) ? "" : fmt::format(" ({})", value.origin)));
   }
   if (json) print_out(values.dump(2) + "\n");

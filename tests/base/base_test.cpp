@@ -188,6 +188,44 @@ TEST_F(ConfigTest, AnUnknownKeyNamesThePlaceAndTheNearest) {
   EXPECT_NE(config.error().remedy.find("recall.token_budget"), std::string::npos);
 }
 
+TEST_F(ConfigTest, ATableWithANameHasTheSettingsOfItsFamily) {
+  ASSERT_TRUE(files_.write_atomic("/pandora.toml",
+                                  "[model_servers.voice]\ncommand = \"vllm serve m\"\nmemory_share = 0.5\n"
+                                  "[model_servers.eyes]\ncold = true\n",
+                                  Durability::kNow));
+  inputs_.flags["model_servers.mind.port"] = "8001";
+  auto config = load();
+  ASSERT_TRUE(config) << config.error().to_line();
+  EXPECT_EQ(config->tables("model_servers"), (std::vector<std::string>{"eyes", "mind", "voice"}));
+  EXPECT_TRUE(config->tables("model").empty());
+  EXPECT_EQ(config->string("model_servers.voice.command"), "vllm serve m");
+  EXPECT_EQ(config->number("model_servers.voice.memory_share"), 0.5);
+  EXPECT_EQ(config->integer("model_servers.voice.port"), 8000);
+  EXPECT_EQ(config->integer("model_servers.mind.port"), 8001);
+  EXPECT_TRUE(config->boolean("model_servers.eyes.cold"));
+}
+
+TEST_F(ConfigTest, ATableThatIsWrongIsNamedWithItsPlace) {
+  const auto refused = [&](const std::string& text) {
+    EXPECT_TRUE(files_.write_atomic("/pandora.toml", text, Durability::kNow));
+    const auto config = load();
+    return config ? "nothing" : config.error().to_line();
+  };
+  EXPECT_NE(
+      refused("[model_servers.voice]\nprot = 1\n").find("/pandora.toml:2: no setting \"model_servers.voice.prot\""),
+      std::string::npos);
+  EXPECT_NE(refused("[model_servers.voice]\nport = 0\n").find("model_servers.voice.port is \"0\""), std::string::npos);
+  EXPECT_NE(refused("[model_servers.Voice]\nport = 1\n").find("no setting"), std::string::npos);
+  EXPECT_NE(refused("[model_servers." + std::string(kMaxTableName + 1, 'a') + "]\nport = 1\n").find("no setting"),
+            std::string::npos);
+  std::string many;
+  for (std::size_t i = 0; i < kMaxTables; ++i)
+    many += "[model_servers." + std::string(kMaxTableName - 2, 'a') + std::to_string(10 + i) + "]\nport = 1\n";
+  EXPECT_EQ(refused(many), "nothing");
+  EXPECT_NE(refused(many + "[model_servers.z]\nport = 1\n").find("17 tables of model_servers, at most 16"),
+            std::string::npos);
+}
+
 TEST_F(ConfigTest, LettersThatAreNotAsciiComeThroughInStringsAndAreNamedElsewhere) {
   write("/pandora.toml",
         "\xEF\xBB\xBF# caf\u00E9 \"\n[data]\npath = \"\"\"/caf\u00E9 \\\\ \u0416\u20AC\uFFFD\U0001F600\\u00E9\"\"\"# "

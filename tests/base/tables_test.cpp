@@ -39,10 +39,10 @@ TEST(SettingsTable, IsThePageRowByRow) {
   std::set<std::string> code;
   for (const Setting& s : settings()) {
     const bool bounded = s.min != 0 || s.max != 0;
-    code.insert(fmt::format("| `{}` | `{}` | {} | {} | {} | {} |", s.key, s.environment,
-                            s.default_value.empty() ? "empty" : fmt::format("`{}`", s.default_value),
-                            bounded ? fmt::format("{:.0f} to {:.0f}", s.min, s.max) : "", s.secret ? "yes" : "no",
-                            s.help));
+    code.insert(fmt::format(
+        "| `{}` | {} | {} | {} | {} | {} |", s.key, s.environment.empty() ? "" : fmt::format("`{}`", s.environment),
+        s.default_value.empty() ? "empty" : fmt::format("`{}`", s.default_value),
+        bounded ? fmt::format("{:.0f} to {:.0f}", s.min, s.max) : "", s.secret ? "yes" : "no", s.help));
   }
   EXPECT_EQ(rows("configuration.md", "| `"), code);
 }
