@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include "base/text.h"
 #include "net/url.h"
 
 namespace pandora {
@@ -13,6 +14,28 @@ constexpr std::array<std::string_view, 5> kRoleNames = {"reflex", "nerves", "min
 static_assert(static_cast<std::size_t>(ModelRole::kEyes) == kRoleNames.size() - 1);
 
 }  // namespace
+
+Result<std::vector<ModelRole>> roles_of_server(const Config& config, const std::string& server) {
+  const std::string key = fmt::format("model_servers.{}.roles", server);
+  const std::string_view list = config.string(key);
+  std::vector<ModelRole> roles;
+  for (std::size_t at = 0; at < list.size();) {
+    const std::size_t end = std::min(list.find(',', at), list.size());
+    const std::string_view name = trim(list.substr(at, end - at));
+    at = end + 1;
+    const auto found = std::ranges::find(kRoleNames, name);
+    if (found == kRoleNames.end())
+      return fail(ErrorCode::kInvalidArgument,
+                  fmt::format("{}: there is no role \"{}\"", key, one_line(ellipsize(name, 40))),
+                  "roles are reflex, nerves, mind, voice and eyes");
+    roles.push_back(static_cast<ModelRole>(found - kRoleNames.begin()));
+  }
+  return roles;
+}
+
+std::string url_of_server(const Config& config, const std::string& server) {
+  return fmt::format("http://127.0.0.1:{}/v1", config.integer(fmt::format("model_servers.{}.port", server)));
+}
 
 Result<std::string> api_base(const std::string& url) {
   PANDORA_TRY(parsed, parse_url(url));
@@ -25,9 +48,13 @@ Result<std::string> api_base(const std::string& url) {
 }
 
 bool has_model(const Config& config) {
-  return !config.string("model.url").empty() || std::ranges::any_of(kRoleNames, [&](std::string_view role) {
-    return !config.string(fmt::format("roles.{}.url", role)).empty();
-  });
+  const auto serves = [&](const std::string& server) {
+    return !config.string(fmt::format("model_servers.{}.roles", server)).empty();
+  };
+  return !config.string("model.url").empty() || std::ranges::any_of(config.tables("model_servers"), serves) ||
+         std::ranges::any_of(kRoleNames, [&](std::string_view role) {
+           return !config.string(fmt::format("roles.{}.url", role)).empty();
+         });
 }
 
 Result<ModelSettings> model_settings(const Config& config) {
@@ -60,6 +87,14 @@ Result<ModelSettings> model_settings(const Config& config) {
     // A key goes to the server it was given for and to no other.
     if (const std::string& url = own("url"); !url.empty())
       PANDORA_CHECK(add(fmt::format("roles.{}.url", kRoleNames[i]), url, own("model"), own("api_key")));
+    else
+      for (const auto& name : config.tables("model_servers")) {
+        PANDORA_TRY(served, roles_of_server(config, name));
+        if (std::ranges::find(served, static_cast<ModelRole>(i)) == served.end()) continue;
+        const std::string& listed = config.string(fmt::format("model_servers.{}.model", name));
+        PANDORA_CHECK(add(fmt::format("model_servers.{}", name), url_of_server(config, name),
+                          own("model").empty() ? listed : own("model"), own("api_key")));
+      }
     const bool has_server = !role.servers.empty();
     PANDORA_CHECK(add("model.url", main,
                       !has_server && !own("model").empty() ? own("model") : config.string("model.name"),

@@ -35,11 +35,15 @@ struct ModelSettings {
   const RoleSettings& of(ModelRole role) const { return roles[static_cast<std::size_t>(role)]; }
 };
 
-// From model.* and roles.*. kInvalidArgument for a URL that is none. Without model.url roles have the servers of their
-// own, or none.
+// From model.*, roles.* and model_servers.*. kInvalidArgument for a URL or a role that is none. Without model.url roles
+// have the servers of their own, or none.
 Result<ModelSettings> model_settings(const Config& config);
 // Is any server configured?
 bool has_model(const Config& config);
+
+// Of a table of model_servers: which roles it serves, and where its API is.
+Result<std::vector<ModelRole>> roles_of_server(const Config& config, const std::string& server);
+std::string url_of_server(const Config& config, const std::string& server);
 
 // Where an API lives: "http://host" → "http://host/v1"; a path is kept, "/chat/completions" at its end is taken off.
 Result<std::string> api_base(const std::string& url);

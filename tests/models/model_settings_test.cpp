@@ -53,6 +53,19 @@ model = "vision"
   EXPECT_EQ(settings->attempts, 4);
 }
 
+TEST(ModelSettings, AModelServerOfOurOwnServesItsRoles) {
+  const std::string own =
+      "[model_servers.large]\ncommand = \"x\"\nport = 8001\nroles = \"voice, mind\"\nmodel = \"big\"\n";
+  const auto settings = settings_of(own + "[roles.mind]\nurl = \"http://127.0.0.1:7000\"\n");
+  ASSERT_TRUE(settings) << settings.error().to_line();
+  EXPECT_EQ(settings->of(ModelRole::kVoice).servers, (Servers{{"http://127.0.0.1:8001/v1", "big", ""}}));
+  EXPECT_EQ(settings->of(ModelRole::kMind).servers, (Servers{{"http://127.0.0.1:7000/v1", "", ""}}));
+  EXPECT_TRUE(settings->of(ModelRole::kEyes).servers.empty());
+  const auto wrong = settings_of("[model_servers.large]\nroles = \"vioce\"\n");
+  ASSERT_FALSE(wrong);
+  EXPECT_NE(wrong.error().message.find("there is no role \"vioce\""), std::string::npos);
+}
+
 TEST(ModelSettings, WithoutAServerThereIsNone) {
   const auto settings = settings_of("");
   ASSERT_TRUE(settings);
