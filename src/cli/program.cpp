@@ -18,6 +18,7 @@
 #include "cli/completion.h"
 #include "cli/doctor.h"
 #include "cli/evaluate.h"
+#include "cli/host_commands.h"
 #include "cli/installation.h"
 #include "cli/mcp_command.h"
 #include "cli/output.h"
@@ -73,9 +74,9 @@ int show_config(const Config& config, bool json) {
     const bool hidden = value.setting->secret && !value.value.empty();
     const std::string shown = hidden ? "***" : mask_secrets(value.value);
     values[value.key] = {{"value", shown},
-                                               {"source", to_string(value.source)},
-                                               {"origin", value.origin},
-                                               {"environment", value.setting->environment}};
+                         {"source", to_string(value.source)},
+                         {"origin", value.origin},
+                         {"environment", value.setting->environment}};
     if (!json)
       print_out(fmt::format(
           "{} {:32} {}{}\n", bold(value.key, 28), shown.empty() ? "(none)" : shown, to_string(value.source),
@@ -243,6 +244,8 @@ int run(int argc, char** argv) {
   CLI::App* export_command = app.add_subcommand("export", "everything of a user as JSON lines on stdout");
   StackInvocation stack;
   add_stack_commands(app, stack);
+  HostCommands host;
+  add_host_commands(app, host);
   EvalOptions eval;
   add_eval_command(app, eval);
   CLI::App* doctor = app.add_subcommand("doctor", "what is wrong with this installation, and the remedy");
@@ -262,10 +265,15 @@ int run(int argc, char** argv) {
     return 0;
   }
 
+  if (host.write_log) return write_host_log(*host.write_log);  // also while the settings are wrong
   auto config = load_config(options);
   if (!config) return report(config.error());
   if (const Status started = start_log(*config); !started) return report(started.error());
   if (stack.run) return stack.run(options.json);
+  if (host.run)
+    return host.run({*config, options.settings, named_config_file(options).value_or(config_file_path()),
+                     [&] { return load_config(options); }},
+                    options.json);
   // Whoever names a data directory means that.
   const bool names_data = options.settings.contains("data.path");
   if (invocation.operation == "status" && !names_data && is_stack_folder(stack.status.directory))

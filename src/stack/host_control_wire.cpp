@@ -22,7 +22,7 @@ std::optional<T> enum_named(std::string_view name, T last) {
 }
 
 Json to_json(const HostProcess& process) {
-  const Readiness& ready = process.readiness;
+  const HostReadiness& ready = process.readiness;
   return {{"name", process.name},
           {"arguments", process.arguments},
           {"environment", process.environment},

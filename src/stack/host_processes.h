@@ -38,13 +38,13 @@ struct HostPlace {
 
 // What must answer before a process counts as ready, each after the one before: the port takes connections, the path
 // answers 200, `/models` lists the model, and the model says one token.
-struct Readiness {
+struct HostReadiness {
   std::uint16_t port = 0;    // on 127.0.0.1; 0: running is enough
   std::string health_path;   // "/health"; empty: not asked
   bool speaks_chat = false;  // a model server: it must list a model and say a token
   std::string model;         // that it must list; empty: any
   std::string api_key;       // of a model server; empty: none is sent
-  bool operator==(const Readiness&) const = default;
+  bool operator==(const HostReadiness&) const = default;
 };
 
 struct HostProcess {
@@ -52,7 +52,7 @@ struct HostProcess {
   std::vector<std::string> arguments;
   std::map<std::string, std::string> environment;  // added to the supervisor's
   std::string directory;                           // empty: the supervisor's
-  Readiness readiness;
+  HostReadiness readiness;
   std::vector<std::string> needs;  // names of those that must be ready, or cold, before
   double gpu_share = 0;            // of the card that must be free before it starts; 0: it wants none
   bool cold = false;               // starts when it is used, stops after `idle_time` without use

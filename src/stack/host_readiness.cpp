@@ -22,11 +22,11 @@ HttpCallOptions one_attempt() {
   return options;
 }
 
-std::string url_of(const Readiness& readiness, std::string_view path) {
+std::string url_of(const HostReadiness& readiness, std::string_view path) {
   return fmt::format("http://127.0.0.1:{}{}", readiness.port, path);
 }
 
-HttpHeaders headers_of(const Readiness& readiness) {
+HttpHeaders headers_of(const HostReadiness& readiness) {
   HttpHeaders headers = {{"Content-Type", "application/json"}};
   if (!readiness.api_key.empty()) headers.add("Authorization", "Bearer " + readiness.api_key);
   return headers;
@@ -39,7 +39,7 @@ Status expect_success(const Result<HttpResponse>& response, std::string_view wha
                                                    one_line(ellipsize(response->body, kShownAnswer))));
 }
 
-Status lists_model(const Readiness& readiness, HttpClient& client, const Clock& clock, const Deadline& deadline,
+Status lists_model(const HostReadiness& readiness, HttpClient& client, const Clock& clock, const Deadline& deadline,
                    std::string& model) {
   PANDORA_TRY(models, list_models(client, {url_of(readiness, "/v1"), "", readiness.api_key}, clock, deadline));
   if (models.empty()) return fail(ErrorCode::kUnavailable, "it lists no model yet");
@@ -48,7 +48,7 @@ Status lists_model(const Readiness& readiness, HttpClient& client, const Clock& 
   return fail(ErrorCode::kUnavailable, fmt::format("it does not list {}, but {}", model, models.front()));
 }
 
-Status says_a_token(const Readiness& readiness, const std::string& model, HttpClient& client,
+Status says_a_token(const HostReadiness& readiness, const std::string& model, HttpClient& client,
                     const Deadline& deadline) {
   const Json request = {{"model", model}, {"max_tokens", 1}, {"messages", {{{"role", "user"}, {"content", "Hello"}}}}};
   const auto response = client.fetch(
@@ -62,7 +62,7 @@ Status says_a_token(const Readiness& readiness, const std::string& model, HttpCl
   return fail(ErrorCode::kUnavailable, "the first token is none: " + one_line(ellipsize(response->body, kShownAnswer)));
 }
 
-Status all_steps(const Readiness& readiness, ProbeDepth depth, HttpClient& client, const Clock& clock,
+Status all_steps(const HostReadiness& readiness, ProbeDepth depth, HttpClient& client, const Clock& clock,
                  const Deadline& deadline) {
   if (readiness.port == 0) return {};
   // A connection that is refused, or an answer: both come at once. Whoever takes connections without a word of HTTP is
@@ -83,7 +83,7 @@ Status all_steps(const Readiness& readiness, ProbeDepth depth, HttpClient& clien
 
 }  // namespace
 
-ProbeAnswer probe_host_process(const Readiness& readiness, ProbeDepth depth, HttpClient& client, const Clock& clock,
+ProbeAnswer probe_host_process(const HostReadiness& readiness, ProbeDepth depth, HttpClient& client, const Clock& clock,
                                const Deadline& deadline) {
   const SteadyTime begun = clock.steady();
   const Status status = all_steps(readiness, depth, client, clock, deadline);

@@ -7,14 +7,14 @@
 
 namespace pandora {
 
-// kQuick: the port and the health path; kWhole: every step of `Readiness`.
+// kQuick: the port and the health path; kWhole: every step of `HostReadiness`.
 enum class ProbeDepth { kQuick, kWhole };
 struct ProbeAnswer {
   bool ready = false;
   Duration latency{0};
   std::string detail;  // which step does not hold yet, and what was answered instead; empty when it is ready
 };
-ProbeAnswer probe_host_process(const Readiness& readiness, ProbeDepth depth, HttpClient& client, const Clock& clock,
+ProbeAnswer probe_host_process(const HostReadiness& readiness, ProbeDepth depth, HttpClient& client, const Clock& clock,
                                const Deadline& deadline);
 
 // Who listens on the port, when that is none of `pids`: "nginx (pid 12)"; empty: nobody, or one of them.

@@ -37,7 +37,7 @@ double seconds_since(SteadyTime from, const Clock& clock) {
 // A probe on a thread of its own: who waits for a slow answer still hears that the process ended, or must.
 class SupervisedProcess::ProbeRun {
  public:
-  ProbeRun(SupervisorCore& core, Alarm& alarm, Readiness readiness, ProbeDepth depth)
+  ProbeRun(SupervisorCore& core, Alarm& alarm, HostReadiness readiness, ProbeDepth depth)
       : thread_([this, &core, &alarm, readiness = std::move(readiness), depth] {
           const Duration patience =
               depth == ProbeDepth::kWhole ? core.settings.whole_patience : core.settings.probe_patience;
