@@ -1,50 +1,13 @@
 // What ports/key_store.h promises, for every implementation.
-#include <gmock/gmock.h>
+#include "contract/key_store_contract.h"
 
-#include "contract/expect.h"
-#include "ports/key_store.h"
-#include "store_embedded/sqlite_stores.h"
-#include "store_memory/memory_key_store.h"
-#include "support/temporary_directory.h"
+#include <gmock/gmock.h>
 
 namespace pandora {
 namespace {
 
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
-
-class KeySetup {
- public:
-  virtual ~KeySetup() = default;
-  virtual KeyStore& store() = 0;
-  virtual void reopen() = 0;  // as after a restart; nothing where nothing outlives the process
-};
-
-class MemorySetup final : public KeySetup {
- public:
-  KeyStore& store() override { return store_; }
-  void reopen() override {}
-
- private:
-  MemoryKeyStore store_;
-};
-
-class SqliteSetup final : public KeySetup {
- public:
-  SqliteSetup() { reopen(); }
-  KeyStore& store() override { return rows_->keys(); }
-  void reopen() override {
-    rows_.reset();
-    rows_ = must(SqliteStores::open(folder_.path() + "/pandora.db", "", clock_));
-  }
-
- private:
-  testing::TemporaryDirectory folder_;
-  const SystemClock clock_;
-  std::unique_ptr<SqliteStores> rows_;
-};
-
-using KeyImplementation = Implementation<KeySetup>;
 
 class KeyStoreContract : public ::testing::TestWithParam<KeyImplementation> {
  protected:
@@ -170,10 +133,7 @@ TEST_P(KeyStoreContract, ADeadlineThatHasPassedDoesNothing) {
   EXPECT_THAT(all(), ElementsAre(one));
 }
 
-INSTANTIATE_TEST_SUITE_P(Keys, KeyStoreContract,
-                         ::testing::Values(KeyImplementation{"Memory", [] { return std::make_unique<MemorySetup>(); }},
-                                           KeyImplementation{"Sqlite", [] { return std::make_unique<SqliteSetup>(); }}),
-                         kImplementationName);
+INSTANTIATE_TEST_SUITE_P(Keys, KeyStoreContract, ::testing::ValuesIn(key_implementations()), kImplementationName);
 
 }  // namespace
 }  // namespace pandora

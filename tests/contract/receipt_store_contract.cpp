@@ -1,16 +1,12 @@
 // What ports/receipt_store.h promises, for every implementation.
+#include "contract/receipt_store_contract.h"
+
 #include <algorithm>
 
 #include <gmock/gmock.h>
 
-#include "contract/expect.h"
-#include "ports/receipt_store.h"
 #include "ports/turn_store.h"
-#include "recall/receipt_queue.h"
-#include "store_embedded/sqlite_stores.h"
-#include "store_memory/memory_receipt_store.h"
 #include "support/random_receipt.h"
-#include "support/temporary_directory.h"
 
 namespace pandora {
 namespace {
@@ -18,61 +14,6 @@ namespace {
 using ::testing::ElementsAre;
 using ::testing::ElementsAreArray;
 using ::testing::IsEmpty;
-
-constexpr std::size_t kMost = 300;  // receipts that each store keeps: more than it looks through at a time
-
-class ReceiptSetup {
- public:
-  virtual ~ReceiptSetup() = default;
-  virtual ReceiptStore& store() = 0;
-  virtual void reopen(std::size_t most) = 0;  // as after a restart
-};
-
-class MemorySetup final : public ReceiptSetup {
- public:
-  ReceiptStore& store() override { return *store_; }
-  void reopen(std::size_t most) override {
-    auto next = std::make_unique<MemoryReceiptStore>(most);
-    must(next->put(must(store_->list({.limit = kMaxPage}, Principal::system(), kNever)), Principal::system(), kNever));
-    store_ = std::move(next);
-  }
-
- private:
-  std::unique_ptr<MemoryReceiptStore> store_ = std::make_unique<MemoryReceiptStore>(kMost);
-};
-
-class SqliteSetup : public ReceiptSetup {
- public:
-  SqliteSetup() { open(kMost); }
-  ReceiptStore& store() override { return rows_->receipts(); }
-  void reopen(std::size_t most) override { open(most); }
-
- protected:
-  void open(std::size_t most) {
-    rows_.reset();
-    rows_ = must(SqliteStores::open(folder_.path() + "/pandora.db", "", clock_, most));
-  }
-  testing::TemporaryDirectory folder_;
-  const SystemClock clock_;
-  std::unique_ptr<SqliteStores> rows_;
-};
-
-// As the program has it: written by a thread of its own.
-class QueuedSetup final : public SqliteSetup {
- public:
-  QueuedSetup() { reopen(kMost); }
-  ReceiptStore& store() override { return *queue_; }
-  void reopen(std::size_t most) override {
-    queue_.reset();
-    open(most);
-    queue_ = std::make_unique<ReceiptQueue>(rows_->receipts(), clock_);
-  }
-
- private:
-  std::unique_ptr<ReceiptQueue> queue_;
-};
-
-using ReceiptImplementation = Implementation<ReceiptSetup>;
 
 class ReceiptStoreContract : public ::testing::TestWithParam<ReceiptImplementation> {
  protected:
@@ -272,12 +213,8 @@ TEST_P(ReceiptStoreContract, a_deadline_that_has_passed_does_nothing) {
   EXPECT_EQ(must(store().find(one.id, ana_, kNever)), one);
 }
 
-INSTANTIATE_TEST_SUITE_P(
-    All, ReceiptStoreContract,
-    ::testing::Values(ReceiptImplementation{"Memory", [] { return std::make_unique<MemorySetup>(); }},
-                      ReceiptImplementation{"Sqlite", [] { return std::make_unique<SqliteSetup>(); }},
-                      ReceiptImplementation{"Queued", [] { return std::make_unique<QueuedSetup>(); }}),
-    kImplementationName);
+INSTANTIATE_TEST_SUITE_P(All, ReceiptStoreContract, ::testing::ValuesIn(receipt_implementations()),
+                         kImplementationName);
 
 }  // namespace
 }  // namespace pandora

@@ -34,6 +34,22 @@ class RowsUnderTest {
   virtual void reopen() = 0;
 };
 
+// `Rows` is any object with an accessor for each port.
+template <class Rows>
+class Accessors : public RowsUnderTest {
+ public:
+  TurnStore& turns() override { return rows_->turns(); }
+  MemoryStore& memories() override { return rows_->memories(); }
+  ResearchStore& research() override { return rows_->research(); }
+  SourceStore& sources() override { return rows_->sources(); }
+  ObservationStore& observations() override { return rows_->observations(); }
+  InstanceStore& instance() override { return rows_->instance(); }
+  Outbox& outbox() override { return rows_->outbox(); }
+
+ protected:
+  std::unique_ptr<Rows> rows_;
+};
+
 struct RowsFactory {
   std::string name;
   std::function<std::unique_ptr<RowsUnderTest>(const Clock&)> make;

@@ -8,22 +8,6 @@
 namespace pandora::testing {
 namespace {
 
-// `Rows` is any object with an accessor for each port.
-template <class Rows>
-class Accessors : public RowsUnderTest {
- public:
-  TurnStore& turns() override { return rows_->turns(); }
-  MemoryStore& memories() override { return rows_->memories(); }
-  ResearchStore& research() override { return rows_->research(); }
-  SourceStore& sources() override { return rows_->sources(); }
-  ObservationStore& observations() override { return rows_->observations(); }
-  InstanceStore& instance() override { return rows_->instance(); }
-  Outbox& outbox() override { return rows_->outbox(); }
-
- protected:
-  std::unique_ptr<Rows> rows_;
-};
-
 class InMemory final : public Accessors<MemoryRows> {
  public:
   explicit InMemory(const Clock& clock) { rows_ = make_memory_rows(clock); }

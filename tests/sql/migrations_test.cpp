@@ -64,7 +64,7 @@ TEST(Migrations, LineEndsAndAByteOrderMarkDoNotChangeTheChecksum) {
 }
 
 TEST(Migrations, TheEmbeddedOnesAscendFromOneWithoutGaps) {
-  for (const char* folder : {"sqlite", "vectors"}) {
+  for (const char* folder : {"sqlite", "vectors", "postgres"}) {
     const auto migrations = embedded_migrations(folder);
     ASSERT_FALSE(migrations.empty()) << folder;
     for (std::size_t i = 0; i < migrations.size(); ++i)

@@ -1,0 +1,101 @@
+#include "store_server/postgres_outbox.h"
+
+#include <algorithm>
+
+#include "store_server/postgres_rows.h"
+
+namespace pandora {
+
+using postgres_rows::Statements;
+
+// One pipeline is one transaction; it runs again when others' rows were in its way.
+Result<std::vector<PostgresRows>> PostgresOutbox::write(std::span<const PostgresStatement> statements,
+                                                        const Deadline& deadline) {
+  return pool_.write([&](PostgresConnection& connection) { return connection.commit(statements); }, deadline);
+}
+
+Status PostgresOutbox::enqueue(std::span<const OutboxItem> items, const Deadline& deadline) {
+  PANDORA_CHECK(deadline.check("asking PostgreSQL"));
+  if (items.empty()) return {};
+  Statements statements;
+  postgres_rows::take_counters(statements, clock_.now());
+  postgres_rows::enqueue(statements, items);
+  return postgres_rows::done(write(statements, deadline));
+}
+
+Result<std::vector<OutboxEntry>> PostgresOutbox::claim(std::string_view owner, Duration lease, std::size_t n,
+                                                       const Deadline& deadline) {
+  const Timestamp now = clock_.now(), latest = now + kMaxOutboxWait;
+  std::vector<OutboxEntry> entries;
+  // Whoever looks for work does so all day: when there is none, no lock is taken and nothing is written.
+  PANDORA_TRY(due, pool_.query("SELECT 1 FROM pandora.outbox WHERE (due_at <= $1::bigint OR due_at > $2::bigint)"
+                               " AND (leased_until <= $1 OR leased_until > $2) LIMIT 1",
+                               deadline, now.micros, latest.micros));
+  if (due.empty()) return entries;
+  Statements statements;
+  postgres_rows::take_counters(statements, now);
+  // A claim is a new version: who lost his lease cannot ack what somebody else works on now. What another is claiming
+  // at this moment is passed over.
+  statements.push_back(
+      {"UPDATE pandora.outbox SET version = nextval('pandora.outbox_versions'), leased_until = $2, owner = $3,"
+       " attempts = attempts + 1 WHERE id IN (SELECT id FROM pandora.outbox WHERE (due_at <= $1::bigint OR due_at > "
+       "$5::bigint)"
+       " AND (leased_until <= $1 OR leased_until > $5) ORDER BY id LIMIT $4::bigint FOR UPDATE SKIP LOCKED)"
+       " RETURNING id, kind, key, version, attempts, last_error",
+       {now.micros, (now + std::min(lease, kMaxOutboxWait)).micros, owner, std::min(n, kMaxClaim), latest.micros}});
+  PANDORA_TRY(answers, write(statements, deadline));
+  const PostgresRows& rows = answers.back();
+  for (int i = 0; i < rows.size(); ++i) {
+    PANDORA_TRY(kind, postgres_rows::stored(parse_outbox_kind(rows.text(i, 1))));
+    entries.push_back({rows.integer(i, 0),
+                       {kind, std::string(rows.text(i, 2))},
+                       rows.integer(i, 3),
+                       static_cast<int>(rows.integer(i, 4)),
+                       std::string(rows.text(i, 5))});
+  }
+  std::ranges::sort(entries, {}, &OutboxEntry::id);
+  return entries;
+}
+
+Status PostgresOutbox::release(std::string_view owner, const Deadline& deadline) {
+  return postgres_rows::done(
+      pool_.query("UPDATE pandora.outbox SET leased_until = 0, owner = '' WHERE owner = $1", deadline, owner));
+}
+
+Result<bool> PostgresOutbox::ack(std::int64_t id, std::int64_t version, const Deadline& deadline) {
+  PANDORA_TRY(rows, pool_.query("DELETE FROM pandora.outbox WHERE id = $1 AND version = $2", deadline, id, version));
+  return rows.changed() == 1;
+}
+
+Result<std::size_t> PostgresOutbox::ack_all(std::span<const OutboxEntry> entries, const Deadline& deadline) {
+  PANDORA_CHECK(deadline.check("asking PostgreSQL"));
+  if (entries.empty()) return 0;
+  std::vector<std::int64_t> ids, versions;
+  for (const OutboxEntry& entry : entries) {
+    ids.push_back(entry.id);
+    versions.push_back(entry.version);
+  }
+  // In the order in which writers ask again, so that the two do not wait for each other.
+  const PostgresStatement statement{
+      "DELETE FROM pandora.outbox WHERE id IN (SELECT o.id FROM pandora.outbox o JOIN unnest($1::bigint[], "
+      "$2::bigint[]) AS a (id, version)"
+      " ON o.id = a.id AND o.version = a.version ORDER BY o.id FOR UPDATE OF o)",
+      {ids, versions}};
+  PANDORA_TRY(rows, write({&statement, 1}, deadline));
+  return static_cast<std::size_t>(rows.front().changed());
+}
+
+Status PostgresOutbox::retry(std::int64_t id, std::int64_t version, Duration delay, std::string_view error,
+                             const Deadline& deadline) {
+  return postgres_rows::done(
+      pool_.query("UPDATE pandora.outbox SET due_at = $2, leased_until = 0, owner = '', last_error = $3 WHERE id = $1 "
+                  "AND version = $4",
+                  deadline, id, (clock_.now() + std::min(delay, kMaxOutboxWait)).micros, error, version));
+}
+
+Result<std::int64_t> PostgresOutbox::size(const Deadline& deadline) {
+  PANDORA_TRY(rows, pool_.query("SELECT count(*) FROM pandora.outbox", deadline));
+  return rows.integer(0, 0);
+}
+
+}  // namespace pandora

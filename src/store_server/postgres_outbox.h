@@ -1,0 +1,27 @@
+// Outbox over PostgreSQL: any number of processes may drain it together. See ports/outbox.h.
+#pragma once
+#include "ports/outbox.h"
+#include "postgres/postgres_pool.h"
+
+namespace pandora {
+
+class PostgresOutbox final : public Outbox {
+ public:
+  PostgresOutbox(PostgresPool& pool, const Clock& clock) : pool_(pool), clock_(clock) {}
+  Status enqueue(std::span<const OutboxItem> items, const Deadline& deadline) override;
+  Result<std::vector<OutboxEntry>> claim(std::string_view owner, Duration lease, std::size_t n,
+                                         const Deadline& deadline) override;
+  Status release(std::string_view owner, const Deadline& deadline) override;
+  Result<bool> ack(std::int64_t id, std::int64_t version, const Deadline& deadline) override;
+  Result<std::size_t> ack_all(std::span<const OutboxEntry> entries, const Deadline& deadline) override;
+  Status retry(std::int64_t id, std::int64_t version, Duration delay, std::string_view error,
+               const Deadline& deadline) override;
+  Result<std::int64_t> size(const Deadline& deadline) override;
+
+ private:
+  Result<std::vector<PostgresRows>> write(std::span<const PostgresStatement> statements, const Deadline& deadline);
+  PostgresPool& pool_;
+  const Clock& clock_;
+};
+
+}  // namespace pandora

@@ -1,0 +1,200 @@
+#include "store_server/postgres_rows.h"
+
+#include <algorithm>
+#include <set>
+
+#include <fmt/format.h>
+
+#include "domain/sparse_weights.h"
+#include "postgres/postgres_schema.h"
+#include "wire/turn_json.h"
+
+namespace pandora::postgres_rows {
+namespace {
+
+// How far versions are set before the clock, when they fell behind it: so rarely does anybody need them alone.
+constexpr Duration kVersionsAhead = std::chrono::hours(1);
+
+// What is asked for again keeps its id, and so its place.
+#define PANDORA_ENQUEUE                                                                                          \
+  " ON CONFLICT (kind, key) DO UPDATE SET version = excluded.version, due_at = 0, leased_until = 0, owner = ''," \
+  " attempts = 0, last_error = ''"
+
+}  // namespace
+
+void take_counters(Statements& to, Timestamp now, TurnNumber through) {
+  to.push_back(
+      {"SELECT CASE WHEN v.last_value < $1::bigint OR n.last_value < $2::bigint"
+       " THEN pg_advisory_xact_lock($3::integer, $4::integer) ELSE pg_advisory_xact_lock_shared($3, $4) END"
+       " FROM pandora.outbox_versions v, pandora.turn_numbers n",
+       {now.micros, through.value, kPostgresLocks, kCountersLock}});
+  to.push_back(
+      {"SELECT setval('pandora.outbox_versions', $1::bigint + $2::bigint) FROM pandora.outbox_versions"
+       " WHERE last_value < $1",
+       {now.micros, kVersionsAhead.count()}});
+}
+
+void take_numbers(Statements& to, TurnNumber through) {
+  to.push_back({"SELECT setval('pandora.turn_numbers', $1::bigint) FROM pandora.turn_numbers WHERE last_value < $1",
+                {through.value}});
+}
+
+void take_number_of(Statements& to, const Turn& turn) {
+  to.push_back(
+      {"SELECT setval('pandora.turn_numbers', $1::bigint) FROM pandora.turn_numbers WHERE last_value < $1"
+       " AND EXISTS (SELECT 1 FROM pandora.turns WHERE turn_number = $1)",
+       {turn.number.value}});
+}
+
+void lock_session(Statements& to, const UserId& user, const SessionId& session) {
+  to.push_back(
+      {"SELECT pg_advisory_xact_lock(hashtextextended($1::text || '/' || $2::text, 0))", {user.str(), session.str()}});
+}
+
+void enqueue(Statements& to, std::span<const OutboxItem> items) {
+  std::vector<std::string> kinds, keys;
+  std::set<std::pair<OutboxKind, std::string_view>> seen;  // a statement may not write a row twice
+  for (const OutboxItem& item : items) {
+    if (!seen.emplace(item.kind, item.key).second) continue;
+    kinds.emplace_back(to_string(item.kind));
+    keys.push_back(item.key);
+  }
+  if (kinds.empty()) return;
+  to.push_back(
+      {"INSERT INTO pandora.outbox (kind, key, version) SELECT kind, key, nextval('pandora.outbox_versions')"
+       " FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS asked (kind, key, place)"
+       " ORDER BY place" PANDORA_ENQUEUE,
+       {kinds, keys}});
+}
+
+void enqueue_around(Statements& to, const Uuid& turn, const UserId& user, bool own) {
+  to.push_back(
+      {"WITH me AS (SELECT turn_number, user_id, session_id FROM pandora.turns WHERE turn_uid = $1::uuid AND user_id = "
+       "$2),"
+       " others AS (SELECT turn_number, turn_uid FROM"
+       "  ((SELECT o.turn_number, o.turn_uid FROM me, pandora.turns o WHERE o.user_id = me.user_id"
+       "    AND o.session_id = me.session_id AND o.turn_number < me.turn_number ORDER BY o.turn_number DESC LIMIT "
+       "$3::bigint)"
+       "   UNION ALL"
+       "   (SELECT o.turn_number, o.turn_uid FROM me, pandora.turns o WHERE o.user_id = me.user_id"
+       "    AND o.session_id = me.session_id AND o.turn_number > me.turn_number ORDER BY o.turn_number LIMIT $3)) AS "
+       "near)"
+       " INSERT INTO pandora.outbox (kind, key, version) SELECT kind, key, nextval('pandora.outbox_versions') FROM"
+       " (SELECT 0 AS part, 0::bigint AS place, $4 AS kind, $1::text AS key FROM me WHERE $6::bool"
+       "  UNION ALL SELECT 1, 0, $5, $1::text FROM me WHERE $6"
+       "  UNION ALL SELECT 2, turn_number, $5, turn_uid::text FROM others) AS asked"
+       " ORDER BY part, place" PANDORA_ENQUEUE,
+       {turn, user.str(), kWindow, to_string(OutboxKind::kTurnDirectory), to_string(OutboxKind::kTurnPoint), own}});
+}
+
+void put_memory(Statements& to, const Memory& memory) {
+  to.push_back(
+      {"INSERT INTO pandora.memories (memory_id, user_id, session_id, scope, kind, topic, trust, confidence, "
+       "source_turn,"
+       " created_at, expires_at, superseded_by, document) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, "
+       "$13)"
+       " ON CONFLICT (memory_id) DO UPDATE SET session_id = excluded.session_id, scope = excluded.scope, kind = "
+       "excluded.kind,"
+       " topic = excluded.topic, trust = excluded.trust, confidence = excluded.confidence, source_turn = "
+       "excluded.source_turn,"
+       " created_at = excluded.created_at, expires_at = excluded.expires_at, superseded_by = excluded.superseded_by,"
+       " document = excluded.document WHERE memories.user_id = excluded.user_id",
+       {memory.id, memory.user.str(), memory.session ? std::optional(memory.session->str()) : std::nullopt,
+        to_string(memory.scope), to_string(memory.kind), memory.topic, to_string(memory.trust), memory.confidence,
+        memory.source_turn, memory.created_at, memory.expires_at, memory.superseded_by, dump_json(to_json(memory))}});
+}
+
+void put_research(Statements& to, const Research& research) {
+  std::set<std::string> types;
+  for (const Finding& finding : research.findings) types.emplace(to_string(finding.type));
+  const std::string path = fmt::format("research/{}.json", research.id.to_string());
+  to.push_back(
+      {"INSERT INTO pandora.research (research_id, turn_number, source_turn, user_id, session_id, scope, primary_topic,"
+       " topic_key, quality_overall, confidence_current, created_at, expires_at, content_types, doc_path, document)"
+       " VALUES ($1, (SELECT turn_number FROM pandora.turns WHERE turn_uid = $2::uuid), $2, $3, $4, $5, $6, $7, $8, "
+       "$9, $10,"
+       " $11, $12, $13, $14)"
+       " ON CONFLICT (research_id) DO UPDATE SET turn_number = excluded.turn_number, source_turn = "
+       "excluded.source_turn,"
+       " session_id = excluded.session_id, scope = excluded.scope, primary_topic = excluded.primary_topic,"
+       " topic_key = excluded.topic_key, quality_overall = excluded.quality_overall,"
+       " confidence_current = excluded.confidence_current, created_at = excluded.created_at, expires_at = "
+       "excluded.expires_at,"
+       " content_types = excluded.content_types, doc_path = excluded.doc_path, document = excluded.document"
+       " WHERE research.user_id = excluded.user_id",
+       {research.id, research.source_turn, research.user.str(),
+        research.session ? std::optional(research.session->str()) : std::nullopt, to_string(research.scope),
+        research.primary_topic, research_topic_key(research.primary_topic), research.quality, research.confidence,
+        research.created_at, research.expires_at, dump_json(types), path, dump_json(to_json(research))}});
+}
+
+Status check_put(const PostgresRows& rows, const Uuid& id) {
+  if (rows.changed() == 1) return {};
+  return fail(ErrorCode::kPermissionDenied, fmt::format("{} belongs to another user", id.to_string()));
+}
+
+void record_fetch(Statements& to, const FetchAttempt& attempt, Timestamp now) {
+  to.push_back({"INSERT INTO pandora.sources (domain) VALUES ($1) ON CONFLICT DO NOTHING", {attempt.domain}});
+  // Takes the row's lock, so that two at once count two.
+  to.push_back(
+      {attempt.ok
+           ? "UPDATE pandora.sources SET success_count = success_count + 1, last_success = greatest(last_success, $2)"
+             " WHERE domain = $1"
+           : "UPDATE pandora.sources SET failure_count = failure_count + 1, last_failure = greatest(last_failure, $2)"
+             " WHERE domain = $1",
+       {attempt.domain, attempt.at}});
+  to.push_back(
+      {"DELETE FROM pandora.source_attempts WHERE domain = $1 AND at < $2", {attempt.domain, now - kRecentAttempts}});
+  to.push_back({"INSERT INTO pandora.source_attempts VALUES ($1, $2, $3)", {attempt.domain, attempt.at, attempt.ok}});
+  if (attempt.detail.empty()) return;
+  // The newest first, each once.
+  to.push_back(
+      {"UPDATE pandora.sources SET notes = jsonb_set(notes, ARRAY[$2::text], (SELECT jsonb_agg(pattern ORDER BY place) "
+       "FROM"
+       " (SELECT to_jsonb($3::text) AS pattern, 0::bigint AS place UNION ALL SELECT * FROM"
+       " (SELECT value, ordinality FROM jsonb_array_elements(notes -> $2) WITH ORDINALITY"
+       "  WHERE value <> to_jsonb($3::text) ORDER BY ordinality LIMIT $4::bigint) AS known) AS kept)) WHERE domain = "
+       "$1",
+       {attempt.domain, attempt.ok ? "worked" : "failed", attempt.detail, kMaxSitePatterns - 1}});
+}
+
+void add_observations(Statements& to, std::span<const Observation> observations, const UserId* user) {
+  if (observations.empty()) return;
+  std::vector<PostgresValue> turns, kinds, names, times, micros, tokens_in, tokens_out, ok, details, confidences;
+  for (const Observation& one : observations) {
+    turns.emplace_back(one.turn_uid);
+    kinds.emplace_back(to_string(one.kind));
+    names.emplace_back(one.name);
+    times.emplace_back(one.at);
+    micros.emplace_back(std::max<std::int64_t>(0, one.micros));
+    tokens_in.emplace_back(one.tokens_in);
+    tokens_out.emplace_back(one.tokens_out);
+    ok.emplace_back(one.ok);
+    details.emplace_back(one.detail);
+    confidences.emplace_back(one.confidence);
+  }
+  to.push_back(
+      {"INSERT INTO pandora.observability (turn_uid, user_id, kind, name, at, micros, tokens_in, tokens_out, ok, "
+       "detail, confidence)"
+       " SELECT o.turn_uid, coalesce($11, t.user_id, ''), o.kind, name, at, micros, tokens_in, tokens_out, ok, detail, "
+       "confidence"
+       " FROM unnest($1::uuid[], $2::text[], $3::text[], $4::timestamptz[], $5::bigint[], $6::bigint[], $7::bigint[], "
+       "$8::bool[],"
+       " $9::text[], $10::float8[]) WITH ORDINALITY"
+       " AS o (turn_uid, kind, name, at, micros, tokens_in, tokens_out, ok, detail, confidence, place)"
+       " LEFT JOIN pandora.turns t ON $11::text IS NULL AND t.turn_uid = o.turn_uid ORDER BY place",
+       {turns, kinds, names, times, micros, tokens_in, tokens_out, ok, details, confidences,
+        user ? PostgresValue(user->str()) : PostgresValue(std::nullopt)}});
+}
+
+std::vector<OutboxItem> items_of_turn(const Uuid& uid) {
+  return {{OutboxKind::kTurnDirectory, uid.to_string()}, {OutboxKind::kTurnPoint, uid.to_string()}};
+}
+std::vector<OutboxItem> items_of_memory(const Uuid& id) {
+  return {{OutboxKind::kMemoryFile, id.to_string()}, {OutboxKind::kMemoryPoint, id.to_string()}};
+}
+std::vector<OutboxItem> items_of_research(const Uuid& id) {
+  return {{OutboxKind::kResearchFile, id.to_string()}, {OutboxKind::kResearchPoint, id.to_string()}};
+}
+
+}  // namespace pandora::postgres_rows

@@ -1,0 +1,52 @@
+// Statements that several stores share. Internal to store_server.
+#pragma once
+#include <span>
+
+#include "ports/knowledge_stores.h"
+#include "ports/outbox.h"
+#include "postgres/postgres_pool.h"
+
+namespace pandora::postgres_rows {
+
+using Statements = std::vector<PostgresStatement>;
+
+// Stands first in every transaction that takes a number or a version. Numbers and versions come from sequences, so that
+// writers do not wait for each other; whoever must set one on (a number that is given, versions that would fall behind
+// the clock) has them alone until it commits. `through`: numbers up to this one will be set.
+void take_counters(Statements& to, Timestamp now, TurnNumber through = {});
+void take_numbers(Statements& to, TurnNumber through);  // they are given out no more
+void take_number_of(Statements& to, const Turn& turn);  // its own, when it has a row
+// Two turns of one session are committed one after the other: each sees the other as its neighbour, or is seen by it.
+void lock_session(Statements& to, const UserId& user, const SessionId& session);
+
+void enqueue(Statements& to, std::span<const OutboxItem> items);
+// Up to kWindow turns either side, when the turn is this user's; with `own` also the turn's directory and point.
+void enqueue_around(Statements& to, const Uuid& turn, const UserId& user, bool own);
+
+// One statement each, of kind `put`: kPermissionDenied (`check_put`) when it changed nothing: the id is another user's.
+void put_memory(Statements& to, const Memory& memory);
+void put_research(Statements& to, const Research& research);
+Status check_put(const PostgresRows& rows, const Uuid& id);
+void record_fetch(Statements& to, const FetchAttempt& attempt, Timestamp now);
+// `user`: whose; none: that of each one's turn, if it has a row.
+void add_observations(Statements& to, std::span<const Observation> observations, const UserId* user);
+
+std::vector<OutboxItem> items_of_turn(const Uuid& uid);
+std::vector<OutboxItem> items_of_memory(const Uuid& id);
+std::vector<OutboxItem> items_of_research(const Uuid& id);
+
+// What stands in a row and cannot be read was damaged: no caller gave a wrong argument.
+template <class T>
+Result<T> stored(Result<T> value) {
+  if (!value && value.error().code == ErrorCode::kInvalidArgument)
+    return fail(ErrorCode::kDataCorrupt, value.error().message);
+  return value;
+}
+
+inline bool sees_all(const Principal& who) { return who.access == Access::kSystem; }
+inline Status done(Result<std::vector<PostgresRows>> rows) {
+  return rows ? Status() : Status(fail(std::move(rows).error()));
+}
+inline Status done(Result<PostgresRows> rows) { return rows ? Status() : Status(fail(std::move(rows).error())); }
+
+}  // namespace pandora::postgres_rows

@@ -1,0 +1,57 @@
+#include "store_server/postgres_stores.h"
+
+#include "postgres/postgres_schema.h"
+#include "store_server/postgres_key_store.h"
+#include "store_server/postgres_knowledge_stores.h"
+#include "store_server/postgres_outbox.h"
+#include "store_server/postgres_receipt_store.h"
+#include "store_server/postgres_turn_store.h"
+
+namespace pandora {
+namespace {
+
+class PostgresStoresImpl final : public PostgresStores {
+ public:
+  PostgresStoresImpl(PostgresOptions options, const Clock& clock, std::size_t receipts)
+      : pool_(std::move(options), check_postgres_schema),
+        turns_(pool_, clock),
+        memories_(pool_, clock),
+        research_(pool_, clock),
+        sources_(pool_, clock),
+        observations_(pool_),
+        instance_(pool_),
+        outbox_(pool_, clock),
+        receipts_(pool_, receipts),
+        keys_(pool_) {}
+  TurnStore& turns() override { return turns_; }
+  MemoryStore& memories() override { return memories_; }
+  ResearchStore& research() override { return research_; }
+  SourceStore& sources() override { return sources_; }
+  ObservationStore& observations() override { return observations_; }
+  InstanceStore& instance() override { return instance_; }
+  Outbox& outbox() override { return outbox_; }
+  ReceiptStore& receipts() override { return receipts_; }
+  KeyStore& keys() override { return keys_; }
+  PostgresPool& pool() override { return pool_; }
+
+ private:
+  PostgresPool pool_;
+  PostgresTurnStore turns_;
+  PostgresMemoryStore memories_;
+  PostgresResearchStore research_;
+  PostgresSourceStore sources_;
+  PostgresObservationStore observations_;
+  PostgresInstanceStore instance_;
+  PostgresOutbox outbox_;
+  PostgresReceiptStore receipts_;
+  PostgresKeyStore keys_;
+};
+
+}  // namespace
+
+std::unique_ptr<PostgresStores> PostgresStores::open(PostgresOptions options, const Clock& clock,
+                                                     std::size_t receipts) {
+  return std::make_unique<PostgresStoresImpl>(std::move(options), clock, receipts);
+}
+
+}  // namespace pandora

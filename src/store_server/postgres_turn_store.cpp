@@ -1,0 +1,300 @@
+// PostgresTurnStore: what writes.
+#include "store_server/postgres_turn_store.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include "domain/analyzer.h"
+#include "domain/sparse_weights.h"
+#include "ports/row_checks.h"
+#include "store_server/postgres_rows.h"
+#include "wire/turn_json.h"
+
+namespace pandora {
+namespace {
+
+using postgres_rows::done;
+using postgres_rows::sees_all;
+using postgres_rows::Statements;
+
+std::string document_of(Turn turn) {
+  turn.number = {};
+  return dump_json(to_json(turn));
+}
+
+std::string topic_terms(const Turn& turn) {
+  std::string terms;
+  for (const Term& term : analyze(turn.topic)) terms += (terms.empty() ? "" : " ") + term.text;
+  return terms;
+}
+
+// The row and what hangs on it, as one statement; gives its number, or nothing when there is a row of that uid.
+void insert_turn(Statements& to, const Turn& turn) {
+  to.push_back(
+      {"WITH made AS (INSERT INTO pandora.turns (turn_number, turn_uid, user_id, session_id, timestamp, topic, "
+       "topic_terms, intent,"
+       " keywords, quality, rejected, archived, content_sha256, document)"
+       " SELECT CASE WHEN $1::bigint = 0 THEN nextval('pandora.turn_numbers') ELSE $1 END, $2::uuid, $3::text, "
+       "$4::text, $5::timestamptz,"
+       " $6::text, $7::text, $8::text, $9::jsonb, $10::float8, $11::bool, $12::bool, $13::text, $14::text"
+       " WHERE NOT EXISTS (SELECT 1 FROM pandora.turns WHERE turn_uid = $2)"
+       " ON CONFLICT (turn_uid) DO NOTHING RETURNING turn_number),"
+       " words AS (INSERT INTO pandora.turn_keywords SELECT $3, keyword, turn_number FROM made, unnest($15::text[]) AS "
+       "given (keyword)"
+       "  ON CONFLICT DO NOTHING)"
+       " SELECT turn_number FROM made",
+       {turn.number.value, turn.uid, turn.user.str(), turn.session.str(), turn.created_at, turn.topic,
+        topic_terms(turn), to_string(turn.intent), dump_json(turn.keywords), turn.quality, turn.rejected, turn.archived,
+        turn.content_sha256, document_of(turn), turn.keywords}});
+}
+
+void update_turn(Statements& to, const Turn& turn) {
+  to.push_back(
+      {"UPDATE pandora.turns SET timestamp = $2, topic = $3, topic_terms = $4, intent = $5, keywords = $6, quality = "
+       "$7,"
+       " rejected = $8, archived = $9, content_sha256 = $10, document = $11 WHERE turn_number = $1",
+       {turn.number.value, turn.created_at, turn.topic, topic_terms(turn), to_string(turn.intent),
+        dump_json(turn.keywords), turn.quality, turn.rejected, turn.archived, turn.content_sha256, document_of(turn)}});
+}
+
+std::vector<OutboxItem> items_beside(const TurnRecord& record) {
+  std::vector<OutboxItem> items;
+  const auto add = [&](std::vector<OutboxItem> some) { items.insert(items.end(), some.begin(), some.end()); };
+  for (const auto& memory : record.memories) add(postgres_rows::items_of_memory(memory.id));
+  for (const auto& research : record.research) add(postgres_rows::items_of_research(research.id));
+  for (const auto& fetch : record.fetches) items.push_back({OutboxKind::kSourceFile, fetch.domain});
+  return items;
+}
+
+// The turn that was committed before, whoever did it.
+Result<TurnNumber> number_of(PostgresConnection& connection, const Turn& turn) {
+  PANDORA_TRY(known, connection.query("SELECT turn_number, user_id FROM pandora.turns WHERE turn_uid = $1", turn.uid));
+  if (known.empty())
+    return fail(ErrorCode::kUnavailable, fmt::format("turn {} went while it was saved", turn.uid.to_string()));
+  if (known.text(0, 1) != turn.user.str())
+    return fail(ErrorCode::kPermissionDenied, fmt::format("turn {} belongs to another user", turn.uid.to_string()));
+  return TurnNumber{known.integer(0, 0)};
+}
+
+// Most turns bring nothing but themselves and their observations: one round trip, one commit.
+Result<TurnNumber> commit(PostgresConnection& connection, const TurnRecord& record, Timestamp now) {
+  const Turn& turn = record.turn;
+  Statements statements;
+  postgres_rows::take_counters(statements, now, turn.number);
+  postgres_rows::lock_session(statements, turn.user, turn.session);
+  const std::size_t at = statements.size();
+  insert_turn(statements, turn);
+  if (turn.number.value > 0) postgres_rows::take_number_of(statements, turn);
+  const bool alone =
+      record.memories.empty() && record.research.empty() && record.fetches.empty() && record.observations.empty();
+  if (alone) {
+    postgres_rows::enqueue_around(statements, turn.uid, turn.user, true);
+    PANDORA_TRY(answers, connection.commit(statements));
+    if (!answers[at].empty()) return TurnNumber{answers[at].integer(0, 0)};
+    return number_of(connection, turn);
+  }
+  PANDORA_TRY(answers, connection.run(statements));
+  const bool is_new = !answers[at].empty();
+  TurnNumber number{is_new ? answers[at].integer(0, 0) : 0};
+  if (!is_new) {
+    PANDORA_TRY(known, number_of(connection, turn));
+    number = known;
+  }
+  Statements puts, last;
+  if (is_new) {
+    for (const auto& memory : record.memories) postgres_rows::put_memory(puts, memory);
+    for (const auto& research : record.research) postgres_rows::put_research(puts, research);
+    for (const auto& fetch : record.fetches) postgres_rows::record_fetch(last, fetch, now);
+    postgres_rows::add_observations(last, record.observations, &turn.user);
+  }
+  if (!puts.empty()) {
+    PANDORA_TRY(written, connection.run(puts));
+    std::size_t i = 0;
+    for (const auto& memory : record.memories) PANDORA_CHECK(postgres_rows::check_put(written[i++], memory.id));
+    for (const auto& research : record.research) PANDORA_CHECK(postgres_rows::check_put(written[i++], research.id));
+  }
+  postgres_rows::enqueue_around(last, turn.uid, turn.user, true);
+  postgres_rows::enqueue(last, items_beside(record));
+  PANDORA_CHECK(done(connection.commit(last)));
+  return number;
+}
+
+Result<std::vector<Uuid>> ids_of(const PostgresRows& rows) {
+  std::vector<Uuid> ids;
+  for (int i = 0; i < rows.size(); ++i) {
+    PANDORA_TRY(id, rows.uuid(i, 0));
+    ids.push_back(id);
+  }
+  return ids;
+}
+
+}  // namespace
+
+Result<TurnNumber> PostgresTurnStore::reserve_number(const Principal&, const Deadline& deadline) {
+  Statements statements;
+  postgres_rows::take_counters(statements, {0});
+  statements.push_back({"SELECT nextval('pandora.turn_numbers')", {}});
+  PANDORA_TRY(lease, pool_.take(deadline));
+  auto answers = lease->run(statements);
+  if (!answers && answers.error().code == ErrorCode::kResourceExhausted)
+    return fail(ErrorCode::kResourceExhausted, fmt::format("no turn number is left up to {}", kMaxTurnNumber),
+                "a folder of a turn with such a number is no turn of ours: move it away");
+  if (!answers) return fail(std::move(answers).error());
+  return TurnNumber{answers->back().integer(0, 0)};
+}
+
+Status PostgresTurnStore::reserve_through(TurnNumber number, const Principal&, const Deadline& deadline) {
+  PANDORA_CHECK(check_number(number));
+  Statements statements;
+  postgres_rows::take_counters(statements, {0}, number);
+  postgres_rows::take_numbers(statements, number);
+  PANDORA_TRY(lease, pool_.take(deadline));
+  return done(lease->run(statements));
+}
+
+Result<TurnNumber> PostgresTurnStore::commit_turn(const TurnRecord& record, const Principal& who,
+                                                  const Deadline& deadline) {
+  PANDORA_CHECK(check_record(record, who));
+  auto committed =
+      pool_.write([&](PostgresConnection& connection) { return commit(connection, record, clock_.now()); }, deadline);
+  if (!committed && committed.error().code == ErrorCode::kConflict)
+    return fail(ErrorCode::kConflict, fmt::format("turn {} is another one", record.turn.number.value));
+  return committed;
+}
+
+Result<Turn> PostgresTurnStore::change(TurnNumber number, const TurnChange& change, const Principal& who,
+                                       const Deadline& deadline) {
+  return pool_.write(
+      [&](PostgresConnection& connection) -> Result<Turn> {
+        PANDORA_TRY(rows, connection.query("SELECT turn_number, document FROM pandora.turns WHERE turn_number = $1"
+                                           " AND ($2::bool OR user_id = $3) FOR UPDATE",
+                                           number.value, sees_all(who), who.user.str()));
+        if (rows.empty()) return postgres_rows::no_turn(number);
+        PANDORA_TRY(turn, postgres_rows::read_turn(rows, 0));
+        if (change.rejected) turn.rejected = *change.rejected;
+        if (change.quality) turn.quality = *change.quality;
+        if (change.archived) turn.archived = *change.archived;
+        PANDORA_CHECK(check_row(turn));
+        Statements last;
+        update_turn(last, turn);
+        postgres_rows::take_counters(last, clock_.now());
+        // A rejected turn's words leave its neighbours' windows, and come back with it.
+        if (change.rejected)
+          postgres_rows::enqueue_around(last, turn.uid, turn.user, true);
+        else
+          postgres_rows::enqueue(last, postgres_rows::items_of_turn(turn.uid));
+        PANDORA_CHECK(done(connection.commit(last)));
+        return turn;
+      },
+      deadline);
+}
+
+Status PostgresTurnStore::rewrite(const Turn& turn, const Principal& who, const Deadline& deadline) {
+  PANDORA_CHECK(check_row(turn));
+  return pool_.write(
+      [&](PostgresConnection& connection) -> Status {
+        PANDORA_TRY(rows, connection.query("SELECT turn_number, document FROM pandora.turns WHERE turn_uid = $1"
+                                           " AND ($2::bool OR user_id = $3) FOR UPDATE",
+                                           turn.uid, sees_all(who), who.user.str()));
+        if (rows.empty()) return postgres_rows::no_turn(turn.uid);
+        PANDORA_TRY(old, postgres_rows::read_turn(rows, 0));
+        if (old.number != turn.number || old.session != turn.session || old.user != turn.user)
+          return fail(ErrorCode::kConflict, fmt::format("turn {} is not number {} of that session and user",
+                                                        turn.uid.to_string(), turn.number.value));
+        Statements last;
+        update_turn(last, turn);
+        last.push_back(
+            {"DELETE FROM pandora.turn_keywords WHERE user_id = $1 AND keyword = ANY ($2::text[]) AND turn_number = $3",
+             {old.user.str(), old.keywords, old.number.value}});
+        last.push_back(
+            {"INSERT INTO pandora.turn_keywords SELECT $1, keyword, $3 FROM unnest($2::text[]) AS given (keyword)"
+             " ON CONFLICT DO NOTHING",
+             {turn.user.str(), turn.keywords, turn.number.value}});
+        last.push_back({"DELETE FROM pandora.turn_vectors WHERE turn_uid = $1", {turn.uid}});
+        postgres_rows::take_counters(last, clock_.now());
+        postgres_rows::enqueue_around(last, turn.uid, turn.user, true);
+        return done(connection.commit(last));
+      },
+      deadline);
+}
+
+Result<RemovedTurn> PostgresTurnStore::remove(TurnNumber number, const Principal& who, const Deadline& deadline) {
+  return pool_.write(
+      [&](PostgresConnection& connection) -> Result<RemovedTurn> {
+        RemovedTurn removed;
+        PANDORA_TRY(rows, connection.query("SELECT turn_number, document FROM pandora.turns WHERE turn_number = $1"
+                                           " AND ($2::bool OR user_id = $3) FOR UPDATE",
+                                           number.value, sees_all(who), who.user.str()));
+        if (rows.empty()) return postgres_rows::no_turn(number);
+        PANDORA_TRY(turn, postgres_rows::read_turn(rows, 0));
+        removed.turn = std::move(turn);
+        const Turn& gone = removed.turn;
+        Statements statements;
+        statements.push_back(
+            {"WITH gone AS (DELETE FROM pandora.memories WHERE source_turn = $1 RETURNING memory_id)"
+             " SELECT memory_id FROM gone ORDER BY 1",
+             {gone.uid}});
+        statements.push_back(
+            {"WITH gone AS (DELETE FROM pandora.research WHERE source_turn = $1 RETURNING research_id)"
+             " SELECT research_id FROM gone ORDER BY 1",
+             {gone.uid}});
+        statements.push_back({"DELETE FROM pandora.observability WHERE turn_uid = $1", {gone.uid}});
+        statements.push_back(
+            {"SELECT turn_uid FROM ("
+             "(SELECT turn_uid, turn_number, row_number() OVER (ORDER BY turn_number DESC) AS distance FROM "
+             "pandora.turns"
+             " WHERE user_id = $1 AND session_id = $2 AND turn_number < $3 ORDER BY turn_number DESC LIMIT $4::bigint)"
+             " UNION ALL (SELECT turn_uid, turn_number, row_number() OVER (ORDER BY turn_number) FROM pandora.turns"
+             " WHERE user_id = $1 AND session_id = $2 AND turn_number > $3 ORDER BY turn_number LIMIT $4)) AS near"
+             " ORDER BY distance, turn_number",
+             {gone.user.str(), gone.session.str(), gone.number.value, kWindow}});
+        PANDORA_TRY(answers, connection.run(statements));
+        PANDORA_TRY(memories, ids_of(answers[0]));
+        PANDORA_TRY(research, ids_of(answers[1]));
+        removed.observations = answers[2].changed();
+        PANDORA_TRY(neighbours, ids_of(answers[3]));
+        std::vector<OutboxItem> items;
+        const auto add = [&](const std::vector<OutboxItem>& some) {
+          items.insert(items.end(), some.begin(), some.end());
+        };
+        for (const Uuid& id : memories) add(postgres_rows::items_of_memory(id));
+        for (const Uuid& id : research) add(postgres_rows::items_of_research(id));
+        for (const Uuid& uid : neighbours) items.push_back({OutboxKind::kTurnPoint, uid.to_string()});
+        add(postgres_rows::items_of_turn(gone.uid));
+        Statements last;
+        last.push_back(
+            {"DELETE FROM pandora.turn_keywords WHERE user_id = $1 AND keyword = ANY ($2::text[]) AND turn_number = $3",
+             {gone.user.str(), gone.keywords, gone.number.value}});
+        last.push_back({"DELETE FROM pandora.turns WHERE turn_number = $1", {gone.number.value}});
+        postgres_rows::take_counters(last, clock_.now());
+        postgres_rows::enqueue(last, items);
+        PANDORA_CHECK(done(connection.commit(last)));
+        removed.memories = std::move(memories);
+        removed.research = std::move(research);
+        removed.neighbours = std::move(neighbours);
+        return removed;
+      },
+      deadline);
+}
+
+Status PostgresTurnStore::put_vector(const Uuid& uid, const EmbedderIdentity& embedder, std::span<const float> vector,
+                                     const Deadline& deadline) {
+  if (vector.size() != embedder.dimension)
+    return fail(ErrorCode::kInvalidArgument,
+                fmt::format("a vector of {} values from an embedder of {}", vector.size(), embedder.dimension));
+  const std::string_view bytes(reinterpret_cast<const char*>(vector.data()), vector.size_bytes());
+  // The turn's row is locked first, so that it cannot go in between.
+  const Statements statements = {
+      {"SELECT 1 FROM pandora.turns WHERE turn_uid = $1 FOR KEY SHARE", {uid}},
+      {"INSERT INTO pandora.turn_vectors SELECT turn_uid, $2, $3 FROM pandora.turns WHERE turn_uid = $1"
+       " ON CONFLICT (turn_uid, embedder) DO UPDATE SET vector = excluded.vector",
+       {uid, embedder.model + "@" + embedder.revision, PostgresBytes{bytes}}},
+      {"UPDATE pandora.turns SET embedding_id = $2::uuid WHERE turn_uid = $1 AND embedding_id IS DISTINCT FROM $2",
+       {uid, turn_point_id(uid)}}};
+  PANDORA_TRY(lease, pool_.take(deadline));
+  PANDORA_TRY(answers, lease->run(statements));
+  if (answers.front().empty()) return postgres_rows::no_turn(uid);
+  return {};
+}
+
+}  // namespace pandora
