@@ -5,13 +5,12 @@
 #include <charconv>
 #include <cstring>
 #include <filesystem>
-#include <fstream>
-#include <iterator>
 
 #include <arpa/inet.h>
 #include <fmt/format.h>
 
 #include "base/text.h"
+#include "stack/kernel_file.h"
 
 namespace pandora {
 namespace {
@@ -51,11 +50,6 @@ std::optional<std::string> address_of(std::string_view digits) {
   return std::string(text.data());
 }
 
-std::string text_of(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(file), {}};
-}
-
 }  // namespace
 
 std::vector<Listener> parse_listeners(std::string_view text) {
@@ -77,8 +71,8 @@ std::vector<Listener> parse_listeners(std::string_view text) {
 }
 
 std::vector<Listener> listeners(const std::string& proc) {
-  auto found = parse_listeners(text_of(proc + "/net/tcp"));
-  const auto six = parse_listeners(text_of(proc + "/net/tcp6"));
+  auto found = parse_listeners(kernel_file(proc + "/net/tcp"));
+  const auto six = parse_listeners(kernel_file(proc + "/net/tcp6"));
   found.insert(found.end(), six.begin(), six.end());
   return found;
 }
@@ -94,7 +88,7 @@ std::optional<ListeningProcess> process_of(std::uint64_t inode, const std::strin
          file.increment(closed)) {
       std::error_code unread;
       if (std::filesystem::read_symlink(file->path(), unread) == wanted)
-        return ListeningProcess{.pid = *pid, .name = one_line(trim(text_of(entry.path().string() + "/comm")))};
+        return ListeningProcess{.pid = *pid, .name = one_line(trim(kernel_file(entry.path().string() + "/comm")))};
     }
   }
   return std::nullopt;

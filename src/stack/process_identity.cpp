@@ -3,8 +3,6 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
-#include <fstream>
-#include <iterator>
 #include <set>
 #include <sstream>
 
@@ -15,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/text.h"
+#include "stack/kernel_file.h"
 #include "wire/json_reader.h"
 
 namespace pandora {
@@ -22,17 +21,12 @@ namespace {
 
 constexpr std::size_t kMaxPidFile = 64 * 1024;
 
-std::string text_of(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
-}
-
 std::optional<ProcessEntry> entry_of(int pid, const std::string& proc) {
-  return parse_process_entry(text_of(fmt::format("{}/{}/stat", proc, pid)));
+  return parse_process_entry(kernel_file(fmt::format("{}/{}/stat", proc, pid)));
 }
 
 bool carries(int pid, std::string_view line, const std::string& proc) {
-  const std::string environment = text_of(fmt::format("{}/{}/environ", proc, pid));
+  const std::string environment = kernel_file(fmt::format("{}/{}/environ", proc, pid));
   for (std::size_t at = 0; at < environment.size();) {
     const std::size_t end = std::min(environment.find('\0', at), environment.size());
     if (std::string_view(environment).substr(at, end - at) == line) return true;
@@ -65,7 +59,7 @@ std::optional<ProcessEntry> parse_process_entry(std::string_view stat) {
 std::optional<ProcessIdentity> identity_of(int pid, const std::string& proc) {
   const auto entry = pid > 0 ? entry_of(pid, proc) : std::nullopt;
   if (!entry) return std::nullopt;
-  return ProcessIdentity{pid, entry->start_ticks, std::string(trim(text_of(proc + "/sys/kernel/random/boot_id")))};
+  return ProcessIdentity{pid, entry->start_ticks, std::string(trim(kernel_file(proc + "/sys/kernel/random/boot_id")))};
 }
 
 bool still_runs(const ProcessIdentity& identity, const std::string& proc) {
@@ -145,7 +139,7 @@ std::vector<ProcessEntry> members_now(const std::string& mark, int leader) {
 }
 
 std::uint64_t resident_bytes(int pid, const std::string& proc) {
-  std::istringstream text(text_of(fmt::format("{}/{}/statm", proc, pid)));
+  std::istringstream text(kernel_file(fmt::format("{}/{}/statm", proc, pid)));
   std::uint64_t total = 0, resident = 0;
   if (!(text >> total >> resident)) return 0;
   return resident * static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "net/io_threads.h"
+#include "stack/kernel_file.h"
 #include "stack/posix_process_runner.h"
 #include "stack/supervisor.h"
 #include "support/temporary_directory.h"
@@ -35,8 +36,7 @@ inline std::uint16_t unused_port() {
 }
 
 inline bool is_alive(int pid) {
-  std::ifstream stat("/proc/" + std::to_string(pid) + "/stat");
-  const std::string text{std::istreambuf_iterator<char>(stat), {}};
+  const std::string text = kernel_file("/proc/" + std::to_string(pid) + "/stat");
   const auto close = text.rfind(')');
   return close != std::string::npos && text.substr(close + 2, 1) != "Z";
 }

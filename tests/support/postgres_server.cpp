@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <sstream>
 #include <stdexcept>
 
 #include <arpa/inet.h>
@@ -51,8 +52,10 @@ std::vector<pid_t> family_of(pid_t server) {
   for (const auto& entry : fs::directory_iterator("/proc")) {
     const std::string name = entry.path().filename();
     if (name.find_first_not_of("0123456789") != std::string::npos) continue;
-    std::ifstream stat(entry.path() / "stat");
-    const std::string text{std::istreambuf_iterator<char>(stat), {}};
+    const std::ifstream stat(entry.path() / "stat");
+    std::ostringstream copy;
+    copy << stat.rdbuf();  // a process that ends meanwhile is no error here
+    const std::string text = copy.str();
     const std::size_t after = text.rfind(')');
     if (after == std::string::npos) continue;
     if (std::atoi(text.c_str() + after + 4) == server) family.push_back(std::stoi(name));
