@@ -7,6 +7,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "client_world.h"
 #include "net/event_loop.h"
 #include "net/http_server.h"
 #include "support/http_routes.h"
@@ -21,84 +22,6 @@ using ::testing::StartsWith;
 using namespace testing;  // our doubles
 using namespace std::chrono_literals;
 using Writer = std::shared_ptr<ResponseWriter>;
-
-// Remembers what it was told.
-class Recorder final : public HttpCallSink {
- public:
-  std::function<Flow(std::string_view)> on_piece;
-
-  void on_head(const ResponseHead& head) override {
-    const std::lock_guard lock(mutex_);
-    status_ = head.status;
-  }
-  Flow on_body(std::string_view bytes) override {
-    {
-      const std::lock_guard lock(mutex_);
-      body_ += bytes;
-    }
-    return on_piece ? on_piece(bytes) : Flow::kMore;
-  }
-  void on_done() override { end({}); }
-  void on_error(Error error) override { end(fail(std::move(error))); }
-
-  Status wait() {
-    auto future = ended_.get_future();
-    if (future.wait_for(kPatience) != std::future_status::ready) return fail(ErrorCode::kInternal, "it never ended");
-    return future.get();
-  }
-  std::string body() {
-    const std::lock_guard lock(mutex_);
-    return body_;
-  }
-  int status() {
-    const std::lock_guard lock(mutex_);
-    return status_;
-  }
-  int ends() const { return ends_; }
-
- private:
-  void end(Status status) {
-    if (++ends_ == 1) ended_.set_value(std::move(status));
-  }
-  std::mutex mutex_;
-  std::string body_;
-  int status_ = 0;
-  std::atomic<int> ends_ = 0;
-  std::promise<Status> ended_;
-};
-
-std::string answer(std::string_view body, std::string_view more = "") {
-  return "HTTP/1.1 200 OK\r\nContent-Length: " + std::to_string(body.size()) + "\r\n" + std::string(more) + "\r\n" +
-         std::string(body);
-}
-
-class HttpClientTest : public ::testing::Test {
- protected:
-  HttpClient& client(HttpClientOptions options = {}) {
-    if (!client_) {
-      auto made = HttpClient::create(std::move(options), threads_);
-      EXPECT_TRUE(made) << made.error().to_line();
-      client_ = *std::move(made);
-    }
-    return *client_;
-  }
-  Result<HttpResponse> get(const std::string& url, HttpCallOptions options = {}) {
-    return client().fetch({"GET", url, {}, "", options}, Deadline::never());
-  }
-  // Lets time pass until the call has ended.
-  Status passes(Duration step, Recorder& recorder) {
-    EXPECT_TRUE(eventually([&] {
-      clock_.advance(step);
-      return recorder.ends() > 0;
-    }));
-    return recorder.wait();
-  }
-
-  ManualClock clock_;
-  SeededRandom random_{11};
-  IoThreads threads_{clock_};
-  std::unique_ptr<HttpClient> client_;
-};
 
 TEST_F(HttpClientTest, FetchesAndUsesItsConnectionAgain) {
   RawServer server([](RawConnection& peer, int) {
@@ -548,102 +471,6 @@ TEST_F(HttpClientTest, StreamsThroughFromAServerOfOursAndCancelsIt) {
   }
   call.reset();
   gone.get_future().wait();
-}
-
-class TlsTest : public HttpClientTest {
- protected:
-  static std::string file(const char* name) { return std::string(PANDORA_TLS_FILES) + "/" + name; }
-  std::unique_ptr<HttpServer> serve(const char* certificate, const char* key) {
-    routes_.on("/", [](const HttpRequest& request, const Writer& writer) {
-      writer->respond(text_response("secret " + request.body));
-    });
-    routes_.on(
-        "/stream",
-        [](HttpRequest, const Writer& writer) {
-          writer->start(200, {});
-          for (int i = 0; i < 64; ++i) {
-            if (!writer->wait_writable(Deadline::never())) return;
-            writer->write(std::string(64 * 1024, 's'));
-          }
-          writer->finish();
-        },
-        RunOn::kPool);
-    HttpServerOptions options;
-    options.tls = TlsFiles{file(certificate), file(key)};
-    auto server = HttpServer::listen(options, threads_, routes_, random_);
-    EXPECT_TRUE(server) << server.error().to_line();
-    return *std::move(server);
-  }
-  HttpClientOptions trusting() {
-    HttpClientOptions options;
-    options.ca_file = file("ca.pem");
-    return options;
-  }
-  Routes routes_;
-};
-
-TEST_F(TlsTest, SpeaksOverTlsAndKeepsTheConnection) {
-  const auto server = serve("server.pem", "server.key");
-  client(trusting());
-  for (const std::string host : {"127.0.0.1", "localhost"})
-    for (int i = 0; i < 3; ++i) {
-      const auto response = client().fetch(
-          {"POST", "https://" + host + ":" + std::to_string(server->port()) + "/", {}, std::string(100'000, 'b'), {}},
-          Deadline::never());
-      ASSERT_TRUE(response) << response.error().to_line();
-      EXPECT_EQ(response->body.size(), 100'007u);
-    }
-  EXPECT_EQ(server->stats().accepted, 2u);
-  const auto stream = get("https://localhost:" + std::to_string(server->port()) + "/stream");
-  ASSERT_TRUE(stream) << stream.error().to_line();
-  EXPECT_EQ(stream->body.size(), 64u * 64 * 1024);
-}
-
-TEST_F(TlsTest, RefusesAnUnknownAuthorityAndAnotherName) {
-  auto server = serve("server.pem", "server.key");
-  const auto unknown = get("https://localhost:" + std::to_string(server->port()) + "/");
-  ASSERT_FALSE(unknown);
-  EXPECT_THAT(unknown.error().to_line(), HasSubstr("certificate"));
-  client_.reset();
-  client(trusting());
-  EXPECT_TRUE(get("https://localhost:" + std::to_string(server->port()) + "/"));
-  server = nullptr;
-  server = serve("other.pem", "other.key");
-  const auto other = get("https://localhost:" + std::to_string(server->port()) + "/");
-  ASSERT_FALSE(other);
-  EXPECT_THAT(other.error().to_line(), HasSubstr("mismatch"));
-}
-
-TEST_F(TlsTest, PlainAndTlsTellEachOtherApart) {
-  const auto server = serve("server.pem", "server.key");
-  EXPECT_FALSE(get("http://localhost:" + std::to_string(server->port()) + "/"));
-  Routes plain;
-  const auto open = HttpServer::listen({}, threads_, plain, random_);
-  const auto response = get("https://localhost:" + std::to_string((*open)->port()) + "/");
-  ASSERT_FALSE(response);
-  EXPECT_THAT(response.error().to_line(), HasSubstr("no TLS"));
-}
-
-TEST_F(TlsTest, AConnectionThatIsCutUnderTlsIsNoEndOfABody) {
-  // Without close_notify somebody in between may have cut it.
-  const auto server = serve("server.pem", "server.key");
-  RawServer gate([&](RawConnection& peer, int) {
-    const auto upstream = connect_raw(server->port());
-    std::thread back([&] {
-      for (int i = 0; i < 40'000; ++i) {
-        const std::string bytes = upstream->receive(1);
-        if (bytes.empty() || !peer.send(bytes)) break;
-      }
-      peer.end_sending();
-    });
-    for (std::string bytes = peer.receive(1); !bytes.empty(); bytes = peer.receive(1))
-      if (!upstream->send(bytes)) break;
-    back.join();
-  });
-  client(trusting());
-  const auto response = get("https://localhost:" + std::to_string(gate.port()) + "/stream");
-  ASSERT_FALSE(response);
-  EXPECT_EQ(response.error().code, ErrorCode::kUnavailable);
 }
 
 }  // namespace
