@@ -112,6 +112,9 @@ class Acceptor final : public ReadyHandler, public Swept, public std::enable_sha
     }
     const int on = 1;
     ::setsockopt(client, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    // Of what a reader that stops does not take the kernel holds no more than this beyond the peer's own window.
+    const int unsent = static_cast<int>(core_->limits.kernel_unsent);
+    ::setsockopt(client, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &unsent, sizeof unsent);
     Shard& shard = *shards_[next_++ % shards_.size()];
     const auto begin = [core = core_, &shard, client, peer = std::move(peer)] {
       auto socket = shard.loop->watch(client);

@@ -27,6 +27,7 @@ struct HttpServerLimits {
   HttpHeadLimits head;                              // 431, 414
   std::size_t buffered_body_bytes = 256 << 20;      // of all requests together: 429 past it
   std::size_t response_high_water = 64 * 1024;      // unsent bytes of a stream at which its writer is asked to pause
+  std::size_t kernel_unsent = 128 * 1024;           // the same in the kernel, which takes megabytes when it may
   std::size_t response_bytes = 64 << 20;            // unsent at most; a writer that does not pause is cut off there
   Duration header_time = std::chrono::seconds(10);  // first byte (or the connection) to the end of the head: 408
   Duration body_time = std::chrono::seconds(60);    // all of the body: 408
