@@ -9,7 +9,7 @@
 #include "gateway/gateway.h"
 #include "gateway/guard.h"
 #include "mcp/http_endpoint.h"
-#include "orchestrator/orchestrator.h"
+#include "orchestrator/tool_routes.h"
 #include "tools/tool_wire.h"
 #include "wire/json_reader.h"
 
@@ -192,8 +192,8 @@ Status run_orchestrator(const Config& config, bool json) {
   HttpServerOptions server;
   server.address = config.string("orchestrator.address");
   server.port = static_cast<std::uint16_t>(config.integer("orchestrator.port"));
-  PANDORA_TRY(orchestrator, Orchestrator::open(std::move(server), {.user = user, .secret = secret},
-                                               *toolbox->registry(), threads, random, clock));
+  const auto routes = ToolRoutes::create({.user = user, .secret = secret}, *toolbox->registry(), clock);
+  PANDORA_TRY(orchestrator, HttpServer::listen(std::move(server), threads, *routes, random));
   wait_until_told(
       signals, orchestrator->url(),
       fmt::format("The Orchestrator listens: {}/tools lists the tools. Ctrl-C ends.\n", orchestrator->url()), json,
@@ -201,6 +201,7 @@ Status run_orchestrator(const Config& config, bool json) {
         return orchestrator->drain(
             Deadline::after(clock, std::chrono::milliseconds(config.integer("gateway.drain_ms"))));
       });
+  routes->end();
   orchestrator.reset();
   toolbox->disconnect();
   return {};

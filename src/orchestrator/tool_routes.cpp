@@ -27,6 +27,9 @@ class WiredRoutes final : public ToolRoutes {
       : options_(std::move(options)),
         tools_(tools),
         clock_(clock),
+        live_([](HttpRequest, std::shared_ptr<ResponseWriter> writer) {
+          writer->respond({200, {{"Content-Type", "application/json"}}, R"({"status":"live"})"});
+        }),
         list_([this](HttpRequest request, std::shared_ptr<ResponseWriter> writer) { list(request, *writer); }),
         call_([this](HttpRequest request, std::shared_ptr<ResponseWriter> writer) {
           auto caller = read_caller(request.headers, options_.user);
@@ -34,12 +37,15 @@ class WiredRoutes final : public ToolRoutes {
           call(std::move(request), *std::move(caller), std::move(writer));
         }),
         pool_(options_.threads, options_.queue) {}
+  ~WiredRoutes() override { end(); }
   void end() override { ending_ = true; }
 
   // Who may not come in is not told what there is, and its body is not read.
   Result<HttpRoute> route(const HttpRequest& head) override {
     constexpr std::size_t kNoBody = 0;
     constexpr std::string_view kBearer = "Bearer ";
+    if (head.path == "/health/live" && (head.method == "GET" || head.method == "HEAD"))
+      return HttpRoute{&live_, RunOn::kLoop, kNoBody};
     std::string_view given = head.headers.get("Authorization");
     given.remove_prefix(given.starts_with(kBearer) ? kBearer.size() : given.size());
     // By hashes: how long it takes says nothing about the secret.
@@ -105,7 +111,7 @@ class WiredRoutes final : public ToolRoutes {
   ToolRegistry& tools_;
   const Clock& clock_;
   std::atomic<bool> ending_ = false;
-  Handler list_, call_;
+  Handler live_, list_, call_;
   WorkPool pool_;  // ended first
 };
 

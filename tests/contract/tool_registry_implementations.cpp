@@ -1,6 +1,6 @@
 // The registry of tools as a ToolRunner: in this process, and over HTTP.
 #include "contract/tool_runner_contract.h"
-#include "orchestrator/orchestrator.h"
+#include "orchestrator/tool_routes.h"
 #include "tools/remote_tools.h"
 
 namespace pandora {
@@ -49,8 +49,8 @@ class RemoteSetup final : public HereSetup {
  public:
   RemoteSetup() {
     const UserId user = must(UserId::parse("ana"));
-    orchestrator_ =
-        must(Orchestrator::open({}, {.user = user, .secret = "s3cret"}, *registry_, threads_, random_, clock_));
+    routes_ = ToolRoutes::create({.user = user, .secret = "s3cret"}, *registry_, clock_);
+    orchestrator_ = must(HttpServer::listen({}, threads_, *routes_, random_));
     client_ = must(HttpClient::create({}, threads_));
     remote_ = must(RemoteTools::create(
         orchestrator_->url(), registry_->catalogue(), std::chrono::seconds(60), [] { return std::string("s3cret"); },
@@ -61,7 +61,8 @@ class RemoteSetup final : public HereSetup {
  private:
   SystemRandom random_;
   IoThreads threads_{clock_};
-  std::unique_ptr<Orchestrator> orchestrator_;
+  std::unique_ptr<ToolRoutes> routes_;
+  std::unique_ptr<HttpServer> orchestrator_;
   std::unique_ptr<HttpClient> client_;
   std::unique_ptr<RemoteTools> remote_;
 };

@@ -1,5 +1,5 @@
 // Tools over HTTP: what the server answers, and what its other end makes of one that fails.
-#include "orchestrator/orchestrator.h"
+#include "orchestrator/tool_routes.h"
 
 #include <future>
 
@@ -42,7 +42,8 @@ class OverHttp : public ::testing::Test {
   void listen(ToolRouteOptions options = {}) {
     options.user = ana;
     options.secret = "s3cret";
-    orchestrator = must(Orchestrator::open({}, std::move(options), *registry, threads, random, clock));
+    routes = ToolRoutes::create(std::move(options), *registry, clock);
+    orchestrator = must(HttpServer::listen({}, threads, *routes, random));
     remote = connect(orchestrator->url());
   }
   std::unique_ptr<RemoteTools> connect(const std::string& url) {
@@ -79,7 +80,8 @@ class OverHttp : public ::testing::Test {
   IoThreads threads{clock};
   std::unique_ptr<ToolRegistry> registry;
   std::unique_ptr<HttpClient> client;
-  std::unique_ptr<Orchestrator> orchestrator;
+  std::unique_ptr<ToolRoutes> routes;
+  std::unique_ptr<HttpServer> orchestrator;
   std::unique_ptr<RemoteTools> remote;
 };
 
