@@ -80,11 +80,12 @@ vectors-property:  ## OPERATIONS (20000) random ones on `pandora vectors` and on
 	@$(NINJA) -C build pandora
 	@PANDORA_PROGRAM=build/pandora /usr/bin/python3 tests/clients/run_with_clients.py tests/clients/qdrant_property.py $(OPERATIONS)
 
-gate:  ## TURNS (10000) turns while the way to the model server stalls, slices and cuts; compare with what was acknowledged
+gate:  ## TURNS (10000) turns while the ways to model server and Orchestrator stall, slice and cut; compare with what was acknowledged
 	@scripts/bootstrap --tests </dev/null
 	@cmake --preset release -DPANDORA_TESTS=ON >/dev/null
 	@$(NINJA) -C build pandora
 	@tests/gate/gate_driver.py --pandora build/pandora --turns $(TURNS)
+	@tests/gate/gate_driver.py --pandora build/pandora --turns $(TURNS) --apart
 
 format:  ## clang-format over every source
 	@git ls-files '*.h' '*.cpp' | xargs clang-format-19 -i

@@ -1,7 +1,8 @@
-"""A model server, and a TCP gate before it that stalls, slices and cuts what passes, both ways. Prints its port.
+"""A TCP gate that stalls, slices and cuts what passes, both ways; before a port, or before a model server of its own. Prints its port.
 
-bad_road.py SEED: what happens to a connection is drawn from the seed and its number. The server answers each chat with
-"heard: " and the last message, streamed in pieces when it is asked to stream.
+bad_road.py SEED [PORT]: what happens to a connection is drawn from the seed and its number. The model server answers each chat with
+"heard: " and the user's last message, streamed in pieces when it is asked to stream; where it is offered tools it calls one first, for
+every message whose number can be divided by TOOL_EVERY.
 """
 import asyncio
 import json
@@ -9,12 +10,27 @@ import random
 import sys
 
 PIECES = 8
+TOOL_EVERY = 3
+TOOLS = (("calculate", '{"expression":"17*4"}'), ("memory_search", '{"query":"the key that fits the door"}'))
 STALLS = (0.05, 0.2, 0.6, 1.6)  # seconds; the longest is longer than Pandora's patience in the driver
 CALM, SLICED, STALLED, CUT = "calm", "sliced", "stalled", "cut"
 
 
 def chunk(delta, finish=None):
     return {"id": "c", "object": "chat.completion.chunk", "created": 1, "model": "road", "choices": [{"index": 0, "delta": delta, "finish_reason": finish}]}
+
+
+def tool_call(asked):
+    """The tool that is called before the answer, if any: of a message that no tool has answered yet."""
+    last = asked["messages"][-1]
+    words = last.get("content") or ""
+    if not asked.get("tools") or last["role"] != "user" or not words.startswith("Note number "):
+        return None
+    number = int(words.split()[2])
+    if number % TOOL_EVERY:
+        return None
+    name, arguments = TOOLS[number // TOOL_EVERY % len(TOOLS)]
+    return [{"index": 0, "id": f"call-{number}", "type": "function", "function": {"name": name, "arguments": arguments}}]
 
 
 def event(data):
@@ -34,17 +50,19 @@ async def serve(reader, writer):
                 writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s" % (len(answer), answer))
             else:
                 asked = json.loads(body)
-                text = "heard: " + asked["messages"][-1]["content"]
+                text = "heard: " + next(message["content"] for message in reversed(asked["messages"]) if message["role"] == "user")
+                calls = tool_call(asked)
                 if asked.get("stream"):
                     writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n")
                     size = -(-len(text) // PIECES)
-                    for at in range(0, len(text), size):
-                        writer.write(event(chunk({"content": text[at:at + size]})))
+                    for delta in [{"tool_calls": calls}] if calls else [{"content": text[at:at + size]} for at in range(0, len(text), size)]:
+                        writer.write(event(chunk(delta)))
                         await writer.drain()
-                    writer.write(event(chunk({}, "stop")) + event("[DONE]") + b"0\r\n\r\n")
+                    writer.write(event(chunk({}, "tool_calls" if calls else "stop")) + event("[DONE]") + b"0\r\n\r\n")
                 else:
                     answer = json.dumps({"id": "c", "object": "chat.completion", "created": 1, "model": "road",
-                                         "choices": [{"index": 0, "message": {"role": "assistant", "content": text}, "finish_reason": "stop"}],
+                                         "choices": [{"index": 0, "message": {"role": "assistant", "content": None if calls else text, **({"tool_calls": calls} if calls else {})},
+                                                      "finish_reason": "tool_calls" if calls else "stop"}],
                                          "usage": {"prompt_tokens": 1, "completion_tokens": 1, "total_tokens": 2}}).encode()
                     writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s" % (len(answer), answer))
             await writer.drain()
@@ -99,8 +117,12 @@ class Gate:
 
 
 async def main():
-    server = await asyncio.start_server(serve, "127.0.0.1", 0)
-    gate = Gate(sys.argv[1], server.sockets[0].getsockname()[1])
+    if len(sys.argv) > 2:
+        port = int(sys.argv[2])
+    else:
+        server = await asyncio.start_server(serve, "127.0.0.1", 0)
+        port = server.sockets[0].getsockname()[1]
+    gate = Gate(sys.argv[1], port)
     outside = await asyncio.start_server(gate.meet, "127.0.0.1", 0)
     print(outside.sockets[0].getsockname()[1], flush=True)
     await asyncio.Event().wait()

@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
-"""Turns through `pandora serve` whose model server is reached over a bad road (bad_road.py), then a comparison.
+"""Turns through `pandora serve` whose model server is reached over a bad road (bad_road.py), then a comparison. With --apart it is
+`pandora gateway` and `pandora orchestrator`, and the road between those two is as bad.
 
 No acknowledged turn may be missing, doubled or changed; every request is answered, and in time. Memory grows by what is kept
-to be searched and by nothing else: turns that keep nothing follow, and then it is flat. gate_driver.py --pandora build/pandora --turns 10000 [--seed N]; prints the seed.
+to be searched and by nothing else: turns that keep nothing follow, and then it is flat. gate_driver.py --pandora build/pandora --turns 10000 [--apart] [--seed N]; prints the seed.
 """
 import argparse
 import collections
@@ -33,21 +34,36 @@ def resident(pid):
 
 class Run:
     def __init__(self, arguments):
-        self.turns, self.seed = arguments.turns, arguments.seed
+        self.turns, self.seed, self.apart = arguments.turns, arguments.seed, arguments.apart
+        self.tools_run, self.processes = 0, []
         self.lock, self.next = threading.Lock(), 0
         self.acknowledged, self.said = {}, {}  # message → turn; message → how the request ended
-        self.slowest, self.faults, self.memory = 0.0, [], []
+        self.slowest, self.faults, self.memory, self.tools_memory = 0.0, [], [], []
         self.home = tempfile.mkdtemp(prefix="pandora-gate-", dir=arguments.directory)
         self.environment = {**os.environ, "PANDORA_DATA": os.path.join(self.home, "data"), "PANDORA_ENCODER": "hashing",
                             "PANDORA_MODEL_FIRST_TOKEN_MS": str(PATIENCE_MS), "PANDORA_MODEL_IDLE_MS": str(PATIENCE_MS)}
         self.pandora = arguments.pandora
 
     def start(self):
+        self.environment["PANDORA_MODEL_URL"] = self.road(str(self.seed))
+        self.orchestrator = None
+        if self.apart:
+            self.orchestrator, port = self.listen("orchestrator", "orchestrator.port=0")
+            self.environment["PANDORA_TOOLS_URL"] = self.road(f"{self.seed} tools", str(port))
+        self.serve, self.port = self.listen("gateway" if self.apart else "serve", "gateway.port=0")
+
+    def road(self, *arguments):
+        """The URL of a bad road."""
         here = os.path.dirname(os.path.abspath(__file__))
-        self.road = subprocess.Popen([sys.executable, os.path.join(here, "bad_road.py"), str(self.seed)], stdout=subprocess.PIPE, text=True)
-        self.environment["PANDORA_MODEL_URL"] = "http://127.0.0.1:" + self.road.stdout.readline().strip()
-        self.serve = subprocess.Popen([self.pandora, "serve", "--json", "--log-level", "error", "--set", "gateway.port=0"], stdout=subprocess.PIPE, text=True, env=self.environment)
-        self.port = int(json.loads(self.serve.stdout.readline())["url"].rsplit(":", 1)[1])
+        process = subprocess.Popen([sys.executable, os.path.join(here, "bad_road.py"), *arguments], stdout=subprocess.PIPE, text=True)
+        self.processes.append(process)
+        return "http://127.0.0.1:" + process.stdout.readline().strip()
+
+    def listen(self, command, setting):
+        """A process of Pandora's, and its port."""
+        process = subprocess.Popen([self.pandora, command, "--json", "--log-level", "error", "--set", setting], stdout=subprocess.PIPE, text=True, env=self.environment)
+        self.processes.insert(0, process)  # ended before its roads
+        return process, int(json.loads(process.stdout.readline())["url"].rsplit(":", 1)[1])
 
     def phase(self, turns, memory):
         """So many turns by all clients, each with the next number."""
@@ -57,7 +73,12 @@ class Run:
             one.start()
         for one in clients:
             one.join()
-        self.memory.append((self.next, resident(self.serve.pid)))
+        self.note_memory(self.next)
+
+    def note_memory(self, number):
+        self.memory.append((number, resident(self.serve.pid)))
+        if self.orchestrator:
+            self.tools_memory.append((number, resident(self.orchestrator.pid)))
 
     def client(self, name):
         chance = random.Random(f"{self.seed} client {name} from {self.next}")
@@ -69,7 +90,7 @@ class Run:
                 self.next += 1
                 number = self.next
                 if number % 500 == 0 or number == FIRST_TURNS:
-                    self.memory.append((number, resident(self.serve.pid)))
+                    self.note_memory(number)
             message = f"Note number {number} of {name}: the {chance.choice(('red', 'blue', 'old', 'new'))} key fits door {chance.randrange(10**6)}."
             streams, began = chance.random() < 0.5, time.monotonic()
             try:
@@ -115,6 +136,7 @@ class Run:
         for line in exported.splitlines():
             if (turn := json.loads(line).get("turn")) is not None:
                 kept[turn["message"]["text"]].append(turn["uid"])
+                self.tools_run += sum(row["kind"] == "tool" and row["ok"] for row in json.loads(line)["observations"])
         for message, turn in self.acknowledged.items():
             if kept[message] != [turn]:
                 self.fault(f"acknowledged as {turn}, kept as {kept[message]}: {message}")
@@ -132,15 +154,18 @@ class Run:
             self.fault(f"memory grew by {(saved - first) / 1e6:.1f} MB from turn {FIRST_TURNS} on, {allowed / 1e6:.1f} MB are what {kept} kept turns may take")
         if after - saved > SLACK:
             self.fault(f"memory grew by {(after - saved) / 1e6:.1f} MB over {self.next - self.turns} turns that kept nothing")
+        if self.tools_memory:
+            begun, ended = (next(bytes_ for number, bytes_ in self.tools_memory if number >= at) for at in (FIRST_TURNS, self.next))
+            if ended - begun > SLACK:
+                self.fault(f"the Orchestrator's memory grew by {(ended - begun) / 1e6:.1f} MB from turn {FIRST_TURNS} on")
         return (f"memory {first / 1e6:.1f} MB after {FIRST_TURNS} turns, {saved / 1e6:.1f} MB after all, {(saved - first) / max(1, kept - FIRST_TURNS):.0f} bytes a kept one; "
                 f"{after / 1e6:.1f} MB after {self.next - self.turns} that kept nothing")
 
     def stop(self):
-        for process in (self.serve, self.road):
+        for process in self.processes:
             if process.poll() is None:
                 process.send_signal(signal.SIGTERM)
-        self.serve.wait(60)
-        self.road.wait(60)
+            process.wait(60)
 
     def all_of_it(self):
         began = time.monotonic()
@@ -148,23 +173,26 @@ class Run:
         try:
             self.phase(self.turns, "on")
             self.phase(self.turns // 2, "read")
-            alive = self.serve.poll() is None
+            alive = all(process.poll() is None for process in self.processes)
         finally:
             self.stop()
         if not alive:
-            self.fault("pandora serve ended")
+            self.fault("a process of Pandora's ended")
         kept = self.compare()
+        if self.apart and self.tools_run == 0:
+            self.fault("no tool ran")
         memory = self.look_at_memory(len(kept))
         if self.slowest > ANSWER_SECONDS:
             self.fault(f"a reply took {self.slowest:.1f} s")
         ways = collections.Counter(self.said.values())
-        print(f"{self.turns} turns in {time.monotonic() - began:.0f} s, {len(self.acknowledged)} acknowledged, {len(kept)} kept, {self.next - self.turns} more that kept nothing, slowest {self.slowest:.1f} s; {dict(ways)}; {memory}")
+        print(f"{self.turns} turns in {time.monotonic() - began:.0f} s, {len(self.acknowledged)} acknowledged, {len(kept)} kept, {self.next - self.turns} more that kept nothing, slowest {self.slowest:.1f} s; {dict(ways)}; {self.tools_run} tools ran; {memory}")
         return self.faults
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--pandora", required=True)
+    parser.add_argument("--apart", action="store_true", help="Gateway and Orchestrator as two processes, a bad road between them")
     parser.add_argument("--turns", type=int, default=10000)
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(10**9))
     parser.add_argument("--directory", help="where its data lies while it runs (a temporary directory of the system)")
