@@ -23,6 +23,7 @@
 #include "embed/embedders.h"
 #include "embed/vector_cache.h"
 #include "store_embedded/directory_document_store.h"
+#include "store_embedded/directory_object_store.h"
 #include "store_embedded/sqlite_stores.h"
 #include "store_embedded/sqlite_vector_store.h"
 #include "turns/indexer.h"
@@ -117,6 +118,7 @@ void make_data(const std::string& directory, const std::string& data, const std:
   const auto rows = must(SqliteStores::open(data + "/pandora.db", "", clock), "rows");
   const auto vectors = must(SqliteVectorStore::open(data + "/vectors.db", "", clock), "points");
   const auto documents = must(DirectoryDocumentStore::open(*files, data + "/panda_system_docs", clock), "documents");
+  const auto objects = must(DirectoryObjectStore::open(*files, data + "/objects"), "objects");
   const Principal who = Principal::of(user());
   const Deadline never = Deadline::never();
   must(rows->turns().reserve_through({static_cast<std::int64_t>(all.size())}, Principal::system(), never), "numbers");
@@ -138,8 +140,9 @@ void make_data(const std::string& directory, const std::string& data, const std:
       must(open_vector_cache(*files, environment("PANDORA_BENCH_VECTORS", directory + "/vectors"), std::move(bert)),
            "vectors");
   const auto space = make_point_space(embedder);
-  const Stores stores{rows->turns(),    rows->memories(), rows->research(), rows->sources(), rows->observations(),
-                      rows->instance(), rows->outbox(),   *vectors,         *documents,      rows->receipts()};
+  const Stores stores{rows->turns(),        rows->memories(), rows->research(), rows->sources(),
+                      rows->observations(), rows->instance(), rows->outbox(),   *vectors,
+                      *documents,           *objects,         rows->receipts()};
   Indexer indexer(stores);
   must(indexer.ensure_collections(*space, never), "collections");
   must(write_point_space(stores.instance, *space, never), "points");

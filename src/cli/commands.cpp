@@ -91,6 +91,9 @@ void add_turns(CLI::App& app, Invocation& to) {
       .number("-n,--limit", "limit", "at most this many (50)");
   Command(*turns, to, "show", "one turn, with everything that was gathered and done", "turns.show")
       .number("number", "number", "its number", true);
+  Command(*turns, to, "object", "an image or a fetched page of a turn, as it is", "turns.object")
+      .number("number", "number", "the turn's", true)
+      .text("key", "key", "the object's; `turns show` names it", true);
   Command(*turns, to, "search", "turns that mean the same", "turns.search")
       .words("query", "what to look for")
       .text("--in", "session", kOfSession)

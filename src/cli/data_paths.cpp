@@ -61,6 +61,7 @@ Result<DataPaths> data_paths(const Config& config) {
   paths.vectors = join_path(paths.root, "vectors.db");
   paths.journal = join_path(paths.root, "journal");
   paths.documents = join_path(paths.root, "panda_system_docs");
+  paths.objects = join_path(paths.root, "objects");
   paths.socket = join_path(paths.root, "pandora.sock");
   paths.lock = join_path(paths.root, "LOCK");
   paths.orchestrator_secret = join_path(paths.root, "orchestrator.key");

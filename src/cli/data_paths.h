@@ -8,7 +8,7 @@ namespace pandora {
 
 struct DataPaths {
   std::string root;  // <data>
-  std::string database, vectors, journal, documents, socket, lock, orchestrator_secret;
+  std::string database, vectors, journal, documents, objects, socket, lock, orchestrator_secret;
 };
 // Of the effective configuration; `home` and XDG_* come from the environment.
 Result<DataPaths> data_paths(const Config& config);

@@ -5,6 +5,7 @@
 #include "cli/served_points.h"
 #include "cli/storage.h"
 #include "store_embedded/directory_document_store.h"
+#include "store_embedded/directory_object_store.h"
 #include "store_embedded/sqlite_stores.h"
 #include "store_embedded/sqlite_vector_store.h"
 
@@ -20,6 +21,8 @@ class EmbeddedStorage final : public Storage {
     documents_ = std::move(documents);
     const Damage damage = options.damage;
     const bool thorough = options.thorough || damage == Damage::kSetAside;
+    PANDORA_TRY(objects, DirectoryObjectStore::open(files_, paths.objects));
+    objects_ = std::move(objects);
     const auto most_receipts = static_cast<std::size_t>(config.integer("recall.receipts"));
     PANDORA_CHECK(open_database(paths, paths.database, damage, [&]() -> Status {
       PANDORA_TRY(rows, SqliteStores::open(paths.database, "", clock_, most_receipts,
@@ -47,7 +50,7 @@ class EmbeddedStorage final : public Storage {
     VectorStore& points = served_ ? served_->store() : *points_;
     return {rows_->turns(),        rows_->memories(), rows_->research(), rows_->sources(),
             rows_->observations(), rows_->instance(), rows_->outbox(),   points,
-            *documents_,           rows_->receipts()};
+            *documents_,           *objects_,         rows_->receipts()};
   }
   KeyStore& keys() override { return rows_->keys(); }
   Status overwrite_deleted(const Deadline& deadline) override {
@@ -99,6 +102,7 @@ class EmbeddedStorage final : public Storage {
   FileSystem& files_;
   const Clock& clock_;
   std::unique_ptr<DocumentStore> documents_;
+  std::unique_ptr<ObjectStore> objects_;
   std::unique_ptr<SqliteStores> rows_;
   std::unique_ptr<SqliteVectorStore> points_;  // one of these two
   std::unique_ptr<ServedPoints> served_;

@@ -86,8 +86,8 @@ class Owner final : public Installation {
     storage_ = std::move(storage);
     const Stores kept = storage_->stores();
     receipts_ = std::make_unique<ReceiptQueue>(kept.receipts, clock_);
-    const Stores stores{kept.turns,    kept.memories, kept.research, kept.sources,   kept.observations,
-                        kept.instance, kept.outbox,   kept.vectors,  kept.documents, *receipts_};
+    const Stores stores{kept.turns,  kept.memories, kept.research,  kept.sources, kept.observations, kept.instance,
+                        kept.outbox, kept.vectors,  kept.documents, kept.objects, *receipts_};
     PANDORA_CHECK(open_points(config, options, stores));
     documents_root_ = paths.documents;
     PANDORA_TRY(keys, KeyRing::open(storage_->keys(), stores.documents, ids_, random_, clock_, Deadline::never()));

@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "base/base64.h"
 #include "base/text.h"
 #include "cli/output.h"
 #include "cli/render_receipt.h"
@@ -45,9 +46,17 @@ std::string turns(const Json& result) {
 
 std::string turn(const Json& result) {
   const std::string problem = text_of(result, "problem");
-  if (result.contains("context") && result["context"].is_string()) return visible(result["context"].get<std::string>());
-  return turn_line(result["turn"]) + (problem.empty() ? "" : fmt::format("(its document: {})\n", problem));
+  std::string out =
+      result.contains("context") && result["context"].is_string()
+          ? visible(result["context"].get<std::string>())
+          : turn_line(result["turn"]) + (problem.empty() ? "" : fmt::format("(its document: {})\n", problem));
+  for (const auto& object : result["turn"].value("objects", Json::array()))
+    out += fmt::format("{} {}  {} bytes  {}  {}\n", text_of(object, "origin"), text_of(object, "media_type"),
+                       object.value("size", std::int64_t{0}), text_of(object, "key"), text_of(object, "url"));
+  return out;
 }
+// As it is: for a file.
+std::string object(const Json& result) { return base64_decode(result.value("base64", "")).value_or(std::string()); }
 std::string turn_preview(const Json& result) { return turn_line(result["turn"]); }
 
 std::string items(const Json& result) {
@@ -181,11 +190,12 @@ std::string forgotten(const Json& result) {
   std::string out = fmt::format(
       "forgotten: {} {}\n  {} rows, {} files, {} points removed; {} quotes in other turns redacted; {} neighbours' "
       "windows made again;"
-      " {} receipts of recalls cleaned\n"
+      " {} receipts of recalls cleaned; {} images and pages removed\n"
       "  look again at any time: pandora verify-forgotten {}\n",
       text_of(result, "forgotten"), number > 0 ? std::to_string(number) : text_of(result, "uid"),
       result.value("rows", 0), result.value("files", 0), result.value("points", 0), result.value("redacted", 0),
-      result.value("windows", 0), result.value("receipts", 0), text_of(result, "uid"));
+      result.value("windows", 0), result.value("receipts", 0), result.value("objects", Json::array()).size(),
+      text_of(result, "uid"));
   if (said_in > 0)
     out += fmt::format("  it was said in turn {}, which still says it: pandora turns forget {}\n", said_in, said_in);
   return out;
@@ -315,6 +325,7 @@ std::string render_result(std::string_view operation, const Json& result) {
       {"approvals.answer", approval},
       {"turns.list", turns},
       {"turns.show", turn},
+      {"turns.object", object},
       {"turns.preview", turn_preview},
       {"status", status},
       {"memory.show", one_memory},

@@ -93,7 +93,7 @@ class Import {
   std::int64_t number() const { return number_; }
   Json result() const { return {{"imported", imported_}, {"known", known_}, {"others", others_}, {"errors", errors_}}; }
   std::string summary() const {
-    const std::string others = others_ > 0 ? fmt::format(", {} memories, research and sources", others_) : "";
+    const std::string others = others_ > 0 ? fmt::format(", {} memories, research, sources and images", others_) : "";
     return fmt::format("{} turns imported{}, {} known already, {} lines refused\n", imported_, others, known_,
                        errors_.size());
   }

@@ -55,6 +55,9 @@ const std::map<std::string, std::string>& examples() {
        "notes.jsonl.gz"},
       {"turns list", "Examples:\n  pandora turns list --in trip -n 20\n  pandora turns list --since 2026-01-05 --json"},
       {"turns show", "Example:\n  pandora turns show 12"},
+      {"turns object",
+       "Example:\n  pandora turns object 12 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08 > "
+       "picture.png"},
       {"turns search", "Example:\n  pandora turns search where do I live"},
       {"turns reject", "Example:\n  pandora turns reject 12        --undo takes it back"},
       {"turns forget",

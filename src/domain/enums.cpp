@@ -37,6 +37,7 @@ constexpr Names<Intent, 10> kIntents{
     "intent",
     {"question", "lookup", "task", "code", "shopping", "research", "preference", "memory", "smalltalk", "other"}};
 constexpr Names<TurnStatus, 3> kTurnStatuses{"turn status", {"complete", "failed", "cancelled"}};
+constexpr Names<ObjectOrigin, 2> kObjectOrigins{"origin of an object", {"image", "page"}};
 constexpr Names<MemoryKind, 3> kMemoryKinds{"kind of memory", {"preference", "fact", "note"}};
 constexpr Names<ResearchKind, 2> kResearchKinds{"kind of research", {"transactional", "informational"}};
 constexpr Names<ContentType, 9> kContentTypes{"content type",
@@ -65,6 +66,7 @@ std::string_view to_string(Scope value) { return kScopes.name(value); }
 std::string_view to_string(Role value) { return kRoles.name(value); }
 std::string_view to_string(Trust value) { return kTrusts.name(value); }
 std::string_view to_string(Intent value) { return kIntents.name(value); }
+std::string_view to_string(ObjectOrigin value) { return kObjectOrigins.name(value); }
 std::string_view to_string(TurnStatus value) { return kTurnStatuses.name(value); }
 std::string_view to_string(MemoryKind value) { return kMemoryKinds.name(value); }
 std::string_view to_string(ResearchKind value) { return kResearchKinds.name(value); }
@@ -84,6 +86,7 @@ Result<Scope> parse_scope(std::string_view text) { return kScopes.parse(text); }
 Result<Role> parse_role(std::string_view text) { return kRoles.parse(text); }
 Result<Trust> parse_trust(std::string_view text) { return kTrusts.parse(text); }
 Result<Intent> parse_intent(std::string_view text) { return kIntents.parse(text); }
+Result<ObjectOrigin> parse_object_origin(std::string_view text) { return kObjectOrigins.parse(text); }
 Result<TurnStatus> parse_turn_status(std::string_view text) { return kTurnStatuses.parse(text); }
 Result<MemoryKind> parse_memory_kind(std::string_view text) { return kMemoryKinds.parse(text); }
 Result<ResearchKind> parse_research_kind(std::string_view text) { return kResearchKinds.parse(text); }

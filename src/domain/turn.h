@@ -50,6 +50,26 @@ inline constexpr double kUnknownQuality = 0.5;
 inline constexpr double kContinuedQuality = 0.8;  // the user goes on from it
 inline constexpr double kRejectedQuality = 0.2;   // the user rejected it
 
+// What belongs to a turn besides its words, kept by its hash (ports/object_store.h).
+enum class ObjectOrigin {
+  kImage,  // came with the message
+  kPage,   // was fetched for the reply: the web's word
+};
+std::string_view to_string(ObjectOrigin origin);
+Result<ObjectOrigin> parse_object_origin(std::string_view text);
+struct TurnObject {
+  ObjectOrigin origin = ObjectOrigin::kImage;
+  std::string key;         // SHA-256 of its bytes, in hexadecimal
+  std::uint64_t size = 0;  // bytes
+  std::string media_type;
+  std::string url;  // of a page
+  bool operator==(const TurnObject&) const = default;
+};
+inline constexpr std::size_t kMaxTurnObjects = 64;
+inline constexpr std::size_t kMaxTurnObjectBytes = 24u << 20;   // of one: as a line of an export it can be imported
+inline constexpr std::size_t kMaxTurnObjectsBytes = 48u << 20;  // of all of a turn
+inline constexpr std::size_t kMaxTurnObjectUrlBytes = 8u << 10;
+
 struct Turn {
   Uuid uid;           // UUIDv7, given when the message arrives; the key that makes saving idempotent
   TurnNumber number;  // 0 until its rows are written
@@ -69,6 +89,7 @@ struct Turn {
   bool archived = false;
   std::string model;           // what wrote the reply; "extractive" without a model
   std::string content_sha256;  // of user, message and reply: exact duplicates of an import
+  std::vector<TurnObject> objects;
   bool operator==(const Turn&) const = default;
 };
 inline constexpr std::size_t kMaxSummaryBytes = 400;

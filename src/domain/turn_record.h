@@ -20,6 +20,11 @@ struct FetchAttempt {  // one try to use a source, for its score
   bool operator==(const FetchAttempt&) const = default;
 };
 
+struct Attachment {  // an object on its way to the store, without key and size
+  TurnObject object;
+  std::string bytes;
+};
+
 struct TurnRecord {
   Turn turn;
   ContextDocument context;

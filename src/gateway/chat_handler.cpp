@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include "base/log.h"
+#include "gateway/attached_images.h"
 #include "gateway/client_chat.h"
 #include "gateway/client_reply.h"
 #include "gateway/gateway_core.h"
@@ -102,6 +103,11 @@ class ChatHandler final : public GatewayHandler {
     client.server = served.server;
     client.request_id = request_id;
     client.held = chat->held;
+    if (chat->has_images)
+      client.images = [chat] {
+        const Json& messages = chat->request["messages"];
+        return attached_images(messages[messages.size() - chat->messages_since - 1]);
+      };
     client.tools_run = chat->tools_run;
     client.continues = core_.open_turns.take(caller.user, chat->session, chat->called_tools);
     const bool speaks_freely = served.name.empty() && !chat->has_tools;

@@ -11,6 +11,12 @@ std::string name_of(const UserId& user, const SessionId& session, const std::vec
   return sha256_hex(name);
 }
 
+std::size_t page_bytes(const OpenTurn& turn) {
+  std::size_t bytes = 0;
+  for (const auto& page : turn.pages) bytes += page.bytes.size();
+  return bytes;
+}
+
 }  // namespace
 
 void OpenTurns::put(const UserId& user, const SessionId& session, const std::vector<std::string>& calls,
@@ -18,10 +24,13 @@ void OpenTurns::put(const UserId& user, const SessionId& session, const std::vec
   if (calls.empty()) return;
   std::string name = name_of(user, session, calls);
   const std::lock_guard lock(mutex_);
-  turns_.insert_or_assign(name, std::move(turn));
+  drop(name);
+  page_bytes_ += page_bytes(turn);
+  turns_.emplace(name, std::move(turn));
   order_.push_back(std::move(name));
-  while (turns_.size() > kMaxOpenTurns || order_.size() > 2 * kMaxOpenTurns) {
-    turns_.erase(order_.front());
+  while (!order_.empty() &&
+         (turns_.size() > kMaxOpenTurns || order_.size() > 2 * kMaxOpenTurns || page_bytes_ > kMaxOpenPageBytes)) {
+    drop(order_.front());
     order_.pop_front();
   }
 }
@@ -31,7 +40,16 @@ std::optional<OpenTurn> OpenTurns::take(const UserId& user, const SessionId& ses
   if (calls.empty()) return std::nullopt;
   const std::lock_guard lock(mutex_);
   auto node = turns_.extract(name_of(user, session, calls));
-  return node ? std::optional(std::move(node.mapped())) : std::nullopt;
+  if (!node) return std::nullopt;
+  page_bytes_ -= page_bytes(node.mapped());
+  return std::move(node.mapped());
+}
+
+void OpenTurns::drop(const std::string& name) {
+  const auto found = turns_.find(name);
+  if (found == turns_.end()) return;
+  page_bytes_ -= page_bytes(found->second);
+  turns_.erase(found);
 }
 
 std::size_t OpenTurns::size() const {

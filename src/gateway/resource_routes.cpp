@@ -78,6 +78,7 @@ std::span<const ResourceRoute> resource_routes() {
       {"POST", "/v1/turns/search", "turns.search", {}, kBody},
       {"GET", "/v1/turns/{number}", "turns.show", {kNumber}},
       {"DELETE", "/v1/turns/{number}", "turns.forget", {kNumber}, kNoBody, kWrites},
+      {"GET", "/v1/turns/{number}/objects/{key}", "turns.object", {kNumber, {"key"}}},
       {"POST", "/v1/turns/{number}/reject", "turns.reject", {kNumber}, kBody, kWrites},
       {"GET", "/v1/memories", "memory.list", {{"kind"}, kAll, kAfter, kLimit}},
       {"POST", "/v1/memories", "memory.add", {}, kBody, kWrites},

@@ -12,6 +12,7 @@
 #include "base/text.h"
 #include "domain/derive.h"
 #include "pipeline/prompt.h"
+#include "ports/cache_checks.h"
 #include "turns/term_statistics.h"
 
 namespace pandora {
@@ -93,12 +94,19 @@ class TurnRuntime::Run final : public RunningTurn, private ChatSink, public std:
 
   Deadline for_saving() const { return Deadline::after(runtime_.clock_, kSavingBudget); }
 
+  // The session's turn before must be findable; when that takes too long the turn goes on, and recall says what is
+  // missing. A turn that was started holds no thread meanwhile, so that sessions that wait are in nobody's way.
   void begin() {
-    // The session's turn before must be findable; when that takes too long the turn goes on, and recall says what is
-    // missing.
     const Deadline wait = deadline_.at_most(runtime_.clock_, runtime_.options_.findable_wait);
-    if (const Status found = runtime_.saver_.wait_session(request_.session, wait); !found)
-      missing_.push_back(found.error().message);
+    if (!listener_) return begin_after(runtime_.saver_.wait_session(request_.session, wait));
+    const auto later = [self = shared_from_this()](Status found) {
+      self->blocking_([self, found = std::move(found)] { self->begin_after(found); });
+    };
+    if (runtime_.saver_.after_session(request_.session, wait, later)) begin_after({});
+  }
+
+  void begin_after(const Status& found) {
+    if (!found) missing_.push_back(found.error().message);
     auto last = runtime_.stores_.turns.list({.session = request_.session, .limit = kLastTurns}, who_, deadline_);
     if (!last) {
       log_warn("turn.no_history", {{"error", last.error().to_line()}});
@@ -111,8 +119,10 @@ class TurnRuntime::Run final : public RunningTurn, private ChatSink, public std:
     message.name = sanitize_utf8(message.name);
     Started started{outcome_.uid, request_.user, request_.session, std::move(message), last_turns_, {}, {}, {}};
     if (request_.client) {
-      if (const auto& open = request_.client->continues)
+      if (const auto& open = request_.client->continues) {
         started.tools_run = open->tools, started.research = open->research, started.fetches = open->fetches;
+        pages_ = open->pages;
+      }
       const auto& theirs = request_.client->tools_run;
       started.tools_run.insert(started.tools_run.end(), theirs.begin(), theirs.end());
       tools_of_client_ = theirs;
@@ -184,6 +194,8 @@ class TurnRuntime::Run final : public RunningTurn, private ChatSink, public std:
       // It answered only when no tools were offered: the next turns need not try.
       if (state_.tools_refused) runtime_.no_tools_until_ = steady_micros() + kWithoutTools.count();
     }
+    if (auto* done = std::get_if<ToolDone>(&what))
+      std::ranges::move(std::exchange(done->outcome.pages, {}), std::back_inserter(pages_));
     if (auto* failed = std::get_if<ModelFailed>(&what); failed && failed->id == 0)
       failed->id = model_id_, drop_handle();
     look_for_stop();
@@ -346,8 +358,9 @@ class TurnRuntime::Run final : public RunningTurn, private ChatSink, public std:
     TurnRecord& record = action.record;
     derive_fields(record.turn, last_turns_, term_statistics(runtime_.stores_.turns, who_, for_saving()));
     admit(record, action.proposals);
+    const std::vector<Attachment> attached = attachments(record.context.gathered.missing);
     // A turn whose time is up is still saved: what was said must not be lost.
-    const Status saved = runtime_.saver_.save(record, Deadline::never());
+    const Status saved = runtime_.saver_.save(record, attached, Deadline::never());
     if (!saved) {
       log_error("turn.not_saved", saved.error());
       return post(SaveFailed{id, saved.error()}, true);
@@ -355,6 +368,35 @@ class TurnRuntime::Run final : public RunningTurn, private ChatSink, public std:
     outcome_.memories = std::move(record.memories);
     supersede();
     post(Saved{id}, true);
+  }
+
+  // What the turn keeps besides its words. What is too much for it is left out, and said.
+  std::vector<Attachment> attachments(std::vector<std::string>& missing) {
+    std::vector<Attachment> all = std::move(pages_);
+    if (request_.client && request_.client->images) {
+      AttachedImages images = request_.client->images();
+      if (images.unread > 0)
+        missing.push_back(fmt::format("{} images of the message could not be read, and were not kept", images.unread));
+      all.insert(all.begin(), std::make_move_iterator(images.whole.begin()),
+                 std::make_move_iterator(images.whole.end()));
+    }
+    const std::size_t given = all.size();
+    std::size_t bytes = 0, count = 0;
+    std::erase_if(all, [&](const Attachment& one) {
+      const std::size_t size = one.bytes.size();
+      const bool fits = size <= kMaxTurnObjectBytes && bytes + size <= kMaxTurnObjectsBytes && count < kMaxTurnObjects;
+      if (fits) bytes += size, ++count;
+      return !fits;
+    });
+    if (count < given)
+      missing.push_back(
+          fmt::format("{} images and pages were not kept: a turn keeps at most {}, of {} MiB each and {} MiB in all",
+                      given - count, kMaxTurnObjects, kMaxTurnObjectBytes >> 20, kMaxTurnObjectsBytes >> 20));
+    for (auto& one : all) {
+      if (!check_object({}, one.object.media_type)) one.object.media_type = "application/octet-stream";
+      if (one.object.url.size() > kMaxTurnObjectUrlBytes) one.object.url.clear();
+    }
+    return all;
   }
 
   void carry_out(ActionId, FinishAction& action) {
@@ -390,7 +432,7 @@ class TurnRuntime::Run final : public RunningTurn, private ChatSink, public std:
     return all;
   }
   OpenTurn open_turn() {
-    OpenTurn open{outcome_.uid, outcome_.gathered, receipt_, rounds(state_.messages), {}, {}, {}};
+    OpenTurn open{outcome_.uid, outcome_.gathered, receipt_, rounds(state_.messages), {}, {}, {}, std::move(pages_)};
     // The client sends its own again.
     for (auto& block : state_.record.context.tools)
       if (std::ranges::find(tools_of_client_, block) == tools_of_client_.end()) open.tools.push_back(std::move(block));
@@ -532,7 +574,8 @@ class TurnRuntime::Run final : public RunningTurn, private ChatSink, public std:
   ActionId model_id_ = 0;
   std::optional<SteadyTime> told_to_stop_;
   std::vector<ToolBlock> tools_of_client_;
-  bool may_block_ = true;  // the thread that pumps
+  std::vector<Attachment> pages_;  // that tools fetched
+  bool may_block_ = true;          // the thread that pumps
 
   // Of a turn that was started.
   std::shared_ptr<TurnListener> listener_;

@@ -38,6 +38,13 @@ struct OpenTurn {
   std::vector<ToolBlock> tools;  // of ours
   std::vector<Research> research;
   std::vector<FetchAttempt> fetches;
+  std::vector<Attachment> pages;
+};
+
+// The pictures of a client's message.
+struct AttachedImages {
+  std::vector<Attachment> whole;
+  std::size_t unread = 0;  // what could not be read as one
 };
 
 // A client's own request, which the model gets as it came, with what was recalled put in.
@@ -49,11 +56,12 @@ struct ClientRequest {
   std::string model, server;  // of ChatRequest
   std::string request_id;
   HeldTexts held;
-  bool offers_tools = false;            // ours, beside its own
-  std::vector<std::string> tool_names;  // its own
-  std::vector<ToolBlock> tools_run;     // by the client, since the message
-  std::size_t messages_since = 0;       // the user's: its own
-  std::optional<OpenTurn> continues;    // the turn that asked for them, when it is known
+  std::function<AttachedImages()> images = {};  // of the message; asked once, when the turn is saved. Empty: none
+  bool offers_tools = false;                    // ours, beside its own
+  std::vector<std::string> tool_names;          // its own
+  std::vector<ToolBlock> tools_run;             // by the client, since the message
+  std::size_t messages_since = 0;               // the user's: its own
+  std::optional<OpenTurn> continues;            // the turn that asked for them, when it is known
   bool clarifies = false;
   bool may_quote = false;  // when the model cannot be reached
 };

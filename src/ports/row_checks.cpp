@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "base/text.h"
+#include "ports/cache_checks.h"
 #include "ports/observation_store.h"
 
 namespace pandora {
@@ -29,10 +30,23 @@ Status check_number(TurnNumber number) {
               fmt::format("{} is no number of a turn: 1 to {}", number.value, kMaxTurnNumber));
 }
 
+Status check_row(const TurnObject& object) {
+  PANDORA_CHECK(check_object_key(object.key));
+  if (object.size <= kMaxTurnObjectBytes && object.media_type.size() <= kMaxMediaType &&
+      object.url.size() <= kMaxTurnObjectUrlBytes)
+    return {};
+  return fail(ErrorCode::kTooLarge,
+              fmt::format("an object of {} bytes: it, its media type or its URL is too long", object.size));
+}
+
 Status check_row(const Turn& turn) {
   PANDORA_CHECK(check_named("turn", !turn.uid.is_nil(), turn.user));
   if (turn.session.empty()) return fail(ErrorCode::kInvalidArgument, "a turn without a session");
   PANDORA_CHECK(check_number(turn.number));
+  if (turn.objects.size() > kMaxTurnObjects)
+    return fail(ErrorCode::kTooLarge,
+                fmt::format("a turn with {} objects, at most {} are kept", turn.objects.size(), kMaxTurnObjects));
+  for (const auto& object : turn.objects) PANDORA_CHECK(check_row(object));
   return check_part("a turn's quality", turn.quality);
 }
 

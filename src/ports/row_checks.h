@@ -12,6 +12,7 @@
 
 namespace pandora {
 
+Status check_row(const TurnObject& object);
 Status check_row(const Turn& turn);
 Status check_row(const Memory& memory);
 Status check_row(const Research& research);

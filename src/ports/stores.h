@@ -2,6 +2,7 @@
 #pragma once
 #include "ports/document_store.h"
 #include "ports/knowledge_stores.h"
+#include "ports/object_store.h"
 #include "ports/observation_store.h"
 #include "ports/outbox.h"
 #include "ports/point_space.h"
@@ -21,6 +22,7 @@ struct Stores {  // references: the owner outlives every user
   Outbox& outbox;
   VectorStore& vectors;
   DocumentStore& documents;
+  ObjectStore& objects;
   ReceiptStore& receipts;
 };
 

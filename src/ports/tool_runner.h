@@ -24,6 +24,7 @@ struct ToolOutcome {
   std::vector<std::string> claims;
   std::vector<Research> research;     // worth keeping
   std::vector<FetchAttempt> fetches;  // for the sources' scores
+  std::vector<Attachment> pages;      // as they were fetched; only of a call that is part of a turn
 };
 inline constexpr std::size_t kMaxToolResultBytes = 1024 * 1024;
 

@@ -5,6 +5,9 @@
 
 #include <fmt/format.h>
 
+#include "base/base64.h"
+#include "base/hash.h"
+#include "base/log.h"
 #include "turns/documents.h"
 
 namespace pandora {
@@ -30,8 +33,12 @@ Result<std::string> turn_line(OperationCall& call, const Turn& turn) {
   return encode_record(known);
 }
 
+constexpr const char* kObjectFormat = "pandora object";
+constexpr std::int64_t kObjectVersion = 1;
+
 std::string_view after_colon(std::string_view cursor) {
-  return cursor.substr(std::min(cursor.size(), cursor.find(':') + 1));
+  const std::size_t colon = cursor.find(':');
+  return colon == std::string_view::npos ? std::string_view() : cursor.substr(colon + 1);
 }
 tl::unexpected<Error> no_cursor() {
   return fail(ErrorCode::kInvalidArgument, "export.after: is no place in an export");
@@ -41,10 +48,37 @@ class Exporter {
  public:
   Exporter(OperationCall& call, std::size_t limit) : call_(call), limit_(limit) {}
 
+  // Before the turns that name them, so that an import that is broken off leaves no turn without its objects. A place
+  // is a turn and how many of its objects are out.
+  Result<ExportPage> objects(std::string_view after) {
+    TurnNumber last;
+    std::size_t out = 0;
+    if (!after.empty()) {
+      const std::size_t comma = after.find(',');
+      if (comma == std::string_view::npos || !read_number(after.substr(0, comma), last.value) ||
+          !read_number(after.substr(comma + 1), out))
+        return no_cursor();
+    }
+    // The turn itself is seen again while some of its objects are not yet out.
+    const TurnNumber begin{out > 0 ? last.value - 1 : last.value};
+    PANDORA_TRY(found, call_.parts.stores.turns.scan(begin, limit_, call_.who, call_.deadline));
+    page_.next = "turn:";
+    for (const auto& turn : found) {
+      if (turn.number != last) out = 0;
+      for (; out < turn.objects.size(); ++out) {
+        PANDORA_TRY(line, object_line(turn, turn.objects[out]));
+        if (line.empty() || !add(std::move(line))) continue;
+        page_.next = fmt::format("object:{},{}", turn.number.value, out + 1);
+        return std::move(page_);
+      }
+      page_.next = fmt::format("object:{},0", turn.number.value);
+    }
+    return std::move(page_);
+  }
+
   Result<ExportPage> turns(std::string_view after) {
     TurnNumber last;
-    const auto parsed = std::from_chars(after.data(), after.data() + after.size(), last.value);
-    if (!after.empty() && (parsed.ec != std::errc() || parsed.ptr != after.data() + after.size())) return no_cursor();
+    if (!after.empty() && !read_number(after, last.value)) return no_cursor();
     PANDORA_TRY(found, call_.parts.stores.turns.scan(last, limit_, call_.who, call_.deadline));
     page_.next = "memory:";
     for (const auto& turn : found) {
@@ -87,6 +121,26 @@ class Exporter {
     bytes_ += line.size();
     page_.lines.push_back(std::move(line));
     return bytes_ >= kMaxExportPageBytes;
+  }
+
+  template <class Number>
+  static bool read_number(std::string_view text, Number& number) {
+    const auto parsed = std::from_chars(text.data(), text.data() + text.size(), number);
+    return parsed.ec == std::errc() && parsed.ptr == text.data() + text.size();
+  }
+
+  // Empty: its bytes are lost, which `reconcile` says too.
+  Result<std::string> object_line(const Turn& turn, const TurnObject& object) {
+    const auto bytes = call_.parts.stores.objects.get(object.key, call_.deadline);
+    if (bytes)
+      return dump_json({{"format", kObjectFormat},
+                        {"version", kObjectVersion},
+                        {"media_type", object.media_type},
+                        {"base64", base64_encode(*bytes)}});
+    if (bytes.error().code != ErrorCode::kNotFound && bytes.error().code != ErrorCode::kDataCorrupt)
+      return fail(bytes.error());
+    log_warn("export.object_lost", {{"turn", turn.number.value}, {"why", bytes.error().to_line()}});
+    return std::string();
   }
 
   static Result<std::optional<Uuid>> place(std::string_view after) {
@@ -166,6 +220,24 @@ Result<ImportedDocument> import_turn(OperationCall& call, const std::string& lin
   return imported;
 }
 
+// Until its turn comes nobody names it; `reconcile` removes it when none does.
+Result<ImportedDocument> import_object(OperationCall& call, const Json& document) {
+  JsonReader in(document, "object", ErrorCode::kInvalidArgument);
+  (void)in.text("format");
+  if (in.integer("version") > kObjectVersion && in.ok())
+    return fail(ErrorCode::kIncompatible, "this object is of a newer version", "use the newer pandora that wrote it");
+  const std::string media_type = in.text("media_type");
+  const std::string bytes = in.value("base64", base64_decode);
+  PANDORA_CHECK(in.finish());
+  if (bytes.size() > kMaxTurnObjectBytes)
+    return fail(ErrorCode::kTooLarge,
+                fmt::format("an object of {} bytes, at most {} are kept", bytes.size(), kMaxTurnObjectBytes));
+  const auto there = call.parts.stores.objects.get(sha256_hex(bytes), call.deadline);
+  if (there) return ImportedDocument{"object", Imported::kKnown, {}};
+  PANDORA_CHECK(call.parts.stores.objects.put(bytes, media_type, call.deadline).map([](auto&&) {}));
+  return ImportedDocument{"object", Imported::kNew, {}};
+}
+
 template <class T>
 Result<bool> is_known(OperationCall& call, const Uuid& id, const Result<T>& found) {
   if (!found && found.error().code != ErrorCode::kNotFound) return fail(found.error());
@@ -215,7 +287,8 @@ Result<ImportedDocument> import_source(OperationCall& call, const std::string& l
 Result<ExportPage> export_page(OperationCall& call, const std::string& cursor, std::size_t limit) {
   Exporter exporter(call, limit);
   const std::string_view after = after_colon(cursor);
-  if (cursor.empty() || cursor.starts_with("turn:")) return exporter.turns(cursor.empty() ? "" : after);
+  if (cursor.empty() || cursor.starts_with("object:")) return exporter.objects(after);
+  if (cursor.starts_with("turn:")) return exporter.turns(after);
   if (cursor.starts_with("memory:")) return exporter.memories(after);
   if (cursor.starts_with("research:")) return exporter.research(after);
   if (cursor == "source:") return exporter.sources();
@@ -225,6 +298,7 @@ Result<ExportPage> export_page(OperationCall& call, const std::string& cursor, s
 Result<ImportedDocument> import_document(OperationCall& call, const Json& document, const std::string& line) {
   const auto format = document.find("format");
   const std::string name = format != document.end() && format->is_string() ? format->get<std::string>() : "";
+  if (name == "pandora object") return import_object(call, document);
   if (name == "pandora turn record") return import_turn(call, line);
   if (name == "pandora memory") return import_memory(call, line);
   if (name == "pandora research") return import_research(call, line);

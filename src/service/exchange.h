@@ -1,5 +1,6 @@
-// An export, line by line: every turn, memory, piece of research and source of a user, each as the document that is
-// kept on disk, on one line. Imported into another data directory it gives the same again. Internal.
+// An export, line by line: the objects that a user's turns name, then every turn, memory, piece of research and source,
+// each as the document that is kept on disk, on one line. Imported into another data directory it gives the same again.
+// Internal.
 #pragma once
 #include <string>
 
@@ -18,7 +19,7 @@ Result<ExportPage> export_page(OperationCall& call, const std::string& cursor, s
 
 enum class Imported { kNew, kKnown };
 struct ImportedDocument {
-  std::string kind;  // "turn", "memory", "research", "source"
+  std::string kind;  // "object", "turn", "memory", "research", "source"
   Imported what = Imported::kNew;
   std::optional<Uuid> turn;  // of a turn
 };

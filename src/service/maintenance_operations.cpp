@@ -28,7 +28,8 @@ Result<Json> reconcile(OperationCall& call) {
               {"memories", report.memories},
               {"research", report.research},
               {"sources", report.sources},
-              {"points", report.points}};
+              {"points", report.points},
+              {"objects", report.objects}};
 }
 
 Result<Json> reindex(OperationCall& call) {
@@ -112,7 +113,7 @@ Result<Json> status(OperationCall& call) {
 std::vector<Operation> maintenance_operations() {
   return {
       {{"reconcile", "apply? = false",
-        "finds, and with apply repairs, every difference between files, rows and points"},
+        "finds, and with apply repairs, every difference between files, rows, points and objects"},
        reconcile},
       {{"reindex", "encoder? = encoder.model",
         "makes search's points again by another encoder, and moves over to them; the old ones answer until then"},

@@ -74,6 +74,7 @@ Json to_json(const ForgetReport& report) {
           {"memories", memories},
           {"research", research},
           {"receipts", report.receipts},
+          {"objects", report.objects},
           {"said_in", report.said_in.value}};
 }
 
@@ -104,7 +105,9 @@ Result<ForgetReport> forget_report_from_json(const Json& json) {
   };
   report.memories = ids("memories");
   report.research = ids("research");
-  report.receipts = in.integer_or("receipts", 0);  // reports of before there were receipts have none
+  // Reports of before there were receipts, or objects, have none.
+  report.receipts = in.integer_or("receipts", 0);
+  if (in.any("objects")) report.objects = in.texts("objects");
   PANDORA_CHECK(in.finish());
   return report;
 }

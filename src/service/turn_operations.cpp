@@ -1,5 +1,8 @@
+#include <algorithm>
+
 #include <fmt/format.h>
 
+#include "base/base64.h"
 #include "base/log.h"
 #include "base/text.h"
 #include "service/search_items.h"
@@ -53,6 +56,21 @@ Result<Json> show(OperationCall& call) {
                           : missing ? "not written yet"
                                     : context.error().to_line()},
               {"receipt", receipts.empty() ? Json() : Json(receipts.front().id.to_string())}};
+}
+
+// Only what a turn of the user's own names: the same bytes may be another's.
+Result<Json> object(OperationCall& call) {
+  const TurnNumber number = read_number(call.in);
+  const std::string key = call.in.text("key");
+  PANDORA_CHECK(call.in.finish());
+  await_rows(call);
+  PANDORA_TRY(turn, call.parts.stores.turns.find(number, call.who, call.deadline));
+  const auto named = std::ranges::find(turn.objects, key, &TurnObject::key);
+  if (named == turn.objects.end())
+    return fail(ErrorCode::kNotFound, fmt::format("turn {} has no such object", number.value),
+                "`pandora turns show` names those it has");
+  PANDORA_TRY(bytes, call.parts.stores.objects.get(key, call.deadline));
+  return Json{{"object", to_json(*named)}, {"base64", base64_encode(bytes)}};
 }
 
 Result<Json> search(OperationCall& call) {
@@ -111,6 +129,7 @@ std::vector<Operation> turn_operations() {
   return {
       {{"turns.list", "session?, before?, since?, until?, limit? = 50", "turns, newest first"}, list},
       {{"turns.show", "number", "one turn with its context document"}, show},
+      {{"turns.object", "number, key", "an image or a fetched page of a turn"}, object},
       {{"turns.search", "query, session?, limit? = 10", "turns that mean the same"}, search},
       {{"turns.reject", "number, undo? = false", "a rejected turn is never recalled"}, reject},
       {{"turns.forget", "number", "removes a turn everywhere and reports it"}, forget},

@@ -45,8 +45,11 @@ class FetchTool final : public Tool {
       return outcome;
     }
     outcome.result = shown(*fetched.page, task.arguments.value("links", false));
-    if (!task.caller.turn.is_nil() && fetched.attempt)
+    if (!task.caller.turn.is_nil() && fetched.attempt) {
       outcome.research.push_back(research_of(*fetched.page, fetched.attempt->domain, score, task.caller));
+      outcome.pages.push_back(
+          {{ObjectOrigin::kPage, "", 0, fetched.page->media_type, fetched.page->url}, fetched.page->body});
+    }
     return outcome;
   }
 

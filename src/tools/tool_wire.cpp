@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "base/base64.h"
 #include "base/text.h"
 #include "wire/openai_chat.h"
 #include "wire/turn_json.h"
@@ -61,12 +62,15 @@ Result<ToolCaller> read_caller(const HttpHeaders& headers, const UserId& otherwi
 }
 
 Json to_json(const ToolOutcome& outcome) {
-  Json research = Json::array(), fetches = Json::array();
+  Json research = Json::array(), fetches = Json::array(), pages = Json::array();
   for (const auto& one : outcome.research) research.push_back(to_json(one));
   for (const auto& one : outcome.fetches) fetches.push_back(fetch_json(one));
+  for (const auto& one : outcome.pages)
+    pages.push_back(
+        {{"media_type", one.object.media_type}, {"url", one.object.url}, {"base64", base64_encode(one.bytes)}});
   return {{"status", to_string(outcome.status)}, {"trust", to_string(outcome.trust)}, {"result", outcome.result},
           {"approval", outcome.approval},        {"claims", outcome.claims},          {"research", std::move(research)},
-          {"fetches", std::move(fetches)}};
+          {"fetches", std::move(fetches)},       {"pages", std::move(pages)}};
 }
 
 Result<ToolOutcome> outcome_from_json(std::string_view text) {
@@ -94,6 +98,15 @@ Result<ToolOutcome> outcome_from_json(std::string_view text) {
       fetch.detail = of.text("detail");
       PANDORA_CHECK(of.finish());
       outcome.fetches.push_back(std::move(fetch));
+    }
+  if (const Json* all = in.array("pages"))
+    for (const auto& one : *all) {
+      JsonReader of(one, "the outcome.pages", ErrorCode::kUnavailable);
+      Attachment page;
+      page.object = {ObjectOrigin::kPage, "", 0, of.text("media_type"), of.text("url")};
+      page.bytes = of.value("base64", base64_decode);
+      PANDORA_CHECK(of.finish());
+      outcome.pages.push_back(std::move(page));
     }
   PANDORA_CHECK(in.finish());
   return outcome;

@@ -11,6 +11,7 @@
 #include "domain/analyzer.h"
 #include "domain/derive.h"
 #include "turns/documents.h"
+#include "turns/turn_objects.h"
 #include "wire/json_reader.h"
 
 namespace pandora {
@@ -261,6 +262,10 @@ Result<ForgetReport> Forgetting::forget_turn(TurnNumber number, const Principal&
     report.files += static_cast<std::int64_t>(documents.size());
     PANDORA_CHECK(stores_.documents.remove(folder, deadline));
   }
+  std::vector<std::string> keys;
+  for (const auto& object : turn.objects) keys.push_back(object.key);
+  PANDORA_TRY(gone, saver_.remove_unnamed_objects(keys, deadline));
+  report.objects = std::move(gone);
   PANDORA_CHECK(finish(deadline));
 
   const auto derived = static_cast<std::int64_t>(report.memories.size() + report.research.size());
@@ -367,6 +372,19 @@ Result<std::vector<ForgetFinding>> Forgetting::verify(const ForgetReport& report
   for (const Uuid& id : report.research) PANDORA_CHECK(check_knowledge(id, false));
   PANDORA_TRY(tombstone, stores_.documents.exists(tombstone_path(report.uid), deadline));
   expect_gone(!tombstone, "files", "the tombstone is missing: an old journal or backup could bring it back");
+
+  // An object may have come back meanwhile, with a turn of its own.
+  std::set<std::string> there;
+  for (const auto& key : report.objects) {
+    const auto object = stores_.objects.info(key, deadline);
+    if (!object && object.error().code != ErrorCode::kNotFound && object.error().code != ErrorCode::kDataCorrupt)
+      return fail(object.error());
+    if (object || object.error().code == ErrorCode::kDataCorrupt) there.insert(key);
+  }
+  if (!there.empty()) {
+    PANDORA_TRY(named, named_objects(stores_, there, deadline));
+    for (const auto& key : there) expect_gone(!named.contains(key), "objects", key);
+  }
 
   // Word of it elsewhere: in the journal, or as a quote in the documents of other turns.
   const std::string uid = report.uid.to_string();

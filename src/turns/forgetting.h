@@ -2,9 +2,9 @@
 //
 // Order: the journal is emptied; a tombstone (the uid, no word of the text) is written durably, so that an interrupted
 // forgetting is completed by `reconcile` and nothing brings the turn back; then quotes in the documents of other turns,
-// receipts of recalls, rows, points and the windows of neighbours, files; last, the databases overwrite what they
-// deleted. A turn whose reply is under way while this runs may have been shown the words and keep them: `verify` then
-// finds it.
+// receipts of recalls, rows, points and the windows of neighbours, files, objects that no other turn names; last, the
+// databases overwrite what they deleted. A turn whose reply is under way while this runs may have been shown the words
+// and keep them: `verify` then finds it.
 #pragma once
 #include <functional>
 #include <optional>
@@ -28,10 +28,11 @@ struct ForgetReport {
   std::int64_t rows = 0, files = 0, points = 0, redacted = 0, windows = 0;
   std::vector<Uuid> memories, research;  // that came from it
   std::int64_t receipts = 0;             // of recalls: removed, or cleaned of it
+  std::vector<std::string> objects;      // of a turn: keys of those that no other turn names, which are gone
   TurnNumber said_in;                    // of a memory: the turn that still says it; 0: none
 };
 struct ForgetFinding {
-  std::string store;  // "rows", "points", "files", "journal", "documents", "quarantine", "receipts"
+  std::string store;  // "rows", "points", "files", "journal", "documents", "quarantine", "receipts", "objects"
   std::string detail;
 };
 

@@ -1,11 +1,13 @@
 #include "turns/reconciler.h"
 
 #include <algorithm>
+#include <map>
 #include <set>
 
 #include <fmt/format.h>
 
 #include "turns/documents.h"
+#include "turns/turn_objects.h"
 #include "wire/turn_json.h"
 
 namespace pandora {
@@ -33,6 +35,7 @@ class Reconciler::Run {
     PANDORA_CHECK(source_files());
     PANDORA_CHECK(knowledge_rows());
     PANDORA_CHECK(points());
+    PANDORA_CHECK(objects());
     if (apply_ == Apply::kApply) {
       PANDORA_CHECK(stores_.outbox.enqueue(repairs_, deadline_));
       PANDORA_CHECK(saver_.checkpoint(deadline_));
@@ -101,6 +104,7 @@ class Reconciler::Run {
     if (record->turn.number != *number)
       return quarantine(
           path, {ErrorCode::kDataCorrupt, fmt::format("metadata.json is of turn {}", record->turn.number.value), {}});
+    name_objects(record->turn);
     if (tombstones_.contains(record->turn.uid)) {
       differs("forgotten turn with files", fmt::format("turn {}", number->value), "the files are removed");
       return applying() ? stores_.documents.remove(path, deadline_) : Status();
@@ -165,6 +169,7 @@ class Reconciler::Run {
       if (page.empty()) return {};
       for (const auto& turn : page) {
         after = turn.number;
+        name_objects(turn);
         const std::string folder = turn.archived ? archived_turn_folder(turn.number) : turn_folder(turn.number);
         PANDORA_TRY(there, stores_.documents.exists(folder, deadline_));
         if (!there || damaged_.contains(turn.number.value)) {
@@ -352,6 +357,54 @@ class Reconciler::Run {
     return {};
   }
 
+  void name_objects(const Turn& turn) {
+    for (const auto& object : turn.objects)
+      named_.try_emplace(object.key, fmt::format("turn {}: {} of {} bytes, {}", turn.number.value, object.media_type,
+                                                 object.size, object.key));
+  }
+
+  // Bytes that are lost nobody can make again; an export that holds them can bring them back.
+  Status objects() {
+    constexpr const char* kLost = "nothing is done: import an export that holds it, or forget the turn";
+    std::set<std::string> there;
+    std::vector<std::string> unnamed;
+    for (std::string after;;) {
+      PANDORA_TRY(page, stores_.objects.list(after, kMaxObjectList, deadline_));
+      if (page.empty()) break;
+      for (const auto& object : page) {
+        after = object.key;
+        there.insert(object.key);
+        const auto turn = named_.find(object.key);
+        if (turn == named_.end()) {
+          unnamed.push_back(object.key);
+          continue;
+        }
+        const auto bytes = stores_.objects.get(object.key, deadline_);
+        if (!bytes && bytes.error().code == ErrorCode::kDataCorrupt)
+          differs("damaged object", turn->second, kLost);
+        else if (!bytes && bytes.error().code != ErrorCode::kNotFound)
+          return fail(bytes.error());
+      }
+      report_.objects += static_cast<std::int64_t>(page.size());
+      PANDORA_CHECK(progress_("objects", report_.objects));
+    }
+    for (const auto& [key, turn] : named_)
+      if (!there.contains(key)) differs("turn without its object", turn, kLost);
+    // What a turn that is being saved or that is set aside names is left alone.
+    if (unnamed.empty()) return {};
+    std::vector<std::string> removed;
+    if (applying()) {
+      PANDORA_TRY(gone, saver_.remove_unnamed_objects(unnamed, deadline_));
+      removed = std::move(gone);
+    } else {
+      PANDORA_TRY(named, named_objects(stores_, {unnamed.begin(), unnamed.end()}, deadline_));
+      for (const auto& key : unnamed)
+        if (!named.contains(key)) removed.push_back(key);
+    }
+    for (const auto& key : removed) differs("object without a turn", key, "it is removed");
+    return {};
+  }
+
   Result<bool> has_row(const Point& point, const std::string& collection, const char* field) {
     const auto value = point.payload.find(field);
     const auto* text = value == point.payload.end() ? nullptr : std::get_if<std::string>(&value->second);
@@ -383,6 +436,7 @@ class Reconciler::Run {
   std::set<Uuid> tombstones_;
   std::set<Uuid> restored_;  // whose row is made again in this run
   std::set<std::int64_t> damaged_;
+  std::map<std::string, std::string> named_;  // object → the first turn that names it, and as what
   std::vector<OutboxItem> repairs_;
 };
 

@@ -3,7 +3,7 @@
 // Truth is in this order: journal, files, rows, points. A dry run only reports; `apply` repairs, and a second run then
 // finds nothing. Rows are walked in pages; of the files only names are held in memory. What cannot be read is set aside
 // in quarantine with its reason, never deleted. Deleting the databases and reconciling brings everything back from the
-// files.
+// files. One thing cannot be repaired, and is said at every run: a turn's object whose bytes are missing or damaged.
 #pragma once
 #include <functional>
 #include <string>
@@ -17,13 +17,14 @@
 namespace pandora {
 
 struct Difference {
-  std::string kind;    // "turn without row", "row without files", "damaged files", "point without row", …
+  std::string kind;    // "turn without row", "row without files", "damaged files", "point without row",
+                       // "turn without its object", "object without a turn", …
   std::string what;    // "turn 12", "memory 0190…", "example.com"
   std::string repair;  // what is done about it
 };
 struct ReconcileReport {
   std::vector<Difference> differences;
-  std::int64_t turns = 0, memories = 0, research = 0, sources = 0, points = 0;  // looked at
+  std::int64_t turns = 0, memories = 0, research = 0, sources = 0, points = 0, objects = 0;  // looked at
 };
 
 class Reconciler {

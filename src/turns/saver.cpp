@@ -16,6 +16,7 @@
 #include "turns/documents.h"
 #include "turns/journal.h"
 #include "turns/outbox_worker.h"
+#include "turns/turn_objects.h"
 #include "turns/turn_saver.h"
 #include "wire/turn_json.h"
 
@@ -49,6 +50,7 @@ class JournalledTurnSaver final : public TurnSaver {
       : options_(std::move(options)),
         stores_(stores),
         clock_(clock),
+        objects_(stores),
         outbox_(stores, spaces, clock, [this](const Uuid& uid) { return record_of(uid); }),
         last_checkpoint_(clock.steady()) {}
 
@@ -58,7 +60,10 @@ class JournalledTurnSaver final : public TurnSaver {
       stopping_ = true;
     }
     wake_.notify_all();
+    changed_.notify_all();
+    waits_.notify_all();
     if (worker_.joinable()) worker_.join();
+    if (watcher_.joinable()) watcher_.join();
   }
 
   Status open(FileSystem& files) {
@@ -74,11 +79,14 @@ class JournalledTurnSaver final : public TurnSaver {
     // What a dead process of this name had taken is free again, not only when its leases run out.
     if (const Status released = stores_.outbox.release(options_.owner, step()); !released) note_error(released.error());
     worker_ = std::thread([this] { work(); });
+    watcher_ = std::thread([this] { watch(); });
     return {};
   }
 
-  Status save(const TurnRecord& record, const Deadline& deadline) override {
+  Status save(const TurnRecord& given, std::span<const Attachment> attachments, const Deadline& deadline) override {
     PANDORA_CHECK(deadline.check("saving the turn"));
+    TurnRecord record = given;
+    PANDORA_TRY(held, objects_.keep(attachments, record.turn, deadline));  // until the turn is acknowledged, or not
     // What no row may hold could never be written: it is refused now, not set aside once it is acknowledged.
     PANDORA_CHECK(check_record(record, Principal::of(record.turn.user)));
     const std::string payload = encode_record(record);
@@ -118,13 +126,16 @@ class JournalledTurnSaver final : public TurnSaver {
 
   Status wait_session(const SessionId& session, const Deadline& deadline) override {
     std::unique_lock lock(mutex_);
-    const auto quiet = [&] {
-      return std::ranges::none_of(
-          live_, [&](const auto& entry) { return entry.second.session == session && !entry.second.findable(); });
-    };
-    if (wait(lock, deadline, quiet)) return {};
-    return fail(ErrorCode::kDeadlineExceeded,
-                fmt::format("the last turn of session {} is not yet findable", session.str()));
+    if (wait(lock, deadline, [&] { return is_quiet(session); })) return {};
+    return not_findable(session);
+  }
+
+  bool after_session(const SessionId& session, const Deadline& deadline, std::function<void(Status)> call) override {
+    const std::lock_guard lock(mutex_);
+    if (is_quiet(session)) return true;
+    waiting_.push_back({session, deadline, std::move(call)});
+    waits_.notify_one();
+    return false;
   }
 
   Status wait_rows(const Deadline& deadline) override {
@@ -174,6 +185,11 @@ class JournalledTurnSaver final : public TurnSaver {
     return drop(closed, deadline);
   }
 
+  Result<std::vector<std::string>> remove_unnamed_objects(const std::vector<std::string>& keys,
+                                                          const Deadline& deadline) override {
+    return objects_.remove_unnamed(keys, [this](const Deadline& until) { return drain(until); }, deadline);
+  }
+
   SaverStatus status() override {
     SaverStatus status;
     status.outbox = stores_.outbox.size(Deadline::after(clock_, kStepBudget)).value_or(-1);
@@ -192,6 +208,15 @@ class JournalledTurnSaver final : public TurnSaver {
       changed_.wait_for(lock, std::min<Duration>(deadline.remaining(), kPoll));
     }
     return true;
+  }
+
+  bool is_quiet(const SessionId& session) const {  // under mutex_
+    return std::ranges::none_of(
+        live_, [&](const auto& entry) { return entry.second.session == session && !entry.second.findable(); });
+  }
+  static tl::unexpected<Error> not_findable(const SessionId& session) {
+    return fail(ErrorCode::kDeadlineExceeded,
+                fmt::format("the last turn of session {} is not yet findable", session.str()));
   }
 
   Deadline step() const { return Deadline::after(clock_, kStepBudget); }
@@ -475,16 +500,51 @@ class JournalledTurnSaver final : public TurnSaver {
     return journal_->drop_through(closed);
   }
 
+  // Who waits for a session is told by a thread of its own: the worker may be in a step that hangs.
+  void watch() {
+    std::unique_lock lock(mutex_);
+    while (!stopping_) {
+      if (waiting_.empty()) {
+        waits_.wait(lock, [&] { return stopping_ || !waiting_.empty(); });
+        continue;
+      }
+      std::set<std::string> behind;
+      for (const auto& [uid, live] : live_)
+        if (!live.findable()) behind.insert(live.session.str());
+      std::vector<std::pair<Waiting, Status>> told;
+      Duration patience = kPoll;
+      std::erase_if(waiting_, [&](Waiting& one) {
+        const bool is_behind = behind.contains(one.session.str());
+        if (is_behind && !one.deadline.expired()) {
+          patience = std::min<Duration>(patience, one.deadline.remaining());
+          return false;
+        }
+        Status how = is_behind ? Status(not_findable(one.session)) : Status();
+        told.emplace_back(std::move(one), std::move(how));
+        return true;
+      });
+      if (told.empty()) {
+        changed_.wait_for(lock, patience);
+        continue;
+      }
+      lock.unlock();
+      for (auto& [one, how] : told) one.call(std::move(how));
+      told.clear();
+      lock.lock();
+    }
+  }
+
   const SaverOptions options_;
   Stores stores_;
   const Clock& clock_;
+  TurnObjects objects_;
   OutboxWorker outbox_;
   std::unique_ptr<Journal> journal_;
   std::shared_mutex rotation_;
   std::mutex dropping_;  // the worker and a checkpoint may both have segments to drop
 
   std::mutex mutex_;
-  std::condition_variable wake_, changed_;  // wake_: the worker; changed_: whoever waits for it
+  std::condition_variable wake_, changed_, waits_;  // the worker; whoever waits for it; the watcher, when somebody does
   std::deque<std::shared_ptr<const TurnRecord>> pending_;
   std::map<Uuid, Live> live_;
   Error last_error_;
@@ -496,8 +556,14 @@ class JournalledTurnSaver final : public TurnSaver {
     std::set<Uuid> waiting;  // for their files
   };
   std::optional<Closing> closing_;  // set and reset by the worker alone; `waiting` is under mutex_
+  struct Waiting {
+    SessionId session;
+    Deadline deadline;
+    std::function<void(Status)> call;
+  };
+  std::vector<Waiting> waiting_;  // bounded by whoever starts turns
   SteadyTime last_checkpoint_;
-  std::thread worker_;
+  std::thread worker_, watcher_;
 };
 
 }  // namespace

@@ -8,7 +8,9 @@
 #pragma once
 #include <functional>
 #include <memory>
+#include <span>
 #include <string>
+#include <vector>
 
 #include "base/file_system.h"
 #include "domain/turn_record.h"
@@ -41,13 +43,18 @@ class TurnSaver {
                                                  FileSystem& files, const Clock& clock);
   virtual ~TurnSaver() = default;  // stops the worker after the step under way; drains nothing
 
-  // kTooLarge, kStorageFull, kUnavailable (the disk), kResourceExhausted: not acknowledged, nothing kept.
-  virtual Status save(const TurnRecord& record, const Deadline& deadline) = 0;
+  // kTooLarge, kStorageFull, kUnavailable (the disk), kResourceExhausted: not acknowledged, nothing kept. What is
+  // attached is put into the object store first, durably, and the turn names it: an acknowledged turn has its objects.
+  virtual Status save(const TurnRecord& record, std::span<const Attachment> attachments, const Deadline& deadline) = 0;
+  Status save(const TurnRecord& record, const Deadline& deadline) { return save(record, {}, deadline); }
 
   // The turn's number, once it is findable; kDeadlineExceeded before that (the turn stays acknowledged).
   virtual Result<TurnNumber> wait_findable(const Uuid& turn_uid, const Deadline& deadline) = 0;
   // Until every acknowledged turn of the session is findable: what the next request of a session waits for, bounded.
   virtual Status wait_session(const SessionId& session, const Deadline& deadline) = 0;
+  // The same, holding no thread. true: there is nothing to wait for, and `call` is not called. Otherwise it is, once,
+  // on a thread of the saver's that it must not hold up; not when the saver goes before.
+  virtual bool after_session(const SessionId& session, const Deadline& deadline, std::function<void(Status)> call) = 0;
   // Until every acknowledged turn has its row.
   virtual Status wait_rows(const Deadline& deadline) = 0;
   // Until journal and outbox are empty. When nothing moves for `stuck_after` and what is tried fails: that error
@@ -56,6 +63,9 @@ class TurnSaver {
   // drain, sync documents, and drop the journal's segments: nothing of a forgotten turn stays in it.
   virtual Status checkpoint(const Deadline& deadline) = 0;
   virtual SaverStatus status() = 0;
+  // Removes those of these objects that no turn names any more, also none that is being saved; which they were.
+  virtual Result<std::vector<std::string>> remove_unnamed_objects(const std::vector<std::string>& keys,
+                                                                  const Deadline& deadline) = 0;
 };
 
 }  // namespace pandora

@@ -70,28 +70,45 @@ Result<FetchAttempt> fetch_from_json(const Json& json, const std::string& place)
   return done(in, std::move(attempt));
 }
 
-Json document(std::string_view format, Json content) {
+Result<TurnObject> object_from_json(const Json& json, const std::string& place) {
+  JsonReader in(json, place);
+  TurnObject object;
+  object.origin = in.value("origin", parse_object_origin);
+  object.key = in.text("key");
+  const std::int64_t size = in.integer("size");
+  if (in.ok() && size < 0) in.fault("size", "must not be negative");
+  object.size = static_cast<std::uint64_t>(std::max<std::int64_t>(size, 0));
+  object.media_type = in.text("media_type");
+  object.url = in.text("url");
+  return done(in, std::move(object));
+}
+
+Json document(std::string_view format, Json content, int version = kTurnFormatVersion) {
   content["format"] = format;
-  content["version"] = kTurnFormatVersion;
+  content["version"] = version;
   return content;
 }
 
 // The object of a stored document, once its format and version are known to be ours.
-Result<Json> open_document(std::string_view bytes, std::string_view format, std::size_t max_bytes) {
+Result<Json> open_document(std::string_view bytes, std::string_view format, std::size_t max_bytes,
+                           int newest = kTurnFormatVersion) {
   PANDORA_TRY(json, parse_json(bytes, max_bytes, format));
   if (!json.is_object() || json.value("format", Json()) != format)
     return fail(ErrorCode::kDataCorrupt, fmt::format("this is no {}: its \"format\" says otherwise", format));
   const Json version = json.value("version", Json());
   if (!version.is_number_integer())
     return fail(ErrorCode::kDataCorrupt, fmt::format("{}.version: must be a whole number", format));
-  if (version > kTurnFormatVersion)
-    return fail(
-        ErrorCode::kIncompatible,
-        fmt::format("{} of version {}, this program knows up to {}", format, version.dump(), kTurnFormatVersion),
-        "use the newer pandora that wrote it");
+  if (version > newest)
+    return fail(ErrorCode::kIncompatible,
+                fmt::format("{} of version {}, this program knows up to {}", format, version.dump(), newest),
+                "use the newer pandora that wrote it");
   json.erase("format");
   json.erase("version");
   return json;
+}
+
+int version_of(const TurnRecord& record) {
+  return record.turn.objects.empty() ? kTurnFormatVersion : kTurnWithObjectsVersion;
 }
 
 std::string pretty(const Json& json) { return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n"; }
@@ -126,25 +143,35 @@ Json to_json(const Utterance& utterance) {
   return {{"role", to_string(utterance.role)}, {"name", utterance.name}, {"text", utterance.text}};
 }
 
+Json to_json(const TurnObject& object) {
+  return {{"origin", to_string(object.origin)},
+          {"key", object.key},
+          {"size", object.size},
+          {"media_type", object.media_type},
+          {"url", object.url}};
+}
+
 Json to_json(const Turn& turn) {
-  return {{"uid", turn.uid.to_string()},
-          {"number", turn.number.value},
-          {"session", turn.session.str()},
-          {"user", turn.user.str()},
-          {"created_at", to_iso8601(turn.created_at)},
-          {"status", to_string(turn.status)},
-          {"message", to_json(turn.message)},
-          {"reply", turn.reply ? to_json(*turn.reply) : Json()},
-          {"question", turn.question},
-          {"summary", turn.summary},
-          {"topic", turn.topic},
-          {"intent", to_string(turn.intent)},
-          {"keywords", turn.keywords},
-          {"quality", turn.quality},
-          {"rejected", turn.rejected},
-          {"archived", turn.archived},
-          {"model", turn.model},
-          {"content_sha256", turn.content_sha256}};
+  Json json = {{"uid", turn.uid.to_string()},
+               {"number", turn.number.value},
+               {"session", turn.session.str()},
+               {"user", turn.user.str()},
+               {"created_at", to_iso8601(turn.created_at)},
+               {"status", to_string(turn.status)},
+               {"message", to_json(turn.message)},
+               {"reply", turn.reply ? to_json(*turn.reply) : Json()},
+               {"question", turn.question},
+               {"summary", turn.summary},
+               {"topic", turn.topic},
+               {"intent", to_string(turn.intent)},
+               {"keywords", turn.keywords},
+               {"quality", turn.quality},
+               {"rejected", turn.rejected},
+               {"archived", turn.archived},
+               {"model", turn.model},
+               {"content_sha256", turn.content_sha256}};
+  if (!turn.objects.empty()) json["objects"] = list(turn.objects);
+  return json;
 }
 
 Json to_json(const Memory& memory) {
@@ -244,6 +271,7 @@ Result<Turn> turn_from_json(const Json& json, const std::string& place) {
   turn.archived = in.boolean("archived");
   turn.model = in.text("model");
   turn.content_sha256 = in.text("content_sha256");
+  if (in.any("objects")) turn.objects = read_list(in, "objects", object_from_json);
   if (in.ok() && (turn.number.value < 0 || turn.number.value > kMaxTurnNumber))
     in.fault("number", "is no turn's number");
   if (in.ok() && !(turn.quality >= 0 && turn.quality <= 1)) in.fault("quality", "must be between 0 and 1");
@@ -344,11 +372,11 @@ std::string encode_record(const TurnRecord& record) {
   Json json = metadata_json(record);
   json["context"] = render(record.context);
   json["observations"] = list(record.observations);
-  return dump_json(document("pandora turn record", std::move(json)));
+  return dump_json(document("pandora turn record", std::move(json), version_of(record)));
 }
 
 Result<TurnRecord> decode_record(std::string_view bytes) {
-  PANDORA_TRY(json, open_document(bytes, "pandora turn record", kMaxRecordBytes));
+  PANDORA_TRY(json, open_document(bytes, "pandora turn record", kMaxRecordBytes, kTurnWithObjectsVersion));
   JsonReader in(json, "record");
   TurnRecord record;
   read_metadata(in, record);
@@ -361,11 +389,11 @@ Result<TurnRecord> decode_record(std::string_view bytes) {
 }
 
 std::string encode_metadata(const TurnRecord& record) {
-  return pretty(document("pandora turn", metadata_json(record)));
+  return pretty(document("pandora turn", metadata_json(record), version_of(record)));
 }
 
 Result<TurnRecord> decode_metadata(std::string_view bytes) {
-  PANDORA_TRY(json, open_document(bytes, "pandora turn", kMaxDocumentJson));
+  PANDORA_TRY(json, open_document(bytes, "pandora turn", kMaxDocumentJson, kTurnWithObjectsVersion));
   JsonReader in(json, "metadata");
   TurnRecord record;
   read_metadata(in, record);

@@ -14,10 +14,13 @@
 namespace pandora {
 
 inline constexpr int kTurnFormatVersion = 1;
+// Of a record and of metadata.json when the turn has objects: a program of before there were any must not take them.
+inline constexpr int kTurnWithObjectsVersion = 2;
 inline constexpr std::size_t kMaxRecordBytes = 64u << 20;
 
 // Plain values, as results of operations show them and documents hold them.
 Json to_json(const Utterance& utterance);
+Json to_json(const TurnObject& object);
 Json to_json(const Turn& turn);
 Json to_json(const Memory& memory);
 Json to_json(const Research& research);

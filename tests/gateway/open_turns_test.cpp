@@ -37,6 +37,24 @@ TEST(OpenTurns, OneMoreThanTheMaximumAndTheOldestGoes) {
   EXPECT_TRUE(open.take(kAna, kHere, {"one more"}));
 }
 
+TEST(OpenTurns, PagesBeyondTheMaximumMakeTheOldestGo) {
+  OpenTurns open;
+  const auto with_page = [](std::uint8_t number, std::size_t bytes) {
+    OpenTurn one = turn(number);
+    one.pages.push_back({{}, std::string(bytes, 'x')});
+    return one;
+  };
+  open.put(kAna, kHere, {"a"}, with_page(1, kMaxOpenPageBytes / 2));
+  open.put(kAna, kHere, {"b"}, with_page(2, kMaxOpenPageBytes / 2));
+  EXPECT_EQ(open.size(), 2u);
+  open.put(kAna, kHere, {"c"}, with_page(3, 1));
+  EXPECT_FALSE(open.take(kAna, kHere, {"a"}));
+  EXPECT_TRUE(open.take(kAna, kHere, {"b"}));
+  EXPECT_TRUE(open.take(kAna, kHere, {"c"}));
+  open.put(kAna, kHere, {"d"}, with_page(4, kMaxOpenPageBytes));
+  EXPECT_EQ(open.size(), 1u) << "what was taken counts no more";
+}
+
 TEST(OpenTurns, ManyThatAreTakenAgainLeaveNothing) {
   OpenTurns open;
   for (std::size_t i = 0; i < 10 * kMaxOpenTurns; ++i) {

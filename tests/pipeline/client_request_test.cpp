@@ -5,10 +5,12 @@
 
 #include "net/work_pool.h"
 #include "runtime_world.h"
+#include "turns/documents.h"
 
 namespace pandora {
 namespace {
 
+using ::testing::HasSubstr;
 using testing::RuntimeWorld;
 using testing::ScriptedModel;
 using testing::World;
@@ -316,6 +318,7 @@ class StartedTurnWithTools : public StartedTurn {
     client.messages_since = 0;
     client.continues = std::move(continues);
     client.tools_run = tools_run;
+    client.images = images;
     request.client = std::move(client);
     auto turn = wired->runtime.start(
         std::move(request), listener, Deadline::never(),
@@ -333,6 +336,7 @@ class StartedTurnWithTools : public StartedTurn {
   std::vector<Composed> composed;
   std::optional<OpenTurn> continues;
   std::vector<ToolBlock> tools_run;
+  std::function<AttachedImages()> images;
 };
 
 TEST_F(StartedTurnWithTools, ItsToolsRunAndTheModelIsAskedAgainWithWhatTheyGave) {
@@ -384,6 +388,85 @@ TEST_F(StartedTurnWithTools, WhatWasCalledOfOursComesBackWithTheClientsResults) 
   const auto turn = world.rows->turns().find_all({&outcome.uid, 1}, Principal::of(kAna), world.soon());
   ASSERT_TRUE(turn);
   EXPECT_EQ(turn->size(), 1u);
+}
+
+TEST_F(StartedTurnWithTools, ImagesOfTheMessageAndPagesThatWereFetchedBelongToTheTurn) {
+  images = [] {
+    AttachedImages found;
+    found.whole.push_back({{ObjectOrigin::kImage, "", 0, "image/png", ""}, "a picture"});
+    found.whole.push_back({{ObjectOrigin::kImage, "", 0, "no media type", ""}, "another"});
+    found.unread = 1;
+    return found;
+  };
+  tools.behaviour = [](const ToolCall&) -> Result<ToolOutcome> {
+    ToolOutcome outcome;
+    outcome.pages.push_back({{ObjectOrigin::kPage, "", 0, "text/html", "https://example.com/"}, "<p>nuts"});
+    return outcome;
+  };
+  model.expect({.calls = {{"call-1", "search", "{}"}, {"call-2", "weather", "{}"}}});
+  start_client();
+  auto outcome = wait();
+  ASSERT_TRUE(outcome.open) << "a page waits with its turn for the client's tools";
+  continues = std::move(outcome.open);
+  model.expect({.deltas = {"Found."}});
+  start_client();
+  outcome = wait();
+  ASSERT_TRUE(outcome.acknowledged);
+  ASSERT_TRUE(world.saver->drain(world.soon()));
+  const auto turns = world.rows->turns().find_all({&outcome.uid, 1}, Principal::of(kAna), world.soon());
+  ASSERT_TRUE(turns && turns->size() == 1);
+  const auto& objects = turns->front().objects;
+  ASSERT_EQ(objects.size(), 3u);
+  EXPECT_EQ(objects[1].media_type, "application/octet-stream");
+  EXPECT_EQ(objects[2].url, "https://example.com/");
+  for (const auto& object : objects) EXPECT_TRUE(world.objects->get(object.key, world.soon())) << object.key;
+  EXPECT_EQ(world.objects->get(objects[2].key, world.soon()).value(), "<p>nuts");
+  const auto kept = read_turn_folder(*world.documents, turn_folder(turns->front().number), world.soon());
+  ASSERT_TRUE(kept);
+  EXPECT_THAT(kept->context.gathered.missing,
+              ::testing::Contains(HasSubstr("1 images of the message could not be read")));
+}
+
+TEST_F(StartedTurnWithTools, WhatIsTooMuchForATurnIsLeftOutAndSaid) {
+  images = [] {
+    AttachedImages found;
+    for (std::size_t i = 0; i < kMaxTurnObjects + 2; ++i)
+      found.whole.push_back({{ObjectOrigin::kImage, "", 0, "image/png", ""}, "picture " + std::to_string(i)});
+    found.whole.insert(found.whole.begin(), {{}, std::string(kMaxTurnObjectBytes + 1, 'x')});
+    return found;
+  };
+  start_client();
+  const auto outcome = wait();
+  ASSERT_TRUE(outcome.acknowledged);
+  ASSERT_TRUE(world.saver->drain(world.soon()));
+  const auto turn = world.rows->turns().find_all({&outcome.uid, 1}, Principal::of(kAna), world.soon()).value().front();
+  EXPECT_EQ(turn.objects.size(), kMaxTurnObjects);
+  const auto kept = read_turn_folder(*world.documents, turn_folder(turn.number), world.soon());
+  ASSERT_TRUE(kept);
+  EXPECT_THAT(kept->context.gathered.missing, ::testing::Contains(HasSubstr("3 images and pages were not kept")));
+}
+
+TEST_F(StartedTurn, SessionsThatWaitForTheirTurnBeforeHoldNoThread) {
+  start("I am allergic to peanuts.");
+  ASSERT_TRUE(wait().acknowledged);
+  ASSERT_TRUE(world.saver->drain(world.soon()));
+  world.embedder.down = true;
+  start("I am allergic to walnuts.");
+  ASSERT_TRUE(wait().acknowledged);  // and not findable for as long as the encoder is away
+  std::vector<std::shared_ptr<Listener>> waiting;
+  for (int i = 0; i < 50; ++i) {
+    start(kQuestion);
+    waiting.push_back(listener);
+  }
+  std::promise<void> ran;  // the pool's only thread is behind them all, and free
+  EXPECT_TRUE(pool->submit([&] { ran.set_value(); }));
+  EXPECT_EQ(ran.get_future().wait_for(std::chrono::seconds(20)), std::future_status::ready)
+      << "one after the other they would have held it for 100 s";
+  for (const auto& one : waiting) {
+    listener = one;
+    const auto outcome = wait();
+    EXPECT_THAT(outcome.gathered.missing, ::testing::Contains(HasSubstr("not yet findable")));
+  }
 }
 
 TEST_F(StartedTurnWithTools, ARefusalThatNamesNoToolsIsNotTriedAgain) {

@@ -13,6 +13,10 @@ using testing::World;
 constexpr std::uint64_t kRuns = 60;
 constexpr int kLives = 4;
 
+Attachment picture(const TurnRecord& record) {
+  return {{ObjectOrigin::kImage, "", 0, "image/png", ""}, "the picture of " + record.turn.uid.to_string()};
+}
+
 TEST(SaverCrash, NoAcknowledgedTurnIsLostOrDoubledAndEveryStartSucceeds) {
   std::int64_t acknowledged_in_all = 0, crashes = 0;
   for (std::uint64_t seed = 0; seed < kRuns; ++seed) {
@@ -20,13 +24,19 @@ TEST(SaverCrash, NoAcknowledgedTurnIsLostOrDoubledAndEveryStartSucceeds) {
     SeededRandom random(seed);
     World world("crash");
     std::vector<TurnRecord> acknowledged;
+    std::vector<bool> pictured;
     for (int life = 0; life < kLives; ++life) {
       if (life > 0) world.files.die_after(random.below(400));
       const Status started = world.start();
       for (int i = 0; started && i < 4; ++i) {
         const auto record =
             world.record("s" + std::to_string(i % 2), "Message " + std::to_string(random.below(1'000'000)), "Reply");
-        if (world.saver->save(record, world.soon())) acknowledged.push_back(record);
+        std::vector<Attachment> attached;
+        if (i % 2 == 0) attached.push_back(picture(record));
+        if (world.saver->save(record, attached, world.soon())) {
+          acknowledged.push_back(record);
+          pictured.push_back(!attached.empty());
+        }
         if (random.below(3) == 0 && !world.files.dead())
           (void)world.saver->checkpoint(Deadline::after(world.clock, std::chrono::milliseconds(200)));
       }
@@ -38,7 +48,12 @@ TEST(SaverCrash, NoAcknowledgedTurnIsLostOrDoubledAndEveryStartSucceeds) {
     const Status drained = world.saver->drain(world.soon());
     ASSERT_TRUE(drained) << drained.error().to_line();
     std::set<std::string> folders;
-    for (const auto& record : acknowledged) {
+    for (std::size_t i = 0; i < acknowledged.size(); ++i) {
+      const TurnRecord& record = acknowledged[i];
+      const std::string bytes = picture(record).bytes;
+      if (pictured[i]) {
+        EXPECT_EQ(world.objects->get(sha256_hex(bytes), world.soon()).value_or(""), bytes);
+      }
       const auto number = world.saver->wait_findable(record.turn.uid, world.soon());
       ASSERT_TRUE(number) << number.error().to_line();
       EXPECT_EQ(world.rows->turns().find(*number, Principal::system(), world.soon()).value().message,

@@ -8,6 +8,7 @@
 #include "base/hash.h"
 #include "domain/derive.h"
 #include "store_embedded/directory_document_store.h"
+#include "store_embedded/directory_object_store.h"
 #include "store_embedded/sqlite_stores.h"
 #include "store_embedded/sqlite_vector_store.h"
 #include "support/fault_file_system.h"
@@ -47,6 +48,8 @@ class World {
     PANDORA_CHECK(files.sync_directory("/data"));
     PANDORA_TRY(opened_documents, DirectoryDocumentStore::open(files, "/data/docs", clock));
     documents = std::move(opened_documents);
+    PANDORA_TRY(opened_objects, DirectoryObjectStore::open(files, "/data/objects"));
+    objects = std::move(opened_objects);
     PANDORA_TRY(record, read_point_space(rows->instance(), *vectors, soon()));
     const auto made_by = encoder_named(record ? record->origin.embedder.model : embedder.identity().model);
     auto space = record ? make_point_space(record->origin, record->suffix, made_by) : make_point_space(made_by);
@@ -70,8 +73,8 @@ class World {
     return {};
   }
   void stop() {
-    reconciler.reset(), forgetting.reset(), saver.reset(), spaces.reset(), documents.reset(), vectors.reset(),
-        rows.reset();
+    reconciler.reset(), forgetting.reset(), saver.reset(), spaces.reset(), objects.reset(), documents.reset(),
+        vectors.reset(), rows.reset();
   }
   Status restart() {
     stop();
@@ -92,9 +95,17 @@ class World {
   }
 
   Stores stores() {
-    return {
-        rows->turns(),    rows->memories(), rows->research(), rows->sources(), rows->observations(),
-        rows->instance(), rows->outbox(),   *vectors,         *documents,      receipts ? *receipts : rows->receipts()};
+    return {rows->turns(),
+            rows->memories(),
+            rows->research(),
+            rows->sources(),
+            rows->observations(),
+            rows->instance(),
+            rows->outbox(),
+            *vectors,
+            *documents,
+            *objects,
+            receipts ? *receipts : rows->receipts()};
   }
   Deadline soon() const { return Deadline::after(clock, std::chrono::seconds(30)); }
 
@@ -155,6 +166,7 @@ class World {
   std::unique_ptr<SqliteStores> rows;
   std::unique_ptr<SqliteVectorStore> vectors;
   std::unique_ptr<DocumentStore> documents;
+  std::unique_ptr<ObjectStore> objects;
   std::unique_ptr<PointSpaces> spaces;
   std::unique_ptr<TurnSaver> saver;
   std::unique_ptr<Forgetting> forgetting;

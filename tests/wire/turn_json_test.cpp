@@ -108,10 +108,36 @@ TEST(TurnJson, VersionOneStaysAsItIs) {
   EXPECT_EQ(encode_record(full()) + "\n", golden("record-v1.json"));
 }
 
+TurnRecord with_objects() {
+  TurnRecord record = full();
+  record.turn.objects = {{ObjectOrigin::kImage, std::string(64, 'a'), 1234, "image/png", ""},
+                         {ObjectOrigin::kPage, std::string(64, '0'), 0, "text/html", "https://example.com/a?b"}};
+  return record;
+}
+
+TEST(TurnJson, OneWithObjectsIsOfVersionTwoSoThatAnOlderProgramTakesItForNoneOfItsOwn) {
+  const TurnRecord record = with_objects();
+  EXPECT_EQ(encode_metadata(record), golden("metadata-v2.json"));
+  EXPECT_EQ(encode_record(record) + "\n", golden("record-v2.json"));
+  EXPECT_EQ(decode_record(encode_record(record)).value(), record);
+  Json json = Json::parse(encode_metadata(record));
+  EXPECT_EQ(json["version"], kTurnWithObjectsVersion);
+  for (const char* field : {"origin", "key", "size", "media_type", "url"}) {
+    Json less = json;
+    less["turn"]["objects"][1].erase(field);
+    const auto decoded = decode_metadata(less.dump());
+    ASSERT_FALSE(decoded) << field;
+    EXPECT_EQ(decoded.error().code, ErrorCode::kDataCorrupt);
+    EXPECT_NE(decoded.error().message.find("objects[1]"), std::string::npos) << decoded.error().message;
+  }
+  json["turn"]["objects"][0]["size"] = -1;
+  EXPECT_EQ(decode_metadata(json.dump()).error().code, ErrorCode::kDataCorrupt);
+}
+
 TEST(TurnJson, ANewerVersionIsIncompatibleAndAnythingMalformedIsCorruptWithItsPlace) {
   Json json = Json::parse(encode_metadata(full()));
   const auto decoded = [&] { return decode_metadata(json.dump()); };
-  json["version"] = kTurnFormatVersion + 1;
+  json["version"] = kTurnWithObjectsVersion + 1;
   EXPECT_EQ(decoded().error().code, ErrorCode::kIncompatible);
   json["version"] = kTurnFormatVersion;
   json["turn"]["created_at"] = "noon";
