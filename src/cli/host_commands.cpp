@@ -79,6 +79,17 @@ int print_rows(HostControl& control, const Clock& clock, bool json) {
   return 0;
 }
 
+// What those that were given up have said last.
+void print_last_lines(HostControl& control, const Clock& clock) {
+  const auto rows = control.status(Deadline::after(clock, kStatusTime));
+  if (!rows) return;
+  for (const auto& row : *rows) {
+    if (row.state != HostState::kFailed || row.last_lines.empty()) continue;
+    print_error(fmt::format("the log of {} ends with:\n", row.name));
+    for (const auto& line : row.last_lines) print_error(fmt::format("  {}\n", visible(line)));
+  }
+}
+
 // Until a signal comes, or what is told by `done`. True: a signal.
 bool wait_for_signal(int signals, int done) {
   std::array<pollfd, 2> watched{{{signals, POLLIN, 0}, {done, POLLIN, 0}}};
@@ -108,7 +119,10 @@ class Owner {
       settled_ = true;
       if (settled) (void)print_rows(*supervisor_, tools_.clock, json);
       if (settled) print_error("All are ready. Ctrl-C ends them.\n");
-      if (!settled && settled.error().code != ErrorCode::kCancelled) stop();
+      if (!settled && settled.error().code != ErrorCode::kCancelled) {
+        print_last_lines(*supervisor_, tools_.clock);
+        stop();
+      }
     });
     const bool told = wait_for_signal(signals_, supervisor_->ended_descriptor());
     if (told) stop();
@@ -195,7 +209,10 @@ Status join(const HostPlace& place, Tools& tools, std::vector<HostProcess> proce
   PANDORA_CHECK(control->apply(std::move(processes)));
   const Status settled =
       control->settle(printed(), Deadline::after(tools.clock, std::chrono::seconds(options.timeout_s)));
-  if (!settled) return settled;
+  if (!settled) {
+    print_last_lines(*control, tools.clock);
+    return settled;
+  }
   return print_rows(*control, tools.clock, json) == 0 ? Status() : fail(ErrorCode::kUnavailable, "no status");
 }
 

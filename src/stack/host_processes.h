@@ -115,8 +115,8 @@ class HostControl {
   // Returns when it is decided what will be done. kInvalidArgument: a name twice or wrong, a need that is not there or
   // goes in a circle; kTooLarge past kMaxHostProcesses; kConflict: it is being stopped.
   virtual Status apply(std::vector<HostProcess> processes) = 0;
-  // Until each is ready, cold or given up. The error is that of the first that was given up, in starting order, with
-  // the last lines of its log in the message's text; kDeadlineExceeded; kCancelled when it is stopped meanwhile.
+  // Until each is ready, cold or given up. The error is that of the first that was given up, in starting order (its last
+  // lines are in `status`); kDeadlineExceeded; kCancelled when it is stopped meanwhile.
   virtual Status settle(const HostProgress& progress, const Deadline& deadline) = 0;
   // Drains it and starts it again; also one that was given up. Returns when it is ready. kNotFound: no such process.
   virtual Status restart(const std::string& name, const HostProgress& progress, const Deadline& deadline) = 0;

@@ -302,9 +302,8 @@ class ThreadedSupervisor final : public Supervisor {
   }
 
   static Error failure_of(const HostStatus& status) {
-    std::string message = fmt::format("{}: {}", status.name, status.reason);
-    for (const auto& line : status.last_lines) message += "\n  " + line;
-    return {ErrorCode::kUnavailable, message, fmt::format("its log is {}", status.log)};
+    return {ErrorCode::kUnavailable, fmt::format("{}: {}", status.name, status.reason),
+            fmt::format("its log is {}", status.log)};
   }
 
   void watch_files() {
