@@ -97,6 +97,9 @@ class WiredRoutes final : public ToolRoutes {
     writer.respond(std::move(response));
   }
   void answer(const HttpRequest& request, const ToolCaller& caller, ResponseWriter& writer) {
+    // While it waited its caller has left, or the end has come: then nothing is done any more.
+    if (caller.cancelled())
+      return writer.respond(error_response({ErrorCode::kUnavailable, "the call was not begun", "try again"}));
     auto outcome = run(request, caller);
     if (!outcome) return writer.respond(error_response(outcome.error()));
     writer.respond({200, {{"Content-Type", "application/json"}}, dump_json(to_json(*outcome))});

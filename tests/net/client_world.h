@@ -7,6 +7,7 @@
 
 #include <gtest/gtest.h>
 
+#include "base/random.h"
 #include "net/http_client.h"
 #include "support/raw_tcp.h"
 

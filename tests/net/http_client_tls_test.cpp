@@ -1,10 +1,14 @@
 // The client over TLS: who is trusted, and that a cut connection is no end.
+#include <gmock/gmock.h>
+
 #include "client_world.h"
 #include "net/http_server.h"
 #include "support/http_routes.h"
 
 namespace pandora {
 namespace {
+
+using ::testing::HasSubstr;
 
 using namespace testing;  // our doubles
 using Writer = std::shared_ptr<ResponseWriter>;

@@ -1,11 +1,10 @@
 // Tools over HTTP: what the server answers, and what its other end makes of one that fails.
-#include "orchestrator/tool_routes.h"
-
 #include <future>
 
 #include <gmock/gmock.h>
 
 #include "contract/expect.h"
+#include "orchestrator/tool_routes.h"
 #include "support/http_routes.h"
 #include "tools/remote_tools.h"
 #include "tools/tool_wire.h"
@@ -199,10 +198,10 @@ TEST_F(OverHttp, AnAnswerThatMakesNoSenseIsNoOutcome) {
        {"", "<html></html>", "[]", "{}", R"({"status": "perhaps"})",
         R"({"status":"ok","trust":"tool","result":7,"approval":"","claims":[],"research":[],"fetches":[]})",
         R"({"status":"ok","trust":"tool","result":"","approval":"","claims":[],"research":[{}],"fetches":[]})"}) {
-    testing::Routes routes;
-    routes.on("/tools/echo",
-              [&](HttpRequest, std::shared_ptr<ResponseWriter> writer) { writer->respond({200, {}, body}); });
-    const auto server = must(HttpServer::listen({}, threads, routes, random));
+    testing::Routes foreign;
+    foreign.on("/tools/echo",
+               [&](HttpRequest, std::shared_ptr<ResponseWriter> writer) { writer->respond({200, {}, body}); });
+    const auto server = must(HttpServer::listen({}, threads, foreign, random));
     remote = connect(server->url());
     const auto result = call();
     ASSERT_FALSE(result) << body;
@@ -211,11 +210,11 @@ TEST_F(OverHttp, AnAnswerThatMakesNoSenseIsNoOutcome) {
 }
 
 TEST_F(OverHttp, AForeignRefusalIsAnErrorOfOurs) {
-  testing::Routes routes;
-  routes.on("/tools/echo", [&](HttpRequest, std::shared_ptr<ResponseWriter> writer) {
+  testing::Routes foreign;
+  foreign.on("/tools/echo", [&](HttpRequest, std::shared_ptr<ResponseWriter> writer) {
     writer->respond({502, {}, "<html><title>Bad Gateway</title></html>"});
   });
-  const auto server = must(HttpServer::listen({}, threads, routes, random));
+  const auto server = must(HttpServer::listen({}, threads, foreign, random));
   remote = connect(server->url());
   EXPECT_FAILS(kUnavailable, call());
 }

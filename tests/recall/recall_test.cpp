@@ -293,7 +293,7 @@ TEST_F(RecallOfAWorld, WithoutItsVectorStoreItGivesTheRecentTurnsAndSaysSo) {
   DownVectorStore down;
   const Stores good = world_.stores();
   Recall recall({good.turns, good.memories, good.research, good.sources, good.observations, good.instance, good.outbox,
-                 down, good.documents, good.receipts},
+                 down, good.documents, good.objects, good.receipts},
                 *world_.spaces, world_.clock);
   const auto result =
       recall.run({Principal::of(ana()), SessionId::parse("asking").value(), "something else"}, world_.soon());
