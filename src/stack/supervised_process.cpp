@@ -363,12 +363,12 @@ void SupervisedProcess::start() {
 }
 
 void SupervisedProcess::become_ready() {
-  const HostProcess process = this->process();
   Duration look = kFirstLook;
   std::string detail = "it was not asked yet";
-  auto probe = std::make_unique<ProbeRun>(core_, alarm_, process.readiness, ProbeDepth::kWhole);
+  auto probe = std::make_unique<ProbeRun>(core_, alarm_, process().readiness, ProbeDepth::kWhole);
   SteadyTime next = SteadyTime::max();
   for (;;) {
+    const HostProcess process = this->process();  // what counts as ready may be told otherwise meanwhile
     const SteadyTime now = core_.parts.clock.steady(), late = wanted_since_ + process.ready_time;
     if (now >= late) {
       const std::string why =
@@ -408,11 +408,11 @@ void SupervisedProcess::become_ready() {
 
 // While it is ready: until it ends, is wanted otherwise, or was not used for too long.
 void SupervisedProcess::watch() {
-  const HostProcess process = this->process();
   std::unique_ptr<ProbeRun> probe;
   SteadyTime next = core_.parts.clock.steady() + core_.settings.probe_every;
   bool in_use = true;
   for (;;) {
+    const HostProcess process = this->process();
     const SteadyTime now = core_.parts.clock.steady();
     SteadyTime until = next;
     if (process.cold) {
