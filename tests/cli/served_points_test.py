@@ -10,7 +10,7 @@ import unittest
 import urllib.error
 import urllib.request
 
-from pandora_case import PROGRAM, PandoraCase
+from pandora_case import PROGRAM, PandoraCase, weights_are_here
 
 KEY = "a-key-that-nobody-may-see"
 
@@ -229,6 +229,26 @@ class ServedPoints(PandoraCase):
         self.out("reconcile", "--apply")
         self.wait_until(self.settled)
         self.assertIn("peanuts", self.search("peanuts")["items"][0]["text"])
+
+    @unittest.skipUnless(weights_are_here(), "needs the encoder's weights (scripts/fetch_weights)")
+    def test_reindex_makes_collections_beside_the_old_ones_and_moves_the_names_over(self):
+        vectors = self.served()
+        for text in ("I am allergic to peanuts.", "The meeting is on Monday.", "I live in Lisbon."):
+            self.say(text)
+        self.environment["PANDORA_ENCODER"] = "bge-small-en-v1.5"
+        self.assertEqual(self.search("peanuts")["mode"], "hybrid")  # by the encoder that its points were made by
+        moved = self.json("reindex")
+        self.assertEqual((moved["moved"], moved["turns"]), (True, 3))
+        names = {c["name"] for c in vectors.ask("GET", "/collections")["collections"]}
+        aliases = {a["alias_name"]: a["collection_name"] for a in vectors.ask("GET", "/aliases")["aliases"]}
+        self.assertEqual(set(aliases), {"turns", "memories", "research"})
+        self.assertEqual(set(aliases.values()), names)
+        self.assertRegex(aliases["turns"], "^turns_[0-9a-f]{8}$")
+        self.assertEqual(vectors.ask("POST", "/collections/turns/points/count", {})["count"], 3)
+        found = self.search("What must I not eat?")
+        self.assertEqual((found["mode"], found["missing"]), ("hybrid", []))
+        self.assertIn("peanuts", found["items"][0]["text"])
+        self.assertEqual(self.json("reconcile")["differences"], [])
 
     def test_a_first_start_needs_the_server(self):
         with socket.create_server(("127.0.0.1", 0)) as nobody:
