@@ -11,6 +11,7 @@
 #include "cli/installation_metrics.h"
 #include "cli/program.h"
 #include "cli/served_points.h"
+#include "cli/sleeping_servers.h"
 #include "cli/toolbox.h"
 #include "embed/embedders.h"
 #include "embed/vector_cache.h"
@@ -232,7 +233,10 @@ class Owner final : public Installation {
     if (settings.of(ModelRole::kVoice).servers.empty()) return {};  // only other roles have a server
     PANDORA_CHECK(connect());
     directory_ = std::make_unique<ModelDirectory>(settings, *client_, clock_);
-    model_ = measured(make_openai_chat_model(std::move(settings), *client_, clock_, random_), metrics_, clock_);
+    PANDORA_TRY(waker, open_sleeping_servers(config, clock_));
+    waker_ = std::move(waker);
+    model_ = measured(make_openai_chat_model(std::move(settings), *client_, clock_, random_, waker_.get()), metrics_,
+                      clock_);
     return {};
   }
 
@@ -285,6 +289,7 @@ class Owner final : public Installation {
   std::unique_ptr<IoThreads> io_;
   std::unique_ptr<HttpClient> client_;
   std::unique_ptr<ModelDirectory> directory_;
+  std::unique_ptr<ServerWaker> waker_;  // null: no server sleeps
   std::unique_ptr<ChatModel> model_;
   std::unique_ptr<ApprovalDesk> approvals_;
   std::unique_ptr<Toolbox> toolbox_;

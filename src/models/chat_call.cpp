@@ -117,7 +117,7 @@ void ChatCall::try_next() {
     tried_.insert(server.get());
     server_ = server;
     ++attempts_;
-    return model().empty() ? ask_models() : chat();
+    return core_->waker && server->sleeps() ? wake() : ask();
   }
   // None is left. Those that rest are looked at again in the next round, when that is soon enough.
   Duration pause = Duration::max();
@@ -131,6 +131,37 @@ void ChatCall::try_next() {
   pause = std::max(pause, back_off + back_off * jitter / 256);
   if (attempts_ == 0 || attempts_ >= core_->settings.attempts || !waits(pause)) end(std::move(last_error_));
 }
+
+// It is asked when it is ready. That may take as long as the call may; who cancels it does not wait.
+void ChatCall::wake() {
+  stage_ = Stage::kWaking;
+  const auto self = shared_from_this();
+  const ModelServer* server = server_.get();
+  if (const Duration left = deadline_.remaining(); left != Duration::max())
+    core_->client.after(left, [self] {
+      const std::lock_guard lock(self->mutex_);
+      if (self->stage_ == Stage::kWaking)
+        self->end({ErrorCode::kDeadlineExceeded, "the model's server took longer to start than allowed", {}});
+    });
+  const LogScope scope(request_.request_id);
+  log_info("model.wakes", {{"server", server_->url()}});
+  core_->waker->wake(server_->url(), [self, server](Result<std::shared_ptr<ServerLease>> lease) {
+    self->core_->client.after(Duration(0), [self, server, lease = std::move(lease)] { self->woken(server, lease); });
+  });
+}
+
+void ChatCall::woken(const ModelServer* server, Result<std::shared_ptr<ServerLease>> lease) {
+  const auto self = shared_from_this();
+  const std::lock_guard lock(mutex_);
+  if (!sink_ || stage_ != Stage::kWaking || server_.get() != server) return;
+  if (cancelled_) return end({ErrorCode::kCancelled, "cancelled", {}});
+  stage_ = Stage::kNone;
+  if (!lease) return failed(std::move(lease).error().with_context(server_->url()));
+  lease_ = *std::move(lease);
+  ask();
+}
+
+void ChatCall::ask() { model().empty() ? ask_models() : chat(); }
 
 // Who passes a request on has a client that knows best when to try again.
 bool ChatCall::is_patient() const { return !request_.passed_on; }
@@ -391,6 +422,7 @@ void ChatCall::refused() {
 
 // This attempt failed. Another follows when no answer has begun and the fault may be the server's alone.
 void ChatCall::failed(Error error) {
+  lease_.reset();
   const bool retryable = error.code == ErrorCode::kUnavailable || error.code == ErrorCode::kDeadlineExceeded ||
                          error.code == ErrorCode::kResourceExhausted;
   if (const auto server = std::exchange(server_, nullptr)) {
@@ -408,6 +440,7 @@ void ChatCall::failed(Error error) {
 }
 
 void ChatCall::succeed() {
+  lease_.reset();
   if (const auto server = std::exchange(server_, nullptr)) server->breaker.succeeded();
   ChatResult result;
   result.model = reply_.model;
@@ -433,6 +466,7 @@ void ChatCall::end(Error error) {
 }
 
 void ChatCall::leave_server() {
+  lease_.reset();
   if (const auto server = std::exchange(server_, nullptr)) server->breaker.abandoned();
 }
 

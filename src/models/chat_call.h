@@ -11,6 +11,7 @@
 
 #include "base/random.h"
 #include "models/model_server.h"
+#include "models/server_waker.h"
 #include "net/http_client.h"
 #include "ports/chat_model.h"
 #include "wire/chat_stream.h"
@@ -24,6 +25,7 @@ struct ChatModelCore {
   HttpClient& client;
   const Clock& clock;
   Random& random;
+  ServerWaker* waker;                                                // null: nobody wakes one
   std::array<std::vector<std::shared_ptr<ModelServer>>, 5> servers;  // by role
 };
 
@@ -42,9 +44,12 @@ class ChatCall final : public HttpCallSink, public std::enable_shared_from_this<
   void on_error(Error error) override;
 
  private:
-  enum class Stage { kNone, kAskingModels, kChatting };
+  enum class Stage { kNone, kWaking, kAskingModels, kChatting };
   enum class Body { kEvents, kJson, kError };
   void try_next();
+  void wake();
+  void woken(const ModelServer* server, Result<std::shared_ptr<ServerLease>> lease);
+  void ask();
   void ask_models();
   void chat();
   std::string encode() const;
@@ -78,6 +83,7 @@ class ChatCall final : public HttpCallSink, public std::enable_shared_from_this<
   std::optional<ChatRefusal> refusal_;  // of the last attempt, when that was its end
 
   std::shared_ptr<ModelServer> server_;  // of this attempt, while its breaker waits for a word
+  std::shared_ptr<ServerLease> lease_;   // of a server that would sleep
   Stage stage_ = Stage::kNone;
   Body body_ = Body::kEvents;
   ResponseHead head_;

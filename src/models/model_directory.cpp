@@ -22,7 +22,8 @@ ModelDirectory::ModelDirectory(const ModelSettings& settings, HttpClient& client
 
 std::vector<std::string> ModelDirectory::servers() const {
   std::vector<std::string> urls;
-  for (const auto& server : servers_) urls.push_back(server.settings.url);  // fixed once it is made
+  for (const auto& server : servers_)  // fixed once they are made
+    if (!server.settings.sleeps) urls.push_back(server.settings.url);
   return urls;
 }
 
@@ -44,6 +45,7 @@ void ModelDirectory::refresh(const Deadline& deadline) {
   for (std::size_t i = 0; i < servers_.size(); ++i) {
     {
       const std::lock_guard lock(mutex_);
+      if (servers_[i].settings.sleeps) continue;
       if (servers_[i].asked_at && clock_.steady() - *servers_[i].asked_at < kModelListAge) continue;
     }
     (void)ask_one(i, deadline);  // its failure is kept beside it

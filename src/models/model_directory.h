@@ -33,7 +33,8 @@ class ModelDirectory {
   Result<ServedModel> find(const std::string& name, const Deadline& deadline);
   // From what is known by now.
   std::optional<ServedModel> find_known(const std::string& name);
-  // Does the server answer? The bases of their APIs are `servers`.
+  // Does the server answer? The bases of their APIs are `servers`, without those that sleep: those are not asked, and
+  // have the models that the settings name.
   Status ask(const std::string& server, const Deadline& deadline);
   std::vector<std::string> servers() const;
 

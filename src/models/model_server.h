@@ -25,6 +25,7 @@ class ModelServer {
       : breaker(clock, options), settings_(std::move(settings)), model_(settings_.model) {}
 
   const std::string& url() const { return settings_.url; }
+  bool sleeps() const { return settings_.sleeps; }
   HttpHeaders headers() const;  // Authorization and the like
   CircuitBreaker breaker;
 

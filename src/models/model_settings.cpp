@@ -62,7 +62,7 @@ Result<ModelSettings> model_settings(const Config& config) {
                          std::string api_key) -> Result<ModelServerSettings> {
     auto base = api_base(url);
     if (!base) return fail(std::move(base).error().with_context(key));
-    return ModelServerSettings{*base, std::move(model), std::move(api_key)};
+    return ModelServerSettings{*base, std::move(model), std::move(api_key), false};
   };
   ModelSettings settings;
   settings.timeouts.connect = std::chrono::milliseconds(config.integer("model.connect_ms"));
@@ -78,9 +78,10 @@ Result<ModelSettings> model_settings(const Config& config) {
     role.temperature = config.number(fmt::format("roles.{}.temperature", kRoleNames[i]));
     role.max_tokens = static_cast<int>(config.integer(fmt::format("roles.{}.max_tokens", kRoleNames[i])));
     const auto add = [&](const std::string& key, const std::string& url, const std::string& model,
-                         const std::string& api_key) -> Status {
+                         const std::string& api_key, bool sleeps = false) -> Status {
       if (url.empty()) return {};
       PANDORA_TRY(one, server(key, url, model, api_key));
+      one.sleeps = sleeps;
       if (std::ranges::find(role.servers, one) == role.servers.end()) role.servers.push_back(std::move(one));
       return {};
     };
@@ -93,7 +94,8 @@ Result<ModelSettings> model_settings(const Config& config) {
         if (std::ranges::find(served, static_cast<ModelRole>(i)) == served.end()) continue;
         const std::string& listed = config.string(fmt::format("model_servers.{}.model", name));
         PANDORA_CHECK(add(fmt::format("model_servers.{}", name), url_of_server(config, name),
-                          own("model").empty() ? listed : own("model"), own("api_key")));
+                          own("model").empty() ? listed : own("model"), own("api_key"),
+                          config.boolean(fmt::format("model_servers.{}.cold", name))));
       }
     const bool has_server = !role.servers.empty();
     PANDORA_CHECK(add("model.url", main,

@@ -17,6 +17,7 @@ struct ModelServerSettings {
   std::string url;      // "http://127.0.0.1:8000" or "https://api.example.com/v1"
   std::string model;    // empty: the first that the server lists
   std::string api_key;  // empty: none is sent
+  bool sleeps = false;  // it does not run until it is wanted (server_waker.h)
   bool operator==(const ModelServerSettings&) const = default;
 };
 struct RoleSettings {

@@ -35,8 +35,8 @@ class OpenAiChatModel final : public ChatModel {
 }  // namespace
 
 std::unique_ptr<ChatModel> make_openai_chat_model(ModelSettings settings, HttpClient& client, const Clock& clock,
-                                                  Random& random) {
-  auto core = std::make_shared<ChatModelCore>(ChatModelCore{std::move(settings), client, clock, random, {}});
+                                                  Random& random, ServerWaker* waker) {
+  auto core = std::make_shared<ChatModelCore>(ChatModelCore{std::move(settings), client, clock, random, waker, {}});
   // Roles that share a server share what is known of it.
   std::map<std::tuple<std::string, std::string, std::string>, std::shared_ptr<ModelServer>> known;
   for (std::size_t i = 0; i < core->servers.size(); ++i)

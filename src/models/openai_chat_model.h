@@ -13,13 +13,15 @@
 
 #include "base/random.h"
 #include "models/model_settings.h"
+#include "models/server_waker.h"
 #include "ports/chat_model.h"
 
 namespace pandora {
 
-// `client`, `clock` and `random` outlive the model, and the model its calls.
+// `client`, `clock`, `random` and `waker` outlive the model, and the model its calls. A server that sleeps is woken
+// before it is asked, and stays awake while the call goes on; without a waker it is asked like any other.
 std::unique_ptr<ChatModel> make_openai_chat_model(ModelSettings settings, HttpClient& client, const Clock& clock,
-                                                  Random& random);
+                                                  Random& random, ServerWaker* waker = nullptr);
 
 // The names of a server's models, for whoever looks whether it is there. Blocks.
 Result<std::vector<std::string>> list_models(HttpClient& client, const ModelServerSettings& server, const Clock& clock,

@@ -1,6 +1,7 @@
 #include "stack/host_control_wire.h"
 
 #include <algorithm>
+#include <mutex>
 
 #include <fmt/format.h>
 
@@ -106,13 +107,13 @@ Result<Json> answer_call(HostControl& control, const Json& call, const HostProgr
 
 class RemoteUse final : public HostUse {
  public:
-  explicit RemoteUse(std::unique_ptr<LocalConnection> connection) : connection_(std::move(connection)) {}
+  explicit RemoteUse(std::shared_ptr<LocalConnection> connection) : connection_(std::move(connection)) {}
 
  private:
-  const std::unique_ptr<LocalConnection> connection_;  // its end is the end of the use
+  const std::shared_ptr<LocalConnection> connection_;  // its end is the end of the use
 };
 
-class RemoteControl final : public HostControl {
+class RemoteControl final : public RemoteHostControl {
  public:
   RemoteControl(std::string socket, const Clock& clock) : socket_(std::move(socket)), clock_(clock) {}
 
@@ -136,9 +137,16 @@ class RemoteControl final : public HostControl {
   }
   Result<std::unique_ptr<HostUse>> use(const std::string& name, const HostProgress& progress,
                                        const Deadline& deadline) override {
-    PANDORA_TRY(connection, connect_local(socket_));
-    PANDORA_CHECK(exchange(*connection, {{"do", "use"}, {"name", name}}, progress, deadline));
-    return std::make_unique<RemoteUse>(std::move(connection));
+    PANDORA_TRY(opened, connect_local(socket_));
+    const std::shared_ptr<LocalConnection> connection = std::move(opened);
+    PANDORA_CHECK(exchange(connection, {{"do", "use"}, {"name", name}}, progress, deadline));
+    return std::make_unique<RemoteUse>(connection);
+  }
+  void abandon() override {
+    const std::lock_guard lock(mutex_);
+    abandoned_ = true;
+    for (const auto& one : connections_)
+      if (const auto connection = one.lock()) connection->stop_receiving();
   }
   Result<std::vector<HostStatus>> status(const Deadline& deadline) override {
     PANDORA_TRY(answer, call({{"do", "status"}}, {}, deadline));
@@ -153,18 +161,24 @@ class RemoteControl final : public HostControl {
  private:
   Result<Json> call(Json what, const HostProgress& progress, const Deadline& deadline) {
     PANDORA_TRY(connection, connect_local(socket_));
-    return exchange(*connection, std::move(what), progress, deadline);
+    return exchange(std::move(connection), std::move(what), progress, deadline);
   }
-  Result<Json> exchange(LocalConnection& connection, Json what, const HostProgress& progress,
+  Result<Json> exchange(const std::shared_ptr<LocalConnection>& connection, Json what, const HostProgress& progress,
                         const Deadline& deadline) {
+    {
+      const std::lock_guard lock(mutex_);
+      if (abandoned_) return fail(ErrorCode::kCancelled, "nobody waits for it any more");
+      std::erase_if(connections_, [](const auto& one) { return one.expired(); });
+      connections_.push_back(connection);
+    }
     what["within_us"] = within(deadline);
-    PANDORA_CHECK(connection.send(dump_json(what)));
+    PANDORA_CHECK(connection->send(dump_json(what)));
     // The supervisor keeps the time; what it says of its end is worth a moment more.
     constexpr Duration kLastWord = std::chrono::seconds(5);
     const Deadline patience =
         within(deadline) < 0 ? deadline : Deadline::after(clock_, deadline.remaining() + kLastWord);
     for (;;) {
-      auto frame = connection.receive(patience);
+      auto frame = connection->receive(patience);
       if (!frame && frame.error().code == ErrorCode::kCancelled)
         return fail(ErrorCode::kUnavailable, "the supervisor has ended", "pandora up");
       if (!frame) return fail(frame.error());
@@ -180,6 +194,9 @@ class RemoteControl final : public HostControl {
   }
   const std::string socket_;
   const Clock& clock_;
+  std::mutex mutex_;
+  bool abandoned_ = false;
+  std::vector<std::weak_ptr<LocalConnection>> connections_;
 };
 
 }  // namespace
@@ -294,7 +311,7 @@ void end_left_host_process(const HostPlace& place, const LeftProcess& left, File
   (void)files.remove_file(place.pid_file(left.name));
 }
 
-Result<std::unique_ptr<HostControl>> connect_host_supervisor(const HostPlace& place, const Clock& clock) {
+Result<std::unique_ptr<RemoteHostControl>> connect_host_supervisor(const HostPlace& place, const Clock& clock) {
   PANDORA_CHECK(connect_local(place.socket()));  // is anybody there?
   return std::make_unique<RemoteControl>(place.socket(), clock);
 }

@@ -115,8 +115,8 @@ class HostControl {
   // Returns when it is decided what will be done. kInvalidArgument: a name twice or wrong, a need that is not there or
   // goes in a circle; kTooLarge past kMaxHostProcesses; kConflict: it is being stopped.
   virtual Status apply(std::vector<HostProcess> processes) = 0;
-  // Until each is ready, cold or given up. The error is that of the first that was given up, in starting order (its last
-  // lines are in `status`); kDeadlineExceeded; kCancelled when it is stopped meanwhile.
+  // Until each is ready, cold or given up. The error is that of the first that was given up, in starting order (its
+  // last lines are in `status`); kDeadlineExceeded; kCancelled when it is stopped meanwhile.
   virtual Status settle(const HostProgress& progress, const Deadline& deadline) = 0;
   // Drains it and starts it again; also one that was given up. Returns when it is ready. kNotFound: no such process.
   virtual Status restart(const std::string& name, const HostProgress& progress, const Deadline& deadline) = 0;
@@ -129,8 +129,12 @@ class HostControl {
   virtual Result<std::vector<HostStatus>> status(const Deadline& deadline) = 0;
 };
 
+class RemoteHostControl : public HostControl {
+ public:
+  virtual void abandon() = 0;  // from any thread: calls under way and later ones end, with an error
+};
 // The supervisor of that place, in another process. kNotFound: none runs.
-Result<std::unique_ptr<HostControl>> connect_host_supervisor(const HostPlace& place, const Clock& clock);
+Result<std::unique_ptr<RemoteHostControl>> connect_host_supervisor(const HostPlace& place, const Clock& clock);
 // For `pandora status`: what the supervisor says; without one, what still runs (kLeft). kDeadlineExceeded.
 Result<std::vector<HostStatus>> host_status(const HostPlace& place, const Clock& clock, const Deadline& deadline);
 // For `pandora down` where no supervisor runs any more: what one that was killed has left, in reverse. Touches nothing
