@@ -13,7 +13,9 @@
 #include <unistd.h>
 
 #include "cli/host_plan.h"
+#include "cli/models_command.h"
 #include "cli/output.h"
+#include "cli/service_unit.h"
 #include "cli/stop_signals.h"
 #include "cli/terminal.h"
 #include "net/io_threads.h"
@@ -117,8 +119,11 @@ class Owner {
     std::thread waiter([&] {
       settled = supervisor_->settle(printed(), Deadline::after(tools_.clock, std::chrono::seconds(options_.timeout_s)));
       settled_ = true;
-      if (settled) (void)print_rows(*supervisor_, tools_.clock, json);
-      if (settled) print_error("All are ready. Ctrl-C ends them.\n");
+      if (settled) {
+        if (!options_.quiet) (void)print_rows(*supervisor_, tools_.clock, json);
+        print_error("All are ready. Ctrl-C ends them.\n");
+        tell_systemd("READY=1");
+      }
       if (!settled && settled.error().code != ErrorCode::kCancelled) {
         print_last_lines(*supervisor_, tools_.clock);
         stop();
@@ -159,6 +164,7 @@ class Owner {
           return;
         }
     });
+    tell_systemd("STOPPING=1");
     if (settled_) print_error("Ending; once more ends them at once.\n");
     (void)supervisor_->stop(printed());
     stopped = true;
@@ -175,7 +181,7 @@ class Owner {
 };
 
 // The one that runs, or has just been started by another command.
-Result<std::unique_ptr<HostControl>> reach(const HostPlace& place, const Clock& clock) {
+Result<std::unique_ptr<RemoteHostControl>> reach(const HostPlace& place, const Clock& clock) {
   const Deadline deadline = Deadline::after(clock, kSupervisorStart);
   for (;;) {
     auto control = connect_host_supervisor(place, clock);
@@ -213,7 +219,19 @@ Status join(const HostPlace& place, Tools& tools, std::vector<HostProcess> proce
     print_last_lines(*control, tools.clock);
     return settled;
   }
-  return print_rows(*control, tools.clock, json) == 0 ? Status() : fail(ErrorCode::kUnavailable, "no status");
+  return options.quiet || print_rows(*control, tools.clock, json) == 0 ? Status()
+                                                                       : fail(ErrorCode::kUnavailable, "no status");
+}
+
+// What cannot fit is not begun.
+Status check_card(const Config& config, Tools& tools) {
+  PANDORA_TRY(plan, plan_configured_models(config, std::nullopt, *tools.runner, *tools.files, tools.clock));
+  for (const auto& row : plan.rows)
+    if (!row.note.empty()) print_error(fmt::format("{} {}\n", bold("model-" + row.name, 20), row.note));
+  if (plan.fits()) return {};
+  return fail(ErrorCode::kConflict,
+              fmt::format("the model servers do not fit the card: {}", fmt::join(plan.problems, "; ")),
+              "`pandora models plan` has the figures; change memory_share, the context, or the models");
 }
 
 Status up(const HostContext& context, const HostUpOptions& options, bool json) {
@@ -221,6 +239,7 @@ Status up(const HostContext& context, const HostUpOptions& options, bool json) {
   PANDORA_TRY(processes, plan_host_processes(context.config, {context.flags, context.config_file, options.watch}));
   Tools tools;
   PANDORA_CHECK(tools.open());
+  PANDORA_CHECK(check_card(context.config, tools));
   if (connect_host_supervisor(place, tools.clock)) {
     print_error("A supervisor is there already; it goes on.\n");
     return join(place, tools, std::move(processes), options, json);
@@ -331,6 +350,33 @@ int write_host_log(const std::vector<std::string>& arguments) {
   return kept ? 0 : report(kept.error());
 }
 
+int print_unit(const HostContext& context) {
+  const auto processes = plan_host_processes(context.config, {context.flags, context.config_file, false});
+  if (!processes) return report(processes.error());
+  const auto place = host_place(context.config);
+  if (!place) return report(place.error());
+  ServiceUnitOptions options;
+  options.command = {this_program(), "host", "up", "--data", place->directory.substr(0, place->directory.rfind('/'))};
+  const HostProcess& gateway = processes->back();  // it has what all of this program's have
+  for (std::size_t i = 0; i + 1 < gateway.arguments.size(); ++i)
+    if (gateway.arguments[i] == "--config" || gateway.arguments[i] == "--set")
+      options.command.insert(options.command.end(), {gateway.arguments[i], gateway.arguments[i + 1]});
+  for (const auto& value : context.config.values())
+    if (value.source == SettingSource::kEnvironment && value.setting->secret)
+      return report({ErrorCode::kInvalidArgument,
+                     fmt::format("{} is a secret, and a unit can be read by everybody", value.setting->environment),
+                     fmt::format("give it by {}_FILE, or in pandora.toml", value.setting->environment)});
+  options.environment = gateway.environment;
+  constexpr Duration kMore = std::chrono::seconds(30);
+  options.start_time = options.stop_time = kMore;
+  for (const auto& process : *processes) {
+    options.start_time += process.ready_time;
+    options.stop_time += process.stop_grace;
+  }
+  print_out(service_unit(options));
+  return 0;
+}
+
 void add_host_commands(CLI::App& app, HostCommands& to) {
   CLI::App* host = app.add_subcommand("host", "the processes of this machine: model servers, Orchestrator, Gateway");
   host->require_subcommand(1);
@@ -355,6 +401,9 @@ void add_host_commands(CLI::App& app, HostCommands& to) {
   restart->add_option("name", *name, "as `pandora host status` names it")->required();
   restart->callback(
       [&to, name] { to.run = [name](const HostContext& context, bool) { return restart_one(context, *name); }; });
+
+  host->add_subcommand("unit", "print a systemd unit that runs `host up`: for ~/.config/systemd/user/pandora.service")
+      ->callback([&to] { to.run = [](const HostContext& context, bool) { return print_unit(context); }; });
 
   const auto watch = std::make_shared<bool>(false);
   CLI::App* supervise_command = host->add_subcommand("supervise", "what `up --detach` leaves running")->group("");

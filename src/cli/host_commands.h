@@ -20,6 +20,7 @@ struct HostUpOptions {
   bool detach = false;  // a supervisor of its own goes on when this command ends
   bool watch = false;
   int timeout_s = 1800;  // until all are ready
+  bool quiet = false;    // nothing on standard output
 };
 
 // What the commands need of the program that calls them.

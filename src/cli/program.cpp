@@ -21,6 +21,7 @@
 #include "cli/host_commands.h"
 #include "cli/installation.h"
 #include "cli/mcp_command.h"
+#include "cli/models_command.h"
 #include "cli/output.h"
 #include "cli/render.h"
 #include "cli/serve.h"
@@ -246,6 +247,8 @@ int run(int argc, char** argv) {
   add_stack_commands(app, stack);
   HostCommands host;
   add_host_commands(app, host);
+  ModelsCommands models;
+  add_models_commands(app, models);
   EvalOptions eval;
   add_eval_command(app, eval);
   CLI::App* doctor = app.add_subcommand("doctor", "what is wrong with this installation, and the remedy");
@@ -270,6 +273,7 @@ int run(int argc, char** argv) {
   if (!config) return report(config.error());
   if (const Status started = start_log(*config); !started) return report(started.error());
   if (stack.run) return stack.run(options.json);
+  if (models.run) return models.run(*config, options.json);
   if (host.run)
     return host.run({*config, options.settings, named_config_file(options).value_or(config_file_path()),
                      [&] { return load_config(options); }},
