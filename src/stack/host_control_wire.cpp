@@ -317,7 +317,11 @@ Result<std::unique_ptr<RemoteHostControl>> connect_host_supervisor(const HostPla
 }
 
 Result<std::vector<HostStatus>> host_status(const HostPlace& place, const Clock& clock, const Deadline& deadline) {
-  if (auto control = connect_host_supervisor(place, clock)) return (*control)->status(deadline);
+  if (auto control = connect_host_supervisor(place, clock)) {
+    auto rows = (*control)->status(deadline);
+    // One that ends while it is asked is as good as none.
+    if (rows || rows.error().code != ErrorCode::kUnavailable) return rows;
+  }
   const auto files = make_posix_file_system();
   std::vector<HostStatus> rows;
   const auto all = read_processes();

@@ -76,12 +76,12 @@ TEST_F(SupervisorCase, one_that_never_gets_ready_is_ended_with_its_last_answer) 
   std::ofstream(sick) << "x";
   const auto port = unused_port();
   auto process = program("slow", {"sick-while", std::to_string(port), sick}, port);
-  process.ready_time = 1s;
+  process.ready_time = 5s;  // a busy machine takes a second until it listens
   open();
   ASSERT_TRUE(supervisor->apply({process}));
   const Status settled = settle();
   ASSERT_FALSE(settled);
-  EXPECT_THAT(settled.error().message, HasSubstr("it was not ready within 1 s: /health answers 503: still loading"));
+  EXPECT_THAT(settled.error().message, HasSubstr("it was not ready within 5 s: /health answers 503: still loading"));
   EXPECT_EQ(row("slow").pid, 0);
   EXPECT_EQ(unused_port() == 0, false);
   // Another try, when it is asked for, works.
