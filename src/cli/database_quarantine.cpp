@@ -23,4 +23,12 @@ Status set_database_aside(FileSystem& files, const DataPaths& paths, const std::
   return {};
 }
 
+Status open_database(FileSystem& files, const DataPaths& paths, const std::string& database, Damage damage,
+                     const Clock& clock, const std::function<Status()>& open) {
+  Status opened = open();
+  if (opened || opened.error().code != ErrorCode::kDataCorrupt || damage == Damage::kReport) return opened;
+  PANDORA_CHECK(set_database_aside(files, paths, database, clock, opened.error()));
+  return open();
+}
+
 }  // namespace pandora

@@ -1,4 +1,3 @@
-#include <functional>
 #include <string>
 
 #include "cli/database_quarantine.h"
@@ -24,7 +23,7 @@ class EmbeddedStorage final : public Storage {
     PANDORA_TRY(objects, DirectoryObjectStore::open(files_, paths.objects));
     objects_ = std::move(objects);
     const auto most_receipts = static_cast<std::size_t>(config.integer("recall.receipts"));
-    PANDORA_CHECK(open_database(paths, paths.database, damage, [&]() -> Status {
+    PANDORA_CHECK(open_database(files_, paths, paths.database, damage, clock_, [&]() -> Status {
       PANDORA_TRY(rows, SqliteStores::open(paths.database, "", clock_, most_receipts,
                                            thorough ? IntegrityCheck::kAtOpen : IntegrityCheck::kBesideWhenLarge));
       rows_ = std::move(rows);
@@ -38,7 +37,7 @@ class EmbeddedStorage final : public Storage {
       served_ = std::move(points);
       return {};
     }
-    return open_database(paths, paths.vectors, damage, [&]() -> Status {
+    return open_database(files_, paths, paths.vectors, damage, clock_, [&]() -> Status {
       const VectorStoreOptions indexed{.files = &files_, .every_row = thorough};
       PANDORA_TRY(points, SqliteVectorStore::open(paths.vectors, "", clock_, indexed));
       points_ = std::move(points);
@@ -61,14 +60,6 @@ class EmbeddedStorage final : public Storage {
   }
 
  private:
-  Status open_database(const DataPaths& paths, const std::string& database, Damage damage,
-                       const std::function<Status()>& open) {
-    Status opened = open();
-    if (opened || opened.error().code != ErrorCode::kDataCorrupt || damage == Damage::kReport) return opened;
-    PANDORA_CHECK(set_database_aside(files_, paths, database, clock_, opened.error()));
-    return open();
-  }
-
   // The structure may be whole and a row in it not.
   Status read_every_row() {
     const Principal system = Principal::system();

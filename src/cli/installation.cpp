@@ -64,6 +64,14 @@ Result<std::shared_ptr<Embedder>> open_embedder_of(const Config& config, const E
   return std::shared_ptr<Embedder>(make_missing_embedder(made_by, why, std::move(counts)));
 }
 
+// Of leases: the same after a restart, which takes over what its predecessor had; another on every machine and
+// directory.
+std::string outbox_owner(const std::string& root) {
+  char host[256] = "";
+  (void)::gethostname(host, sizeof host - 1);
+  return fmt::format("{}:{}", host, root);
+}
+
 class Owner final : public Installation {
  public:
   Owner(std::unique_ptr<FileSystem> files, std::unique_ptr<FileLock> lock)
@@ -83,7 +91,7 @@ class Owner final : public Installation {
   }
 
   Status wire(const Config& config, const DataPaths& paths, const OpenOptions& options) {
-    PANDORA_TRY(storage, open_embedded_storage(*files_, config, paths, {options.damage, options.thorough}, clock_));
+    PANDORA_TRY(storage, open_storage(*files_, config, paths, {options.damage, options.thorough}, clock_));
     storage_ = std::move(storage);
     const Stores kept = storage_->stores();
     receipts_ = std::make_unique<ReceiptQueue>(kept.receipts, clock_);
@@ -99,6 +107,7 @@ class Owner final : public Installation {
     SaverOptions saving;
     saving.journal_directory = paths.journal;
     saving.segment_bytes = static_cast<std::size_t>(config.integer("journal.segment_bytes"));
+    saving.owner = outbox_owner(paths.root);
     saving.on_sync = [this](Duration took) { metrics_.journal_sync(took); };
     PANDORA_TRY(saver, TurnSaver::open(saving, stores, *spaces_, *files_, clock_));
     saver_ = std::move(saver);

@@ -14,8 +14,10 @@
 #include "base/log.h"
 #include "cli/catch_up.h"
 #include "cli/chat.h"
+#include "cli/check_servers.h"
 #include "cli/commands.h"
 #include "cli/completion.h"
+#include "cli/db_command.h"
 #include "cli/doctor.h"
 #include "cli/evaluate.h"
 #include "cli/host_commands.h"
@@ -249,10 +251,14 @@ int run(int argc, char** argv) {
   add_host_commands(app, host);
   ModelsCommands models;
   add_models_commands(app, models);
+  DbCommand db;
+  add_db_commands(app, db);
   EvalOptions eval;
   add_eval_command(app, eval);
   CLI::App* doctor = app.add_subcommand("doctor", "what is wrong with this installation, and the remedy");
   CLI::App* config_command = app.add_subcommand("config", "every setting, its value, and where it came from");
+  bool looks = false;
+  config_command->add_flag("--check", looks, "connect to each server that is set, and say what is found");
   CLI::App* completion = app.add_subcommand("completion", "a completion script for your shell");
   std::string shell;
   completion->add_option("shell", shell, "bash, zsh or fish")->required();
@@ -286,7 +292,9 @@ int run(int argc, char** argv) {
   if (gateway_command->parsed()) return serve(*config, ToolPlace::kOrchestrator, options.json);
   if (orchestrator_command->parsed()) return orchestrate(*config, options.json);
   if (vectors_command.parsed->parsed()) return run_vectors(*config, vectors_command, options.json);
-  if (config_command->parsed()) return show_config(*config, options.json);
+  if (db.run) return db.run(*config, options.json);
+  if (config_command->parsed())
+    return looks ? check_servers(*config, options.json) : show_config(*config, options.json);
   if (completion->parsed()) {
     const auto script = completion_script(shell, completion_table(app));
     if (!script) return report(script.error());
@@ -303,6 +311,7 @@ int run(int argc, char** argv) {
       GlobalOptions elsewhere = options;
       if (!data.empty()) {
         elsewhere.settings["data.path"] = data;
+        elsewhere.settings["rows.store"] = "embedded";  // never among the owner's rows
         // Where points are served, its collections are apart from those of the owner, as its directory is.
         elsewhere.settings["qdrant.prefix"] = "eval_" + sha256_hex(data).substr(0, 8) + "_";
       }

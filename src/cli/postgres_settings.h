@@ -1,0 +1,15 @@
+// The PostgreSQL that the configuration names, and what is found there.
+#pragma once
+#include "base/config.h"
+#include "postgres/postgres_options.h"
+
+namespace pandora {
+
+// kInvalidArgument: rows.store says neither "embedded" nor "postgres".
+Result<bool> rows_are_served(const Config& config);
+// DATABASE_URL beats POSTGRES_*; when both are given that is logged.
+PostgresOptions postgres_options(const Config& config);
+// Connects, and says in one line what it found: version, place, TLS, schema.
+Result<std::string> look_at_postgres(const Config& config, const Clock& clock, const Deadline& deadline);
+
+}  // namespace pandora
