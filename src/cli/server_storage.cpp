@@ -3,6 +3,7 @@
 #include "cli/served_points.h"
 #include "cli/storage.h"
 #include "store_embedded/directory_document_store.h"
+#include "store_embedded/directory_object_store.h"
 #include "store_embedded/sqlite_vector_store.h"
 #include "store_server/postgres_stores.h"
 
@@ -24,6 +25,8 @@ class ServerStorage final : public Storage {
     PANDORA_CHECK(rows_->pool().take(Deadline::after(clock_, kPatience)).map([](auto&&) {}));
     PANDORA_TRY(documents, DirectoryDocumentStore::open(files_, paths.documents, clock_));
     documents_ = std::move(documents);
+    PANDORA_TRY(objects, DirectoryObjectStore::open(files_, paths.objects));
+    objects_ = std::move(objects);
     PANDORA_TRY(served, points_are_served(config));
     if (served) {
       PANDORA_TRY(points, open_served_points(config, files_, clock_));
@@ -43,7 +46,7 @@ class ServerStorage final : public Storage {
     VectorStore& points = served_ ? served_->store() : *points_;
     return {rows_->turns(),        rows_->memories(), rows_->research(), rows_->sources(),
             rows_->observations(), rows_->instance(), rows_->outbox(),   points,
-            *documents_,           rows_->receipts()};
+            *documents_,           *objects_,         rows_->receipts()};
   }
   KeyStore& keys() override { return rows_->keys(); }
   // Of the rows that were deleted the server's next writes take the room; its write-ahead log goes with its next
@@ -64,6 +67,7 @@ class ServerStorage final : public Storage {
   const Clock& clock_;
   std::unique_ptr<PostgresStores> rows_;
   std::unique_ptr<DocumentStore> documents_;
+  std::unique_ptr<ObjectStore> objects_;
   std::unique_ptr<SqliteVectorStore> points_;  // one of these two
   std::unique_ptr<ServedPoints> served_;
 };

@@ -2,6 +2,7 @@
 #pragma once
 #include <memory>
 
+#include "base/clock.h"
 #include "base/config.h"
 #include "models/server_waker.h"
 
