@@ -198,7 +198,7 @@ std::optional<ModelShape> gguf_shape(const std::map<std::string, std::string>& h
   const std::int64_t key_length = number(".attention.key_length");
   shape.head_size = key_length > 0 ? key_length : heads > 0 ? number(".embedding_length") / heads : 0;
   shape.context = number(".context_length");
-  if (shape.layers <= 0 || shape.kv_heads <= 0 || shape.head_size <= 0) return std::nullopt;
+  if (shape.layers <= 0 || shape.kv_heads <= 0 || shape.head_size <= 0 || shape.context <= 0) return std::nullopt;
   return shape;
 }
 

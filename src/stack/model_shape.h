@@ -20,6 +20,7 @@ std::optional<ModelShape> parse_model_config(std::string_view json);
 // Of the beginning of a GGUF file: numbers and strings of its header by key, as far as `bytes` go. Empty: it is none.
 // Pure.
 std::map<std::string, std::string> parse_gguf_header(std::string_view bytes);
+// None: one of these numbers is missing.
 std::optional<ModelShape> gguf_shape(const std::map<std::string, std::string>& header);
 
 // Of a GGUF file, a folder, or an "org/name" in the folder where Hugging Face keeps what it has fetched
