@@ -45,7 +45,9 @@ class HttpProbe : public HealthProbe {
     if (!address_.secret.empty()) request.headers.add("api-key", address_.secret);
     PANDORA_TRY(response, http_.fetch(std::move(request), deadline));
     if (response.status == kGood) return std::move(response.body);
-    return fail(ErrorCode::kUnavailable,
+    constexpr int kUnknown = 401, kForbidden = 403;
+    const bool refused = response.status == kUnknown || response.status == kForbidden;
+    return fail(refused ? ErrorCode::kUnauthenticated : ErrorCode::kUnavailable,
                 fmt::format("{} answers {}: {}", path, response.status,
                             one_line(ellipsize(sanitize_utf8(trim(response.body)), kMaxDetail))));
   }
@@ -90,7 +92,8 @@ Health health_of(const Clock& clock, SteadyTime asked, const Status& answer) {
                 .latency = std::chrono::duration_cast<Duration>(clock.steady() - asked),
                 .detail = {}};
   if (answer) return health;
-  health.state = HealthState::kDown;
+  // It runs, and whoever asks is not let in: waiting longer does not change that.
+  health.state = answer.error().code == ErrorCode::kUnauthenticated ? HealthState::kDegraded : HealthState::kDown;
   health.detail = one_line(ellipsize(answer.error().message, kMaxDetail));
   return health;
 }

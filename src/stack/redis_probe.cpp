@@ -88,8 +88,9 @@ class RedisProbe final : public HealthProbe {
     for (const std::string_view wanted : {"+OK", "+PONG"}) {
       PANDORA_TRY(line, socket.line(deadline));
       if (line == wanted) continue;
-      return fail(ErrorCode::kUnavailable,
-                  line.starts_with('-') ? sanitize_utf8(line.substr(1)) : "what answers there is no Redis");
+      if (!line.starts_with('-')) return fail(ErrorCode::kUnavailable, "what answers there is no Redis");
+      const bool refused = line.starts_with("-WRONGPASS") || line.starts_with("-NO");  // NOAUTH, NOPERM
+      return fail(refused ? ErrorCode::kUnauthenticated : ErrorCode::kUnavailable, sanitize_utf8(line.substr(1)));
     }
     return {};
   }

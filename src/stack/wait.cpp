@@ -143,6 +143,8 @@ class Waiter {
       return give_up(ErrorCode::kUnavailable, fmt::format("has ended (exit code {})", look.state->exit_code));
     if (look.state->state == "running" && look.state->health == "unhealthy" && waited() >= kUnhealthyPatience)
       return give_up(ErrorCode::kUnavailable, "is unhealthy");
+    if (look.health.state == HealthState::kDegraded && waited() >= kUnhealthyPatience)
+      return give_up(ErrorCode::kUnavailable, "answers, and refuses us");
     if (waited() >= services_[i].patience)
       return give_up(ErrorCode::kDeadlineExceeded,
                      fmt::format("is not ready after {} seconds",

@@ -1,9 +1,9 @@
 // Waiting until services are ready, visibly and not for ever: what `up` of Compose does, with an answer from this side.
 //
 // A service is ready when its container runs, its own health check does not fail, and its probe from this machine
-// answers. It is given up when its container has ended or keeps restarting, when its health check has failed for
-// kUnhealthyPatience, or when its patience is over. All of them must be ready in one and the same round: one that was
-// ready and is not any more is waited for again.
+// answers. It is given up when its container has ended or keeps restarting, when its health check has failed or
+// its store has refused whoever asks for kUnhealthyPatience, or when its patience is over. All of them must be ready in
+// one and the same round: one that was ready and is not any more is waited for again.
 #pragma once
 #include <functional>
 #include <memory>
