@@ -1,3 +1,3 @@
 #!/usr/bin/env bash
 # Waits until what `docker compose up -d` has started is ready: starts what is missing, and leaves alone what runs.
-exec pandora up "$@"
+exec pandora up --containers "$@"

@@ -278,16 +278,15 @@ int run(int argc, char** argv) {
   auto config = load_config(options);
   if (!config) return report(config.error());
   if (const Status started = start_log(*config); !started) return report(started.error());
-  if (stack.run) return stack.run(options.json);
+  const HostContext context{*config, options.settings, named_config_file(options).value_or(config_file_path()),
+                            [&] { return load_config(options); }};
+  if (stack.run) return stack.run(context, options.json);
   if (models.run) return models.run(*config, options.json);
-  if (host.run)
-    return host.run({*config, options.settings, named_config_file(options).value_or(config_file_path()),
-                     [&] { return load_config(options); }},
-                    options.json);
+  if (host.run) return host.run(context, options.json);
   // Whoever names a data directory means that.
   const bool names_data = options.settings.contains("data.path");
   if (invocation.operation == "status" && !names_data && is_stack_folder(stack.status.directory))
-    return show_stack_status(stack.status, options.json);
+    return show_stack_status(stack.status, *config, options.json);
   if (serve_command->parsed()) return serve(*config, ToolPlace::kHere, options.json);
   if (gateway_command->parsed()) return serve(*config, ToolPlace::kOrchestrator, options.json);
   if (orchestrator_command->parsed()) return orchestrate(*config, options.json);

@@ -21,7 +21,8 @@ void add_init(CLI::App& app, StackInvocation& to) {
   auto* production = init->add_flag("--production", options->production, "limits, read-only roots, no capabilities");
   init->add_flag("--development", options->development, "without those; the default")->excludes(production);
   init->add_flag("-y,--yes", options->yes, "replace files without asking");
-  init->callback([&to, options] { to.run = [options](bool json) { return init_instance(*options, json); }; });
+  init->callback(
+      [&to, options] { to.run = [options](const HostContext&, bool json) { return init_instance(*options, json); }; });
 }
 
 void add_lint(CLI::App& app, StackInvocation& to) {
@@ -30,7 +31,8 @@ void add_lint(CLI::App& app, StackInvocation& to) {
   lint->add_option("files", options->files,
                    "Compose files in the order of merging, .env, shell, SQL; or a folder (the present one)");
   lint->add_flag("--without-compose", options->without_compose, "merge here, although there may be a Compose");
-  lint->callback([&to, options] { to.run = [options](bool json) { return lint_files(*options, json); }; });
+  lint->callback(
+      [&to, options] { to.run = [options](const HostContext&, bool json) { return lint_files(*options, json); }; });
 }
 
 std::shared_ptr<StackOptions> add_goal(CLI::App& app, StackInvocation& to, Goal goal, const char* name,
@@ -46,9 +48,19 @@ std::shared_ptr<StackOptions> add_goal(CLI::App& app, StackInvocation& to, Goal 
   if (goal == Goal::kUp || goal == Goal::kRestart || goal == Goal::kRecreate)
     command->add_option("--timeout", options->timeout_seconds, "seconds for each service (what its check allows)")
         ->check(CLI::Range(1, 24 * 3600));
+  if (goal == Goal::kUp || goal == Goal::kDown || goal == Goal::kStop)
+    command->add_flag("--containers", options->containers_only, "leave the processes of this machine alone");
+  if (goal == Goal::kUp) {
+    command->add_flag("-d,--detach", options->host.detach,
+                      "the processes of this machine go on when this command ends");
+    command->add_flag("--watch", options->host.watch,
+                      "restart one of them when its program or the settings file changes");
+  }
   if (goal == Goal::kUp)
     command->add_option("--profile", options->profiles, "also these services: cache, objects, monitoring");
-  command->callback([&to, options] { to.run = [options](bool json) { return run_stack(*options, json); }; });
+  command->callback([&to, options] {
+    to.run = [options](const HostContext& context, bool json) { return run_stack(*options, context, json); };
+  });
   return options;
 }
 
@@ -59,7 +71,7 @@ void add_logs(CLI::App& app, StackInvocation& to) {
   logs->add_option("--dir", options->directory, "the instance's folder (the present directory)");
   logs->add_flag("-f,--follow", options->follow, "and what they write from now on");
   logs->add_option("--tail", options->tail, "so many lines of each")->check(CLI::Range(0, 1'000'000));
-  logs->callback([&to, options] { to.run = [options](bool) { return show_logs(*options); }; });
+  logs->callback([&to, options] { to.run = [options](const HostContext&, bool) { return show_logs(*options); }; });
 }
 
 void add_status(CLI::App& app, StackInvocation& to) {
@@ -73,9 +85,10 @@ void add_status(CLI::App& app, StackInvocation& to) {
 
 void add_stack_commands(CLI::App& app, StackInvocation& to) {
   add_init(app, to);
-  add_goal(app, to, Goal::kUp, "up", "start the stack, and wait until it is ready");
-  add_goal(app, to, Goal::kDown, "down", "stop it, and remove its containers; volumes stay");
-  add_goal(app, to, Goal::kStop, "stop", "stop its containers");
+  add_goal(app, to, Goal::kUp, "up",
+           "start the stack, in order, until it is ready: containers, then the processes of this machine");
+  add_goal(app, to, Goal::kDown, "down", "stop all of it, in reverse, and remove the containers; volumes stay");
+  add_goal(app, to, Goal::kStop, "stop", "stop all of it, in reverse");
   add_goal(app, to, Goal::kRestart, "restart", "restart its containers, and wait until they are ready");
   add_goal(app, to, Goal::kRecreate, "recreate", "make containers of services anew, and wait until they are ready",
            true);

@@ -2,6 +2,7 @@
 #pragma once
 #include <functional>
 
+#include "cli/host_commands.h"
 #include "cli/stack_status_command.h"
 
 namespace CLI {
@@ -11,8 +12,8 @@ class App;
 namespace pandora {
 
 struct StackInvocation {
-  std::function<int(bool json)> run;  // of the command that was given; empty: none of these
-  StatusOptions status;               // of `status`, which is about the stack where there is one
+  std::function<int(const HostContext& context, bool json)> run;  // of the command that was given; empty: none of these
+  StatusOptions status;  // of `status`, which is about the stack where there is one
 };
 // Adds the commands, and to `status`, which is there already, what it takes in the folder of an instance; parsing one
 // fills `invocation`, which outlives `app`.

@@ -7,8 +7,11 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include "cli/host_commands.h"
+#include "cli/host_plan.h"
 #include "cli/output.h"
 #include "cli/stack_session.h"
+#include "stack/host_control_wire.h"
 #include "stack/stack_status.h"
 #include "wire/json_reader.h"
 
@@ -48,18 +51,20 @@ std::string latency_text(const std::optional<Duration>& latency) {
 
 class StatusScreen {
  public:
-  StatusScreen(const StatusOptions& options, StackSession& session, DockerEngine& engine)
-      : options_(options), session_(session), engine_(engine) {}
+  StatusScreen(const StatusOptions& options, const HostPlace& place, StackSession& session, DockerEngine& engine)
+      : options_(options), place_(place), session_(session), engine_(engine) {}
 
   Result<bool> show(bool json) {
     if (!measured_.valid()) measure();
-    PANDORA_TRY(rows,
-                stack_status(
-                    session_.folder(), engine_, [&](const std::string& service) { return session_.probe_of(service); },
-                    Deadline::after(session_.clock(), kAnswerTime)));
+    const auto deadline = Deadline::after(session_.clock(), kAnswerTime);
+    auto asked = std::async(std::launch::async, [&] { return host_status(place_, session_.clock(), deadline); });
+    PANDORA_TRY(rows, stack_status(
+                          session_.folder(), engine_,
+                          [&](const std::string& service) { return session_.probe_of(service); }, deadline));
+    PANDORA_TRY(processes, asked.get());
     if (!options_.watch || measured_.wait_for(Duration(0)) == std::future_status::ready)
       if (auto sizes = measured_.get()) sizes_ = *std::move(sizes);
-    print_out(json ? to_json(rows).dump(options_.watch ? -1 : 2) + "\n" : render(rows));
+    print_out(json ? to_json(rows, processes).dump(options_.watch ? -1 : 2) + "\n" : render(rows, processes));
     flush_output();
     return std::ranges::all_of(rows,
                                [](const ServiceStatus& row) { return row.condition == ServiceCondition::kReady; });
@@ -81,7 +86,7 @@ class StatusScreen {
     return sum;
   }
 
-  std::string render(const std::vector<ServiceStatus>& rows) const {
+  std::string render(const std::vector<ServiceStatus>& rows, const std::vector<HostStatus>& processes) const {
     std::string text = options_.watch && is_terminal(STDOUT_FILENO) ? "\033[H\033[J" : "";
     text += fmt::format("{} in {}\n{}\n", bold(session_.folder().name), session_.folder().directory,
                         bold(fmt::format("{:18} {:13} {:>7} {:>9} {:>8} {:>8}  {}", "service", "state", "since",
@@ -96,10 +101,11 @@ class StatusScreen {
       if (!row.reason.empty()) text += fmt::format("{:18} {}\n", "", visible(row.reason));
       if (row.restarts > 0) text += fmt::format("{:18} restarted {} times\n", "", row.restarts);
     }
-    return text;
+    if (processes.empty()) return text + "no process of this machine is started: `pandora up` starts them\n";
+    return text + render_host_rows(processes);
   }
 
-  Json to_json(const std::vector<ServiceStatus>& rows) const {
+  Json to_json(const std::vector<ServiceStatus>& rows, const std::vector<HostStatus>& processes) const {
     Json services = Json::array();
     for (const auto& row : rows) {
       const auto size = size_of(row);
@@ -116,10 +122,16 @@ class StatusScreen {
                           {"volume_bytes", size ? Json(*size) : Json()},
                           {"ports", row.ports}});
     }
-    return {{"name", session_.folder().name}, {"directory", session_.folder().directory}, {"services", services}};
+    Json hosted = Json::array();
+    for (const auto& row : processes) hosted.push_back(host_status_json(row));
+    return {{"name", session_.folder().name},
+            {"directory", session_.folder().directory},
+            {"services", services},
+            {"processes", hosted}};
   }
 
   const StatusOptions& options_;
+  const HostPlace& place_;
   StackSession& session_;
   DockerEngine& engine_;
   std::optional<Sizes> sizes_;
@@ -130,13 +142,15 @@ class StatusScreen {
 
 bool is_stack_folder(const std::string& directory) { return StackSession::open(directory, {}).has_value(); }
 
-int show_stack_status(const StatusOptions& options, bool json) {
+int show_stack_status(const StatusOptions& options, const Config& config, bool json) {
   if (options.watch) catch_interrupts();
   const auto session = StackSession::open(options.directory, {});
   if (!session) return report(session.error());
   const auto engine = (*session)->engine();
   if (!engine) return report(engine.error());
-  StatusScreen screen(options, **session, **engine);
+  const auto place = host_place(config);
+  if (!place) return report(place.error());
+  StatusScreen screen(options, *place, **session, **engine);
   for (;;) {
     const auto ready = screen.show(json);
     if (!ready && !options.watch) return report(ready.error());

@@ -1,6 +1,8 @@
-// `pandora status` in the folder of an instance: one screen of everything that the stack is.
+// `pandora status` in the folder of an instance: one screen of all that the stack is, containers and processes.
 #pragma once
 #include <string>
+
+#include "base/config.h"
 
 namespace pandora {
 
@@ -12,6 +14,6 @@ struct StatusOptions {
 // Has `pandora init` made that folder?
 bool is_stack_folder(const std::string& directory);
 // 0: everything that is asked for is ready; otherwise the exit code of kUnavailable.
-int show_stack_status(const StatusOptions& options, bool json);
+int show_stack_status(const StatusOptions& options, const Config& config, bool json);
 
 }  // namespace pandora

@@ -56,7 +56,8 @@ class StackCommand {
         sight_(std::move(sight)),
         plan_(plan_stack(options.goal, sight_, session.folder(), {options.services.begin(), options.services.end()})) {}
 
-  int run(bool json) {
+  // `last`: nothing is done after it, so that its result is the command's.
+  int run(bool json, bool last) {
     if (options_.dry_run) return show_plan(json);
     if (!plan_.obstacles.empty()) return report_obstacles(plan_.obstacles);
     std::optional<GivenUp> given_up;
@@ -70,7 +71,10 @@ class StackCommand {
       if (!given_up && starts()) given_up = wait(progress, ready);
     }
     if (given_up) return fail_with(*given_up);
-    finish(ready, json);
+    if (last)
+      finish(ready, json);
+    else
+      print_error(said_of(ready));
     return 0;
   }
 
@@ -177,6 +181,11 @@ class StackCommand {
     return free && *free < kFullDisk;
   }
 
+  std::string said_of(const std::vector<AwaitedService>& ready) const {
+    return fmt::format("{} is ready: {} {}\n", session_.folder().name, ready.size(),
+                       ready.size() == 1 ? "service" : "services");
+  }
+
   void finish(const std::vector<AwaitedService>& ready, bool json) const {
     if (json) {
       Json shown = to_json(plan_);
@@ -188,9 +197,7 @@ class StackCommand {
             {{"service", service.service}, {"seconds", std::chrono::duration<double>(service.ready_after).count()}});
       return print_out(shown.dump(2) + "\n");
     }
-    if (starts())
-      return print_out(fmt::format("{} is ready: {} {}\n", session_.folder().name, ready.size(),
-                                   ready.size() == 1 ? "service" : "services"));
+    if (starts()) return print_out(said_of(ready));
     const auto count =
         std::ranges::count_if(plan_.steps, [](const Step& step) { return step.kind != StepKind::kKeep; });
     print_out(fmt::format("{}: {} {}\n", session_.folder().name, count,
@@ -204,9 +211,9 @@ class StackCommand {
   const StackPlan plan_;
 };
 
-}  // namespace
-
-int run_stack(const StackOptions& options, bool json) {
+// Nothing of it is left when it returns: no lock that would keep others from `down`, and no thread that would be given
+// the signals that end the processes of this machine.
+int run_containers(const StackOptions& options, bool json, bool last) {
   catch_interrupts();
   const auto session = StackSession::open(options.directory, options.profiles);
   if (!session) return report(session.error());
@@ -216,7 +223,20 @@ int run_stack(const StackOptions& options, bool json) {
   if (!engine) return report(engine.error());
   auto sight = (*session)->look();
   if (!sight) return report(sight.error());
-  return StackCommand(options, **session, **engine, *std::move(sight)).run(json);
+  return StackCommand(options, **session, **engine, *std::move(sight)).run(json, last);
+}
+
+}  // namespace
+
+int run_stack(const StackOptions& options, const HostContext& context, bool json) {
+  const bool both = !options.containers_only && options.services.empty() && !options.dry_run;
+  const bool ends = options.goal == Goal::kDown || options.goal == Goal::kStop;
+  // Whoever uses the stores ends before them, and begins after them.
+  if (both && ends)
+    if (const int code = host_down(context.config, false); code != 0) return code;
+  const bool goes_on = both && options.goal == Goal::kUp;
+  const int code = run_containers(options, json, !goes_on);
+  return code == 0 && goes_on ? host_up(context, options.host, json) : code;
 }
 
 int show_logs(const LogOptions& options) {

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "cli/host_commands.h"
 #include "stack/plan.h"
 
 namespace pandora {
@@ -15,8 +16,11 @@ struct StackOptions {
   std::vector<std::string> profiles, services;
   bool dry_run = false;
   std::optional<int> timeout_seconds;  // for each service; none: what its health check allows
+  bool containers_only = false;        // also when services are named
+  HostUpOptions host;                  // of the processes of this machine, once the containers are ready
 };
-int run_stack(const StackOptions& options, bool json);
+// `up` without `detach` returns when the processes of this machine have been ended; the containers go on.
+int run_stack(const StackOptions& options, const HostContext& context, bool json);
 
 struct LogOptions {
   std::string directory = ".";

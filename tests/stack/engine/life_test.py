@@ -6,6 +6,7 @@ import re
 import signal
 import subprocess
 import unittest
+import urllib.request
 
 from stack_case import PORTS, PROFILES, SERVICES, StackCase
 
@@ -29,7 +30,7 @@ class Life:
         cls.make_instance(cls.overlay)
         with open(os.path.join(cls.folder, ".env"), "a", encoding="utf-8") as env:
             env.write("COMPOSE_PROFILES=" + ",".join(PROFILES) + "\n")
-        cls.pandora_of(cls.environment, "up", folder=cls.folder)
+        cls.pandora_of(cls.environment, "up", "--containers", folder=cls.folder)
 
     def write_everywhere(self, mark):
         self.sql("create table if not exists marks (mark text primary key)")
@@ -67,7 +68,7 @@ class Life:
         self.assertGreater({row["service"]: row["volume_bytes"] for row in sizes}["postgres"], 10_000_000)
         screen = self.pandora("status").stdout
         self.assertIn("127.0.0.1:5432", screen)
-        self.assertEqual(len(screen.splitlines()), 2 + len(SERVICES))
+        self.assertEqual(len(screen.splitlines()), 3 + len(SERVICES))
 
     def test_2_commands_of_compose_work_as_typed(self):
         for service in SERVICES:
@@ -81,7 +82,7 @@ class Life:
         before = {service: self.inspect(service)["Id"] for service in SERVICES}
         plan = json.loads(self.pandora("up", "--dry-run", "--json").stdout)
         self.assertEqual({step["step"] for step in plan["steps"]}, {"keep"})
-        self.pandora("up")
+        self.pandora("up", "--containers")
         self.assertEqual({service: self.inspect(service)["Id"] for service in SERVICES}, before)
 
     def test_4_containers_are_as_they_were_meant(self):
@@ -144,7 +145,7 @@ class Life:
         self.write_everywhere("second")
         self.pandora("down")
         self.assertEqual(self.docker("ps", "-aq"), "")
-        self.pandora("up")
+        self.pandora("up", "--containers")
         self.assert_all_ready()
         self.assert_everywhere("first", "second")
 
@@ -155,7 +156,7 @@ class Life:
         self.start_daemon()
         self.wait_until(lambda: all(row["state"] == "ready" for row in self.status().values()))
         self.assert_everywhere("first", "second", "third")
-        self.pandora("up")
+        self.pandora("up", "--containers")
 
 
 class InProduction(Life, StackCase):
@@ -175,6 +176,45 @@ class InDevelopment(Life, StackCase):
     def test_6_the_hosts_programs_reach_every_store(self):
         self.write_everywhere("first")
         self.assert_everywhere("first")
+
+
+class TheWhole(StackCase):
+    """Containers and the processes of this machine by one command."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.make_instance()
+        cls.addClassCleanup(lambda: cls.pandora_of(cls.environment, "down", folder=cls.folder))
+        cls.up = cls.pandora_of(cls.environment, "up", "--detach", folder=cls.folder)
+
+    def say(self, text):
+        body = {"model": "pandora", "messages": [{"role": "user", "content": text}]}
+        request = urllib.request.Request("http://127.0.0.1:9000/v1/chat/completions", data=json.dumps(body).encode(),
+                                         headers={"Content-Type": "application/json"})
+        with urllib.request.urlopen(request, timeout=60) as answer:
+            return json.load(answer)["choices"][0]["message"]["content"]
+
+    def all_ready(self):
+        status = self.status()
+        return {"postgres", "vectordb", "orchestrator", "gateway"} <= set(status) and all(row["state"] == "ready" for row in status.values())
+
+    def test_a_conversation_goes_on_over_every_kill_and_down_and_up(self):
+        self.assertTrue(self.all_ready())
+        self.assertIn("pandora is ready: 2 services", self.up.stderr)
+        self.say("I am allergic to peanuts.")
+        for process in ("orchestrator", "gateway"):
+            os.kill(self.status()[process]["pid"], signal.SIGKILL)
+        self.wait_until(lambda: self.all_ready() and all(self.status()[name]["restarts"] > 0 for name in ("orchestrator", "gateway")))
+        self.assertIn("peanuts", self.say("What am I allergic to?"))
+        plan = self.pandora("up", "--dry-run").stdout
+        self.assertIn("keep", plan)
+        self.pandora("down")
+        self.assertEqual(self.docker("ps", "-aq"), "")
+        self.assertEqual([row for row in listening() if row.endswith((":9000", ":8090"))], [])
+        self.pandora("up", "--detach")
+        self.assertTrue(self.all_ready())
+        self.assertIn("peanuts", self.say("What am I allergic to?"))
+        self.assertEqual([address for address in listening() if not address.startswith(("127.", "[::1]"))], [])
 
 
 if __name__ == "__main__":

@@ -83,7 +83,7 @@ class StackCase(unittest.TestCase):
 
     def status(self):
         shown = json.loads(self.pandora("status", "--json", code=None).stdout)
-        return {row["service"]: row for row in shown["services"]}
+        return {**{row["service"]: row for row in shown["services"]}, **{row["name"]: row for row in shown["processes"]}}
 
     def wait_until(self, condition, seconds=60):
         end = time.monotonic() + seconds

@@ -26,7 +26,7 @@ class Refused(StackCase):
             self.docker("rm", "-f", *left)
         self.assertEqual(left, [])
 
-    def refused(self, code, *words, command=("up",)):
+    def refused(self, code, *words, command=("up", "--containers")):
         done = self.pandora(*command, code=code)
         self.assertEqual(done.stdout, "")
         for word in words:
@@ -48,7 +48,7 @@ class Refused(StackCase):
             setting = said.split("set ")[1].split(" ")[0]
             self.edit(".env", "PANDORA_PORT_POSTGRES=5432", setting)
             self.pandora("init", "--yes")
-            self.pandora("up")
+            self.pandora("up", "--containers")
             self.assertEqual(self.status()["postgres"]["ports"], ["127.0.0.1:" + setting.split("=")[1]])
             self.pandora("down")
 
@@ -84,7 +84,7 @@ class Refused(StackCase):
         self.refused(CONFLICT, "the volume pandora_postgres_data is there already and belongs to instance somebody")
 
     def test_a_volume_name_that_was_changed(self):
-        self.pandora("up")
+        self.pandora("up", "--containers")
         self.pandora("down")
         self.edit("compose.yaml", "_postgres_data\n", "_postgres_date\n")
         self.refused(CONFLICT, "new, empty volume pandora_postgres_date", "pandora_postgres_data of this instance is used by no service")
@@ -93,11 +93,11 @@ class Refused(StackCase):
         self.refused(MISSING, "there is no service postgers", "postgres", command=("up", "postgers"))
 
     def test_a_folder_that_is_none(self):
-        done = self.pandora("up", "--dir", self.home, code=MISSING)
+        done = self.pandora("up", "--containers", "--dir", self.home, code=MISSING)
         self.assertIn("pandora init", done.stderr)
 
     def test_an_engine_that_is_not_there(self):
-        done = self.pandora("up", code=MISSING, DOCKER_HOST="unix:///nowhere/docker.sock")
+        done = self.pandora("up", "--containers", code=MISSING, DOCKER_HOST="unix:///nowhere/docker.sock")
         self.assertIn("no Docker Engine at /nowhere/docker.sock", done.stderr)
 
 
@@ -128,7 +128,7 @@ class InTheMiddle(StackCase):
 
     def test_an_image_that_is_not_to_be_had(self):
         self.edit(".env", "PANDORA_IMAGE_POSTGRES=postgres:16.14-bookworm", "PANDORA_IMAGE_POSTGRES=127.0.0.1:1/nowhere:1")
-        done = self.pandora("up", code=UNAVAILABLE)
+        done = self.pandora("up", "--containers", code=UNAVAILABLE)
         self.assertIn("pull      postgres           127.0.0.1:1/nowhere:1 is not on this machine", done.stderr)
         self.assertIn("could not finish pulling postgres", done.stderr)
         self.assertIn("connection refused", done.stderr)
@@ -136,7 +136,7 @@ class InTheMiddle(StackCase):
 
     def test_a_service_that_ends_at_once(self):
         self.instead("vectordb", "echo I have no hat; exit 3")
-        done = self.pandora("up", code=UNAVAILABLE)
+        done = self.pandora("up", "--containers", code=UNAVAILABLE)
         self.assertIn("  I have no hat\n", done.stderr)
         self.assertRegex(done.stderr, r"pandora: vectordb (keeps restarting|has ended) \(exit code 3\)")
         self.assertIn("left as it is: ", done.stderr)
@@ -145,14 +145,14 @@ class InTheMiddle(StackCase):
 
     def test_a_service_that_never_answers(self):
         self.instead("vectordb", "echo nobody is at home; " + IDLE)
-        done = self.pandora("up", "vectordb", "--timeout", "2", code=LATE)
+        done = self.pandora("up", "--containers", "vectordb", "--timeout", "2", code=LATE)
         self.assertIn("vectordb last said: ", done.stderr)
         self.assertIn("  nobody is at home\n", done.stderr)
         self.assertIn("vectordb is not ready after 2 seconds", done.stderr)
         self.assertIn("left as it is: vectordb running", done.stderr)
 
     def test_a_password_that_its_volume_was_not_made_with(self):
-        self.pandora("up")
+        self.pandora("up", "--containers")
         self.pandora("down")
         path = pathlib.Path(self.secrets, "postgres_password")
         before = path.read_text()
@@ -160,7 +160,7 @@ class InTheMiddle(StackCase):
         path.write_text("another")
         path.chmod(0o444)
         try:
-            done = self.pandora("up", code=UNAVAILABLE)
+            done = self.pandora("up", "--containers", code=UNAVAILABLE)
         finally:
             path.chmod(0o600)
             path.write_text(before)
@@ -170,7 +170,7 @@ class InTheMiddle(StackCase):
 
     def test_a_service_that_was_ready_and_is_not_any_more(self):
         self.instead("postgres", IDLE)
-        up = self.begin("up")
+        up = self.begin("up", "--containers")
         for line in up.stderr:
             if "ready" in line and "vectordb" in line:
                 break
@@ -181,11 +181,11 @@ class InTheMiddle(StackCase):
 
     def test_a_second_up_is_refused_and_ctrl_c_leaves_what_the_next_one_understands(self):
         self.instead("postgres", IDLE)
-        first = self.begin("up")
+        first = self.begin("up", "--containers")
         for line in first.stderr:
             if "ready" in line:
                 break
-        second = self.pandora("up", code=CONFLICT)
+        second = self.pandora("up", "--containers", code=CONFLICT)
         self.assertEqual(len(second.stderr.splitlines()), 1)
         self.assertIn(f"`pandora up`, process {first.pid}", second.stderr)
         first.send_signal(signal.SIGINT)
@@ -196,21 +196,21 @@ class InTheMiddle(StackCase):
         plan = {step["service"]: step for step in json.loads(self.pandora("up", "--dry-run", "--json").stdout)["steps"]}
         self.assertEqual((plan["postgres"]["step"], plan["postgres"]["cause"]), ("recreate", "its configuration has changed"))
         self.assertEqual(plan["vectordb"]["step"], "keep")
-        self.pandora("up")
+        self.pandora("up", "--containers")
 
     def test_ctrl_c_while_compose_works(self):
-        up = self.begin("up")
+        up = self.begin("up", "--containers")
         for line in up.stderr:
             if "create" in line and "vectordb" in line:
                 break
         up.send_signal(signal.SIGINT)
         up.communicate(timeout=60)
         self.assertEqual(up.returncode, CANCELLED)
-        self.pandora("up")
+        self.pandora("up", "--containers")
 
     def test_a_daemon_that_dies_in_the_middle(self):
         self.instead("postgres", IDLE)
-        up = self.begin("up")
+        up = self.begin("up", "--containers")
         for line in up.stderr:
             if "ready" in line:
                 break
@@ -222,7 +222,7 @@ class InTheMiddle(StackCase):
         self.assertEqual(self.pandora("status", code=None).returncode, UNAVAILABLE)
         self.start_daemon()
         self.doCleanups()
-        self.pandora("up")
+        self.pandora("up", "--containers")
 
     def test_a_volume_that_is_full(self):
         path = pathlib.Path(self.folder, "compose.test.yaml")
@@ -230,7 +230,7 @@ class InTheMiddle(StackCase):
         self.addCleanup(path.unlink)
         self.edit(".env", "compose.dev.yaml", "compose.dev.yaml:compose.test.yaml")
         self.edit("compose.yaml", "      - postgres_data:/var/lib/postgresql/data\n", "      - postgres_data:/elsewhere\n")
-        done = self.pandora("up", code=UNAVAILABLE)
+        done = self.pandora("up", "--containers", code=UNAVAILABLE)
         self.assertIn("No space left on device", done.stderr)
         self.assertIn("postgres keeps restarting", done.stderr)
 
@@ -247,11 +247,11 @@ class InTheMiddle(StackCase):
                 while True:
                     fill.write(b"x" * 65536)
                     fill.flush()
-            done = self.pandora("up", "redis", code=FULL)
+            done = self.pandora("up", "--containers", "redis", code=FULL)
             self.assertIn("the disk of Docker is full", done.stderr)
             self.assertIn("left as it is: ", done.stderr)
             os.unlink(os.path.join(small, "fill"))
-            self.pandora("up", "redis")  # the remedy: room
+            self.pandora("up", "--containers", "redis")  # the remedy: room
             self.remove_containers()
         finally:
             self.end_daemon()
@@ -268,11 +268,11 @@ class RefusedByCompose129(StackCase):
 
     def test_a_file_that_compose_refuses(self):
         self.edit("compose.yaml", "    shm_size: 256m\n", "    shm_sice: 256m\n")
-        self.assertIn("docker-compose 1.29.2 refuses it", self.pandora("up", code=BAD).stderr)
+        self.assertIn("docker-compose 1.29.2 refuses it", self.pandora("up", "--containers", code=BAD).stderr)
 
     def test_an_image_that_is_not_to_be_had(self):
         self.edit(".env", "PANDORA_IMAGE_POSTGRES=postgres:16.14-bookworm", "PANDORA_IMAGE_POSTGRES=127.0.0.1:1/nowhere:1")
-        self.assertIn("could not finish pulling postgres", self.pandora("up", code=UNAVAILABLE).stderr)
+        self.assertIn("could not finish pulling postgres", self.pandora("up", "--containers", code=UNAVAILABLE).stderr)
 
 
 if __name__ == "__main__":
