@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <mutex>
+#include <thread>
 
 #include <fmt/format.h>
 
@@ -106,6 +107,7 @@ Result<Json> answer_call(HostControl& control, const Json& call, const HostProgr
 }
 
 constexpr Duration kLastMoment = std::chrono::seconds(5);  // of a supervisor that has stopped everything
+constexpr Duration kLookAtLock = std::chrono::milliseconds(5);
 
 class RemoteUse final : public HostUse {
  public:
@@ -117,7 +119,7 @@ class RemoteUse final : public HostUse {
 
 class RemoteControl final : public RemoteHostControl {
  public:
-  RemoteControl(std::string socket, const Clock& clock) : socket_(std::move(socket)), clock_(clock) {}
+  RemoteControl(HostPlace place, const Clock& clock) : place_(std::move(place)), clock_(clock) {}
 
   Status apply(std::vector<HostProcess> processes) override {
     Json all = Json::array();
@@ -134,16 +136,17 @@ class RemoteControl final : public RemoteHostControl {
     return {};
   }
   Status stop(const HostProgress& progress) override {
-    PANDORA_TRY(opened, connect_local(socket_));
-    const std::shared_ptr<LocalConnection> connection = std::move(opened);
-    PANDORA_CHECK(exchange(connection, {{"do", "stop"}}, progress, Deadline::never()));
+    PANDORA_CHECK(call({{"do", "stop"}}, progress, Deadline::never()));
     // Its last word comes before its end: who returns earlier meets it once more in the next command.
-    (void)connection->receive(Deadline::after(clock_, kLastMoment));
+    const auto files = make_posix_file_system();
+    const Deadline patience = Deadline::after(clock_, kLastMoment);
+    while (!files->lock(place_.lock(), "waits for its end") && !patience.expired())
+      std::this_thread::sleep_for(kLookAtLock);
     return {};
   }
   Result<std::unique_ptr<HostUse>> use(const std::string& name, const HostProgress& progress,
                                        const Deadline& deadline) override {
-    PANDORA_TRY(opened, connect_local(socket_));
+    PANDORA_TRY(opened, connect_local(place_.socket()));
     const std::shared_ptr<LocalConnection> connection = std::move(opened);
     PANDORA_CHECK(exchange(connection, {{"do", "use"}, {"name", name}}, progress, deadline));
     return std::make_unique<RemoteUse>(connection);
@@ -166,7 +169,7 @@ class RemoteControl final : public RemoteHostControl {
 
  private:
   Result<Json> call(Json what, const HostProgress& progress, const Deadline& deadline) {
-    PANDORA_TRY(connection, connect_local(socket_));
+    PANDORA_TRY(connection, connect_local(place_.socket()));
     return exchange(std::move(connection), std::move(what), progress, deadline);
   }
   Result<Json> exchange(const std::shared_ptr<LocalConnection>& connection, Json what, const HostProgress& progress,
@@ -198,7 +201,7 @@ class RemoteControl final : public RemoteHostControl {
       }
     }
   }
-  const std::string socket_;
+  const HostPlace place_;
   const Clock& clock_;
   std::mutex mutex_;
   bool abandoned_ = false;
@@ -319,7 +322,7 @@ void end_left_host_process(const HostPlace& place, const LeftProcess& left, File
 
 Result<std::unique_ptr<RemoteHostControl>> connect_host_supervisor(const HostPlace& place, const Clock& clock) {
   PANDORA_CHECK(connect_local(place.socket()));  // is anybody there?
-  return std::make_unique<RemoteControl>(place.socket(), clock);
+  return std::make_unique<RemoteControl>(place, clock);
 }
 
 Result<std::vector<HostStatus>> host_status(const HostPlace& place, const Clock& clock, const Deadline& deadline) {
