@@ -5,7 +5,8 @@
 //
 // gateway_bench [pass] [streams] [turns] [idle] [start]: these parts alone. PANDORA_BENCH_PROGRAM names the program
 // (default: build/pandora), PANDORA_BENCH_DIR a directory for its data (default: here), PANDORA_BENCH_NGINX nginx
-// (default: from the path), PANDORA_BENCH_ROUNDS how often each is measured (default: 5).
+// (default: from the path), PANDORA_BENCH_ROUNDS how often each is measured (default: 5), PANDORA_BENCH_TURNS a data
+// directory of user "bench" over which the turns are asked (one that recall_bench made; default: an empty one).
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
@@ -87,7 +88,7 @@ Served serve(std::uint16_t model, const std::string& data = "data", const std::v
                                     "--log-level",
                                     "error",
                                     "--data",
-                                    join_path(directory(), data),
+                                    data.starts_with('/') ? data : join_path(directory(), data),
                                     "--set",
                                     "gateway.port=0",
                                     "--set",
@@ -316,7 +317,10 @@ int main(int count, char** words) {
     if (parts.contains("pass")) pass(ways);
     if (parts.contains("streams")) streams(ways);
   }
-  if (parts.contains("turns")) turns(model, serve(model));
+  if (parts.contains("turns")) {
+    const std::string kept = environment_or("PANDORA_BENCH_TURNS", "");
+    turns(model, kept.empty() ? serve(model) : serve(model, kept, {"--user", "bench"}));
+  }
   (void)files->remove_tree(directory());
   return 0;
 }
