@@ -5,6 +5,7 @@
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
+#include <malloc.h>
 
 #include "cli/installation.h"
 #include "cli/output.h"
@@ -22,6 +23,9 @@ Result<std::string> directory_of(const Config& config, const VectorsCommand& com
 }
 
 Status serve_until_told(const Config& config, const VectorsCommand& command, bool json) {
+  // One heap for all threads: of others glibc gives back nothing, and each would stay as large as the largest bodies.
+  // What is in no use of this one goes back when writes have ended (vectors/engine.h).
+  (void)::mallopt(M_ARENA_MAX, 1);
   const sigset_t signals = hold_stop_signals();
   const auto files = make_posix_file_system();
   SystemRandom random;

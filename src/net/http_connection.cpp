@@ -60,14 +60,15 @@ class ExchangeWriter final : public ResponseWriter {
   Share in_flight_, body_;
 };
 
-void run_handler(HttpHandler& handler, HttpRequest request, std::shared_ptr<ResponseWriter> writer) {
+void run_handler(HttpHandler& handler, HttpErrorForm error_form, HttpRequest request,
+                 std::shared_ptr<ResponseWriter> writer) {
   const std::string id = request.id;
   const LogScope scope(id);
   try {
     handler.handle(std::move(request), writer);
   } catch (const std::exception& error) {
     log_error("http.handler_failed", {{"error", error.what()}});
-    writer->respond(error_response(Error{ErrorCode::kInternal, "the request could not be handled", {}}));
+    writer->respond(error_form(500, Error{ErrorCode::kInternal, "the request could not be handled", {}}));
   }
 }
 
@@ -317,14 +318,14 @@ void ServerConnection::dispatch() {
   std::shared_ptr<ResponseWriter> writer =
       std::make_shared<ExchangeWriter>(core_, exchange_, std::move(incoming->in_flight), std::move(incoming->buffered));
   HttpHandler& handler = *incoming->route.handler;
-  if (incoming->route.run_on == RunOn::kLoop) return run_handler(handler, std::move(request), std::move(writer));
-  auto work = [&handler, shared = std::make_shared<HttpRequest>(std::move(request)), writer]() mutable {
-    run_handler(handler, std::move(*shared), std::move(writer));
-  };
+  if (incoming->route.run_on == RunOn::kLoop)
+    return run_handler(handler, core_->error_form, std::move(request), std::move(writer));
+  auto work = [&handler, form = core_->error_form, shared = std::make_shared<HttpRequest>(std::move(request)),
+               writer]() mutable { run_handler(handler, form, std::move(*shared), std::move(writer)); };
   if (core_->pool->submit(std::move(work))) return;
   ++core_->refused;
-  HttpResponse busy =
-      error_response(Error{ErrorCode::kResourceExhausted, "too many requests are waiting", "try again in a moment"});
+  HttpResponse busy = core_->error_form(
+      429, Error{ErrorCode::kResourceExhausted, "too many requests are waiting", "try again in a moment"});
   busy.headers.add("Retry-After", "1");
   writer->respond(std::move(busy));
 }
@@ -352,7 +353,7 @@ void ServerConnection::input_ended(IoState how) {
 // Answers what is not handed to a handler, and ends the connection: what follows cannot be trusted to be a request, or
 // is a body that nobody wants. `after`: kKeepAlive when neither is so.
 void ServerConnection::refuse(const HttpRefusal& why, Persistence after) {
-  HttpResponse response = error_response(why.status, why.error);
+  HttpResponse response = core_->error_form(why.status, why.error);
   if (why.error.code == ErrorCode::kResourceExhausted) response.headers.add("Retry-After", "1");
   refuse(std::move(response), why.status, why.error.message, after);
 }

@@ -23,11 +23,13 @@ namespace pandora {
 struct ServerCore {
   ServerCore(const HttpServerOptions& options, HttpRouter& route, const Clock& a_clock, Random& random)
       : limits(options.limits),
+        error_form(options.error_form),
         router(route),
         clock(a_clock),
         ids(a_clock, random),
         pool(std::make_unique<WorkPool>(options.limits.pool_threads, options.limits.queue)) {}
   const HttpServerLimits limits;
+  const HttpErrorForm error_form;
   OriginPolicy policy;
   HttpRouter& router;
   const Clock& clock;

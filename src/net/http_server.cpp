@@ -133,8 +133,8 @@ class Acceptor final : public ReadyHandler, public Swept, public std::enable_sha
   // One connection too many: a word why, if it fits into the socket's buffer, and the end.
   void turn_away(int client) const {
     if (!core_->tls) {
-      const HttpResponse full =
-          error_response(Error{ErrorCode::kUnavailable, "too many connections are open", "try again in a moment"});
+      const HttpResponse full = core_->error_form(
+          503, Error{ErrorCode::kUnavailable, "too many connections are open", "try again in a moment"});
       std::string wire = fmt::format(
           "HTTP/1.1 503 {}\r\nContent-Type: application/json\r\nRetry-After: 1\r\nX-Request-Id: {}\r\nConnection: "
           "close\r\nContent-Length: {}\r\n\r\n",

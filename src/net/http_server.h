@@ -50,6 +50,7 @@ struct HttpServerOptions {
   std::vector<std::string> hosts;    // further names it answers to, see net/origin_check.h
   std::vector<std::string> origins;  // pages that may call it
   HttpServerLimits limits;
+  HttpErrorForm error_form = error_response;
 };
 
 enum class WriteState {

@@ -66,6 +66,8 @@ Result<std::string> percent_decode(std::string_view text);
 // OpenAI's error object: {"error": {"message", "type", "param": null, "code"}}, with the status of the error's code.
 HttpResponse error_response(const Error& error);
 HttpResponse error_response(int status, const Error& error);
+// How a server words what it refuses by itself.
+using HttpErrorForm = HttpResponse (*)(int status, const Error& error);
 
 // Appends "name: value\r\n" with control characters of the value replaced by spaces; a name that is no token is left
 // out.

@@ -27,20 +27,23 @@ std::size_t changes_of(const std::vector<Operation>& operations) {
 }  // namespace
 
 Result<std::shared_ptr<Collection>> Collection::create(FileSystem& files, const std::string& directory,
-                                                       CollectionParams params) {
-  PANDORA_TRY(file, CollectionFile::create(join_path(directory, kFileName), params));
+                                                       CollectionParams params, const std::string& vfs) {
+  PANDORA_CHECK(
+      files.create_directories(join_path(directory, kPartsFolder)));  // no later: its name is synced with ours
+  PANDORA_TRY(file, CollectionFile::create(join_path(directory, kFileName), params, vfs));
   PANDORA_TRY(facts, file->facts());
   std::shared_ptr<Collection> made(new Collection(files, directory, std::move(file), std::move(facts)));
   made->thread_ = std::thread([one = made.get()] { one->run(); });
   return made;
 }
 
-std::shared_ptr<Collection> Collection::open(FileSystem& files, const std::string& directory) {
-  const auto red = [&](const Error& error) {
+std::shared_ptr<Collection> Collection::open(FileSystem& files, const std::string& directory, const std::string& vfs) {
+  const auto red = [&](Error error) {
+    if (error.code == ErrorCode::kDataCorrupt) error.remedy = kRemedy;
     log_error("vectors.collection_damaged", error);
     return std::shared_ptr<Collection>(new Collection(error));
   };
-  auto file = CollectionFile::open(join_path(directory, kFileName));
+  auto file = CollectionFile::open(join_path(directory, kFileName), vfs);
   if (!file) return red(file.error());
   auto facts = (*file)->facts();
   if (!facts) return red(facts.error());

@@ -47,11 +47,12 @@ class Collection {
   using Done = std::function<void(Outcome<Written>)>;
   enum class Acknowledge { kWhenQueued, kWhenDurable };
 
-  // In a directory of its own, which is there; `files` outlives it.
+  // In a directory of its own, which is there, and whose names the caller syncs. `files` outlives it; `vfs` is SQLite's
+  // name of it, empty for the real one.
   static Result<std::shared_ptr<Collection>> create(FileSystem& files, const std::string& directory,
-                                                    CollectionParams params);
+                                                    CollectionParams params, const std::string& vfs = {});
   // Never fails: what cannot be read is red.
-  static std::shared_ptr<Collection> open(FileSystem& files, const std::string& directory);
+  static std::shared_ptr<Collection> open(FileSystem& files, const std::string& directory, const std::string& vfs = {});
   ~Collection();  // after everything that was queued; much that is in no part yet is kept
 
   // Why it cannot be used; none when it can. One that was red when it was opened has no memory and takes no writes; one

@@ -127,10 +127,10 @@ Error damaged(const std::string& path, const std::string& what) {
 
 }  // namespace
 
-Result<std::unique_ptr<CollectionFile>> CollectionFile::create(const std::string& path,
-                                                               const CollectionParams& params) {
-  if (Connection::file_exists(path, "")) return fail(ErrorCode::kConflict, path + " is there already");
-  PANDORA_TRY(connection, Connection::open(path, ""));
+Result<std::unique_ptr<CollectionFile>> CollectionFile::create(const std::string& path, const CollectionParams& params,
+                                                               const std::string& vfs) {
+  if (Connection::file_exists(path, vfs)) return fail(ErrorCode::kConflict, path + " is there already");
+  PANDORA_TRY(connection, Connection::open(path, vfs));
   std::unique_ptr<CollectionFile> file(new CollectionFile(std::move(connection)));
   PANDORA_CHECK(file->connection_->script(kSettings));
   PANDORA_CHECK(file->in_transaction([&]() -> Status {
@@ -144,9 +144,10 @@ Result<std::unique_ptr<CollectionFile>> CollectionFile::create(const std::string
   return file;
 }
 
-Result<std::unique_ptr<CollectionFile>> CollectionFile::open(const std::string& path) {
-  if (!Connection::file_exists(path, "")) return fail(ErrorCode::kNotFound, path + " is missing", std::string(kRemedy));
-  auto connection = Connection::open(path, "");
+Result<std::unique_ptr<CollectionFile>> CollectionFile::open(const std::string& path, const std::string& vfs) {
+  if (!Connection::file_exists(path, vfs))
+    return fail(ErrorCode::kNotFound, path + " is missing", std::string(kRemedy));
+  auto connection = Connection::open(path, vfs);
   if (!connection) return fail(std::move(connection).error().with_remedy(kRemedy));
   std::unique_ptr<CollectionFile> file(new CollectionFile(*std::move(connection)));
   PANDORA_CHECK(file->connection_->script(kSettings));

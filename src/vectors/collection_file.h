@@ -26,10 +26,11 @@ struct CollectionFacts {
 
 class CollectionFile {
  public:
-  // A new file; kConflict when there is one.
-  static Result<std::unique_ptr<CollectionFile>> create(const std::string& path, const CollectionParams& params);
+  // A new file; kConflict when there is one. `vfs`: SQLite's name of a file system, empty for the default.
+  static Result<std::unique_ptr<CollectionFile>> create(const std::string& path, const CollectionParams& params,
+                                                        const std::string& vfs);
   // kDataCorrupt, kIncompatible, kNotFound, …
-  static Result<std::unique_ptr<CollectionFile>> open(const std::string& path);
+  static Result<std::unique_ptr<CollectionFile>> open(const std::string& path, const std::string& vfs);
 
   Result<CollectionFacts> facts();
   // Changes of operations after `number`, in order; kDataCorrupt when one is damaged.

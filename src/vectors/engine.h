@@ -2,7 +2,7 @@
 //
 // One process owns the directory (a lock). A collection is listed once it is on disk, and is removed from the list
 // before its files are; files that no list names are removed at the start. A thread keeps what has changed in parts
-// (`Collection::keep`), of whichever collection wants it. Thread-safe.
+// (`Collection::keep`), of whichever collection wants it, and gives memory back to the system. Thread-safe.
 #pragma once
 #include <shared_mutex>
 

@@ -111,6 +111,9 @@ class HttpVectorsServer final : public VectorsServer, private HttpRouter {
 
 Result<std::unique_ptr<VectorsServer>> VectorsServer::open(VectorsOptions options, Engine& engine, IoThreads& threads,
                                                            Random& random) {
+  options.server.error_form = [](int status, const Error& error) {
+    return fault_response({status, error.to_line()}, 0);
+  };
   auto server = std::make_unique<HttpVectorsServer>(std::move(options), engine, threads.clock());
   PANDORA_CHECK(server->listen(threads, random));
   return server;
