@@ -42,6 +42,22 @@ class QdrantPython(unittest.TestCase):
         self.assertTrue(self.client.delete_collection("turns"))
         self.assertFalse(self.client.collection_exists("now"))
 
+    def test_the_example_of_the_specification_in_todays_form(self):
+        # As it stands there, but for `search`, which the client has no longer, and the filter, which is a model now.
+        query_embedding, session_id = [1.0] + [0.0] * 383, "s2"
+        client = QdrantClient(host="localhost", port=self.vectors.port)
+        self.addCleanup(client.close)
+        client.create_collection(collection_name="turns", vectors_config=m.VectorParams(size=384, distance=m.Distance.COSINE))
+        client.upsert("turns", [m.PointStruct(id=i, vector=[1.0, i / 10] + [0.0] * 382, payload={"session_id": f"s{i % 3}"}) for i in range(30)])
+        results = client.query_points(
+            collection_name="turns",
+            query=query_embedding,
+            limit=5,
+            query_filter=m.Filter(must=[m.FieldCondition(key="session_id", match=m.MatchValue(value=session_id))])
+        ).points
+        self.assertEqual([p.id for p in results], [2, 5, 8, 11, 14])
+        self.assertTrue(all(p.payload == {"session_id": session_id} for p in results))
+
     def test_what_is_nearest_by_vector_by_id_and_fused(self):
         self.fill()
         near = self.client.query_points("turns", query=[1, 1, 2, 3], limit=3, with_payload=True).points

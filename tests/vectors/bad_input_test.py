@@ -76,8 +76,37 @@ class BadInput(unittest.TestCase):
             connection.endheaders()
             if wanted == 200:
                 connection.send(start + b"x" * (size - len(start) - len(end)) + end)
-            self.assertEqual(connection.getresponse().status, wanted)
+            response = connection.getresponse()
+            answer = json.loads(response.read())
+            self.assertEqual(response.status, wanted)
+            self.assertEqual("error" in answer["status"], wanted != 200)
             connection.close()
+
+    def test_a_damaged_file_makes_its_collection_red_and_the_others_serve(self):
+        damage = {"red-changes": ("points.db", 40), "red-parts": (".part", 2000)}
+        for name, (_, points) in damage.items():
+            self.assertEqual(self.vectors.ask("PUT", "/collections/" + name, {"vectors": {"size": 4, "distance": "Cosine"}})[0], 200)
+            body = {"points": [{"id": i, "vector": [1, i, 2, 3], "payload": {"n": i}} for i in range(points)]}
+            self.assertEqual(self.vectors.ask("PUT", f"/collections/{name}/points?wait=true", body)[0], 200)
+        self.vectors.end()  # two thousand changes are kept in parts, forty are not
+        with open(os.path.join(self.vectors.directory, "catalogue.json"), encoding="utf-8") as file:
+            ids = json.load(file)["collections"]
+        for name, (ending, _) in damage.items():
+            found = [os.path.join(folder, file) for folder, _, files in os.walk(os.path.join(self.vectors.directory, "collections", ids[name]))
+                     for file in files if file.endswith(ending)]
+            self.assertEqual(len(found), 1, found)
+            with open(found[0], "r+b") as file:
+                file.seek(-os.path.getsize(found[0]) // 2, os.SEEK_END)
+                file.write(b"\xff" * 4096)
+        self.vectors.start()
+        for name in damage:
+            status, _, answer = self.vectors.ask("GET", "/collections/" + name)
+            self.assertEqual((status, answer["result"]["status"]), (200, "red"), answer)
+            self.assertTrue(answer["result"]["optimizer_status"]["error"])
+            for method, path, body in (("POST", "/points/scroll", {}), ("PUT", "/points?wait=true", {"points": [{"id": 1, "vector": [1, 2, 3, 4]}]})):
+                self.assertEqual(self.vectors.ask(method, f"/collections/{name}{path}", body)[0], 500)
+        self.assertEqual(self.vectors.ask("PUT", "/collections/c/points?wait=true", BODIES[("PUT", "/points?wait=true")])[0], 200)
+        self.assertEqual(self.vectors.ask("DELETE", "/collections/red-parts")[2]["result"], True)
 
     def test_names_that_are_paths(self):
         for name in ("..", ".", "%2e%2e", "a%2Fb", "a%5Cb", "%00", "x" * 256):
