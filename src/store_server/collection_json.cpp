@@ -108,9 +108,12 @@ Result<std::optional<KnownCollection>> read_collection(JsonNode result, const st
   PANDORA_TRY(spec, read_metadata(ours, shown));
   PANDORA_CHECK(check_shape(spec, info, shown));
   KnownCollection known{std::move(spec), {}};
+  known.lacking = known.spec.indexes;
+  for (const char* field : {"user_id", "scope"}) known.lacking.emplace(field, PayloadType::kKeyword);
   const Json schema = at(info, {"payload_schema"});
-  for (const auto& [field, type] : known.spec.indexes)
-    if (at(schema, {field.c_str(), "data_type"}) != name_of(type)) known.lacking.insert(field);
+  std::erase_if(known.lacking, [&](const auto& index) {
+    return at(schema, {index.first.c_str(), "data_type"}) == name_of(index.second);
+  });
   return std::optional(std::move(known));
 }
 

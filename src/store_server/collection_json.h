@@ -3,8 +3,8 @@
 // What of a spec Qdrant has no word for (by which encoder and analyser) stands in the collection's metadata, as
 // "pandora". A collection without it is somebody else's.
 #pragma once
+#include <map>
 #include <optional>
-#include <set>
 #include <string>
 
 #include "ports/vector_store.h"
@@ -23,7 +23,9 @@ std::string index_json(const std::string& field, PayloadType type);
 
 struct KnownCollection {
   CollectionSpec spec;
-  std::set<std::string> lacking;  // fields whose index is not there
+  // Indexes that are not there: of the spec, and of the fields that say whose a point is. Every request asks for those,
+  // and without an index each point's payload would be looked at.
+  std::map<std::string, PayloadType> lacking;
 };
 // Of the answer to GET /collections/{name}. None: it is somebody else's. kIncompatible: what its metadata says is not
 // what it is, or it was written by a newer program. `shown` names it in messages.

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <mutex>
+#include <set>
 #include <shared_mutex>
 #include <unordered_map>
 
@@ -289,10 +290,10 @@ class QdrantVectorStoreImpl final : public QdrantVectorStore {
     if (!known)
       return fail(ErrorCode::kIncompatible, shown + " was not made by Pandora",
                   "remove it, or set qdrant.prefix so that other names are used");
-    for (const std::string& field : known->lacking)
-      PANDORA_CHECK(api_->send("PUT", path_of(name) + "/index?wait=true",
-                               index_json(field, known->spec.indexes.at(field)), Repeatable::kYes, deadline)
-                        .map([](auto&&) {}));
+    for (const auto& [field, type] : known->lacking)
+      PANDORA_CHECK(
+          api_->send("PUT", path_of(name) + "/index?wait=true", index_json(field, type), Repeatable::kYes, deadline)
+              .map([](auto&&) {}));
     const Spec spec = std::make_shared<const CollectionSpec>(std::move(known->spec));
     const std::unique_lock lock(specs_mutex_);
     if (generation == generation_) specs_[name] = spec;

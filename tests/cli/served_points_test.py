@@ -74,7 +74,7 @@ class ServedPoints(PandoraCase):
         kinds = {field: index["data_type"] for field, index in info["payload_schema"].items()}
         self.assertEqual(kinds, {"turn_number": "integer", "session_id": "keyword", "topic": "text", "intent": "keyword",
                                  "timestamp": "datetime", "quality": "float", "rejected": "bool", "turn_uid": "uuid",
-                                 "user_id": "keyword"})
+                                 "user_id": "keyword", "scope": "keyword"})
         self.assertEqual({c["name"] for c in vectors.ask("GET", "/collections")["collections"]},
                          {"turns", "memories", "research"})
         self.assertIn("ok", {c["check"]: c["state"] for c in self.json("doctor")["checks"]}["points"])

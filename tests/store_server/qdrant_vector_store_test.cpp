@@ -56,16 +56,20 @@ TEST_F(QdrantStoreTest, two_that_make_a_collection_at_once_end_with_the_same_one
 }
 
 TEST_F(QdrantStoreTest, a_collection_that_lacks_an_index_gets_it_before_it_is_used) {
-  script = [](const Asked& one) {
+  // Of its spec, and of the fields that say whose a point is.
+  for (const auto& [field, type] : {std::pair<const char*, const char*>{"n", "integer"}, {"scope", "keyword"}}) {
     Json info = scripted_info();
-    info["payload_schema"].erase("n");
-    return one.line() == "GET /collections/things" ? answer(info) : HttpResponse{0, {}, {}};
-  };
-  must(store().count("things", {}, system_, kNever));
-  EXPECT_EQ(lines(),
-            (std::vector<std::string>{"GET /", "GET /collections/things", "PUT /collections/things/index?wait=true",
-                                      "POST /collections/things/points/count"}));
-  EXPECT_EQ(asked()[2].json(), (Json{{"field_name", "n"}, {"field_schema", "integer"}}));
+    info["payload_schema"].erase(field);
+    script = [info](const Asked& one) {
+      return one.line() == "GET /collections/things" ? answer(info) : HttpResponse{0, {}, {}};
+    };
+    forget();
+    must(must(QdrantVectorStore::open(options_, *client_, *files_))->count("things", {}, system_, kNever));
+    EXPECT_EQ(lines(),
+              (std::vector<std::string>{"GET /", "GET /collections/things", "PUT /collections/things/index?wait=true",
+                                        "POST /collections/things/points/count"}));
+    EXPECT_EQ(asked()[2].json(), (Json{{"field_name", field}, {"field_schema", type}}));
+  }
 }
 
 TEST_F(QdrantStoreTest, a_collection_that_is_not_what_its_metadata_says_is_incompatible_and_left_alone) {

@@ -54,7 +54,9 @@ inline Json scripted_info() {
             {"embedder", "model@1"},
             {"analyzer", 1}}}}}}},
       {"payload_schema",
-       {{"n", {{"data_type", "integer"}, {"points", 0}}}, {"user_id", {{"data_type", "keyword"}, {"points", 0}}}}}};
+       {{"n", {{"data_type", "integer"}, {"points", 0}}},
+        {"scope", {{"data_type", "keyword"}, {"points", 0}}},
+        {"user_id", {{"data_type", "keyword"}, {"points", 0}}}}}};
 }
 
 class ScriptedQdrant : public ::testing::Test, private HttpRouter, private HttpHandler {
@@ -116,7 +118,8 @@ class ScriptedQdrant : public ::testing::Test, private HttpRouter, private HttpH
   static HttpResponse usual(const Asked& one) {
     if (one.target == "/") return version("1.18.3");
     if (one.target == "/collections") return answer({{"collections", {{{"name", "things"}}}}});
-    if (one.target == "/aliases") return answer({{"aliases", Json::array()}});
+    if (one.line() == "POST /collections/aliases") return answer(true);
+    if (one.target.ends_with("/aliases")) return answer({{"aliases", Json::array()}});
     if (one.line() == "GET /collections/things") return answer(scripted_info());
     if (one.method == "PUT" || one.target.ends_with("?wait=true")) return acknowledged();
     if (one.target.ends_with("/count")) return answer({{"count", 0}});
