@@ -1,5 +1,5 @@
-// `GET /tools` and `POST /tools/{name}`: the routes of a server of their own, which says `GET /health/live` as well, and
-// the handlers within another's.
+// `GET /tools` and `POST /tools/{name}`: the routes of a server of their own, which says `GET /health/live` as well,
+// and the handlers within another's.
 //
 // A call holds a thread of a pool of its own, for it may wait for somebody's approval; a client that leaves stops it.
 // Errors have OpenAI's shape. Thread-safe.
