@@ -127,6 +127,31 @@ TEST(Collection, an_empty_one_takes_no_more_than_64_kib_of_disk) {
   EXPECT_LE(bytes, 64U * 1024);
 }
 
+// Golden: docs/formats.md describes these bytes.
+TEST(CollectionFile, a_change_lies_on_disk_as_it_always_did) {
+  const Directory directory;
+  {
+    const auto collection = Collection::create(*posix(), directory.path(), params_of(kPlain)).value();
+    ASSERT_TRUE(upsert(*collection, R"({"id":7,"vector":[1,2],"payload":{"k":1}})"));
+    ASSERT_TRUE(upsert(*collection, R"({"id":"01020304-0506-0708-090a-0b0c0d0e0f10","vector":{}})"));
+    ASSERT_TRUE(write(*collection, one(read_delete_points(
+                                       tape_of(R"({"points":["01020304-0506-0708-090a-0b0c0d0e0f10"]})").root()))));
+  }
+  const auto connection = Connection::open(directory.path() + "/points.db", "").value();
+  auto rows = connection->query("SELECT lower(hex(bytes)), number FROM changes ORDER BY row").value();
+  const char* const wanted[] = {
+      "01000000000000000000000000000000070100000000000000070000007b226b223a317d010000020000000000803f000000404056c3b0",
+      "020102030405060708090a0b0c0d0e0f100200000000000000020000007b7d0011854b2a",
+      "040102030405060708090a0b0c0d0e0f100300000000000000cdc4e227"};
+  std::int64_t number = 0;
+  for (const char* bytes : wanted) {
+    ASSERT_TRUE(rows.next().value());
+    EXPECT_EQ(rows.text(0), bytes);
+    EXPECT_EQ(rows.integer(1), ++number);
+  }
+  EXPECT_FALSE(rows.next().value());
+}
+
 TEST(Collection, a_damaged_change_makes_it_red_and_says_which_row) {
   const Directory directory;
   {
