@@ -7,7 +7,7 @@
 #include "store_server/collection_copy.h"
 #include "store_server/qdrant_vector_store.h"
 #include "support/temporary_directory.h"
-#include "vectors/server.h"
+#include "support/vectors_process.h"
 
 namespace pandora {
 namespace {
@@ -45,23 +45,6 @@ class SqliteSetup final : public VectorStoreSetup {
   std::unique_ptr<SqliteVectorStore> store_;
 };
 
-// `pandora vectors` in this process.
-class VectorsProcess {
- public:
-  VectorsProcess(const std::string& directory, FileSystem& files, IoThreads& threads)
-      : engine_(must(qdrant::Engine::open(directory, files, random_))) {
-    qdrant::VectorsOptions options;
-    options.server.port = 0;
-    server_ = must(qdrant::VectorsServer::open(std::move(options), *engine_, threads, random_));
-  }
-  std::string url() const { return server_->url(); }
-
- private:
-  SystemRandom random_;
-  const std::unique_ptr<qdrant::Engine> engine_;
-  std::unique_ptr<qdrant::VectorsServer> server_;
-};
-
 // The client of Qdrant's API, with a server of ours behind it. Both begin anew when it is opened again.
 class QdrantSetup final : public VectorStoreSetup {
  public:
@@ -92,7 +75,7 @@ class QdrantSetup final : public VectorStoreSetup {
   }
 
  private:
-  std::unique_ptr<QdrantVectorStore> client_of(const VectorsProcess& server) {
+  std::unique_ptr<QdrantVectorStore> client_of(const testing::VectorsProcess& server) {
     QdrantStoreOptions options;
     options.server.url = server.url();
     options.prefix = "test_";
@@ -104,7 +87,7 @@ class QdrantSetup final : public VectorStoreSetup {
   testing::TemporaryDirectory folder_;
   IoThreads threads_{clock_, 2};
   const std::unique_ptr<HttpClient> http_ = must(HttpClient::create({}, threads_));
-  std::optional<VectorsProcess> server_, second_;
+  std::optional<testing::VectorsProcess> server_, second_;
   std::unique_ptr<QdrantVectorStore> store_;
 };
 
