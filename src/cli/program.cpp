@@ -155,6 +155,7 @@ void complete_commands(const CLI::App& app, const std::string& path, CompletionT
   CompletionTable::Entry& entry = table.commands[path];
   if (!path.empty()) complete_options(app, table, entry.options);
   for (const auto* child : app.get_subcommands([](const CLI::App*) { return true; })) {
+    if (child->get_group().empty()) continue;  // for this program alone
     entry.words.push_back(child->get_name());
     complete_commands(*child, path.empty() ? child->get_name() : path + " " + child->get_name(), table);
   }

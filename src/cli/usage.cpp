@@ -139,6 +139,28 @@ const std::map<std::string, std::string>& examples() {
        "as "
        "typed.\nPasswords are made once and kept in a folder that only you can enter; --json lists what was done.\n"
        "Examples:\n  pandora init --dir ~/pandora\n  pandora init --dir /srv/pandora --name work --production"},
+      {"up",
+       "In the folder of an instance (`pandora init`): its containers and, when they are ready, the processes of this "
+       "machine\n(`pandora host --help`), until Ctrl-C; with --detach they go on.\n"
+       "Examples:\n  pandora up --detach\n  pandora up --profile cache\n  pandora up --containers"},
+      {"host up",
+       "The model servers of [model_servers.NAME], then the Orchestrator, then the Gateway: each when what it needs is "
+       "ready. One that\n"
+       "crashes is started again after a pause that doubles, and given up when that does not help. A supervisor that "
+       "runs already is\n"
+       "joined: it starts what is new and restarts what has changed. Logs, pid files and its socket are in host/ of "
+       "the "
+       "data directory.\n"
+       "Examples:\n  pandora host up                 Ctrl-C ends them in order; twice, at once\n  pandora host up "
+       "--detach && pandora host status"},
+      {"host unit",
+       "Examples:\n  pandora host unit > ~/.config/systemd/user/pandora.service\n  systemctl --user enable --now "
+       "pandora && loginctl enable-linger"},
+      {"models plan",
+       "The weights and the KV cache come from the models' files where these are on this machine. Ends with 4 when "
+       "they do not fit;\n`pandora up` then starts nothing.\n"
+       "Examples:\n  pandora models plan\n  pandora models plan --card 24"},
+      {"models example", "Example:\n  pandora models example vllm >> ~/.config/pandora/pandora.toml"},
       {"lint",
        "Without files: those that Compose would take here, and .env. Ends with 4 when an error is among the findings, "
        "with 0 "

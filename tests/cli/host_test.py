@@ -3,6 +3,7 @@ import http.client
 import json
 import os
 import pathlib
+import shutil
 import signal
 import socket
 import subprocess
@@ -208,6 +209,73 @@ class Host(HostCase):
         self.assertNotEqual(self.rows()["gateway"]["pid"], pid)
         self.assertEqual(self.rows()["gateway"]["state"], "ready")
         self.assert_one_clear_line(self.run_pandora("host", "restart", "nobody", code=None), "nobody")
+
+    def test_a_cold_model_server_starts_with_the_first_call_and_stops_when_idle(self):
+        self.write_config(f'[model_servers.voice]\ncommand = "{HOST_PROGRAM} serves-model {{port}} tiny"\nport = {self.model}\n'
+                          'roles = "voice"\nmodel = "tiny"\ncold = true\nidle_s = 1\n')
+        self.up()
+        self.assertEqual(self.rows()["model-voice"]["state"], "cold")
+        status, answer = self.ask("Hello")
+        self.assertEqual((status, answer["choices"][0]["message"]["content"]), (200, "Hi"))
+        self.wait_until(lambda: self.rows()["model-voice"]["state"] == "cold")
+        self.assertEqual(self.rows()["model-voice"]["restarts"], 0)
+        self.assertEqual(self.ask("And again")[1]["choices"][0]["message"]["content"], "Hi")
+
+    def test_what_does_not_fit_the_card_is_not_begun(self):
+        tools = pathlib.Path(self.home) / "bin"
+        tools.mkdir()
+        tool = tools / "nvidia-smi"
+        tool.write_text('#!/bin/sh\ncase "$1" in --query-gpu=*) echo "0, Some Card, 24576, 100";; esac\n')
+        tool.chmod(0o755)
+        self.environment["PATH"] = f"{tools}:{self.environment['PATH']}"
+        server = f'[model_servers.voice]\ncommand = "{HOST_PROGRAM} serves {{port}}"\nport = {self.model}\nmemory_share = 0.5\n'
+        self.write_config(server + "weights_mib = 20000\n")
+        done = self.run_pandora("models", "plan", code=4)
+        self.assertIn(b"voice needs 20.0 GB", done.stdout)
+        self.assertIn(b"its share is 12.0 GB", done.stdout)
+        self.assertIn("do not fit the card", self.up(code=4).stderr.decode())
+        self.assertEqual(self.rows(), {})
+        self.assertIn("They fit.", self.out("models", "plan", "--card", "48"))
+        self.write_config(server + "weights_mib = 2000\nkv_bytes_per_token = 100\n")
+        self.up()
+        self.assertEqual(self.rows()["model-voice"]["state"], "ready")
+
+    def test_the_examples_are_settings_that_work(self):
+        for program in ("vllm", "llama.cpp"):
+            self.write_config(self.out("models", "example", program))
+            plan = self.json("models", "plan", "--card", "24")
+            self.assertTrue(plan["fits"])
+            roles = [row["name"] for row in plan["servers"]]
+            self.assertEqual("eyes" in roles and "voice" in roles, True)
+            self.assertTrue(next(row for row in plan["servers"] if row["name"] == "eyes")["cold"])
+
+    def test_a_systemd_unit_is_one(self):
+        unit = self.out("host", "unit", "--set", "recall.limit=10")
+        self.assertIn(f'"--data" "{self.data}"', unit)
+        self.assertIn('"--set" "recall.limit=10"', unit)
+        self.assertIn('Environment="PANDORA_ENCODER=hashing"', unit)
+        self.assert_one_clear_line(self.run_pandora("host", "unit", code=2, PANDORA_MODEL_API_KEY="x"), "PANDORA_MODEL_API_KEY_FILE")
+        checker = shutil.which("systemd-analyze")
+        if not checker:
+            self.skipTest("no systemd-analyze to check it with")
+        path = pathlib.Path(self.home) / "pandora.service"
+        path.write_text(unit)
+        done = subprocess.run([checker, "verify", str(path)], capture_output=True, text=True)
+        self.assertEqual((done.returncode, [line for line in done.stderr.splitlines() if "pandora.service" in line]), (0, []))
+
+    def test_a_service_of_type_notify_is_told_when_all_are_ready(self):
+        inbox = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        inbox.bind(os.path.join(self.home, "notify"))
+        inbox.settimeout(60)
+        self.addCleanup(inbox.close)
+        self.environment["NOTIFY_SOCKET"] = os.path.join(self.home, "notify")
+        process = self.foreground()
+        self.assertEqual(inbox.recv(100), b"READY=1")
+        self.assertTrue(all(row["state"] == "ready" for row in self.rows().values()))
+        process.send_signal(signal.SIGTERM)
+        self.assertEqual(inbox.recv(100), b"STOPPING=1")
+        process.communicate(timeout=60)
+        self.assertEqual(process.returncode, 0)
 
     def test_wrong_model_servers_are_refused_before_anything_starts(self):
         self.write_config('[model_servers.voice]\ncommand = "vllm serve m --max-model-length 5"\n')

@@ -1,10 +1,10 @@
 // A real language model behind OpenAI's wire, for tests: SmolLM2-135M on llama.cpp, one request at a time, one thread (two
-// that spin on a busy machine are slower than one). Prints its port. language_model_server.mjs MODULES MODEL.gguf
+// that spin on a busy machine are slower than one). Prints its port. language_model_server.mjs MODULES MODEL.gguf [PORT]
 import http from "node:http";
 import path from "node:path";
 import { pathToFileURL } from "node:url";
 
-const [modules, modelPath] = process.argv.slice(2);
+const [modules, modelPath, port] = process.argv.slice(2);
 const entry = path.join(modules, "node-llama-cpp/dist/index.js");
 const { getLlama, LlamaChatSession } = await import(pathToFileURL(entry).href);
 
@@ -78,4 +78,4 @@ const server = http.createServer((incoming, response) => {
     });
   });
 });
-server.listen(0, "127.0.0.1", () => console.log(server.address().port));
+server.listen(Number(port ?? 0), "127.0.0.1", () => console.log(server.address().port));

@@ -2,11 +2,13 @@
 import http.client
 import json
 import os
+import socket
 import subprocess
 import sys
 import unittest
 
 import openai
+from pandora_case import PandoraCase
 from served_case import ServedCase
 
 CACHE = os.path.dirname(os.path.dirname(os.path.dirname(sys.executable)))
@@ -70,6 +72,36 @@ class LanguageModel(ServedCase):
 
         self.wait_until(lambda: len(self.turns()) == 3)
         self.assertEqual({turn["status"] for turn in self.turns()}, {"complete"})
+
+
+class UnderTheSupervisor(PandoraCase):
+    """The same server as a cold one of `pandora host up`: the first call starts it, and is answered."""
+
+    def test_it_starts_with_the_first_call_and_answers(self):
+        here = os.path.dirname(os.path.abspath(__file__))
+        ports = [socket.socket() for _ in range(3)]
+        for one in ports:
+            one.bind(("127.0.0.1", 0))
+        gateway, orchestrator, model = (one.getsockname()[1] for one in ports)
+        for one in ports:
+            one.close()
+        words = [os.path.join(CACHE, "clients/node"), os.path.join(here, "language_model_server.mjs"), os.path.join(PLACE, "node_modules"),
+                 os.path.join(PLACE, "model.gguf"), "{port}"]
+        settings = os.path.join(self.home, "pandora.toml")
+        with open(settings, "w") as file:
+            file.write(f"[gateway]\nport = {gateway}\n[orchestrator]\nport = {orchestrator}\n[model_servers.small]\n"
+                       f"command = {json.dumps(' '.join(words))}\nport = {model}\nroles = \"voice\"\ncold = true\n")
+        self.environment["PANDORA_CONFIG"] = settings
+        self.addCleanup(self.run_pandora, "host", "down")
+        self.run_pandora("host", "up", "--detach")
+        state = lambda: {row["name"]: row["state"] for row in self.json("host", "status")["processes"]}["model-small"]
+        self.assertEqual(state(), "cold")
+        client = openai.OpenAI(base_url=f"http://127.0.0.1:{gateway}/v1", api_key="none", max_retries=0, timeout=240)
+        self.addCleanup(client.close)
+        answer = client.chat.completions.create(model="pandora", messages=[{"role": "user", "content": "Say hello."}], temperature=0, max_tokens=8)
+        self.assertTrue(answer.choices[0].message.content.strip())
+        self.assertGreater(answer.usage.completion_tokens, 0)
+        self.assertEqual(state(), "ready")
 
 
 if __name__ == "__main__":

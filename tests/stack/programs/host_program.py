@@ -15,7 +15,7 @@ def answer(path, model):
     if path == "/v1/models":
         return 200, json.dumps({"object": "list", "data": [{"id": model}]})
     if path == "/v1/chat/completions":
-        return 200, json.dumps({"choices": [{"index": 0, "message": {"role": "assistant", "content": "Hi"}, "finish_reason": "length"}]})
+        return 200, json.dumps({"id": "1", "object": "chat.completion", "created": 1, "model": model, "choices": [{"index": 0, "message": {"role": "assistant", "content": "Hi"}, "finish_reason": "length"}]})
     return 404, "not here"
 
 
@@ -38,7 +38,7 @@ def serve(port, sick_while=None, model="tiny"):
             status, body = answer(head.split()[1].decode(), model)
             if sick_while and os.path.exists(sick_while):
                 status, body = 503, "still loading"
-            peer.sendall(f"HTTP/1.1 {status} x\r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n{body}".encode())
+            peer.sendall(f"HTTP/1.1 {status} x\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n{body}".encode())
         peer.close()
 
 
