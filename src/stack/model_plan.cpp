@@ -10,6 +10,7 @@ namespace pandora {
 namespace {
 
 constexpr double kMib = 1024.0 * 1024;
+constexpr double kMostBytes = 1e15;  // whatever a file claims
 
 std::int64_t mib(double bytes) { return static_cast<std::int64_t>(std::ceil(bytes / kMib)); }
 double gb(std::int64_t mib) { return static_cast<double>(mib) / 1024; }
@@ -80,8 +81,9 @@ double kv_value_bytes(const std::string& type) {
 
 std::int64_t kv_bytes_per_token(const ModelShape& shape, const std::string& k_type, const std::string& v_type) {
   const double keys = kv_value_bytes(k_type), values = kv_value_bytes(v_type.empty() ? k_type : v_type);
-  return static_cast<std::int64_t>(
-      std::ceil(static_cast<double>(shape.layers * shape.kv_heads * shape.head_size) * (keys + values)));
+  const double width =
+      static_cast<double>(shape.layers) * static_cast<double>(shape.kv_heads) * static_cast<double>(shape.head_size);
+  return static_cast<std::int64_t>(std::min(std::ceil(width * (keys + values)), kMostBytes));
 }
 
 ModelPlan plan_models(const std::vector<PlannedModel>& models, std::int64_t card_mib) {
