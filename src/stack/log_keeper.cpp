@@ -15,6 +15,7 @@ namespace pandora {
 namespace {
 
 constexpr Duration kWriterPause = std::chrono::seconds(1);  // between two starts of one that ends at once
+constexpr Duration kReapEvery = std::chrono::seconds(10);
 constexpr Duration kSayPatience = std::chrono::seconds(1);
 constexpr int kSayLookMs = 5;
 
@@ -35,7 +36,16 @@ void SupervisorCore::remove_child(int pid) {
 
 void SupervisorCore::reap() {
   const std::lock_guard lock(children_mutex);
+  reaped_at = parts.clock.steady();
   reap_strangers(children);
+}
+
+void SupervisorCore::reap_now_and_then() {
+  {
+    const std::lock_guard lock(children_mutex);
+    if (parts.clock.steady() - reaped_at < kReapEvery) return;
+  }
+  reap();
 }
 
 LogKeeper::~LogKeeper() {

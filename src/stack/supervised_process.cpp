@@ -302,11 +302,15 @@ bool SupervisedProcess::wait_for_card() {
     const auto report = ask_gpus(core_.parts.runner, Deadline::after(core_.parts.clock, kCardPatience));
     std::string why;
     if (!report)
-      why = report.error().code == ErrorCode::kNotFound ? "there is no nvidia-smi" : report.error().message;
+      why = report.error().message;
     else if (const Gpu& card = report->cards.front();
              static_cast<double>(card.free_mib()) < process.gpu_share * static_cast<double>(card.total_mib))
       why = fmt::format("it wants {:.0f} % of the card: {}", process.gpu_share * 100, describe(*report));
     if (why.empty()) return true;
+    if (!report && report.error().code == ErrorCode::kNotFound) {
+      give_up("it wants a graphics card, and there is no nvidia-smi", false);
+      return false;
+    }
     if (core_.parts.clock.steady() - wanted_since_ > process.ready_time) {
       give_up(fmt::format("the card did not become free within {} s: {}",
                           std::chrono::duration_cast<std::chrono::seconds>(process.ready_time).count(), why),
@@ -430,7 +434,7 @@ void SupervisedProcess::watch() {
     const Woken woken = wait(std::chrono::duration_cast<Duration>(until - now));
     if (woken == Woken::kEnded) return ended();
     if (wish() != Wish::kNone) return;
-    core_.reap();
+    core_.reap_now_and_then();
     if (probe && probe->is_done()) {
       const ProbeAnswer answer = probe->answer();
       probe.reset();

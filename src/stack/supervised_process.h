@@ -22,11 +22,13 @@ struct SupervisorCore {
   std::atomic<bool> hurry = false;
   std::mutex children_mutex;
   std::vector<int> children;  // that somebody here waits for
+  SteadyTime reaped_at{};
 
   SupervisorCore(SupervisorSettings s, SupervisorParts p) : settings(std::move(s)), parts(p), board(p.clock) {}
   Result<std::unique_ptr<Process>> start_child(const Command& command, const std::string& log);
   void remove_child(int pid);
   void reap();
+  void reap_now_and_then();  // it reads all of /proc
 };
 
 // The pipe of a process's output and the writer at its end. For one thread.

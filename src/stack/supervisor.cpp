@@ -113,7 +113,7 @@ class ThreadedSupervisor final : public Supervisor {
       const std::lock_guard lock(mutex_);
       from = settle_from_;
     }
-    return wait_until_settled(from, "", progress, deadline);
+    return wait_until_settled(from, "", Cold::kIsEnough, progress, deadline);
   }
 
   Status restart(const std::string& name, const HostProgress& progress, const Deadline& deadline) override {
@@ -133,7 +133,7 @@ class ThreadedSupervisor final : public Supervisor {
         hopeful.insert(other->name());
       }
     }
-    return wait_until_settled(from, name, progress, deadline);
+    return wait_until_settled(from, name, Cold::kIsEnough, progress, deadline);
   }
 
   Status stop(const HostProgress& progress) override {
@@ -168,7 +168,8 @@ class ThreadedSupervisor final : public Supervisor {
       process->begin_use();
       use = std::make_unique<Use>(*this, name);
     }
-    if (const Status ready = wait_until_settled(from, name, progress, deadline); !ready) return fail(ready.error());
+    if (const Status ready = wait_until_settled(from, name, Cold::kMustWake, progress, deadline); !ready)
+      return fail(ready.error());
     return use;
   }
 
@@ -273,8 +274,9 @@ class ThreadedSupervisor final : public Supervisor {
     }
   }
 
-  // All, or the one of that name and what it needs.
-  Status wait_until_settled(std::uint64_t from, const std::string& name, const HostProgress& progress,
+  // All, or the one of that name.
+  enum class Cold { kIsEnough, kMustWake };
+  Status wait_until_settled(std::uint64_t from, const std::string& name, Cold cold, const HostProgress& progress,
                             const Deadline& deadline) {
     for (;;) {
       bool settled = true, stopping = false;
@@ -285,7 +287,8 @@ class ThreadedSupervisor final : public Supervisor {
         for (const auto& process : processes_) {
           if (!name.empty() && process->name() != name) continue;
           HostStatus status = process->status();
-          settled = settled && is_settled(status.state) && (name.empty() || status.state != HostState::kCold);
+          settled =
+              settled && is_settled(status.state) && (cold == Cold::kIsEnough || status.state != HostState::kCold);
           if (status.state == HostState::kFailed && !failed) failed = std::move(status);
         }
       }

@@ -51,7 +51,7 @@ inline ::testing::AssertionResult comes_about(const std::function<bool()>& condi
   const auto end = std::chrono::steady_clock::now() + 30s;
   while (std::chrono::steady_clock::now() < end) {
     if (condition()) return ::testing::AssertionSuccess();
-    std::this_thread::sleep_for(5ms);
+    std::this_thread::sleep_for(20ms);
   }
   return ::testing::AssertionFailure() << "it did not come about";
 }

@@ -163,6 +163,26 @@ TEST_F(LeftBehind, a_place_has_one_supervisor_which_others_reach) {
   EXPECT_THAT(all_said(), HasSubstr("gateway: ended"));
 }
 
+TEST(PidFiles, have_a_form_that_lasts) {
+  const PidFile file{"0190b3a2-0000-7000-8000-000000000000", {4711, 987654, "3b1c"}, "9f2a", 2};
+  const std::string text =
+      R"({"boot_id":"3b1c","fingerprint":"9f2a","mark":"0190b3a2-0000-7000-8000-000000000000","pid":4711,"restarts":2,"start_ticks":987654,"version":1})"
+      "\n";
+  EXPECT_EQ(encode_pid_file(file), text);
+  const auto read = decode_pid_file(text);
+  ASSERT_TRUE(read);
+  EXPECT_EQ(read->process, file.process);
+  EXPECT_EQ(read->mark, file.mark);
+  EXPECT_EQ(read->fingerprint, "9f2a");
+  EXPECT_EQ(read->restarts, 2);
+  EXPECT_EQ(decode_pid_file(R"({"version":2})").error().code, ErrorCode::kIncompatible);
+  for (const char* wrong :
+       {"", "4711", "{}",
+        R"({"version":1,"mark":"","pid":1,"start_ticks":1,"boot_id":"","fingerprint":"","restarts":0})",
+        R"({"version":1,"mark":"x","pid":"1"})"})
+    EXPECT_FALSE(decode_pid_file(wrong)) << wrong;
+}
+
 TEST(ProcessEntry, a_name_may_hold_anything) {
   const std::string rest = " S 12 34 56 0 -1 4194560 1 2 3 4 5 6 7 8 20 0 1 0 987654 1 2";
   for (const std::string name : {"sh", "a) S 1 (b", "two words", "((", ""}) {

@@ -145,6 +145,7 @@ TEST_F(SupervisorCase, a_cold_one_starts_on_use_and_stops_when_idle) {
     EXPECT_EQ(row("eyes").pid, pid);
   }
   EXPECT_TRUE(comes_about([&] { return is_in("eyes", HostState::kCold) && !is_alive(pid); }));
+  EXPECT_TRUE(supervisor->restart("eyes", {}, Deadline::after(clock, 30s)));  // nobody uses it: nothing to wait for
   EXPECT_EQ(supervisor->use("nobody", {}, Deadline::never()).error().code, ErrorCode::kNotFound);
 }
 
@@ -205,6 +206,17 @@ TEST_F(Card, that_does_not_become_free_in_time_is_given_up) {
   ASSERT_FALSE(settled);
   EXPECT_THAT(settled.error().message, HasSubstr("the card did not become free within 0 s: it wants 50 %"));
   EXPECT_THAT(settled.error().message, HasSubstr("python3 (pid 4711) holds 19.5 GB"));
+}
+
+TEST_F(Card, without_the_tool_is_not_waited_for) {
+  ::setenv("PATH", (folder.path() + "/nothing:/usr/bin:/bin").c_str(), 1);
+  if (runner->run({{"nvidia-smi"}, {}, "", ""}, Deadline::after(clock, 10s)))
+    GTEST_SKIP() << "there is one in /usr/bin";
+  auto voice = server("voice");
+  voice.gpu_share = 0.5;
+  open();
+  ASSERT_TRUE(supervisor->apply({voice}));
+  EXPECT_THAT(settle().error().message, HasSubstr("it wants a graphics card, and there is no nvidia-smi"));
 }
 
 TEST(Gpus, are_read_as_the_tool_writes_them) {
