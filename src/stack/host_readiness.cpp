@@ -62,18 +62,26 @@ Status says_a_token(const HostReadiness& readiness, const std::string& model, Ht
   return fail(ErrorCode::kUnavailable, "the first token is none: " + one_line(ellipsize(response->body, kShownAnswer)));
 }
 
+// Asked of the kernel, which knows without a connection; where there are many it takes a while.
+bool somebody_listens(std::uint16_t port) {
+  const std::vector<Listener> all = listeners();
+  return std::ranges::any_of(all, [&](const Listener& one) { return one.port == port; });
+}
+
+Status nobody_yet(std::uint16_t port) {
+  return fail(ErrorCode::kUnavailable, fmt::format("nobody listens on port {} yet", port));
+}
+
 Status all_steps(const HostReadiness& readiness, ProbeDepth depth, HttpClient& client, const Clock& clock,
                  const Deadline& deadline) {
   if (readiness.port == 0) return {};
-  // A connection that is refused, or an answer: both come at once. Whoever takes connections without a word of HTTP is
-  // past this step when that is all that is asked.
-  const std::vector<Listener> all = listeners();
-  if (std::ranges::none_of(all, [&](const Listener& one) { return one.port == readiness.port; }))
-    return fail(ErrorCode::kUnavailable, fmt::format("nobody listens on port {} yet", readiness.port));
   if (!readiness.health_path.empty()) {
     const auto response =
         client.fetch({"GET", url_of(readiness, readiness.health_path), {}, "", one_attempt()}, deadline);
+    if (!response && !somebody_listens(readiness.port)) return nobody_yet(readiness.port);
     PANDORA_CHECK(expect_success(response, readiness.health_path));
+  } else if (!somebody_listens(readiness.port)) {
+    return nobody_yet(readiness.port);
   }
   if (depth == ProbeDepth::kQuick || !readiness.speaks_chat) return {};
   std::string model;
