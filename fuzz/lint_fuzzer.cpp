@@ -49,7 +49,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const auto lines = std::count(bytes.begin(), bytes.end(), '\n') + 1;
   const auto findings = lint(input);
   for (std::size_t i = 0; i < findings.size(); ++i) {
-    const Finding& finding = findings[i];
+    const LintFinding& finding = findings[i];
     if (finding.message.empty() || finding.fix.empty() || finding.place.file.empty()) std::abort();
     if (finding.place.file == "a" && finding.place.line > lines) std::abort();
     if (i > 0 && findings[i - 1].place.file > finding.place.file) std::abort();

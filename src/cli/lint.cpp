@@ -189,19 +189,19 @@ std::string plural(std::size_t count, std::string_view one) {
   return fmt::format("{} {}{}", count, one, count == 1 ? "" : "s");
 }
 
-std::string render(const std::vector<Finding>& findings, std::size_t files, std::string_view how) {
+std::string render(const std::vector<LintFinding>& findings, std::size_t files, std::string_view how) {
   std::string text;
   for (const auto& finding : findings)
     text += fmt::format("{} {} {}: {}\n    why: {}\n    → {}\n", bold(finding.place.to_string()),
                         to_string(finding.severity), finding.rule, finding.message, finding.why, finding.fix);
-  const auto errors = std::ranges::count(findings, Severity::kError, &Finding::severity);
+  const auto errors = std::ranges::count(findings, Severity::kError, &LintFinding::severity);
   const auto warnings = static_cast<std::ptrdiff_t>(findings.size()) - errors;
   return text + fmt::format("{}, {} in {}{}\n", plural(static_cast<std::size_t>(errors), "error"),
                             plural(static_cast<std::size_t>(warnings), "warning"), plural(files, "file"),
                             how.empty() ? "" : fmt::format("; {}", how));
 }
 
-Json to_json(const std::vector<Finding>& findings) {
+Json to_json(const std::vector<LintFinding>& findings) {
   Json list = Json::array();
   for (const auto& finding : findings)
     list.push_back({{"rule", finding.rule},
@@ -232,7 +232,7 @@ int lint_files(const LintOptions& options, bool json) {
     print_out(Json{{"findings", to_json(findings)}, {"files", files}, {"merged", how}}.dump(2) + "\n");
   else
     print_out(visible(render(findings, files, how)));
-  const bool failed = std::ranges::find(findings, Severity::kError, &Finding::severity) != findings.end();
+  const bool failed = std::ranges::find(findings, Severity::kError, &LintFinding::severity) != findings.end();
   return failed ? error_info(ErrorCode::kConflict).exit_code : 0;
 }
 

@@ -77,7 +77,7 @@ std::optional<FileKind> file_kind(const SourceFile& file) {
 }
 
 void Findings::add(const Place& place, std::string path, std::string message) {
-  if (all_.size() >= kMaxFindings) return;
+  if (all_.size() >= kMaxLintFindings) return;
   all_.push_back({std::string(rule_->id), rule_->severity, place, std::move(path), std::move(message),
                   std::string(rule_->why), std::string(rule_->fix)});
 }
@@ -86,8 +86,8 @@ void Findings::add(const ComposeModel& model, const std::string& pointer, std::s
   add(model.place(pointer), pointer, std::move(message));
 }
 
-std::vector<Finding> Findings::sorted() {
-  std::ranges::stable_sort(all_, {}, [](const Finding& finding) {
+std::vector<LintFinding> Findings::sorted() {
+  std::ranges::stable_sort(all_, {}, [](const LintFinding& finding) {
     return std::tuple(finding.place.file, finding.place.line, finding.place.column, finding.rule, finding.path);
   });
   return std::move(all_);
@@ -100,7 +100,7 @@ std::vector<LintRule> lint_rules() {
   return rules;
 }
 
-std::vector<Finding> lint(const LintInput& input) {
+std::vector<LintFinding> lint(const LintInput& input) {
   const auto rules = lint_rules();
   Findings findings;
   for (const auto& rule : rules) {

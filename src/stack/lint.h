@@ -18,7 +18,7 @@ namespace pandora {
 enum class Severity { kWarning, kError };
 std::string_view to_string(Severity severity);
 
-struct Finding {
+struct LintFinding {
   std::string rule;
   Severity severity = Severity::kWarning;
   Place place;
@@ -57,7 +57,7 @@ struct LintRule {
 };
 std::vector<LintRule> lint_rules();
 
-inline constexpr std::size_t kMaxFindings = 10'000;
-std::vector<Finding> lint(const LintInput& input);
+inline constexpr std::size_t kMaxLintFindings = 10'000;
+std::vector<LintFinding> lint(const LintInput& input);
 
 }  // namespace pandora

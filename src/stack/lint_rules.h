@@ -16,11 +16,11 @@ class Findings {
   void of(const LintRule& rule) { rule_ = &rule; }
   void add(const Place& place, std::string path, std::string message);
   void add(const ComposeModel& model, const std::string& pointer, std::string message);
-  std::vector<Finding> sorted();
+  std::vector<LintFinding> sorted();
 
  private:
   const LintRule* rule_ = nullptr;
-  std::vector<Finding> all_;
+  std::vector<LintFinding> all_;
 };
 
 std::span<const LintRule> exposure_rules();   // ports, passwords, secrets, keys

@@ -40,16 +40,16 @@ inline LintInput input_of(const Files& files, const std::map<std::string, std::s
   return input;
 }
 
-inline std::vector<Finding> findings(const Files& files) { return lint(input_of(files)); }
+inline std::vector<LintFinding> findings(const Files& files) { return lint(input_of(files)); }
 
 // "rule file:line"
-inline std::set<std::string> found(const std::vector<Finding>& all) {
+inline std::set<std::string> found(const std::vector<LintFinding>& all) {
   std::set<std::string> lines;
   for (const auto& finding : all)
     lines.insert(finding.rule + " " + finding.place.file + ":" + std::to_string(finding.place.line));
   return lines;
 }
-inline std::set<std::string> rules(const std::vector<Finding>& all) {
+inline std::set<std::string> rules(const std::vector<LintFinding>& all) {
   std::set<std::string> names;
   for (const auto& finding : all) names.insert(finding.rule);
   return names;

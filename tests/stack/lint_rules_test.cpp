@@ -210,9 +210,9 @@ TEST(LintRules, OddValuesThrowNothing) {
 
 TEST(LintRules, FindingsAreBounded) {
   std::string script;
-  for (std::size_t i = 0; i <= kMaxFindings; ++i) script += "serve &\n";
-  EXPECT_EQ(findings({{"a.sh", script.substr(8)}}).size(), kMaxFindings);
-  EXPECT_EQ(findings({{"a.sh", script}}).size(), kMaxFindings);
+  for (std::size_t i = 0; i <= kMaxLintFindings; ++i) script += "serve &\n";
+  EXPECT_EQ(findings({{"a.sh", script.substr(8)}}).size(), kMaxLintFindings);
+  EXPECT_EQ(findings({{"a.sh", script}}).size(), kMaxLintFindings);
 }
 
 }  // namespace
