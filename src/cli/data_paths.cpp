@@ -46,8 +46,8 @@ std::string models_directory(const Config& config) {
 Result<DataPaths> data_paths(const Config& config) {
   DataPaths paths;
   paths.root = expanded_path(config.string("data.path"));
-  const auto& setting = *std::ranges::find_if(
-      config.values(), [](const EffectiveValue& value) { return value.key == "data.path"; });
+  const auto& setting =
+      *std::ranges::find_if(config.values(), [](const EffectiveValue& value) { return value.key == "data.path"; });
   if (setting.source == SettingSource::kFile && !paths.root.starts_with('/'))
     return fail(
         ErrorCode::kInvalidArgument,
