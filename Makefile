@@ -1,6 +1,6 @@
 # Everything a person types. Each target installs what it needs (scripts/bootstrap is quick when nothing is missing).
 .DEFAULT_GOAL := help
-.PHONY: help run build test sanitize check bench bench-gateway bench-vectors fuzz crash gate vectors-property format install clean
+.PHONY: help run build test sanitize check bench bench-gateway bench-vectors bench-stack fuzz crash gate vectors-property format install clean
 PREFIX ?= $(HOME)/.local
 KILLS ?= 2000
 TURNS ?= 10000
@@ -61,6 +61,12 @@ bench-vectors:  ## `pandora vectors` over REST: searches, writes, memory, start 
 	@cmake --preset bench -DPANDORA_TESTS=OFF >/dev/null
 	@$(NINJA) -C build pandora rest_load
 	@bench/vectors_over_rest $(or $(POINTS),100000) million
+
+bench-stack:  ## `pandora up` beside `docker compose up -d --wait`, and `pandora status` (ROUNDS=5)
+	@scripts/bootstrap --tests </dev/null
+	@cmake --preset bench -DPANDORA_TESTS=OFF >/dev/null
+	@$(NINJA) -C build pandora
+	@tests/stack/engine/with_engine --pandora build/pandora bench/stack_up.py $(ROUNDS)
 
 fuzz:  ## every fuzz target for SECONDS_EACH (600) seconds
 	@scripts/bootstrap --tests </dev/null
