@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <filesystem>
 
 #include <fmt/format.h>
 
@@ -66,6 +67,14 @@ Result<DataPaths> data_paths(const Config& config) {
   paths.lock = join_path(paths.root, "LOCK");
   paths.orchestrator_secret = join_path(paths.root, "orchestrator.key");
   return paths;
+}
+
+Status set_mode(const std::string& path, unsigned mode) {
+  std::error_code code;
+  std::filesystem::permissions(path, static_cast<std::filesystem::perms>(mode), code);
+  if (!code) return {};
+  return fail(ErrorCode::kPermissionDenied, fmt::format("cannot set the mode of {}: {}", path, code.message()),
+              "use a folder of your own");
 }
 
 }  // namespace pandora

@@ -17,4 +17,7 @@ std::string config_file_path();
 std::string secrets_directory(const std::string& instance);  // of its stores
 std::string expanded_path(const std::string& path);          // "~/x" as a shell writes it
 
+// What `write_atomic` makes is for this user alone; containers read some files as another.
+Status set_mode(const std::string& path, unsigned mode);
+
 }  // namespace pandora

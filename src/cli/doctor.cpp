@@ -236,7 +236,8 @@ Json to_json(const std::vector<CheckResult>& results) {
     checks.push_back({{"check", result.check},
                       {"state", name_of(result.finding)},
                       {"detail", result.detail},
-                      {"remedy", result.remedy}});
+                      {"remedy", result.remedy},
+                      {"command", result.command}});
   return {{"checks", checks}};
 }
 
@@ -245,6 +246,7 @@ std::string render_checks(const std::vector<CheckResult>& results) {
   for (const auto& result : results) {
     text += fmt::format("{:8} {}: {}\n", name_of(result.finding), bold(result.check), result.detail);
     if (!result.remedy.empty()) text += fmt::format("         → {}\n", result.remedy);
+    if (!result.command.empty()) text += fmt::format("         $ {}\n", result.command);
   }
   return text;
 }

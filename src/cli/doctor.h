@@ -14,6 +14,7 @@ struct CheckResult {
   CheckState finding = CheckState::kOk;
   std::string check, detail, remedy;
   ErrorCode code = ErrorCode::kUnavailable;  // of a failure
+  std::string command = {};                  // the remedy, as it can be typed where doctor was; empty: there is none
 };
 std::vector<CheckResult> examine(const Config& config, const UserId& user);
 Json to_json(const std::vector<CheckResult>& results);

@@ -8,6 +8,8 @@
 #include "base/file_system.h"
 #include "base/random.h"
 #include "base/text.h"
+#include "cli/adopt.h"
+#include "cli/data_paths.h"
 #include "cli/installation.h"
 #include "cli/output.h"
 #include "cli/terminal.h"
@@ -31,14 +33,6 @@ Result<std::string> text_if_there(FileSystem& files, const std::string& path) {
   auto text = files.read_file(path, kMaxKeptFile);
   if (!text && text.error().code == ErrorCode::kNotFound) return std::string();
   return text;
-}
-
-Status set_mode(const std::string& path, unsigned mode) {
-  std::error_code code;
-  std::filesystem::permissions(path, static_cast<std::filesystem::perms>(mode), code);
-  if (!code) return {};
-  return fail(ErrorCode::kPermissionDenied, fmt::format("cannot set the mode of {}: {}", path, code.message()),
-              "use a folder of your own");
 }
 
 Result<std::string> absolute(const std::string& path) {
@@ -176,7 +170,33 @@ std::string render(const Outcome& outcome) {
   for (const auto& file : outcome.written.kept) text += fmt::format("  kept     {}\n", file);
   const std::size_t made = outcome.written.secrets.size(), all = secret_names().size();
   text += fmt::format("  secrets  {} made, {} kept, in {}\n", made, all - std::min(all, made), outcome.secrets);
-  return text + "Start the stores there: docker compose up -d (or docker-compose up -d)\n";
+  return text;
+}
+
+std::string render(const Adoption& adoption) {
+  std::string text;
+  for (const auto& volume : adoption.taken)
+    text += fmt::format("  taken    {} as {}: {}{}\n", volume.name, volume.key, volume.holds,
+                        volume.user == volume.user_now
+                            ? ""
+                            : fmt::format(", given from user {} to user {}", volume.user, volume.user_now));
+  for (const auto& volume : adoption.aside)
+    text += fmt::format("  aside    {} → pandora volumes restore {}\n", volume.name, volume.name);
+  text += "Their stores still have their old passwords: start them, then `pandora secrets rotate`.\nTo undo it:\n";
+  for (std::string_view rest = adoption.undo; !rest.empty(); rest.remove_prefix(rest.find('\n') + 1))
+    text += fmt::format("  {}\n", rest.substr(0, rest.find('\n')));
+  return text;
+}
+
+Json json_of(const Adoption& adoption) {
+  Json taken = Json::array();
+  for (const auto& volume : adoption.taken)
+    taken.push_back({{"volume", volume.name},
+                     {"key", volume.key},
+                     {"holds", volume.holds},
+                     {"user_before", volume.user},
+                     {"user", volume.user_now}});
+  return {{"taken", taken}, {"undo", adoption.undo}};
 }
 
 }  // namespace
@@ -184,17 +204,24 @@ std::string render(const Outcome& outcome) {
 int init_instance(const InitOptions& options, bool json) {
   const auto outcome = init(options);
   if (!outcome) return report(outcome.error());
+  std::optional<Adoption> adoption;
+  if (!options.adopt.empty()) {
+    auto adopted = adopt(outcome->directory, options.adopt);
+    if (!adopted) return report(std::move(adopted).error().with_context("nothing was taken over"));
+    adoption = *std::move(adopted);
+  }
   if (!json) {
-    print_out(render(*outcome));
+    print_out(render(*outcome) + (adoption ? render(*adoption) : "") + "Start it there: pandora up\n");
     return 0;
   }
-  const Json result = {{"name", outcome->plan.name},
-                       {"overlay", outcome->plan.overlay == Overlay::kProduction ? "production" : "development"},
-                       {"directory", outcome->directory},
-                       {"secrets", outcome->secrets},
-                       {"written", outcome->written.files},
-                       {"kept", outcome->written.kept},
-                       {"secrets_made", outcome->written.secrets}};
+  Json result = {{"name", outcome->plan.name},
+                 {"overlay", outcome->plan.overlay == Overlay::kProduction ? "production" : "development"},
+                 {"directory", outcome->directory},
+                 {"secrets", outcome->secrets},
+                 {"written", outcome->written.files},
+                 {"kept", outcome->written.kept},
+                 {"secrets_made", outcome->written.secrets}};
+  if (adoption) result["adoption"] = json_of(*adoption);
   print_out(result.dump(2) + "\n");
   return 0;
 }

@@ -11,6 +11,7 @@ struct InitOptions {
   std::string secrets;  // empty: <configuration>/pandora/secrets/<name>
   bool production = false, development = false;
   bool yes = false;
+  std::string adopt;  // the project whose volumes are taken over; empty: none
 };
 // Replaces no file without asking, and no secret at all. The exit code.
 int init_instance(const InitOptions& options, bool json);

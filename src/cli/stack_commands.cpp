@@ -6,7 +6,9 @@
 
 #include "cli/init.h"
 #include "cli/lint.h"
+#include "cli/secrets_command.h"
 #include "cli/stack_up.h"
+#include "cli/volumes_command.h"
 
 namespace pandora {
 namespace {
@@ -20,6 +22,7 @@ void add_init(CLI::App& app, StackInvocation& to) {
                    "where the passwords go, outside of that (~/.config/pandora/secrets/NAME)");
   auto* production = init->add_flag("--production", options->production, "limits, read-only roots, no capabilities");
   init->add_flag("--development", options->development, "without those; the default")->excludes(production);
+  init->add_option("--adopt", options->adopt, "take over the volumes of this Compose project; nothing is copied");
   init->add_flag("-y,--yes", options->yes, "replace files without asking");
   init->callback(
       [&to, options] { to.run = [options](const HostContext&, bool json) { return init_instance(*options, json); }; });
@@ -64,6 +67,28 @@ std::shared_ptr<StackOptions> add_goal(CLI::App& app, StackInvocation& to, Goal 
   return options;
 }
 
+void add_down(CLI::App& app, StackInvocation& to) {
+  const auto options =
+      add_goal(app, to, Goal::kDown, "down", "stop all of it, in reverse, and remove the containers; volumes stay");
+  CLI::App* down = app.get_subcommand("down");
+  const auto reset = std::make_shared<ResetOptions>();
+  const auto volumes = std::make_shared<bool>(false);
+  auto* flag = down->add_flag("--volumes", *volumes, "set its volumes aside as well, as `pandora reset` does");
+  down->add_option("-y,--yes", reset->consent.name, "the name of the instance, in place of being asked for it")
+      ->needs(flag);
+  down->add_flag("--no-backup", reset->consent.no_backup, "there is no verified backup, and none is wanted")
+      ->needs(flag);
+  flag->excludes(down->get_option("services"))
+      ->excludes(down->get_option("--dry-run"))
+      ->excludes(down->get_option("--containers"));
+  down->callback([&to, options, reset, volumes] {
+    reset->directory = options->directory;
+    to.run = [=](const HostContext& context, bool json) {
+      return *volumes ? reset_instance(*reset, "down", context, json) : run_stack(*options, context, json);
+    };
+  });
+}
+
 void add_logs(CLI::App& app, StackInvocation& to) {
   CLI::App* logs = app.add_subcommand("logs", "what the containers of the stack have written");
   const auto options = std::make_shared<LogOptions>();
@@ -95,6 +120,8 @@ void add_stack_commands(CLI::App& app, StackInvocation& to) {
   add_logs(app, to);
   add_status(app, to);
   add_lint(app, to);
+  add_secrets_commands(app, to);
+  add_volumes_commands(app, to);
 }
 
 }  // namespace pandora

@@ -131,14 +131,39 @@ const std::map<std::string, std::string>& examples() {
        "Example:\n  pandora export > backup.jsonl"},
       {"stats", "Example:\n  pandora stats --since 2026-01-01"},
       {"doctor",
-       "In the folder of an instance (`pandora init`) also Docker, Compose, ports, secrets and memory. Ends with the "
-       "exit code of "
-       "the first\nfailure; warnings do not count."},
+       "In the folder of an instance (`pandora init`) also Docker, Compose, ports, secrets, disk, containers, volumes "
+       "and "
+       "passwords; a line\nthat begins with $ is the remedy as it can be typed there. Ends with the exit code of the "
+       "first "
+       "failure; warnings do not count."},
+      {"reset",
+       "The containers go, and the next start makes empty volumes. The present ones are kept for fourteen days at "
+       "least; "
+       "`pandora volumes\nlist` names them, and `pandora volumes restore` has one back. Asks for the name of the "
+       "instance.\n"
+       "Examples:\n  pandora reset --no-backup\n  pandora reset --no-backup --yes pandora        in a script"},
+      {"volumes browse",
+       "By a container of an image that is here already, without a network, the volume mounted read-only.\n"
+       "Example:\n  pandora volumes browse pandora_postgres_data base"},
+      {"volumes restore",
+       "The containers must be gone (`pandora down`).\nExample:\n  pandora volumes restore pandora_postgres_data"},
+      {"volumes remove",
+       "Only one that was set aside. Before its fourteen days are over also --no-backup is needed.\n"
+       "Example:\n  pandora volumes remove pandora_postgres_data --no-backup"},
+      {"secrets rotate",
+       "The stores must run. Killed in between, it leaves a password that works; run it again, and it goes on from "
+       "there.\n"
+       "Examples:\n  pandora secrets rotate\n  pandora secrets rotate postgres"},
       {"init",
        "Writes compose.yaml, its overlays, .env and what monitoring needs, so that `docker compose up -d` works there "
        "as "
        "typed.\nPasswords are made once and kept in a folder that only you can enter; --json lists what was done.\n"
-       "Examples:\n  pandora init --dir ~/pandora\n  pandora init --dir /srv/pandora --name work --production"},
+       "--adopt takes over the volumes of another Compose project, after looking into them; nothing is copied, and how "
+       "to "
+       "undo it is said.\n"
+       "Examples:\n  pandora init --dir ~/pandora\n  pandora init --dir /srv/pandora --name work --production\n  "
+       "pandora "
+       "init --adopt pandaaiv2"},
       {"up",
        "In the folder of an instance (`pandora init`): its containers and, when they are ready, the processes of this "
        "machine\n(`pandora host --help`), until Ctrl-C; with --detach they go on.\n"

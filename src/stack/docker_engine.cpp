@@ -17,6 +17,22 @@ namespace {
 
 constexpr std::uint64_t kMaxAnswer = 32u << 20;
 constexpr std::size_t kMaxMessage = 300;
+constexpr Duration kPatience = std::chrono::minutes(30);
+
+ErrorCode code_of(int status) {
+  switch (status) {
+    case 400:
+      return ErrorCode::kInvalidArgument;
+    case 403:
+      return ErrorCode::kPermissionDenied;
+    case 404:
+      return ErrorCode::kNotFound;
+    case 409:
+      return ErrorCode::kConflict;
+    default:
+      return ErrorCode::kUnavailable;
+  }
+}
 
 std::string first_name(const Json& names) {
   const std::string name =
@@ -72,16 +88,22 @@ std::string checked_in(const Json& health) {
 
 }  // namespace
 
-std::vector<std::string> lines_of_log(std::string_view framed) {
+std::string stream_of_log(std::string_view framed, int stream) {
   constexpr std::size_t kHead = 8, kLengthAt = 4;
   std::string text;
   while (framed.size() > kHead) {
+    const bool wanted = stream == kBothStreams || framed[0] == static_cast<char>(stream);
     std::size_t length = 0;
     for (std::size_t i = kLengthAt; i < kHead; ++i) length = length << 8 | static_cast<unsigned char>(framed[i]);
     framed.remove_prefix(kHead);
-    text += framed.substr(0, length);
+    if (wanted) text += framed.substr(0, length);
     framed.remove_prefix(std::min(length, framed.size()));
   }
+  return text;
+}
+
+std::vector<std::string> lines_of_log(std::string_view framed) {
+  const std::string text = stream_of_log(framed, kBothStreams);
   std::vector<std::string> lines;
   for (std::string_view rest = text; !rest.empty();) {
     const auto end = rest.find('\n');
@@ -115,23 +137,28 @@ Result<std::unique_ptr<DockerEngine>> DockerEngine::open(const std::string& sock
   return std::make_unique<DockerEngine>(std::move(client));
 }
 
-Result<std::string> DockerEngine::fetch(const std::string& path, const Deadline& deadline) {
-  HttpCallRequest request{.method = "GET", .url = "http://docker" + path, .headers = {}, .body = {}, .options = {}};
+Result<std::string> DockerEngine::call(const std::string& method, const std::string& path, const Json& body,
+                                       const Deadline& deadline) {
+  HttpCallRequest request{.method = method, .url = "http://docker" + path, .headers = {}, .body = {}, .options = {}};
   request.options.max_body_bytes = kMaxAnswer;
+  request.options.timeouts.first_byte = request.options.timeouts.idle = kPatience;  // of a stop; the deadline holds
+  if (!body.is_null()) {
+    request.headers.add("Content-Type", "application/json");
+    request.body = dump_json(body);
+  }
   auto response = client_->fetch(std::move(request), deadline);
   if (!response) return fail(std::move(response).error().with_context("the Docker Engine"));
-  constexpr int kGood = 200, kMissing = 404;
-  if (response->status != kGood) {
-    const Json said = Json::parse(response->body, nullptr, false);
-    return fail(response->status == kMissing ? ErrorCode::kNotFound : ErrorCode::kUnavailable,
-                fmt::format("the Docker Engine answers {} to {}: {}", response->status, path,
-                            one_line(ellipsize(text_in(said, "message"), kMaxMessage))));
-  }
-  return std::move(response->body);
+  constexpr int kGood = 200, kEnd = 300, kAlready = 304;
+  if ((response->status >= kGood && response->status < kEnd) || response->status == kAlready)
+    return std::move(response->body);
+  const Json said = Json::parse(response->body, nullptr, false);
+  return fail(code_of(response->status),
+              fmt::format("the Docker Engine answers {} to {}: {}", response->status, path.substr(0, path.find('?')),
+                          one_line(ellipsize(text_in(said, "message"), kMaxMessage))));
 }
 
 Result<Json> DockerEngine::get(const std::string& path, const Deadline& deadline) {
-  PANDORA_TRY(body, fetch(path, deadline));
+  PANDORA_TRY(body, call("GET", path, nullptr, deadline));
   return parse_json(body, kMaxAnswer, "the Docker Engine's answer");
 }
 
@@ -174,7 +201,8 @@ Result<ContainerState> DockerEngine::state(const std::string& container, const D
 
 Result<std::vector<std::string>> DockerEngine::last_lines(const std::string& container, int count,
                                                           const Deadline& deadline) {
-  PANDORA_TRY(framed, fetch(fmt::format("/containers/{}/logs?stdout=1&stderr=1&tail={}", container, count), deadline));
+  PANDORA_TRY(framed, call("GET", fmt::format("/containers/{}/logs?stdout=1&stderr=1&tail={}", container, count),
+                           nullptr, deadline));
   auto lines = lines_of_log(framed);
   if (lines.size() > static_cast<std::size_t>(count)) lines.erase(lines.begin(), lines.end() - count);
   return lines;

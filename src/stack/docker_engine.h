@@ -74,14 +74,22 @@ class DockerEngine {
   // By name. The Engine walks through all of them: seconds where they are large.
   Result<std::map<std::string, std::uint64_t>> volume_sizes(const Deadline& deadline);
 
+  // Any call of the API, with a body unless that is null: what it answers, as it is. What the Engine refuses is
+  // kInvalidArgument, kNotFound or kConflict, with its reason.
+  Result<std::string> call(const std::string& method, const std::string& path, const Json& body,
+                           const Deadline& deadline);
+
  private:
-  Result<std::string> fetch(const std::string& path, const Deadline& deadline);
   Result<Json> get(const std::string& path, const Deadline& deadline);
   std::unique_ptr<HttpClient> client_;
 };
 
-// What a container without a terminal wrote, as the Engine frames it (stream, length, bytes): its lines, both streams
-// as they came. A frame that is cut ends it. Pure.
+inline constexpr int kBothStreams = 0;
+// One stream (1: standard output, 2: standard error), or both, of what a container without a terminal wrote, as the
+// Engine frames it: stream, three zeros, length, bytes. A frame that is cut ends it. Pure.
+std::string stream_of_log(std::string_view framed, int stream);
+
+// The lines of both, as they came; a line longer than kMaxLogLine is cut. Pure.
 std::vector<std::string> lines_of_log(std::string_view framed);
 
 // The path in DOCKER_HOST=unix://…, or the usual one. kInvalidArgument: an Engine that is reached otherwise.

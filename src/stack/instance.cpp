@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cctype>
 
 #include <fmt/format.h>
 
@@ -13,6 +14,12 @@ namespace {
 
 constexpr unsigned kOwnOnly = 0600, kReadable = 0644;
 constexpr std::string_view kImages = "images.env", kPorts = "ports.env";
+constexpr std::string_view kVolume = "PANDORA_VOLUME_", kAdopted = "PANDORA_VOLUMES_ADOPTED",
+                           kAside = "PANDORA_VOLUMES_ASIDE";
+constexpr std::array<std::string_view, 6> kVolumeKeys = {"grafana_data",    "objects_data", "postgres_data",
+                                                         "prometheus_data", "qdrant_data",  "redis_data"};
+constexpr std::string_view kVolumeNotes =
+    "# Where the data of each store is. `pandora volumes` and `pandora init --adopt` change it.";
 constexpr std::string_view kNotes = "# What you add below stays.";
 constexpr std::array<std::string_view, 6> kSecretNames = {"grafana_password", "objects_secret_key", "postgres_password",
                                                           "qdrant_api_key",   "redis_password",     "redis_acl"};
@@ -74,9 +81,10 @@ std::string filled_in(std::string_view text, const std::vector<EnvLine>& ports) 
 
 bool is_ours(const std::string& name, const std::vector<EnvLine>& ports) {
   if (name == "COMPOSE_PROJECT_NAME" || name == "COMPOSE_FILE" || name == "PANDORA_INSTANCE" ||
-      name == "PANDORA_SECRETS")
+      name == "PANDORA_SECRETS" || name == kAdopted || name == kAside)
     return true;
-  return name.starts_with("PANDORA_IMAGE_") || std::ranges::find(ports, name, &EnvLine::name) != ports.end();
+  return name.starts_with("PANDORA_IMAGE_") || name.starts_with(kVolume) ||
+         std::ranges::find(ports, name, &EnvLine::name) != ports.end();
 }
 
 // What is below our last line, and any setting that is none of ours, wherever it stands.
@@ -90,8 +98,27 @@ std::string users_lines(const std::vector<EnvLine>& env, const std::vector<EnvLi
   return kept;
 }
 
+std::string volume_variable(std::string_view key) {
+  std::string name(kVolume);
+  for (const char c : key) name += static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
+  return name;
+}
+
+std::string volume_lines(const VolumeChoices& volumes, const std::vector<AsideEntry>& aside) {
+  std::string text = fmt::format("{}\n", kVolumeNotes), adopted, kept;
+  for (const auto& [key, volume] : volumes) {
+    text += fmt::format("{}={}\n", volume_variable(key), volume.name);
+    if (volume.adopted) adopted += (adopted.empty() ? "" : ",") + volume.name;
+  }
+  for (const auto& entry : aside)
+    kept += fmt::format("{}{}:{}:{}{}", kept.empty() ? "" : ",", entry.name, entry.key, entry.since,
+                        entry.adopted ? ":adopted" : "");
+  if (!adopted.empty()) text += fmt::format("{}={}\n", kAdopted, adopted);
+  return text + (kept.empty() ? "" : fmt::format("{}={}\n", kAside, kept));
+}
+
 Result<std::string> env_text(const InstanceOptions& options, const InstancePlan& plan, const std::vector<EnvLine>& env,
-                             const std::vector<EnvLine>& ports) {
+                             const std::vector<EnvLine>& ports, const VolumeChoices& volumes) {
   std::string text =
       "# Written by `pandora init`. Compose reads it for every command that is typed in this folder. It holds no "
       "secret.\n";
@@ -99,7 +126,7 @@ Result<std::string> env_text(const InstanceOptions& options, const InstancePlan&
   PANDORA_TRY(secrets, env_line("PANDORA_SECRETS", options.secrets));
   text += fmt::format("COMPOSE_PROJECT_NAME={}\nCOMPOSE_FILE=compose.yaml:{}\nPANDORA_INSTANCE={}\n{}\n\n", plan.name,
                       overlay_file(plan.overlay), instance, secrets);
-  text += fmt::format("{}\n", deployed(kImages));
+  text += fmt::format("{}\n{}\n", volume_lines(volumes, volumes_aside(options.present_env)), deployed(kImages));
   for (const auto& line : parse_env(deployed(kPorts)))
     text += line.name.empty()
                 ? line.text + "\n"
@@ -109,11 +136,6 @@ Result<std::string> env_text(const InstanceOptions& options, const InstancePlan&
 
 std::string random_password(Random& random) {
   return fmt::format("{:016x}{:016x}{:016x}", random.next(), random.next(), random.next());
-}
-
-// Redis' own users file: the default user is off, ours may do everything but administer.
-std::string redis_users(const std::string& password) {
-  return fmt::format("user default off\nuser pandora on #{} ~* &* +@all -@admin\n", sha256_hex(password));
 }
 
 }  // namespace
@@ -145,18 +167,88 @@ Result<InstancePlan> plan_instance(const InstanceOptions& options) {
   plan.overlay = options.overlay.value_or(present_overlay(env));
   const auto ports = effective_ports(env);
   PANDORA_CHECK(check_ports(ports));
+  auto volumes = volume_choices(name, options.present_env);
+  for (const auto& [key, volume] : options.volumes) volumes[key] = volume;
   for (const auto& file : deployment_files()) {
     if (file.path == kImages || file.path == kPorts) continue;
     const bool compose = file.path.starts_with("compose.");
-    plan.files.push_back(
-        {std::string(file.path), compose ? std::string(file.text) : filled_in(file.text, ports), kReadable});
+    plan.files.push_back({std::string(file.path),
+                          compose ? *compose_with_volumes(file.text, volumes) : filled_in(file.text, ports),
+                          kReadable});
   }
-  PANDORA_TRY(text, env_text(options, plan, env, ports));
+  PANDORA_TRY(text, env_text(options, plan, env, ports, volumes));
   plan.files.push_back({".env", std::move(text), kOwnOnly});
   return plan;
 }
 
+std::span<const std::string_view> volume_keys() { return kVolumeKeys; }
+
+VolumeChoices volume_choices(std::string_view name, std::string_view present_env) {
+  const auto env = parse_env(present_env);
+  const std::string adopted = "," + env_value(env, kAdopted).value_or("") + ",";
+  VolumeChoices choices;
+  for (const auto key : kVolumeKeys) {
+    const std::string set = env_value(env, volume_variable(key)).value_or("");
+    const std::string volume = set.empty() ? fmt::format("{}_{}", name, key) : set;
+    choices[std::string(key)] = {.name = volume,
+                                 .adopted = adopted.find(fmt::format(",{},", volume)) != std::string::npos};
+  }
+  return choices;
+}
+
+std::vector<AsideEntry> volumes_aside(std::string_view present_env) {
+  std::vector<AsideEntry> found;
+  std::string list = env_value(parse_env(present_env), kAside).value_or("");
+  for (list += ','; !list.empty(); list.erase(0, list.find(',') + 1)) {
+    std::vector<std::string> parts;
+    for (std::string entry = list.substr(0, list.find(',')) + ":"; !entry.empty(); entry.erase(0, entry.find(':') + 1))
+      parts.push_back(entry.substr(0, entry.find(':')));
+    if (parts.size() >= 3) found.push_back({parts[0], parts[1], parts[2], parts.size() > 3 && parts[3] == "adopted"});
+  }
+  return found;
+}
+
+std::string env_with_volumes(std::string_view present_env, const VolumeChoices& volumes,
+                             const std::vector<AsideEntry>& aside) {
+  std::string before, after;
+  bool met = false;  // where they stand, or else at the end
+  for (const auto& line : parse_env(present_env)) {
+    const bool is_about_them =
+        line.name.starts_with(kVolume) || line.name == kAdopted || line.name == kAside || line.text == kVolumeNotes;
+    met = met || is_about_them;
+    if (!is_about_them) (met ? after : before) += line.text + "\n";
+  }
+  return before + volume_lines(volumes, aside) + after;
+}
+
+// A volume of another project is `external`, so that Compose neither makes nor removes it; labels it refuses on one.
+Result<std::string> compose_with_volumes(std::string_view compose, const VolumeChoices& volumes) {
+  constexpr std::string_view kLabels = "    labels:\n      pandora.instance: ${PANDORA_INSTANCE:?run pandora init}\n";
+  constexpr std::string_view kExternal = "    external: true\n";
+  std::string text(compose);
+  if (text.find("\nvolumes:\n") == std::string::npos) return text;  // an overlay
+  for (const auto& [key, volume] : volumes) {
+    const std::string line = fmt::format("    name: ${{{}:?run pandora init}}\n", volume_variable(key));
+    const auto at = text.find(line);
+    const auto next = at + line.size();
+    const bool marked = at != std::string::npos && text.compare(next, kLabels.size(), kLabels) == 0;
+    const bool external = at != std::string::npos && text.compare(next, kExternal.size(), kExternal) == 0;
+    if (!marked && !external)
+      return fail(ErrorCode::kConflict, fmt::format("compose.yaml does not say of {} what `pandora init` writes", key),
+                  "run `pandora init --yes` there first: it writes compose.yaml again");
+    text.replace(next, (marked ? kLabels : kExternal).size(), volume.adopted ? kExternal : kLabels);
+  }
+  return text;
+}
+
 std::span<const std::string_view> secret_names() { return kSecretNames; }
+
+std::string redis_users(const std::vector<std::string>& passwords) {
+  std::string hashes;
+  for (const auto& password : passwords)
+    if (!password.empty()) hashes += fmt::format(" #{}", sha256_hex(password));
+  return fmt::format("user default off\nuser pandora on{} ~* &* +@all -@admin\n", hashes);
+}
 
 std::vector<Secret> plan_secrets(const std::vector<Secret>& present, Random& random) {
   std::vector<Secret> planned;
@@ -169,7 +261,7 @@ std::vector<Secret> plan_secrets(const std::vector<Secret>& present, Random& ran
     const bool follows = name == "redis_acl" && !made.empty();
     if (!text_of(present, name).empty() && !follows) continue;
     const std::string redis = made.empty() ? text_of(present, "redis_password") : made;
-    planned.push_back({std::string(name), name == "redis_acl" ? redis_users(redis) : random_password(random)});
+    planned.push_back({std::string(name), name == "redis_acl" ? redis_users({redis}) : random_password(random)});
   }
   return planned;
 }

@@ -3,6 +3,7 @@
 // What `pandora init` writes, decided without touching anything: the caller reads what is there, asks, and writes.
 // Pure.
 #pragma once
+#include <map>
 #include <optional>
 #include <span>
 #include <string>
@@ -29,12 +30,39 @@ Status check_stack_name(std::string_view name);
 
 enum class Overlay { kDevelopment, kProduction };
 
+// Which volume holds the data of a store. Others than those that Compose makes by itself are named in .env: nothing is
+// ever moved or copied when an instance takes a volume over, or sets one aside.
+struct VolumeChoice {
+  std::string name;
+  bool adopted = false;  // another project made it: Compose must neither make nor remove it
+  bool operator==(const VolumeChoice&) const = default;
+};
+using VolumeChoices = std::map<std::string, VolumeChoice>;  // by key: "postgres_data"
+std::span<const std::string_view> volume_keys();            // those of compose.yaml, sorted
+// Of every key: what .env says, else "NAME_postgres_data".
+VolumeChoices volume_choices(std::string_view name, std::string_view present_env);
+// One that was in use and is kept; `.env` names those as well, so that one write changes what is in use and what is
+// kept.
+struct AsideEntry {
+  std::string name, key;
+  std::string since;     // "2026-11-25"
+  bool adopted = false;  // another project made it
+  bool operator==(const AsideEntry&) const = default;
+};
+std::vector<AsideEntry> volumes_aside(std::string_view present_env);
+// The two files that say it, changed in that and in nothing else. kConflict: compose.yaml is not as `pandora init`
+// writes it.
+std::string env_with_volumes(std::string_view present_env, const VolumeChoices& volumes,
+                             const std::vector<AsideEntry>& aside);
+Result<std::string> compose_with_volumes(std::string_view compose, const VolumeChoices& volumes);
+
 struct InstanceOptions {
   std::optional<std::string> name;  // none: that of the present .env, else kDefaultStackName
   std::optional<Overlay> overlay;   // none: that of the present .env, else development
   std::string secrets;              // the folder, absolute
   Uuid instance;                    // of a new instance; one that is there keeps its own
   std::string present_env;          // what the folder's .env holds; empty: there is none
+  VolumeChoices volumes = {};       // in place of those of the present .env
 };
 struct PlannedFile {
   std::string path;  // relative to the folder
@@ -59,6 +87,8 @@ struct Secret {
   std::string text;
 };
 std::span<const std::string_view> secret_names();
+// Redis' own users file: the default user is off, ours, with any of these passwords, may do everything but administer.
+std::string redis_users(const std::vector<std::string>& passwords);
 // For those that `present` does not have. What is derived from another (Redis' users) follows that one.
 std::vector<Secret> plan_secrets(const std::vector<Secret>& present, Random& random);
 

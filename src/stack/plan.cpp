@@ -7,6 +7,9 @@
 namespace pandora {
 namespace {
 
+constexpr const char* kAdopted = "PANDORA_VOLUMES_ADOPTED";
+constexpr const char* kAside = "PANDORA_VOLUMES_ASIDE";
+
 constexpr unsigned kOthersRead = 04, kOwnerReads = 0400;
 
 std::string ended(const ContainerState& state) {
@@ -87,7 +90,7 @@ class Obstacles {
                           service.name, name, left),
               fmt::format("put the name {} back into the Compose file; if its data is not wanted, docker volume rm {}",
                           left, left));
-      } else if (found->instance != folder_.instance) {
+      } else if (found->instance != folder_.instance && !is_in(kAdopted, name)) {
         add(ErrorCode::kConflict,
             fmt::format("the volume {} is there already and belongs to {}", name,
                         found->instance.empty() ? "no instance" : "instance " + found->instance),
@@ -95,10 +98,16 @@ class Obstacles {
       }
     }
   }
+  // In the list of .env: what was taken over from another project, or set aside (name:key:…).
+  bool is_in(const char* list, const std::string& name) const {
+    const std::string text = "," + folder_.variable(list) + ",";
+    return text.find(fmt::format(",{},", name)) != std::string::npos ||
+           text.find(fmt::format(",{}:", name)) != std::string::npos;
+  }
   // Of this instance, and of no service: where a name in the Compose files has been changed.
   std::string unused_volume() const {
     for (const auto& volume : sight_.volumes) {
-      if (volume.instance != folder_.instance) continue;
+      if (volume.instance != folder_.instance || is_in(kAside, volume.name)) continue;
       const bool used = std::ranges::any_of(sight_.services, [&](const ServiceSight& service) {
         return std::ranges::find(service.volumes, volume.name) != service.volumes.end();
       });

@@ -71,11 +71,12 @@ class DoctorOfAStack(PandoraCase):
     def test_an_engine_that_is_not_there_or_does_not_answer(self):
         check, = self.checks("docker")
         self.assertEqual(check["state"], "failure")
-        self.assertRegex(check["remedy"], "apt-get install docker.io|systemctl start docker")
+        self.assertRegex(check["command"], "apt-get install -y docker.io|systemctl start docker")
         with socket.socket(socket.AF_UNIX) as left:
             left.bind(os.path.join(self.home, "docker.sock"))
         check, = self.checks("docker")
-        self.assertEqual((check["state"], check["remedy"]), ("failure", "sudo systemctl restart docker"))
+        self.assertEqual(check["state"], "failure")
+        self.assertTrue(check["command"].endswith("systemctl restart docker"), check)
         check, = self.checks("docker", DOCKER_HOST="tcp://127.0.0.1:1")
         self.assertIn("DOCKER_HOST", check["remedy"])
 
@@ -89,11 +90,26 @@ class DoctorOfAStack(PandoraCase):
         check, = self.checks("compose")
         self.assertIn("1.25.0 is too old", check["detail"])
 
+    def test_commands_that_need_an_engine_say_so_in_one_line(self):
+        for command in (["volumes", "list"], ["volumes", "browse", "x"], ["reset", "--no-backup", "--yes", "pandora"],
+                        ["secrets", "rotate"], ["init", "--yes", "--adopt", "other"], ["down", "--volumes", "--no-backup"]):
+            self.assert_one_clear_line(self.run_pandora(*command, "--dir", str(self.folder), code=3), "Docker Engine", "pandora doctor")
+
+    def test_what_is_given_with_down_alone_is_refused(self):
+        self.assert_one_clear_line(self.run_pandora("down", "--yes", "pandora", "--dir", str(self.folder), code=2), "--volumes")
+
     def test_a_lost_secret(self):
         self.assertEqual(self.checks("secrets")[0]["state"], "ok")
         pathlib.Path(self.home, ".config/pandora/secrets/pandora/redis_password").unlink()
         check, = self.checks("secrets")
         self.assertIn("redis_password", check["detail"])
+        self.assertEqual(check["command"], "pandora init --yes && pandora secrets rotate redis")
+
+    def test_a_file_that_was_changed(self):
+        self.assertEqual(self.checks("files")[0]["state"], "ok")
+        (self.folder / "compose.yaml").write_text((self.folder / "compose.yaml").read_text() + "# mine\n")
+        check, = self.checks("files")
+        self.assertEqual((check["state"], check["command"]), ("warning", "pandora init --yes"))
 
     def test_limits_beyond_the_memory(self):
         self.run_pandora("init", "--production", "--yes", "--dir", str(self.folder))

@@ -162,5 +162,14 @@ TEST(DockerSocket, IsWhereDockerHostSays) {
   EXPECT_EQ(docker_socket("tcp://1.2.3.4:2375").error().code, ErrorCode::kInvalidArgument);
 }
 
+TEST(Log, StreamsAreToldApartAndACutFrameEndsIt) {
+  using namespace std::string_literals;
+  const std::string out = "\1\0\0\0\0\0\0\3abc"s, err = "\2\0\0\0\0\0\0\1!"s;
+  EXPECT_EQ(stream_of_log(out + err + out, 1), "abcabc");
+  EXPECT_EQ(stream_of_log(out + err + out, 2), "!");
+  EXPECT_EQ(stream_of_log(out + "\1\0\0\0\0\0\1\0z"s, 1), "abcz");
+  EXPECT_EQ(stream_of_log("\1\0\0\0\0\0\0"s, 1), "");
+}
+
 }  // namespace
 }  // namespace pandora

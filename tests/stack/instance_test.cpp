@@ -139,5 +139,61 @@ TEST(Secrets, RedisUsersFollowItsPassword) {
   EXPECT_EQ(users({{"redis_acl", "mine"}, {"redis_password", "known"}}), "");
 }
 
+TEST(Instance, NamesTheVolumeOfEveryStore) {
+  const auto plan = *plan_instance(options());
+  const std::string compose = text_of(plan, "compose.yaml");
+  for (const auto key : volume_keys()) {
+    std::string variable = "PANDORA_VOLUME_";
+    for (const char c : key) variable += static_cast<char>(std::toupper(c));
+    EXPECT_EQ(env_of(plan, variable), "pandora_" + std::string(key));
+    EXPECT_NE(compose.find("\n  " + std::string(key) + ":\n    name: ${" + variable), std::string::npos) << key;
+  }
+  const auto volumes = compose.substr(compose.find("\nvolumes:\n"));
+  std::size_t named = 0;
+  for (auto at = volumes.find("    name: "); at != std::string::npos; at = volumes.find("    name: ", at + 1)) ++named;
+  EXPECT_EQ(named, volume_keys().size());
+}
+
+TEST(Instance, AVolumeOfAnotherProjectIsExternalAndCanBeGivenBack) {
+  const std::string compose = text_of(*plan_instance(options()), "compose.yaml");
+  VolumeChoices choices = volume_choices("pandora", "");
+  choices["postgres_data"] = {.name = "theirs_postgres_data", .adopted = true};
+  const auto taken = compose_with_volumes(compose, choices);
+  ASSERT_TRUE(taken);
+  EXPECT_NE(taken->find("${PANDORA_VOLUME_POSTGRES_DATA:?run pandora init}\n    external: true\n"), std::string::npos);
+  EXPECT_EQ(*compose_with_volumes(*taken, volume_choices("pandora", "")), compose);
+
+  auto with = options();
+  with.volumes = choices;
+  const auto plan = *plan_instance(with);
+  EXPECT_EQ(text_of(plan, "compose.yaml"), *taken);
+  EXPECT_EQ(env_of(plan, "PANDORA_VOLUME_POSTGRES_DATA"), "theirs_postgres_data");
+  auto again = options();
+  again.present_env = text_of(plan, ".env");
+  EXPECT_EQ(text_of(*plan_instance(again), "compose.yaml"), *taken);
+  EXPECT_EQ(text_of(*plan_instance(again), ".env"), text_of(plan, ".env"));
+}
+
+TEST(Instance, VolumesChangeNothingElseOfItsFiles) {
+  const std::string env = "# mine\n" + text_of(*plan_instance(options()), ".env") + "PANDORA_IMAGE_REDIS=redis:7.0.1\n";
+  auto choices = volume_choices("pandora", env);
+  EXPECT_EQ(env_with_volumes(env, choices, {}), env);
+  choices["redis_data"].name = "pandora_redis_data_2";
+  const std::string changed = env_with_volumes(env, choices, {});
+  EXPECT_EQ(volume_choices("pandora", changed), choices);
+  EXPECT_EQ(changed.size(), env.size() + 2);
+  EXPECT_EQ(volume_choices("pandora", env_with_volumes("A=b\n", choices, {})), choices);
+  const std::vector<AsideEntry> aside = {{"pandora_redis_data", "redis_data", "2026-11-25", false},
+                                         {"theirs_postgres_data", "postgres_data", "2026-11-26", true}};
+  const std::string kept = env_with_volumes(env, choices, aside);
+  EXPECT_EQ(volumes_aside(kept), aside);
+  EXPECT_EQ(volumes_aside(env), std::vector<AsideEntry>());
+  EXPECT_EQ(volumes_aside("PANDORA_VOLUMES_ASIDE=,a,b:c,:\n"), std::vector<AsideEntry>());
+  auto again = options();
+  again.present_env = kept;
+  EXPECT_EQ(volumes_aside(text_of(*plan_instance(again), ".env")), aside);
+  EXPECT_EQ(compose_with_volumes("services: {}\nvolumes:\n  x: {}\n", choices).error().code, ErrorCode::kConflict);
+}
+
 }  // namespace
 }  // namespace pandora

@@ -1,0 +1,155 @@
+#include "cli/adopt.h"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "base/text.h"
+
+namespace pandora {
+namespace {
+
+constexpr Duration kPatience = std::chrono::minutes(10);  // a large volume is given to another user file by file
+
+// $1: the instance. Each further argument: KEY:USER, or KEY: when it stays whose it is.
+constexpr const char* kTake = R"SH(
+set -eu
+instance=$1
+shift
+for entry in "$@"; do
+  volume="/volumes/${entry%%:*}"
+  user="${entry#*:}"
+  if [ -n "$user" ]; then chown -R "$user:$user" "$volume"; fi
+  printf '%s\n' "$instance" > "$volume/.pandora-instance"
+  if [ -n "$user" ]; then chown "$user:$user" "$volume/.pandora-instance"; fi
+done
+)SH";
+
+struct Candidate {
+  std::string key;
+  const StackVolume* volume = nullptr;
+  const ServiceSight* service = nullptr;
+};
+
+std::vector<Candidate> candidates(const InstanceVolumes& volumes, const StackSight& sight, const std::string& project,
+                                  const StackFolder& folder) {
+  std::vector<Candidate> found;
+  for (const auto& [key, choice] : volumes.current) {
+    const StackVolume* volume = nullptr;
+    for (const auto& one : volumes.all)
+      if (one.project == project && one.key == key) volume = &one;
+    if (!volume) volume = find_volume(volumes.all, fmt::format("{}_{}", project, key));
+    if (!volume || (volume->instance == folder.instance && volume->name == choice.name)) continue;
+    const ServiceSight* service = nullptr;
+    for (const auto& one : sight.services)
+      if (std::ranges::find(one.volumes, choice.name) != one.volumes.end()) service = &one;
+    found.push_back({key, volume, service});
+  }
+  return found;
+}
+
+Status check_unused(const Candidate& candidate) {
+  for (const auto& user : candidate.volume->users)
+    if (user.running)
+      return fail(ErrorCode::kConflict,
+                  fmt::format("{} is in use by the container {}", candidate.volume->name, user.container),
+                  fmt::format("docker stop {}, then try again", user.container));
+  return {};
+}
+
+std::string version_of_image(const ServiceSight* service) {
+  const std::string image = service ? service->image : "";
+  const auto colon = image.rfind(':');
+  const std::string tag = colon == std::string::npos ? "" : image.substr(colon + 1);
+  return tag.substr(0, tag.find_first_not_of("0123456789"));
+}
+
+// What it holds; an error when that is not what its key says.
+Result<std::string> what_it_holds(const Candidate& candidate, const VolumeContents& inside,
+                                  const std::string& instance) {
+  const std::string& name = candidate.volume->name;
+  const std::string taken(trim(inside.marker)), postgres(trim(inside.postgres));
+  if (!taken.empty() && taken != instance)
+    return fail(ErrorCode::kConflict, fmt::format("{} was taken over by the instance {}", name, taken),
+                "undo that there first, as it was told then");
+  if (inside.is_empty) return std::string("nothing");
+  if (candidate.key == "postgres_data") {
+    if (postgres.empty())
+      return fail(ErrorCode::kDataCorrupt, fmt::format("{} holds no PostgreSQL: there is no PG_VERSION in it", name));
+    if (postgres != version_of_image(candidate.service))
+      return fail(ErrorCode::kIncompatible,
+                  fmt::format("{} holds the data of PostgreSQL {}, but the image is {}", name, postgres,
+                              candidate.service ? candidate.service->image : "none"),
+                  fmt::format("dump it with PostgreSQL {} and restore the dump here", postgres));
+    return "PostgreSQL " + postgres;
+  }
+  if (candidate.key == "qdrant_data" && !inside.is_qdrant)
+    return fail(ErrorCode::kDataCorrupt, fmt::format("{} is no storage of Qdrant: it has no collections", name));
+  if (candidate.key == "redis_data" && !inside.is_redis)
+    return fail(ErrorCode::kDataCorrupt, fmt::format("{} holds no data of Redis", name));
+  return std::string(candidate.key == "qdrant_data" ? "Qdrant" : candidate.key == "redis_data" ? "Redis" : "files");
+}
+
+std::string undo_of(const std::vector<AdoptedVolume>& taken, const std::string& image) {
+  std::string text;
+  for (const auto& volume : taken) {
+    std::string give_back = "rm -f /v/.pandora-instance";
+    if (volume.user != volume.user_now) give_back += fmt::format(" && chown -R {}:{} /v", volume.user, volume.group);
+    text += fmt::format("docker run --rm --network none --user 0:0 --entrypoint sh -v {}:/v {} -c '{}'\n", volume.name,
+                        image, give_back);
+  }
+  return text + "sed -i '/^PANDORA_VOLUME/d' .env && pandora init --yes\n";
+}
+
+}  // namespace
+
+Result<Adoption> adopt(const std::string& directory, const std::string& project) {
+  PANDORA_TRY(session, StackSession::open(directory, {"*"}));
+  PANDORA_CHECK(session->hold("init --adopt"));
+  const auto deadline = Deadline::after(session->clock(), kPatience);
+  PANDORA_TRY(volumes, read_volumes(*session, deadline));
+  PANDORA_TRY(sight, session->look());
+  const StackFolder& folder = session->folder();
+  const auto found = candidates(volumes, sight, project, folder);
+  if (found.empty())
+    return fail(
+        ErrorCode::kNotFound,
+        fmt::format("the project \"{}\" has no volume that could be taken over", one_line(ellipsize(project, 64))),
+        "docker volume ls names them: PROJECT_qdrant_data, PROJECT_postgres_data and so on");
+  for (const auto& candidate : found) PANDORA_CHECK(check_unused(candidate));
+  for (const auto& candidate : found)
+    if (const auto* present = find_volume(volumes.all, volumes.current.at(candidate.key).name))
+      PANDORA_CHECK(check_unused({candidate.key, present, nullptr}));
+
+  PANDORA_TRY(image, any_image(*session, deadline));
+  PANDORA_TRY(engine, session->engine());
+  std::vector<VolumeMount> mounts;
+  for (const auto& candidate : found)
+    mounts.push_back({.volume = candidate.volume->name, .key = candidate.key, .writable = true});
+  PANDORA_TRY(inside, look_into(*engine, image, mounts, deadline));
+
+  Adoption adoption;
+  VolumeChoices chosen;
+  OneOff take{.image = image, .script = kTake, .arguments = {folder.instance}, .mounts = mounts};
+  for (const auto& candidate : found) {
+    const VolumeContents& contents = inside[candidate.key];
+    PANDORA_TRY(holds, what_it_holds(candidate, contents, folder.instance));
+    const unsigned wanted = candidate.service ? candidate.service->user.value_or(contents.user) : contents.user;
+    take.arguments.push_back(
+        fmt::format("{}:{}", candidate.key, wanted == contents.user ? "" : std::to_string(wanted)));
+    chosen[candidate.key] = {.name = candidate.volume->name, .adopted = true};
+    adoption.taken.push_back({.name = candidate.volume->name,
+                              .key = candidate.key,
+                              .holds = holds,
+                              .user = contents.user,
+                              .group = contents.group,
+                              .user_now = wanted});
+  }
+  PANDORA_CHECK(run_one_off(*engine, take, deadline));
+  PANDORA_TRY(aside, switch_volumes(*session, volumes, chosen));
+  adoption.aside = std::move(aside);
+  adoption.undo = undo_of(adoption.taken, image);
+  return adoption;
+}
+
+}  // namespace pandora
