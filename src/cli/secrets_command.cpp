@@ -14,7 +14,7 @@
 #include "cli/stack_session.h"
 #include "stack/instance.h"
 #include "stack/one_off.h"
-#include "stack/password_verifier.h"
+#include "postgres/password_verifier.h"
 
 namespace pandora {
 namespace {

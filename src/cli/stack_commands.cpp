@@ -112,7 +112,7 @@ void add_stack_commands(CLI::App& app, StackInvocation& to) {
   add_init(app, to);
   add_goal(app, to, Goal::kUp, "up",
            "start the stack, in order, until it is ready: containers, then the processes of this machine");
-  add_goal(app, to, Goal::kDown, "down", "stop all of it, in reverse, and remove the containers; volumes stay");
+  add_down(app, to);
   add_goal(app, to, Goal::kStop, "stop", "stop all of it, in reverse");
   add_goal(app, to, Goal::kRestart, "restart", "restart its containers, and wait until they are ready");
   add_goal(app, to, Goal::kRecreate, "recreate", "make containers of services anew, and wait until they are ready",

@@ -1,4 +1,4 @@
-#include "stack/password_verifier.h"
+#include "postgres/password_verifier.h"
 
 #include <memory>
 
