@@ -3,7 +3,7 @@
 #include <cstdint>
 #include <cstdlib>
 
-#include "stack/model_shape.h"
+#include "host/model_shape.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const std::string_view bytes(reinterpret_cast<const char*>(data), size);

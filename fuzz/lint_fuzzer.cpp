@@ -6,8 +6,8 @@
 #include <string_view>
 
 #include "base/text.h"
-#include "stack/env_file.h"
-#include "stack/lint.h"
+#include "compose/env_file.h"
+#include "compose/lint.h"
 
 namespace {
 

@@ -11,9 +11,9 @@
 #include <unistd.h>
 
 #include "base/text.h"
-#include "stack/compose_model.h"
+#include "compose/compose_model.h"
+#include "compose/lint.h"
 #include "stack/instance.h"
-#include "stack/lint.h"
 
 namespace pandora {
 namespace {

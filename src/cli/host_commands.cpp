@@ -18,10 +18,10 @@
 #include "cli/service_unit.h"
 #include "cli/stop_signals.h"
 #include "cli/terminal.h"
+#include "host/host_control_wire.h"
+#include "host/posix_process_runner.h"
+#include "host/supervisor.h"
 #include "net/io_threads.h"
-#include "stack/host_control_wire.h"
-#include "stack/posix_process_runner.h"
-#include "stack/supervisor.h"
 
 namespace pandora {
 namespace {

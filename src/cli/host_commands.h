@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "base/config.h"
-#include "stack/host_processes.h"
+#include "host/host_processes.h"
 
 namespace CLI {
 class App;

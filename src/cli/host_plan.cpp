@@ -9,7 +9,7 @@
 #include "base/file_system.h"
 #include "cli/data_paths.h"
 #include "gateway/guard.h"
-#include "stack/model_servers.h"
+#include "host/model_servers.h"
 
 namespace pandora {
 namespace {

@@ -13,7 +13,7 @@
 #include "cli/installation.h"
 #include "cli/output.h"
 #include "cli/terminal.h"
-#include "stack/env_file.h"
+#include "compose/env_file.h"
 #include "stack/instance.h"
 #include "wire/json_reader.h"
 

@@ -6,7 +6,7 @@
 
 #include "base/text.h"
 #include "cli/data_paths.h"
-#include "stack/compose_model.h"
+#include "compose/compose_model.h"
 
 namespace pandora {
 namespace {

@@ -10,10 +10,10 @@
 #include "base/file_system.h"
 #include "cli/output.h"
 #include "cli/terminal.h"
-#include "stack/compose_program.h"
-#include "stack/env_file.h"
-#include "stack/lint.h"
-#include "stack/posix_process_runner.h"
+#include "compose/compose_program.h"
+#include "compose/env_file.h"
+#include "compose/lint.h"
+#include "host/posix_process_runner.h"
 
 namespace pandora {
 namespace {

@@ -10,8 +10,8 @@
 #include "cli/data_paths.h"
 #include "cli/output.h"
 #include "cli/terminal.h"
-#include "stack/gpu.h"
-#include "stack/posix_process_runner.h"
+#include "host/gpu.h"
+#include "host/posix_process_runner.h"
 #include "wire/json_reader.h"
 
 namespace pandora {

@@ -4,8 +4,8 @@
 #include <optional>
 
 #include "base/config.h"
+#include "host/model_plan.h"
 #include "ports/process_runner.h"
-#include "stack/model_plan.h"
 
 namespace CLI {
 class App;

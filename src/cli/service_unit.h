@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "base/clock.h"
-#include "stack/host_processes.h"
+#include "host/host_processes.h"
 
 namespace pandora {
 

@@ -9,8 +9,8 @@
 
 #include "base/log.h"
 #include "cli/host_plan.h"
+#include "host/model_servers.h"
 #include "models/model_settings.h"
-#include "stack/model_servers.h"
 
 namespace pandora {
 namespace {

@@ -7,7 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "stack/posix_process_runner.h"
+#include "host/posix_process_runner.h"
 
 namespace pandora {
 namespace {

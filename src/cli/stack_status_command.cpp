@@ -11,7 +11,7 @@
 #include "cli/host_plan.h"
 #include "cli/output.h"
 #include "cli/stack_session.h"
-#include "stack/host_control_wire.h"
+#include "host/host_control_wire.h"
 #include "stack/stack_status.h"
 #include "wire/json_reader.h"
 

@@ -11,7 +11,7 @@
 #include "cli/instance_volumes.h"
 #include "cli/output.h"
 #include "cli/stack_commands.h"
-#include "stack/compose_model.h"
+#include "compose/compose_model.h"
 
 namespace pandora {
 namespace {

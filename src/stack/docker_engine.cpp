@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #include "base/text.h"
-#include "stack/compose_model.h"
+#include "compose/compose_model.h"
 
 namespace pandora {
 namespace {

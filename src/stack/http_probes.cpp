@@ -6,7 +6,7 @@
 #include <poll.h>
 
 #include "base/text.h"
-#include "stack/compose_model.h"
+#include "compose/compose_model.h"
 #include "stack/store_probes.h"
 #include "wire/json_reader.h"
 

@@ -7,7 +7,7 @@
 #include <fmt/format.h>
 
 #include "base/hash.h"
-#include "stack/env_file.h"
+#include "compose/env_file.h"
 
 namespace pandora {
 namespace {

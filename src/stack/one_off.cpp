@@ -3,7 +3,7 @@
 #include <fmt/format.h>
 
 #include "base/text.h"
-#include "stack/compose_model.h"
+#include "compose/compose_model.h"
 
 namespace pandora {
 namespace {

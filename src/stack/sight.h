@@ -8,11 +8,11 @@
 #include <vector>
 
 #include "base/file_system.h"
+#include "compose/compose_program.h"
+#include "compose/lint.h"
+#include "net/listeners.h"
 #include "ports/process_runner.h"
-#include "stack/compose_program.h"
 #include "stack/docker_engine.h"
-#include "stack/lint.h"
-#include "stack/listeners.h"
 #include "stack/stack_folder.h"
 
 namespace pandora {

@@ -8,8 +8,8 @@
 #include <vector>
 
 #include "base/file_system.h"
-#include "stack/compose_program.h"
-#include "stack/env_file.h"
+#include "compose/compose_program.h"
+#include "compose/env_file.h"
 #include "stack/services.h"
 
 namespace pandora {

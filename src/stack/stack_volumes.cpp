@@ -5,7 +5,7 @@
 
 #include <fmt/format.h>
 
-#include "stack/compose_model.h"
+#include "compose/compose_model.h"
 
 namespace pandora {
 namespace {

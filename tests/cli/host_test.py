@@ -11,7 +11,7 @@ import unittest
 
 from pandora_case import PROGRAM, SOURCE, PandoraCase
 
-HOST_PROGRAM = str(SOURCE / "tests/stack/programs/host_program.py")
+HOST_PROGRAM = str(SOURCE / "tests/host/programs/host_program.py")
 
 
 def free_ports(count):

@@ -9,7 +9,7 @@ import unittest
 from init_test import composes
 from pandora_case import PandoraCase, PROGRAM, SOURCE
 
-FRAGMENTS = SOURCE / "tests/stack/specification"
+FRAGMENTS = SOURCE / "tests/compose/specification"
 
 
 class Lint(PandoraCase):

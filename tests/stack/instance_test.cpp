@@ -6,7 +6,7 @@
 #include <gtest/gtest.h>
 
 #include "base/hash.h"
-#include "stack/env_file.h"
+#include "compose/env_file.h"
 
 namespace pandora {
 namespace {

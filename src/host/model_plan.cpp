@@ -1,0 +1,105 @@
+#include "host/model_plan.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+
+#include <fmt/format.h>
+
+namespace pandora {
+namespace {
+
+constexpr double kMib = 1024.0 * 1024;
+constexpr double kMostBytes = 1e15;  // whatever a file claims
+
+std::int64_t mib(double bytes) { return static_cast<std::int64_t>(std::ceil(bytes / kMib)); }
+double gb(std::int64_t mib) { return static_cast<double>(mib) / 1024; }
+
+PlanRow row_of(const PlannedModel& model, std::int64_t card_mib) {
+  const ModelServerConfig& server = model.server;
+  PlanRow row;
+  row.name = server.name;
+  row.cold = server.cold;
+  row.share = server.memory_share;
+  row.on_card = server.memory_share > 0 && model.command.on_card;
+  row.share_mib = static_cast<std::int64_t>(server.memory_share * static_cast<double>(card_mib));
+  row.weights_mib = server.weights_mib;
+  if (row.weights_mib == 0 && model.shape) row.weights_mib = mib(static_cast<double>(model.shape->weights_bytes));
+  row.context = model.command.context;
+  if (row.context == 0 && model.shape) row.context = model.shape->context;
+  std::int64_t token = server.kv_bytes_per_token;
+  if (token == 0 && model.shape) token = kv_bytes_per_token(*model.shape, model.command.kv_type, model.command.v_type);
+  row.kv_mib = mib(static_cast<double>(token) * static_cast<double>(row.context));
+  if (!row.on_card) return row;
+  if (row.weights_mib == 0) {
+    row.note = fmt::format("how large it is is not known: set model_servers.{}.weights_mib", row.name);
+    return row;
+  }
+  if (row.kv_mib == 0)
+    row.note = fmt::format("its KV cache is not known: set model_servers.{}.kv_bytes_per_token", row.name);
+  row.needs_mib = row.weights_mib + row.kv_mib + kRestMib;
+  if (card_mib == 0) return row;
+  if (row.kv_mib > 0)
+    row.sequences = std::max(0.0, static_cast<double>(row.share_mib - row.weights_mib - kRestMib)) /
+                    static_cast<double>(row.kv_mib);
+  if (row.needs_mib > row.share_mib)
+    row.problem = fmt::format(
+        "{} needs {:.1f} GB (weights {:.1f}, KV cache {:.1f} for {} tokens, {:.1f} for the rest), its share is {:.1f} "
+        "GB",
+        row.name, gb(row.needs_mib), gb(row.weights_mib), gb(row.kv_mib), row.context, gb(kRestMib), gb(row.share_mib));
+  return row;
+}
+
+}  // namespace
+
+double kv_value_bytes(const std::string& type) {
+  struct Type {
+    std::string_view name;
+    double bytes;
+  };
+  // A block of llama.cpp's holds 32 values, and a scale (and a least value) of 2 bytes each.
+  constexpr double kBlock = 32;
+  constexpr std::array kTypes = {Type{"", 2},
+                                 Type{"auto", 2},
+                                 Type{"f16", 2},
+                                 Type{"bf16", 2},
+                                 Type{"bfloat16", 2},
+                                 Type{"f32", 4},
+                                 Type{"fp8", 1},
+                                 Type{"fp8_e4m3", 1},
+                                 Type{"fp8_e5m2", 1},
+                                 Type{"fp8_inc", 1},
+                                 Type{"q8_0", 34 / kBlock},
+                                 Type{"q5_1", 24 / kBlock},
+                                 Type{"q5_0", 22 / kBlock},
+                                 Type{"q4_1", 20 / kBlock},
+                                 Type{"q4_0", 18 / kBlock},
+                                 Type{"iq4_nl", 18 / kBlock}};
+  const auto found = std::ranges::find(kTypes, std::string_view(type), &Type::name);
+  return found == kTypes.end() ? 0 : found->bytes;
+}
+
+std::int64_t kv_bytes_per_token(const ModelShape& shape, const std::string& k_type, const std::string& v_type) {
+  const double keys = kv_value_bytes(k_type), values = kv_value_bytes(v_type.empty() ? k_type : v_type);
+  const double width =
+      static_cast<double>(shape.layers) * static_cast<double>(shape.kv_heads) * static_cast<double>(shape.head_size);
+  return static_cast<std::int64_t>(std::min(std::ceil(width * (keys + values)), kMostBytes));
+}
+
+ModelPlan plan_models(const std::vector<PlannedModel>& models, std::int64_t card_mib) {
+  ModelPlan plan;
+  plan.card_mib = card_mib;
+  double warm = 0, largest_cold = 0;
+  for (const auto& model : models) {
+    PlanRow row = row_of(model, card_mib);
+    (row.cold ? largest_cold : warm) = row.cold ? std::max(largest_cold, row.share) : warm + row.share;
+    if (!row.problem.empty()) plan.problems.push_back(row.problem);
+    plan.rows.push_back(std::move(row));
+  }
+  if (warm + largest_cold > 1 + kShareSlack)
+    plan.problems.push_back(fmt::format("the shares of the card are {:.2f} together{}, and there is only one card",
+                                        warm + largest_cold, largest_cold > 0 ? ", with the largest cold one" : ""));
+  return plan;
+}
+
+}  // namespace pandora
