@@ -12,9 +12,9 @@
 #include "cli/output.h"
 #include "cli/stack_commands.h"
 #include "cli/stack_session.h"
+#include "postgres/password_verifier.h"
 #include "stack/instance.h"
 #include "stack/one_off.h"
-#include "postgres/password_verifier.h"
 
 namespace pandora {
 namespace {

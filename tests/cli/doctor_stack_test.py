@@ -21,6 +21,7 @@ class DoctorOfAStack(PandoraCase):
             old = next(line for line in text.splitlines() if line.startswith(f"PANDORA_PORT_{name}="))
             text = text.replace(old, f"PANDORA_PORT_{name}={self.unused_port()}")
         env.write_text(text)
+        self.run_pandora("init", "--yes", "--dir", str(self.folder))  # Prometheus is told the ports
         # Neither an Engine nor a Compose, whatever this machine has.
         self.environment["PATH"] = os.path.join(self.home, "empty")
         os.mkdir(self.environment["PATH"])
