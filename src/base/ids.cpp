@@ -40,12 +40,14 @@ std::array<std::uint8_t, 20> sha1(std::string message) {
   return digest;
 }
 
-int hex_digit(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-  return -1;
-}
+constexpr std::array<std::int8_t, 256> kHexDigits = [] {
+  std::array<std::int8_t, 256> digits{};
+  digits.fill(-1);
+  for (int i = 0; i < 16; ++i)
+    for (const char* alphabet : {"0123456789abcdef", "0123456789ABCDEF"})
+      digits[static_cast<unsigned char>(alphabet[i])] = static_cast<std::int8_t>(i);
+  return digits;
+}();
 
 // Pandora's own namespace: fixed for ever, as every point's id hangs on it.
 constexpr Uuid kNamespace{
@@ -66,18 +68,15 @@ Result<Uuid> Uuid::parse(std::string_view text) {
   const bool hyphens = text.size() == 36;
   if (!hyphens && text.size() != 32) return wrong();
   Uuid id;
-  std::size_t nibble = 0;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    if (hyphens && (i == 8 || i == 13 || i == 18 || i == 23)) {
-      if (text[i] != '-') return wrong();
-      continue;
-    }
-    const int digit = hex_digit(text[i]);
-    if (digit < 0) return wrong();
-    auto& byte = id.bytes[nibble / 2];
-    byte = static_cast<std::uint8_t>(byte << 4 | digit);
-    ++nibble;
+  int faults = 0;  // negative: there is one
+  for (std::size_t i = 0, at = 0; i < id.bytes.size(); ++i, at += 2) {
+    if (hyphens && (i == 4 || i == 6 || i == 8 || i == 10) && text[at++] != '-') return wrong();
+    const int high = kHexDigits[static_cast<unsigned char>(text[at])];
+    const int low = kHexDigits[static_cast<unsigned char>(text[at + 1])];
+    faults |= high | low;
+    id.bytes[i] = static_cast<std::uint8_t>((high & 15) << 4 | (low & 15));
   }
+  if (faults < 0) return wrong();
   return id;
 }
 

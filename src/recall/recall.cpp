@@ -1,7 +1,6 @@
 #include "recall/recall.h"
 
 #include <algorithm>
-#include <future>
 #include <unordered_map>
 #include <unordered_set>
 
@@ -244,11 +243,12 @@ using Found = Result<std::vector<ScoredPoint>>;
 // One recall: its steps gather the evidence of the receipt.
 class Gathering {
  public:
-  Gathering(Stores& stores, std::shared_ptr<const PointSpace> space, const Clock& clock, const RecallRequest& request,
-            const Deadline& deadline)
+  Gathering(Stores& stores, std::shared_ptr<const PointSpace> space, const Clock& clock, ThreadPool& pool,
+            const RecallRequest& request, const Deadline& deadline)
       : stores_(stores),
         space_(std::move(space)),
         clock_(clock),
+        pool_(pool),
         request_(request),
         deadline_(deadline),
         rows_(stores, *space_->embedder, request.who, clock.now(), deadline, request.held, receipt_.missing) {
@@ -274,13 +274,18 @@ class Gathering {
 
     SteadyTime stage = clock_.steady();
     // Words need no vector, so they are looked for while the encoder works; where no thread is to be had, afterwards.
-    auto words = std::async([this] { return search_by_words(); });
-    embed_question();
-    receipt_.micros.embed = micros_since(clock_, stage);
+    ByWords found;
+    pool_.run(2, [&](std::size_t part) {
+      if (part == 1) {
+        found = search_by_words();
+        return;
+      }
+      embed_question();
+      receipt_.micros.embed = micros_since(clock_, stage);
+    });
 
-    stage = clock_.steady();
+    stage += Duration(receipt_.micros.embed);
     const Deadline search = share(deadline_, clock_, kSearchShare);
-    const ByWords found = words.get();
     receipt_.mode = search_collection(kTurns, turn_filter(), receipt_.turns, search, request_.candidates, &found.turns);
     find_named_time();
     if (receipt_.time) search_named_time(search);
@@ -434,10 +439,12 @@ class Gathering {
         words ? take(*words, list, &RecallCandidate::lexical, "by words")
               : take(ask(collection, by_words(filter, most), deadline), list, &RecallCandidate::lexical, "by words");
     // What searches may be made anew from its rows just now.
-    const std::string& name = (*space_).*collection.name;
-    const auto unsearched = stores_.vectors.unsearched(name, deadline);
+    const auto unsearched = stores_.vectors.unsearched((*space_).*collection.name, deadline);
     if (unsearched && *unsearched > 0)
-      receipt_.missing.push_back(fmt::format("{}: the index is being built, {} are not in it yet", name, *unsearched));
+      receipt_.missing.push_back(
+          fmt::format("{}: the index is being built, {} are not in it yet", collection.shown, *unsearched));
+    else if (!unsearched && (by_meaning || said) && unsearched.error().code != ErrorCode::kNotFound)
+      miss(fmt::format("{}: whether the index is whole", collection.shown), unsearched.error());
     return by_meaning ? RecallMode::kHybrid : said ? RecallMode::kLexical : RecallMode::kNone;
   }
 
@@ -494,6 +501,7 @@ class Gathering {
   Stores& stores_;
   const std::shared_ptr<const PointSpace> space_;  // to the end: what its vectors are compared with stays
   const Clock& clock_;
+  ThreadPool& pool_;
   const RecallRequest& request_;
   const Deadline& deadline_;
   RecallReceipt receipt_;
@@ -504,7 +512,7 @@ class Gathering {
 }  // namespace
 
 RecallResult Recall::run(const RecallRequest& request, const Deadline& deadline) {
-  return Gathering(stores_, spaces_.current(), clock_, request, deadline).run();
+  return Gathering(stores_, spaces_.current(), clock_, pool_, request, deadline).run();
 }
 
 }  // namespace pandora

@@ -15,6 +15,7 @@
 #include <cstdint>
 #include <string>
 
+#include "base/thread_pool.h"
 #include "domain/recall_receipt.h"
 #include "ports/stores.h"
 #include "recall/held_texts.h"
@@ -40,13 +41,14 @@ struct RecallResult {
 class Recall {
  public:
   Recall(Stores stores, const PointSpaces& spaces, const Clock& clock)
-      : stores_(stores), spaces_(spaces), clock_(clock) {}
+      : stores_(stores), spaces_(spaces), clock_(clock), pool_(ThreadPool::threads_that_help()) {}
   RecallResult run(const RecallRequest& request, const Deadline& deadline);
 
  private:
   Stores stores_;
   const PointSpaces& spaces_;
   const Clock& clock_;
+  ThreadPool pool_;
 };
 
 }  // namespace pandora

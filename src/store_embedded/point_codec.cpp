@@ -69,14 +69,14 @@ class Bytes {
     bytes_.remove_prefix(count * sizeof(T));
     return values;
   }
-  std::string take_text() {
-    const auto letters = take_array<char>(take<std::uint32_t>());
-    return {letters.begin(), letters.end()};
+  std::string_view take_bytes(std::size_t count) {
+    if (count > bytes_.size()) return ok_ = false, std::string_view();
+    const std::string_view taken = bytes_.substr(0, count);
+    bytes_.remove_prefix(count);
+    return taken;
   }
-  std::string take_name() {
-    const auto letters = take_array<char>(take<std::uint8_t>());
-    return {letters.begin(), letters.end()};
-  }
+  std::string_view take_text() { return take_bytes(take<std::uint32_t>()); }
+  std::string_view take_name() { return take_bytes(take<std::uint8_t>()); }
   bool finished() const { return ok_ && bytes_.empty(); }
   bool ok() const { return ok_; }
 
@@ -137,11 +137,12 @@ std::string encode_stored(const Payload& payload) {
   return bytes;
 }
 
-Result<Payload> decode_stored(std::string_view encoded) {
+Result<Payload> decode_stored(std::string_view encoded, std::span<const std::string> fields) {
   Bytes bytes(encoded);
   Payload payload;
   while (bytes.ok() && !bytes.finished()) {
-    std::string name = bytes.take_name();
+    const std::string_view name = bytes.take_name();
+    const bool wanted = fields.empty() || std::ranges::find(fields, name) != fields.end();
     PayloadValue value;
     switch (bytes.take<std::uint8_t>()) {
       case 0:
@@ -154,7 +155,7 @@ Result<Payload> decode_stored(std::string_view encoded) {
         value = bytes.take<double>();
         break;
       case 3:
-        value = bytes.take_text();
+        if (const std::string_view text = bytes.take_text(); wanted) value = std::string(text);
         break;
       case 4:
         value = bytes.take<Timestamp>();
@@ -162,11 +163,11 @@ Result<Payload> decode_stored(std::string_view encoded) {
       default: {
         std::vector<std::string> texts;
         for (auto left = bytes.take<std::uint32_t>(); left > 0 && bytes.ok(); --left)
-          texts.push_back(bytes.take_text());
+          texts.emplace_back(bytes.take_text());
         value = std::move(texts);
       }
     }
-    payload.emplace_hint(payload.end(), std::move(name), std::move(value));
+    if (wanted) payload.emplace_hint(payload.end(), name, std::move(value));
   }
   if (!bytes.ok()) return fail(ErrorCode::kDataCorrupt, "a payload of the index is damaged");
   return payload;
@@ -193,11 +194,11 @@ std::string encode_vectors(const Point& point) {
 Status decode_vectors(std::string_view encoded, Point& point) {
   Bytes bytes(encoded);
   for (auto left = bytes.take<std::uint8_t>(); left > 0 && bytes.ok(); --left) {
-    const std::string name = bytes.take_name();
+    const std::string name(bytes.take_name());
     point.dense[name] = bytes.take_array<float>(bytes.take<std::uint32_t>());
   }
   for (auto left = bytes.take<std::uint8_t>(); left > 0 && bytes.ok(); --left) {
-    const std::string name = bytes.take_name();
+    const std::string name(bytes.take_name());
     const auto count = bytes.take<std::uint32_t>();
     auto indices = bytes.take_array<std::uint32_t>(count);
     point.sparse[name] = {std::move(indices), bytes.take_array<float>(count)};

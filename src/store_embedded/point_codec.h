@@ -1,5 +1,6 @@
 // A point's payload and vectors as bytes of a row. Lossless; little endian. Internal to store_embedded.
 #pragma once
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -11,7 +12,8 @@ std::string encode_payload(const Payload& payload);  // JSON; a time is {"time":
 Result<Payload> decode_payload(std::string_view json);
 // What the index keeps beside a point and gives back with a hit: quicker to read than JSON.
 std::string encode_stored(const Payload& payload);
-Result<Payload> decode_stored(std::string_view bytes);
+// Of these fields; empty: all.
+Result<Payload> decode_stored(std::string_view bytes, std::span<const std::string> fields = {});
 std::string encode_vectors(const Point& point);
 Status decode_vectors(std::string_view bytes, Point& point);
 std::string encode_spec(const CollectionSpec& spec);

@@ -141,8 +141,9 @@ Result<std::vector<ScoredPoint>> PointCollection::query(const PointQuery& query,
   for (const Hit& hit : *hits) {
     ScoredPoint& point = points.emplace_back(ScoredPoint{hit.id, hit.score, {}});
     if (!query.with_payload) continue;
-    PANDORA_TRY(all, payload(hit.slot));
-    point.payload = fields_of(all, query.fields);
+    PANDORA_TRY(stored, index_.stored(hit.slot));
+    PANDORA_TRY(fields, decode_stored(stored, query.fields));
+    point.payload = std::move(fields);
   }
   return points;
 }

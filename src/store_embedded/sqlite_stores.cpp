@@ -112,7 +112,7 @@ class SqliteStoresImpl final : public SqliteStores {
  public:
   SqliteStoresImpl(std::unique_ptr<SqliteDatabase> database, const Clock& clock, std::size_t receipts)
       : database_(std::move(database)),
-        turns_(*database_, clock),
+        turns_(*database_, clock, pool_),
         memories_(*database_, clock),
         research_(*database_, clock),
         sources_(*database_, clock),
@@ -134,6 +134,7 @@ class SqliteStoresImpl final : public SqliteStores {
 
  private:
   std::unique_ptr<SqliteDatabase> database_;
+  ThreadPool pool_{ThreadPool::threads_that_help()};
   SqliteTurnStore turns_;
   SqliteMemoryStore memories_;
   SqliteResearchStore research_;

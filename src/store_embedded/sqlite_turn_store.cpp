@@ -16,10 +16,14 @@ namespace {
 using sqlite_rows::enqueue;
 using sqlite_rows::sees_all;
 
-Result<Turn> read_turn(const Statement& row, int column) {
-  PANDORA_TRY(json, parse_json(row.text(column), kMaxRecordBytes, "a row of turns"));
+constexpr std::size_t kReadAtOnce = 8;  // rows; some 80 microseconds
+
+Result<Turn> parse_turn(std::string_view document) {
+  PANDORA_TRY(json, parse_json(document, kMaxRecordBytes, "a row of turns"));
   return turn_from_json(json, "turns.document");
 }
+
+Result<Turn> read_turn(const Statement& row, int column) { return parse_turn(row.text(column)); }
 
 Result<std::vector<Turn>> read_turns(Statement& rows) {
   std::vector<Turn> turns;
@@ -212,13 +216,22 @@ Result<std::vector<Turn>> SqliteTurnStore::find_all(std::span<const Uuid> uids, 
                                                     const Deadline& deadline) {
   return database_.read(
       [&](Connection& connection) -> Result<std::vector<Turn>> {
-        std::vector<Turn> turns;
+        std::vector<std::string> documents;
         for (const Uuid& uid : uids) {
-          auto turn = find_by_uid(connection, uid, who);
-          if (turn)
-            turns.push_back(*std::move(turn));
-          else if (turn.error().code != ErrorCode::kNotFound)
-            return fail(std::move(turn).error());
+          PANDORA_TRY(row, connection.query("SELECT document FROM turns WHERE turn_uid = ?", uid));
+          PANDORA_TRY(found, row.next());
+          if (found) documents.emplace_back(row.text(0));
+        }
+        // Taking them apart is most of the time that it takes.
+        std::vector<Result<Turn>> read(documents.size());
+        pool_.run((documents.size() + kReadAtOnce - 1) / kReadAtOnce, [&](std::size_t part) {
+          const std::size_t end = std::min(documents.size(), (part + 1) * kReadAtOnce);
+          for (std::size_t i = part * kReadAtOnce; i < end; ++i) read[i] = parse_turn(documents[i]);
+        });
+        std::vector<Turn> turns;
+        for (auto& turn : read) {
+          if (!turn) return fail(std::move(turn).error());
+          if (who.may_see(turn->user)) turns.push_back(*std::move(turn));
         }
         return turns;
       },

@@ -1,5 +1,6 @@
 // TurnStore over SQLite (schemas/sqlite). See ports/turn_store.h for everything that it promises.
 #pragma once
+#include "base/thread_pool.h"
 #include "ports/turn_store.h"
 #include "sqlite/database.h"
 
@@ -7,7 +8,9 @@ namespace pandora {
 
 class SqliteTurnStore final : public TurnStore {
  public:
-  SqliteTurnStore(SqliteDatabase& database, const Clock& clock) : database_(database), clock_(clock) {}
+  // All of them outlive it. `pool` helps to take rows apart.
+  SqliteTurnStore(SqliteDatabase& database, const Clock& clock, ThreadPool& pool)
+      : database_(database), clock_(clock), pool_(pool) {}
 
   Result<TurnNumber> reserve_number(const Principal& who, const Deadline& deadline) override;
   Status reserve_through(TurnNumber number, const Principal& who, const Deadline& deadline) override;
@@ -38,6 +41,7 @@ class SqliteTurnStore final : public TurnStore {
  private:
   SqliteDatabase& database_;
   const Clock& clock_;
+  ThreadPool& pool_;
 };
 
 }  // namespace pandora

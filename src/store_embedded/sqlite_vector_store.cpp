@@ -18,12 +18,6 @@ constexpr int kPageBytes = 8'192;         // holds three points of 384 dimension
 constexpr std::size_t kPutAtOnce = 32;    // points; well below a millisecond of encoding
 constexpr std::size_t kLookEvery = 1024;  // points between two looks at the clock
 
-// A query's caller scans too, so one processor of them is taken already.
-std::size_t threads_that_help() {
-  const std::size_t processors = std::thread::hardware_concurrency();  // 0: unknown
-  return processors > 1 ? processors - 1 : 0;
-}
-
 using Collection = std::shared_ptr<KeptCollection>;
 
 class SqliteVectorStoreImpl final : public SqliteVectorStore {
@@ -473,8 +467,8 @@ class SqliteVectorStoreImpl final : public SqliteVectorStore {
   const VectorStoreOptions options_;
   Uuid epoch_;
   StoreLocks locks_;
-  ThreadPool pool_{threads_that_help()};           // of all collections
-  std::map<std::string, Collection> collections_;  // changed under both locks
+  ThreadPool pool_{ThreadPool::threads_that_help()};  // of all collections
+  std::map<std::string, Collection> collections_;     // changed under both locks
   std::map<std::string, std::string> aliases_;
 
   std::mutex keeper_mutex_;  // taken last

@@ -15,13 +15,13 @@
 #include <span>
 
 #include "base/clock.h"
+#include "base/thread_pool.h"
 #include "ports/vector_store.h"
 #include "vecdb/code_table.h"
 #include "vecdb/index_part.h"
 #include "vecdb/rotation.h"
 #include "vecdb/selection.h"
 #include "vecdb/slot_set.h"
-#include "vecdb/thread_pool.h"
 #include "vecdb/vector_rows.h"
 
 namespace pandora {

@@ -1,6 +1,7 @@
 #include "recall/recall.h"
 
 #include <limits>
+#include <set>
 
 #include <gmock/gmock.h>
 
@@ -18,7 +19,7 @@ using ::testing::IsEmpty;
 using ::testing::Not;
 
 // A vector store that does not answer.
-class DownVectorStore final : public VectorStore {
+class DownVectorStore : public VectorStore {
  public:
   Status ensure_collection(const CollectionSpec&, const Deadline&) override { return down(); }
   Result<std::vector<CollectionSpec>> collections(const Deadline&) override { return down(); }
@@ -49,6 +50,27 @@ class DownVectorStore final : public VectorStore {
 
  private:
   static tl::unexpected<Error> down() { return fail(ErrorCode::kUnavailable, "the vector store is away"); }
+};
+
+// One that answers, and says how much of it is searched, or cannot say.
+class HalfSearchedStore final : public DownVectorStore {
+ public:
+  HalfSearchedStore(VectorStore& points, Result<std::int64_t> unsearched)
+      : points_(points), unsearched_(std::move(unsearched)) {}
+  Result<std::vector<ScoredPoint>> query(const std::string& name, const PointQuery& query, const Principal& who,
+                                         const Deadline& deadline) override {
+    return points_.query(name, query, who, deadline);
+  }
+  Result<std::int64_t> unsearched(const std::string& name, const Deadline&) override {
+    asked_.insert(name);
+    return unsearched_;
+  }
+  bool was_asked_of(const std::string& name) const { return asked_.contains(name); }
+
+ private:
+  VectorStore& points_;
+  const Result<std::int64_t> unsearched_;
+  std::set<std::string> asked_;
 };
 
 class RecallOfAWorld : public ::testing::Test {
@@ -124,6 +146,26 @@ TEST_F(RecallOfAWorld, FindsATurnOfAnotherSessionAndNamesIt) {
   EXPECT_EQ(section.items.front().id, told.uid.to_string());
   EXPECT_EQ(section.items.front().text, "User: the spare key hangs behind the clock");
   EXPECT_EQ(section.items.front().session, "first");
+}
+
+TEST_F(RecallOfAWorld, AnIndexThatLacksPointsOrCannotSayIsNamedAsItsOwnerKnowsIt) {
+  save("first", "the spare key hangs behind the clock");
+  const auto space = world_.spaces->current();
+  const PointSpaces moved(make_point_space(space->origin, "_0a1b2c3d", space->embedder));
+  const RecallRequest request{Principal::of(ana()), SessionId::parse("asking").value(), "where is the spare key"};
+  const auto missing = [&](Result<std::int64_t> unsearched) {
+    HalfSearchedStore points(*world_.vectors, std::move(unsearched));
+    const Stores all = world_.stores();
+    const Stores stores{all.turns,    all.memories, all.research, all.sources,   all.observations,
+                        all.instance, all.outbox,   points,       all.documents, all.receipts};
+    const auto receipt = Recall(stores, moved, world_.clock).run(request, world_.soon()).receipt;
+    EXPECT_TRUE(points.was_asked_of("turns_0a1b2c3d"));
+    return receipt.missing;
+  };
+  EXPECT_THAT(missing(0), IsEmpty());
+  EXPECT_THAT(missing(7), Contains("turns: the index is being built, 7 are not in it yet"));
+  EXPECT_THAT(missing(fail(ErrorCode::kUnavailable, "it is away")),
+              Contains("turns: whether the index is whole: it is away"));
 }
 
 TEST_F(RecallOfAWorld, WhatWasSaidInTheNamedTimeComesFirst) {

@@ -1,4 +1,4 @@
-#include "vecdb/thread_pool.h"
+#include "base/thread_pool.h"
 
 #include <atomic>
 #include <latch>

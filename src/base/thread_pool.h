@@ -1,4 +1,4 @@
-// A few threads that help whoever asks, shared by every collection of a store.
+// A few threads that help whoever asks.
 //
 // A caller's work is cut into parts whose number depends on the work alone, never on how many threads there are: so the
 // answer is the same with none. The caller does parts itself and waits for nobody who has not begun; busy threads cost
@@ -17,6 +17,9 @@ namespace pandora {
 class ThreadPool {
  public:
   static constexpr std::size_t kMaxThreads = 16;
+
+  // One less than there are processors: the caller works too.
+  static std::size_t threads_that_help();
 
   // At most kMaxThreads are started; with none, callers do everything themselves.
   explicit ThreadPool(std::size_t threads);

@@ -1,8 +1,13 @@
-#include "vecdb/thread_pool.h"
+#include "base/thread_pool.h"
 
 #include <algorithm>
 
 namespace pandora {
+
+std::size_t ThreadPool::threads_that_help() {
+  const std::size_t processors = std::thread::hardware_concurrency();  // 0: unknown
+  return processors > 1 ? processors - 1 : 0;
+}
 
 ThreadPool::ThreadPool(std::size_t threads) {
   for (std::size_t i = 0; i < std::min(threads, kMaxThreads); ++i) threads_.emplace_back([this] { help(); });
