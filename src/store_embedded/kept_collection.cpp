@@ -99,8 +99,8 @@ Result<bool> KeptCollection::feed(SqliteDatabase& database, StoreLocks& locks) {
 
 Status KeptCollection::checkpoint(SqliteDatabase& database, StoreLocks& locks, std::size_t least,
                                   IndexFiles::Scope scope) {
-  if (!files_) return {};
   const std::lock_guard checkpointing(checkpointing_);
+  if (!files_) return {};
   std::unique_ptr<IndexFiles::Checkpoint> checkpoint;
   {
     const std::lock_guard writing(locks.writing);  // what `applied` says is in, and nothing is half done
@@ -147,7 +147,9 @@ void KeptCollection::applied(std::uint64_t seq) {
 
 Status KeptCollection::remove_files() {
   const std::lock_guard checkpointing(checkpointing_);
-  return files_ ? files_->remove_all() : Status();
+  Status removed = files_ ? files_->remove_all() : Status();
+  files_.reset();
+  return removed;
 }
 
 Status KeptCollection::begin_anew() { return files_ ? files_->remove_all() : Status(); }

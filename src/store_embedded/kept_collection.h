@@ -1,9 +1,11 @@
 // A collection with its derived files, and how far it follows its rows. Internal to store_embedded.
 //
-// The store's locks guard it: `writing` (one changes rows at a time) and `memory` (readers and writers of what is in
-// memory), taken in this order. Here stands what the store's thread does; each call takes what it needs.
+// The store's locks guard it: `writing` (one at a time brings the index up to its rows) and `memory` (readers and
+// writers of what is in memory), taken in this order. Here stands what the store's thread does; each call takes what it
+// needs.
 #pragma once
 #include <atomic>
+#include <condition_variable>
 #include <mutex>
 #include <optional>
 #include <shared_mutex>
@@ -17,8 +19,9 @@ namespace pandora {
 
 struct StoreLocks {
   std::mutex writing;
-  std::shared_mutex memory;    // taken after writing
-  std::uint64_t last_seq = 0;  // guarded by writing
+  std::shared_mutex memory;       // taken after writing
+  std::uint64_t last_seq = 0;     // every change up to it is in, or was undone; guarded by writing
+  std::condition_variable risen;  // last_seq has
 };
 
 class KeptCollection {
@@ -47,7 +50,8 @@ class KeptCollection {
   // `memory`, alone.
   bool heal();
   void applied(std::uint64_t seq);  // a change that is in now, under both locks
-  Status remove_files();            // it is gone; waits for a checkpoint
+  // It is gone: waits for a checkpoint, and no other writes files.
+  Status remove_files();
 
  private:
   PointCollection points_;

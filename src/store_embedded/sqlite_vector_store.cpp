@@ -60,7 +60,7 @@ class SqliteVectorStoreImpl final : public SqliteVectorStore {
   Status ensure_collection(const CollectionSpec& spec, const Deadline& deadline) override {
     PANDORA_CHECK(usable(deadline, "making a collection"));
     PANDORA_CHECK(check_spec(spec));
-    const std::lock_guard writing(locks_.writing);
+    const std::lock_guard naming(naming_);
     if (aliases_.contains(spec.name)) return fail(ErrorCode::kConflict, spec.name + " is an alias");
     if (const auto existing = collections_.find(spec.name); existing != collections_.end()) {
       if (existing->second->spec() == spec) return {};
@@ -72,21 +72,23 @@ class SqliteVectorStoreImpl final : public SqliteVectorStore {
                       spec.analyzer_version),
           "use the encoder that it was made with, or remove vectors.db and run `pandora reconcile --apply`");
     }
-    const CollectionRow row{spec, locks_.last_seq + 1};  // files of an earlier one of this name are older
-    PANDORA_CHECK(database_->write(
-        [&](Connection& connection) -> Status {
-          PANDORA_CHECK(connection.run("INSERT INTO collections (name, spec, removals_since) VALUES (?, ?, ?)",
-                                       spec.name, encode_spec(spec), static_cast<std::int64_t>(row.removals_since)));
-          return write_last_seq(connection, row.removals_since);
-        },
-        deadline));
-    locks_.last_seq = row.removals_since;
-    const auto collection = make_collection(row);
-    PANDORA_CHECK(collection->begin_anew());
-    collection->applied(locks_.last_seq);
-    const std::unique_lock lock(locks_.memory);
-    collections_[spec.name] = collection;
-    return {};
+    CollectionRow row{spec, 0};
+    const auto insert = [&](Connection& connection, std::uint64_t& seq) -> Result<bool> {
+      row.removals_since = ++seq;  // files of an earlier one of this name are older
+      PANDORA_CHECK(connection.run("INSERT INTO collections (name, spec, removals_since) VALUES (?, ?, ?)", spec.name,
+                                   encode_spec(spec), static_cast<std::int64_t>(seq)));
+      PANDORA_CHECK(write_last_seq(connection, seq));
+      return true;
+    };
+    const auto hold = [&](bool) -> Status {
+      const auto collection = make_collection(row);
+      PANDORA_CHECK(collection->begin_anew());
+      collection->applied(row.removals_since);
+      const std::unique_lock lock(locks_.memory);
+      collections_[spec.name] = collection;
+      return {};
+    };
+    return change(insert, hold, deadline);
   }
 
   Result<std::vector<CollectionSpec>> collections(const Deadline& deadline) override {
@@ -99,12 +101,12 @@ class SqliteVectorStoreImpl final : public SqliteVectorStore {
 
   Status drop_collection(const std::string& name, const Deadline& deadline) override {
     PANDORA_CHECK(usable(deadline, "dropping a collection"));
+    const std::lock_guard naming(naming_);  // until its files are gone, lest they be those of one that is made anew
+    PANDORA_CHECK(database_->write(
+        [&](Connection& connection) { return connection.run("DELETE FROM collections WHERE name = ?", name); },
+        deadline));
     Collection gone;
     {
-      const std::lock_guard writing(locks_.writing);
-      PANDORA_CHECK(database_->write(
-          [&](Connection& connection) { return connection.run("DELETE FROM collections WHERE name = ?", name); },
-          deadline));
       const std::unique_lock lock(locks_.memory);
       if (const auto found = collections_.find(name); found != collections_.end()) {
         gone = std::move(found->second);
@@ -118,7 +120,7 @@ class SqliteVectorStoreImpl final : public SqliteVectorStore {
   Status alias_switch(const std::string& alias, const std::string& name, const Deadline& deadline) override {
     PANDORA_CHECK(usable(deadline, "switching an alias"));
     PANDORA_CHECK(check_vector_name("alias", alias));
-    const std::lock_guard writing(locks_.writing);
+    const std::lock_guard naming(naming_);
     if (collections_.contains(alias)) return fail(ErrorCode::kConflict, fmt::format("{} is a collection", alias));
     if (!collections_.contains(name)) return no_collection(name);
     PANDORA_CHECK(database_->write(
@@ -136,28 +138,28 @@ class SqliteVectorStoreImpl final : public SqliteVectorStore {
   Result<std::size_t> upsert(const std::string& name, std::span<const Point> points, const Principal& who,
                              const Deadline& deadline) override {
     PANDORA_CHECK(usable(deadline, "writing points"));
-    const std::lock_guard writing(locks_.writing);
-    const Collection collection = find(name);
+    const Collection collection = known(name);
     if (!collection) return no_collection(name);
     PANDORA_CHECK(check_points(collection->spec(), points, who));
-    std::uint64_t seq = locks_.last_seq;
-    PANDORA_TRY(written, database_->write_for(
-                             [&](Connection& connection) {
-                               return write_points(connection, collection->spec().name, points, who, seq);
-                             },
-                             deadline));
-    locks_.last_seq = seq;
-    // A few at a time: a query waits for these, not for all.
     std::size_t count = 0;
-    for (std::size_t first = 0; first < points.size(); first += kPutAtOnce) {
-      const std::unique_lock lock(locks_.memory);
-      for (std::size_t i = first; i < std::min(points.size(), first + kPutAtOnce); ++i) {
-        if (written[i] == 0) continue;
-        ++count;
-        PANDORA_CHECK(mended(*collection, collection->points().put(points[i], written[i])));
+    const auto write = [&](Connection& connection, std::uint64_t& seq) -> Result<std::vector<std::uint64_t>> {
+      if (!is_there(collection)) return no_collection(name);
+      return write_points(connection, collection->spec().name, points, who, seq);
+    };
+    const auto put = [&](const std::vector<std::uint64_t>& written) -> Status {
+      // A few at a time: a query waits for these, not for all.
+      for (std::size_t first = 0; first < points.size(); first += kPutAtOnce) {
+        const std::unique_lock lock(locks_.memory);
+        for (std::size_t i = first; i < std::min(points.size(), first + kPutAtOnce); ++i) {
+          if (written[i] == 0) continue;
+          ++count;
+          PANDORA_CHECK(mended(*collection, collection->points().put(points[i], written[i])));
+        }
       }
-    }
-    note_applied(*collection, seq);
+      if (count > 0) note_applied(*collection, *std::ranges::max_element(written));
+      return {};
+    };
+    PANDORA_CHECK(change(write, put, deadline));
     return count;
   }
 
@@ -165,23 +167,25 @@ class SqliteVectorStoreImpl final : public SqliteVectorStore {
                              const Deadline& deadline) override {
     PANDORA_CHECK(usable(deadline, "removing points"));
     PANDORA_CHECK(check_ids(ids));
-    const std::lock_guard writing(locks_.writing);
-    const Collection collection = find(name);
+    const Collection collection = known(name);
     if (!collection) return no_collection(name);
-    std::uint64_t seq = locks_.last_seq;
-    PANDORA_TRY(gone, database_->write_for(
-                          [&](Connection& connection) {
-                            return remove_points(connection, collection->spec().name, ids, who, seq);
-                          },
-                          deadline));
-    locks_.last_seq = seq;
-    {
-      const std::unique_lock lock(locks_.memory);
-      for (const Removal& removal : gone)
-        PANDORA_CHECK(mended(*collection, collection->points().remove(removal.id, removal.seq)));
-    }
-    note_applied(*collection, seq);
-    return gone.size();
+    std::size_t count = 0;
+    const auto write = [&](Connection& connection, std::uint64_t& seq) -> Result<std::vector<Removal>> {
+      if (!is_there(collection)) return no_collection(name);
+      return remove_points(connection, collection->spec().name, ids, who, seq);
+    };
+    const auto take_out = [&](const std::vector<Removal>& gone) -> Status {
+      count = gone.size();
+      {
+        const std::unique_lock lock(locks_.memory);
+        for (const Removal& removal : gone)
+          PANDORA_CHECK(mended(*collection, collection->points().remove(removal.id, removal.seq)));
+      }
+      if (count > 0) note_applied(*collection, gone.back().seq);
+      return {};
+    };
+    PANDORA_CHECK(change(write, take_out, deadline));
+    return count;
   }
 
   Result<std::vector<ScoredPoint>> query(const std::string& name, const PointQuery& query, const Principal& who,
@@ -285,6 +289,33 @@ class SqliteVectorStoreImpl final : public SqliteVectorStore {
   static tl::unexpected<Error> no_collection(const std::string& name) {
     return fail(ErrorCode::kNotFound, fmt::format("there is no collection {}", name));
   }
+  // It has not been dropped since it was found. For a job of the database: whoever drops one has it deleted by a job
+  // too.
+  bool is_there(const Collection& collection) { return known(collection->spec().name) == collection; }
+
+  // `write(connection, seq)` changes rows, and raises the last number by one for each; `follow(what it gave)` changes
+  // the index likewise. Rows of several callers are committed at once; their changes go into the index in the order of
+  // their numbers, so that everything up to `last_seq` is in.
+  template <class Write, class Follow>
+  Status change(const Write& write, const Follow& follow, const Deadline& deadline) {
+    std::uint64_t before = 0, last = 0;
+    const auto written = database_->write_for(
+        [&](Connection& connection) {
+          std::uint64_t seq = given_;
+          auto result = write(connection, seq);
+          if (result) before = given_, last = given_ = seq;
+          return result;
+        },
+        deadline);
+    const bool numbered = last > before;  // also when the commit of all has failed then
+    std::unique_lock writing(locks_.writing);
+    if (numbered) locks_.risen.wait(writing, [&] { return locks_.last_seq == before; });
+    const Status followed = written ? follow(*written) : Status(fail(written.error()));
+    if (!numbered) return followed;
+    locks_.last_seq = last;
+    locks_.risen.notify_all();
+    return followed;
+  }
   // Everything, then without what is of the other collections; what was deleted leaves no bytes behind. A file of its
   // own, so with an epoch of its own.
   Status copy_to(const std::string& path, const std::string& collection, const Deadline& deadline) {
@@ -319,7 +350,7 @@ class SqliteVectorStoreImpl final : public SqliteVectorStore {
     const std::lock_guard lock(keeper_mutex_);
     return fail(*fault_);
   }
-  Collection find(const std::string& name) const {  // under one of the locks
+  Collection find(const std::string& name) const {  // under `memory` or `naming_`
     const auto alias = aliases_.find(name);
     const auto found = collections_.find(alias == aliases_.end() ? name : alias->second);
     return found == collections_.end() ? nullptr : found->second;
@@ -386,7 +417,7 @@ class SqliteVectorStoreImpl final : public SqliteVectorStore {
   Status load_collections(Connection& connection) {
     PANDORA_TRY(log, read_change_log(connection));
     epoch_ = log.epoch;
-    locks_.last_seq = log.last_seq;
+    locks_.last_seq = given_ = log.last_seq;
     PANDORA_TRY(rows, read_collections(connection));
     for (const CollectionRow& row : rows) {
       const auto collection = make_collection(row);
@@ -466,7 +497,9 @@ class SqliteVectorStoreImpl final : public SqliteVectorStore {
   const std::string vfs_;
   const VectorStoreOptions options_;
   Uuid epoch_;
+  std::mutex naming_;  // one makes, drops or names collections at a time; taken first
   StoreLocks locks_;
+  std::uint64_t given_ = 0;                           // the last number; the writer of the database changes it
   ThreadPool pool_{ThreadPool::threads_that_help()};  // of all collections
   std::map<std::string, Collection> collections_;     // changed under both locks
   std::map<std::string, std::string> aliases_;

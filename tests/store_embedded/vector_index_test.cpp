@@ -5,11 +5,13 @@
 #include <fstream>
 #include <iostream>
 #include <random>
+#include <thread>
 
 #include <gtest/gtest.h>
 
 #include "base/random.h"
 #include "store_embedded/sqlite_vector_store.h"
+#include "support/sqlite_fault_vfs.h"
 #include "support/temporary_directory.h"
 
 namespace pandora {
@@ -330,6 +332,111 @@ TEST_F(VectorIndex, rows_in_the_order_of_ids_as_earlier_programs_kept_them_are_m
   const Answers found = ask(*store);
   store.reset();
   same(found, expected());
+}
+
+TEST_F(VectorIndex, many_that_write_at_once_leave_an_index_that_is_as_its_rows) {
+  constexpr std::size_t kWriters = 8, kCalls = 20, kEach = 15;
+  const auto point = [](std::size_t number, std::int64_t of_version, std::mt19937& chance) {
+    Point one{.id = point_id("test", std::to_string(number)), .version = of_version};
+    std::vector<float> vector;
+    for (int i = 0; i < 16; ++i) vector.push_back(static_cast<float>(chance() % 1000) / 500 - 1);
+    one.dense[""] = vector;
+    one.sparse["bm25"] = {{static_cast<std::uint32_t>(chance() % 30)}, {1}};
+    one.payload = {{"user_id", std::string("ana")}, {"number", static_cast<std::int64_t>(number)}};
+    return one;
+  };
+  Answers found;
+  {
+    auto store = open();
+    std::vector<std::thread> writers;
+    for (std::size_t writer = 0; writer < kWriters; ++writer)
+      writers.emplace_back([&, writer] {
+        std::mt19937 chance(static_cast<unsigned>(writer));
+        for (std::size_t call = 1; call <= kCalls; ++call) {
+          std::vector<Point> points;  // two writers share each: the newer one holds, whoever is first
+          for (std::size_t i = 0; i < kEach; ++i)
+            points.push_back(
+                point(writer / 2 * 1'000 + call * kEach + i, static_cast<std::int64_t>(writer + 1), chance));
+          EXPECT_TRUE(store->upsert("turns", points, kSystem, kNever));
+          for (const Point& one : points) {
+            PointQuery query{.vector = "", .nearest = one.dense.at(""), .filter = {}, .limit = 3};
+            EXPECT_TRUE(store->query("turns", query, kSystem, kNever));
+          }
+          const Uuid gone = points[call % kEach].id;
+          EXPECT_TRUE(store->remove("turns", {&gone, 1}, kSystem, kNever));
+        }
+      });
+    for (auto& writer : writers) writer.join();
+    found = ask(*store);
+  }
+  same(found, expected());
+  auto store = open();  // from files, and the rows that these lack
+  EXPECT_EQ(store->unsearched("turns", kNever), 0);
+  const Answers again = ask(*store);
+  store.reset();
+  same(again, found);
+}
+
+TEST_F(VectorIndex, a_collection_that_is_dropped_and_made_at_once_keeps_files_of_its_own) {
+  {
+    auto store = open({.tail_points = 8, .least_at_end = 1});
+    std::vector<std::thread> threads;
+    for (int thread = 0; thread < 4; ++thread)
+      threads.emplace_back([&, thread] {
+        for (int i = 0; i < 30; ++i) {
+          if (thread == 0) {
+            EXPECT_TRUE(store->drop_collection("turns", kNever));
+          } else if (thread == 1) {
+            EXPECT_TRUE(store->ensure_collection(spec(), kNever));
+          } else {
+            std::vector<Point> points(10);
+            for (auto& point : points) point = {.id = point_id("test", std::to_string(thread * 100 + i)), .version = 1};
+            const auto written = store->upsert("turns", points, kSystem, kNever);
+            EXPECT_TRUE(written || written.error().code == ErrorCode::kNotFound) << written.error().to_line();
+          }
+        }
+      });
+    for (auto& thread : threads) thread.join();
+    ASSERT_TRUE(store->ensure_collection(spec(), kNever));
+    put(*store, 0, 100);
+    ASSERT_TRUE(store->settle(kNever));
+  }
+  auto store = open();
+  EXPECT_EQ(store->unsearched("turns", kNever), 0);
+  const Answers found = ask(*store);
+  store.reset();
+  same(found, expected());
+}
+
+TEST(VectorsOnAFullDisk, points_of_a_commit_that_fails_are_not_there_and_later_ones_are) {
+  const ManualClock clock;
+  testing::FaultFileSystem files;
+  testing::SqliteFaultVfs vfs{files, "points-vfs"};
+  const auto store = SqliteVectorStore::open("/vectors.db", vfs.name(), clock).value();
+  ASSERT_TRUE(store->ensure_collection(VectorIndex::spec(), kNever));
+  std::int64_t there = 0;
+  int refused = 0;
+  const auto put = [&](int number) {
+    Point point{.id = point_id("test", std::to_string(number)), .version = 1};
+    point.payload["topic"] = std::string(9'000, 'x');
+    return store->upsert("turns", {&point, 1}, kSystem, kNever);
+  };
+  for (int i = 0; i < 40; ++i) {
+    SCOPED_TRACE(i);
+    files.limit_bytes(static_cast<std::uint64_t>(i) * 2'000);
+    if (const auto written = put(2 * i)) {
+      ++there;
+    } else {
+      ++refused;
+      EXPECT_EQ(written.error().code, ErrorCode::kStorageFull) << written.error().to_line();
+    }
+    EXPECT_EQ(store->count("turns", {}, kSystem, kNever), there);
+    files.limit_bytes(std::nullopt);
+    ASSERT_TRUE(put(2 * i + 1));
+    EXPECT_EQ(store->count("turns", {}, kSystem, kNever), ++there);
+  }
+  EXPECT_GT(refused, 0);
+  EXPECT_LT(refused, 40);
 }
 
 TEST_F(VectorIndex, after_a_purge_no_word_of_what_was_removed_is_in_a_file) {
