@@ -16,7 +16,8 @@ namespace {
 constexpr Duration kSlice = std::chrono::milliseconds(100);  // a deadline's clock may be one that is ticked by hand
 constexpr int kSlicesOfSilence = 650;                        // kLongestStatement, and some
 
-constexpr std::string_view kLimit = "SELECT set_config('statement_timeout', $1, true)";
+constexpr std::string_view kLimit =
+    "SELECT set_config('statement_timeout', $1, true), set_config('synchronous_commit', 'on', true)";
 
 int milliseconds(Duration time) {
   return static_cast<int>(std::chrono::duration_cast<std::chrono::milliseconds>(time).count());

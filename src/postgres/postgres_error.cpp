@@ -60,7 +60,7 @@ constexpr std::array kConditions = {
 }  // namespace
 
 Error postgres_error(std::string_view state, std::string_view message, std::string_view place) {
-  const std::string said = one_line(trim(message));
+  const std::string said = collapse_space(one_line(message));
   if (state == "2200H") return {ErrorCode::kResourceExhausted, fmt::format("PostgreSQL at {}: {}", place, said), ""};
   const auto found = std::ranges::find_if(
       kConditions, [&](const Condition& condition) { return !state.empty() && state.starts_with(condition.state); });

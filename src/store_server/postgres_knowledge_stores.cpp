@@ -293,10 +293,17 @@ Status PostgresObservationStore::add(const std::vector<Observation>& observation
   for (const auto& observation : observations) PANDORA_CHECK(check_row(observation));
   PANDORA_CHECK(deadline.check("asking PostgreSQL"));
   if (observations.empty()) return {};
-  Statements statements;
-  postgres_rows::add_observations(statements, observations, nullptr);
+  // Each is its turn's user's, if the turn has a row.
+  const PostgresStatement statement{"INSERT INTO pandora.observability (user_id, " PANDORA_OBSERVATION_COLUMNS
+                                    ") SELECT coalesce(t.user_id, ''), o.turn_uid, o.kind, name, at, micros, "
+                                    "tokens_in, tokens_out, ok, detail, confidence"
+                                    " FROM unnest($1::uuid[], $2::text[], $3::text[], $4::timestamptz[], $5::bigint[], "
+                                    "$6::bigint[], $7::bigint[], $8::bool[],"
+                                    " $9::text[], $10::float8[]) WITH ORDINALITY AS o (" PANDORA_OBSERVATION_COLUMNS
+                                    ", place) LEFT JOIN pandora.turns t ON t.turn_uid = o.turn_uid ORDER BY place",
+                                    postgres_rows::columns_of(observations)};
   PANDORA_TRY(lease, pool_.take(deadline));
-  return done(lease->run(statements));
+  return done(lease->run({&statement, 1}));
 }
 
 Result<std::vector<ObservationRow>> PostgresObservationStore::list(const ObservationQuery& query, const Principal& who,

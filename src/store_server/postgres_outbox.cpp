@@ -34,13 +34,15 @@ Result<std::vector<OutboxEntry>> PostgresOutbox::claim(std::string_view owner, D
   if (due.empty()) return entries;
   Statements statements;
   postgres_rows::take_counters(statements, now);
+  // The array is made once; what stands in IN may be looked up again and again, and then takes more than the limit.
   // A claim is a new version: who lost his lease cannot ack what somebody else works on now. What another is claiming
   // at this moment is passed over.
   statements.push_back(
       {"UPDATE pandora.outbox SET version = nextval('pandora.outbox_versions'), leased_until = $2, owner = $3,"
-       " attempts = attempts + 1 WHERE id IN (SELECT id FROM pandora.outbox WHERE (due_at <= $1::bigint OR due_at > "
+       " attempts = attempts + 1 WHERE id = ANY (ARRAY(SELECT id FROM pandora.outbox WHERE (due_at <= $1::bigint OR "
+       "due_at > "
        "$5::bigint)"
-       " AND (leased_until <= $1 OR leased_until > $5) ORDER BY id LIMIT $4::bigint FOR UPDATE SKIP LOCKED)"
+       " AND (leased_until <= $1 OR leased_until > $5) ORDER BY id LIMIT $4::bigint FOR UPDATE SKIP LOCKED))"
        " RETURNING id, kind, key, version, attempts, last_error",
        {now.micros, (now + std::min(lease, kMaxOutboxWait)).micros, owner, std::min(n, kMaxClaim), latest.micros}});
   PANDORA_TRY(answers, write(statements, deadline));

@@ -158,8 +158,7 @@ void record_fetch(Statements& to, const FetchAttempt& attempt, Timestamp now) {
        {attempt.domain, attempt.ok ? "worked" : "failed", attempt.detail, kMaxSitePatterns - 1}});
 }
 
-void add_observations(Statements& to, std::span<const Observation> observations, const UserId* user) {
-  if (observations.empty()) return;
+std::vector<PostgresValue> columns_of(std::span<const Observation> observations) {
   std::vector<PostgresValue> turns, kinds, names, times, micros, tokens_in, tokens_out, ok, details, confidences;
   for (const Observation& one : observations) {
     turns.emplace_back(one.turn_uid);
@@ -173,18 +172,7 @@ void add_observations(Statements& to, std::span<const Observation> observations,
     details.emplace_back(one.detail);
     confidences.emplace_back(one.confidence);
   }
-  to.push_back(
-      {"INSERT INTO pandora.observability (turn_uid, user_id, kind, name, at, micros, tokens_in, tokens_out, ok, "
-       "detail, confidence)"
-       " SELECT o.turn_uid, coalesce($11, t.user_id, ''), o.kind, name, at, micros, tokens_in, tokens_out, ok, detail, "
-       "confidence"
-       " FROM unnest($1::uuid[], $2::text[], $3::text[], $4::timestamptz[], $5::bigint[], $6::bigint[], $7::bigint[], "
-       "$8::bool[],"
-       " $9::text[], $10::float8[]) WITH ORDINALITY"
-       " AS o (turn_uid, kind, name, at, micros, tokens_in, tokens_out, ok, detail, confidence, place)"
-       " LEFT JOIN pandora.turns t ON $11::text IS NULL AND t.turn_uid = o.turn_uid ORDER BY place",
-       {turns, kinds, names, times, micros, tokens_in, tokens_out, ok, details, confidences,
-        user ? PostgresValue(user->str()) : PostgresValue(std::nullopt)}});
+  return {turns, kinds, names, times, micros, tokens_in, tokens_out, ok, details, confidences};
 }
 
 std::vector<OutboxItem> items_of_turn(const Uuid& uid) {

@@ -28,8 +28,9 @@ void put_memory(Statements& to, const Memory& memory);
 void put_research(Statements& to, const Research& research);
 Status check_put(const PostgresRows& rows, const Uuid& id);
 void record_fetch(Statements& to, const FetchAttempt& attempt, Timestamp now);
-// `user`: whose; none: that of each one's turn, if it has a row.
-void add_observations(Statements& to, std::span<const Observation> observations, const UserId* user);
+// Ten arrays, in the order of the columns below.
+std::vector<PostgresValue> columns_of(std::span<const Observation> observations);
+#define PANDORA_OBSERVATION_COLUMNS "turn_uid, kind, name, at, micros, tokens_in, tokens_out, ok, detail, confidence"
 
 std::vector<OutboxItem> items_of_turn(const Uuid& uid);
 std::vector<OutboxItem> items_of_memory(const Uuid& id);

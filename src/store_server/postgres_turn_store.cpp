@@ -29,23 +29,33 @@ std::string topic_terms(const Turn& turn) {
 }
 
 // The row and what hangs on it, as one statement; gives its number, or nothing when there is a row of that uid.
-void insert_turn(Statements& to, const Turn& turn) {
+void insert_turn(Statements& to, const TurnRecord& record) {
+  const Turn& turn = record.turn;
+  std::vector<PostgresValue> values = {
+      turn.number.value, turn.uid,          turn.user.str(),        turn.session.str(),       turn.created_at,
+      turn.topic,        topic_terms(turn), to_string(turn.intent), dump_json(turn.keywords), turn.quality,
+      turn.rejected,     turn.archived,     turn.content_sha256,    document_of(turn),        turn.keywords};
+  for (auto& column : postgres_rows::columns_of(record.observations)) values.push_back(std::move(column));
   to.push_back(
       {"WITH made AS (INSERT INTO pandora.turns (turn_number, turn_uid, user_id, session_id, timestamp, topic, "
-       "topic_terms, intent,"
-       " keywords, quality, rejected, archived, content_sha256, document)"
+       "topic_terms,"
+       " intent, keywords, quality, rejected, archived, content_sha256, document)"
        " SELECT CASE WHEN $1::bigint = 0 THEN nextval('pandora.turn_numbers') ELSE $1 END, $2::uuid, $3::text, "
-       "$4::text, $5::timestamptz,"
-       " $6::text, $7::text, $8::text, $9::jsonb, $10::float8, $11::bool, $12::bool, $13::text, $14::text"
+       "$4::text,"
+       " $5::timestamptz, $6::text, $7::text, $8::text, $9::jsonb, $10::float8, $11::bool, $12::bool, $13::text, "
+       "$14::text"
        " WHERE NOT EXISTS (SELECT 1 FROM pandora.turns WHERE turn_uid = $2)"
        " ON CONFLICT (turn_uid) DO NOTHING RETURNING turn_number),"
        " words AS (INSERT INTO pandora.turn_keywords SELECT $3, keyword, turn_number FROM made, unnest($15::text[]) AS "
        "given (keyword)"
-       "  ON CONFLICT DO NOTHING)"
+       "  ON CONFLICT DO NOTHING),"
+       " seen AS (INSERT INTO pandora.observability (user_id, " PANDORA_OBSERVATION_COLUMNS
+       ") SELECT $3, " PANDORA_OBSERVATION_COLUMNS "  FROM made, unnest($16::uuid[], $17::text[], $18::text[], "
+                                                   "$19::timestamptz[], $20::bigint[], $21::bigint[], $22::bigint[],"
+       "  $23::bool[], $24::text[], $25::float8[]) WITH ORDINALITY AS o (" PANDORA_OBSERVATION_COLUMNS
+       ", place) ORDER BY place)"
        " SELECT turn_number FROM made",
-       {turn.number.value, turn.uid, turn.user.str(), turn.session.str(), turn.created_at, turn.topic,
-        topic_terms(turn), to_string(turn.intent), dump_json(turn.keywords), turn.quality, turn.rejected, turn.archived,
-        turn.content_sha256, document_of(turn), turn.keywords}});
+       std::move(values)});
 }
 
 void update_turn(Statements& to, const Turn& turn) {
@@ -76,17 +86,16 @@ Result<TurnNumber> number_of(PostgresConnection& connection, const Turn& turn) {
   return TurnNumber{known.integer(0, 0)};
 }
 
-// Most turns bring nothing but themselves and their observations: one round trip, one commit.
+// Most turns bring no memories, research or fetches: one round trip, one commit.
 Result<TurnNumber> commit(PostgresConnection& connection, const TurnRecord& record, Timestamp now) {
   const Turn& turn = record.turn;
   Statements statements;
   postgres_rows::take_counters(statements, now, turn.number);
   postgres_rows::lock_session(statements, turn.user, turn.session);
   const std::size_t at = statements.size();
-  insert_turn(statements, turn);
+  insert_turn(statements, record);
   if (turn.number.value > 0) postgres_rows::take_number_of(statements, turn);
-  const bool alone =
-      record.memories.empty() && record.research.empty() && record.fetches.empty() && record.observations.empty();
+  const bool alone = record.memories.empty() && record.research.empty() && record.fetches.empty();
   if (alone) {
     postgres_rows::enqueue_around(statements, turn.uid, turn.user, true);
     PANDORA_TRY(answers, connection.commit(statements));
@@ -105,7 +114,6 @@ Result<TurnNumber> commit(PostgresConnection& connection, const TurnRecord& reco
     for (const auto& memory : record.memories) postgres_rows::put_memory(puts, memory);
     for (const auto& research : record.research) postgres_rows::put_research(puts, research);
     for (const auto& fetch : record.fetches) postgres_rows::record_fetch(last, fetch, now);
-    postgres_rows::add_observations(last, record.observations, &turn.user);
   }
   if (!puts.empty()) {
     PANDORA_TRY(written, connection.run(puts));
