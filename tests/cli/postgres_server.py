@@ -18,10 +18,16 @@ def free_port():
         return one.getsockname()[1]
 
 
+def answers(port):
+    with socket.socket() as one:
+        return one.connect_ex(("127.0.0.1", port)) == 0
+
+
 class PostgresServer:
     def __init__(self, *settings, password="right"):
         self.folder = tempfile.mkdtemp(prefix="pandora-pg-")
         self.settings, self.password, self.port, self.process = settings, password, free_port(), None
+        self.pool = None
         self.user = None  # the server refuses root
         if os.geteuid() == 0:
             self.user = next(name for name in ("postgres", "nobody") if name in {one.pw_name for one in pwd.getpwall()})
@@ -89,7 +95,28 @@ class PostgresServer:
                 raise RuntimeError(done.stderr)
         return done.stdout.strip()
 
+    def pool_transactions(self):
+        """A pgbouncer that lends a session for one transaction; its port."""
+        port = free_port()
+        users, settings = os.path.join(self.folder, "users"), os.path.join(self.folder, "pool.ini")
+        with open(users, "w", encoding="ascii") as file:
+            file.write(f'"pandora" "{self.password}"\n')
+        with open(settings, "w", encoding="ascii") as file:
+            file.write(f"[databases]\npandora = host=127.0.0.1 port={self.port} user=pandora password={self.password}\n[pgbouncer]\nlisten_addr=127.0.0.1\n"
+                       f"listen_port={port}\nauth_type=plain\nauth_file={users}\npool_mode=transaction\ndefault_pool_size=3\nunix_socket_dir=\n")
+        with open(os.path.join(self.folder, "pool.log"), "ab") as log:
+            self.pool = subprocess.Popen([shutil.which("pgbouncer", path="/usr/sbin:/usr/bin"), settings], user=self.user, cwd="/", stdout=log, stderr=log, extra_groups=[] if self.user else None)
+        end = time.monotonic() + 30
+        while not answers(port):
+            if time.monotonic() > end:
+                raise RuntimeError("pgbouncer did not start")
+            time.sleep(0.02)
+        return port
+
     def close(self):
+        if self.pool:
+            self.pool.kill()
+            self.pool.wait()
         if self.process.poll() is None:
             self.wake()
             self.stop()

@@ -1,6 +1,7 @@
 """Rows in PostgreSQL, by configuration alone; and every way in which that server can be away."""
 import json
 import os
+import shutil
 import signal
 import threading
 import unittest
@@ -86,6 +87,20 @@ class ServerRows(PandoraCase, Database):
         self.assert_one_clear_line(self.run_pandora("turns", "list", code=12), "99")
         self.server.sql("DROP SCHEMA pandora CASCADE", "CREATE SCHEMA pandora AUTHORIZATION pandora", "CREATE TABLE pandora.theirs ()", database="pandora")
         self.assert_one_clear_line(self.run_pandora("db", "migrate", code=12), "theirs", "baseline")
+
+
+    def test_through_a_pooler_all_but_migrating_works_and_that_says_so(self):
+        if not shutil.which("pgbouncer", path="/usr/sbin:/usr/bin"):
+            self.skipTest("pgbouncer is not installed")
+        self.use_postgres()
+        port = self.server.pool_transactions()
+        pooled = {"POSTGRES_PORT": str(port)}
+        self.assert_one_clear_line(self.run_pandora("db", "migrate", code=12, **pooled), "pooler", "the server itself")
+        self.assertIn("through a pooler", self.out("config", "--check", **pooled))
+        self.assertTrue(self.json("db", "verify", **pooled)["clean"])
+        self.say("I am allergic to peanuts.", **pooled)
+        self.assertIn("peanuts", self.say("What about peanuts?", "--session", "tomorrow", **pooled))
+        self.assertEqual(self.json("reconcile", **pooled)["differences"], [])
 
 
 class ServerRowsAway(ServedCase, Database):

@@ -70,6 +70,7 @@ std::string found_postgres(int version) {
   std::vector<std::string> places;
   if (const char* given = std::getenv(("PANDORA_POSTGRES_" + number).c_str())) places.emplace_back(given);
   places.push_back("/usr/lib/postgresql/" + number + "/bin");
+  places.push_back("/opt/pandora-postgres-" + number + "/bin");  // of root, whose home the server's user cannot see
   if (const char* home = std::getenv("HOME"))
     places.push_back(std::string(home) + "/.cache/pandora/postgres-" + number + "/bin");
   for (const auto& place : places)

@@ -1,0 +1,165 @@
+// Several processes on one database: what the contract suites cannot see with one.
+#include <atomic>
+#include <csignal>
+#include <map>
+#include <set>
+#include <thread>
+
+#include <gmock/gmock.h>
+
+#include "postgres/postgres_case.h"
+#include "postgres/postgres_schema.h"
+#include "store_server/postgres_stores.h"
+
+namespace pandora::testing {
+namespace {
+
+TurnRecord turn_of(UuidV7Generator& ids, const Clock& clock, const std::string& session, const std::string& text) {
+  TurnRecord made;
+  made.turn.uid = ids.next();
+  made.turn.session = must(SessionId::parse(session));
+  made.turn.user = must(UserId::parse("ana"));
+  made.turn.created_at = clock.now();
+  made.turn.message = {Role::kUser, "", text};
+  made.turn.keywords = {"word", text};
+  made.turn.content_sha256 = content_sha256(made.turn.user, made.turn.message, made.turn.reply);
+  return made;
+}
+
+class PostgresStoresCase : public ::testing::Test {
+ protected:
+  static constexpr int kProcesses = 3;
+  explicit PostgresStoresCase(PostgresServerOptions settings = {}) : server(std::move(settings)) {
+    options.url = server.url();
+    const auto connection = must(PostgresConnection::open(options, kNever));
+    must(PostgresSchema(*connection, clock).migrate(std::chrono::seconds(10), [](const auto&) {}));
+    for (int i = 0; i < kProcesses; ++i) processes.push_back(PostgresStores::open(options, clock));
+  }
+  const SystemClock clock;
+  SystemRandom random;
+  UuidV7Generator ids{clock, random};
+  const Principal ana = Principal::of(must(UserId::parse("ana")));
+  PostgresServer server;
+  PostgresOptions options;
+  std::vector<std::unique_ptr<PostgresStores>> processes;
+};
+
+TEST_F(PostgresStoresCase, TurnsOfOneSessionFromEveryProcessHaveNumbersOfTheirOwnAndKnowTheirNeighbours) {
+  constexpr int kThreads = 6, kEach = 20;
+  std::vector<std::vector<std::pair<Uuid, TurnNumber>>> kept(kThreads);
+  std::vector<std::thread> threads;
+  for (std::size_t which = 0; which < kThreads; ++which)
+    threads.emplace_back([&, which] {
+      for (int i = 0; i < kEach; ++i) {
+        const TurnRecord one = turn_of(ids, clock, "shared", std::to_string(which) + "-" + std::to_string(i));
+        kept[which].emplace_back(one.turn.uid,
+                                 must(processes[which % kProcesses]->turns().commit_turn(one, ana, kNever)));
+      }
+    });
+  for (auto& thread : threads) thread.join();
+  std::map<TurnNumber, Uuid> by_number;
+  for (const auto& mine : kept) {
+    for (std::size_t i = 1; i < mine.size(); ++i) EXPECT_LT(mine[i - 1].second, mine[i].second) << "in order";
+    for (const auto& [uid, number] : mine) EXPECT_TRUE(by_number.emplace(number, uid).second) << "given twice";
+  }
+  EXPECT_EQ(by_number.size(), static_cast<std::size_t>(kThreads * kEach));
+  // Each commit asks for the points of the two before it, after its own directory: whoever did not see one of them
+  // would have left an older version there.
+  const auto connection = must(PostgresConnection::open(options, kNever));
+  const auto unseen = must(connection->query(
+      "SELECT count(*) FROM (SELECT p.version AS point, lead(d.version, 1) OVER w AS next, lead(d.version, 2) OVER w AS"
+      " after_next FROM pandora.turns t"
+      " JOIN pandora.outbox p ON p.kind = 'turn_point' AND p.key = t.turn_uid::text"
+      " JOIN pandora.outbox d ON d.kind = 'turn_directory' AND d.key = t.turn_uid::text WINDOW w AS (ORDER BY "
+      "turn_number)) AS all_of_them"
+      " WHERE point < greatest(next, after_next)"));
+  EXPECT_EQ(unseen.integer(0, 0), 0);
+  EXPECT_EQ(must(connection->query("SELECT count(*) FROM pandora.outbox WHERE kind = 'turn_point'")).integer(0, 0),
+            kThreads * kEach);
+}
+
+TEST_F(PostgresStoresCase, ProcessesThatDrainOneOutboxDoNothingTwice) {
+  constexpr std::size_t kEntries = 600;
+  std::vector<OutboxItem> items;
+  for (std::size_t i = 0; i < kEntries; ++i) items.push_back({OutboxKind::kSourceFile, std::to_string(i)});
+  must(processes[0]->outbox().enqueue(items, kNever));
+  std::vector<std::vector<std::string>> done(kProcesses);
+  std::vector<std::thread> threads;
+  for (std::size_t which = 0; which < kProcesses; ++which)
+    threads.emplace_back([&, which] {
+      Outbox& outbox = processes[which]->outbox();
+      for (;;) {
+        const auto entries =
+            must(outbox.claim("process " + std::to_string(which), std::chrono::minutes(1), 16, kNever));
+        if (entries.empty() && must(outbox.size(kNever)) == 0) return;
+        for (const auto& entry : entries) done[which].push_back(entry.item.key);
+        EXPECT_EQ(must(outbox.ack_all(entries, kNever)), entries.size());
+      }
+    });
+  for (auto& thread : threads) thread.join();
+  std::multiset<std::string> all;
+  for (const auto& mine : done) all.insert(mine.begin(), mine.end());
+  EXPECT_EQ(all.size(), kEntries);
+  EXPECT_EQ(std::set<std::string>(all.begin(), all.end()).size(), kEntries);
+}
+
+TEST_F(PostgresStoresCase, WhoLostHisLeaseCanNeitherAckNorRetryWhatAnotherWorksOn) {
+  const OutboxItem item{OutboxKind::kSourceFile, "a"};
+  must(processes[0]->outbox().enqueue({&item, 1}, kNever));
+  const auto first = must(processes[0]->outbox().claim("one", Duration(0), 1, kNever)).at(0);
+  const auto second = must(processes[1]->outbox().claim("two", std::chrono::minutes(1), 1, kNever)).at(0);
+  EXPECT_FALSE(must(processes[0]->outbox().ack(first.id, first.version, kNever)));
+  must(processes[0]->outbox().retry(first.id, first.version, Duration(0), "late", kNever));
+  EXPECT_TRUE(must(processes[2]->outbox().claim("three", std::chrono::minutes(1), 1, kNever)).empty());
+  EXPECT_TRUE(must(processes[1]->outbox().ack(second.id, second.version, kNever)));
+}
+
+class DurablePostgresStoresCase : public PostgresStoresCase {
+ protected:
+  DurablePostgresStoresCase() : PostgresStoresCase({.programs = {}, .settings = {}, .durable = true}) {}
+};
+
+TEST_F(DurablePostgresStoresCase, WhatWasCommittedIsThereAfterEveryCrashOfTheServerOnceAndWithANumberOfItsOwn) {
+  constexpr int kThreads = 3, kCrashes = 3;
+  std::atomic<bool> ends = false;
+  std::atomic<int> committed = 0;
+  std::vector<std::map<Uuid, TurnNumber>> kept(kThreads);
+  std::vector<std::thread> threads;
+  for (std::size_t which = 0; which < kThreads; ++which)
+    threads.emplace_back([&, which] {
+      while (!ends) {
+        const TurnRecord one = turn_of(ids, clock, "s" + std::to_string(which), "said");
+        for (;;) {  // as the saver does: until it is known
+          const auto number = processes[which]->turns().commit_turn(one, ana, kNever);
+          if (number) {
+            kept[which][one.turn.uid] = *number;
+            ++committed;
+            break;
+          }
+          EXPECT_TRUE(error_info(number.error().code).retryable) << number.error().to_line();
+        }
+      }
+    });
+  for (int crash = 0; crash < kCrashes; ++crash) {
+    const int before = committed;
+    while (committed < before + 30) std::this_thread::yield();
+    server.stop(SIGQUIT);
+    server.start();
+  }
+  ends = true;
+  for (auto& thread : threads) thread.join();
+  std::set<TurnNumber> numbers;
+  std::size_t count = 0;
+  for (const auto& mine : kept)
+    for (const auto& [uid, number] : mine) {
+      const auto found = must(processes[0]->turns().find_all({&uid, 1}, ana, kNever));
+      ASSERT_EQ(found.size(), 1u);
+      EXPECT_EQ(found[0].number, number);
+      EXPECT_TRUE(numbers.insert(number).second);
+      ++count;
+    }
+  EXPECT_EQ(must(processes[0]->turns().count(ana, kNever)), static_cast<std::int64_t>(count)) << "none is there twice";
+}
+
+}  // namespace
+}  // namespace pandora::testing
