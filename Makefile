@@ -1,6 +1,6 @@
 # Everything a person types. Each target installs what it needs (scripts/bootstrap is quick when nothing is missing).
 .DEFAULT_GOAL := help
-.PHONY: help run build test sanitize check bench bench-gateway bench-vectors bench-stack fuzz crash gate vectors-property format install clean
+.PHONY: help run build test sanitize check bench bench-gateway bench-vectors bench-stack bench-server fuzz crash gate vectors-property format install clean
 PREFIX ?= $(HOME)/.local
 KILLS ?= 2000
 TURNS ?= 10000
@@ -67,6 +67,12 @@ bench-stack:  ## `pandora up` beside `docker compose up -d --wait`, and `pandora
 	@cmake --preset bench -DPANDORA_TESTS=OFF >/dev/null
 	@$(NINJA) -C build pandora
 	@tests/stack/engine/with_engine --pandora build/pandora bench/stack_up.py $(ROUNDS)
+
+bench-server:  ## the SQL part of a save on PostgreSQL beside a bare INSERT; 64 writers beside one
+	@scripts/bootstrap --tests </dev/null
+	@cmake --preset bench -DPANDORA_TESTS=OFF >/dev/null
+	@$(NINJA) -C build server_bench
+	@build/server_bench
 
 fuzz:  ## every fuzz target for SECONDS_EACH (600) seconds
 	@scripts/bootstrap --tests </dev/null

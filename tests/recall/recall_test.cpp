@@ -156,8 +156,8 @@ TEST_F(RecallOfAWorld, AnIndexThatLacksPointsOrCannotSayIsNamedAsItsOwnerKnowsIt
   const auto missing = [&](Result<std::int64_t> unsearched) {
     HalfSearchedStore points(*world_.vectors, std::move(unsearched));
     const Stores all = world_.stores();
-    const Stores stores{all.turns,    all.memories, all.research, all.sources,   all.observations,
-                        all.instance, all.outbox,   points,       all.documents, all.receipts};
+    const Stores stores{all.turns,  all.memories, all.research,  all.sources, all.observations, all.instance,
+                        all.outbox, points,       all.documents, all.objects, all.receipts};
     const auto receipt = Recall(stores, moved, world_.clock).run(request, world_.soon()).receipt;
     EXPECT_TRUE(points.was_asked_of("turns_0a1b2c3d"));
     return receipt.missing;

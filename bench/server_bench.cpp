@@ -1,0 +1,134 @@
+// The SQL part of a save on PostgreSQL, beside one bare INSERT on the same server in the same run; and what many
+// writers get beside one. Starts a server of its own, with syncs.
+//
+// server_bench [rounds (20)] [seconds (5) of each rate]
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <cstdlib>
+#include <functional>
+#include <thread>
+
+#include <fmt/format.h>
+
+#include "postgres/postgres_schema.h"
+#include "store_server/postgres_stores.h"
+#include "support/postgres_server.h"
+
+namespace pandora {
+namespace {
+
+constexpr int kEach = 50;  // of one round
+constexpr int kWriters = 64;
+const Deadline kNever = Deadline::never();
+
+template <class T>
+T must(Result<T> result) {
+  if (result) {
+    if constexpr (!std::is_void_v<T>) return *std::move(result);
+    return T();
+  }
+  fmt::print(stderr, "{}\n", result.error().to_line());
+  std::exit(1);
+}
+
+double micros_of(const std::function<void()>& work) {
+  const auto began = std::chrono::steady_clock::now();
+  work();
+  return std::chrono::duration<double, std::micro>(std::chrono::steady_clock::now() - began).count();
+}
+
+double at(std::vector<double>& times, double part) {
+  std::ranges::sort(times);
+  return times[static_cast<std::size_t>(part * static_cast<double>(times.size() - 1))];
+}
+
+// As a turn of a conversation is: two messages, ten keywords, an observation a phase.
+TurnRecord record(UuidV7Generator& ids, const Clock& clock, const std::string& session, int n) {
+  TurnRecord made;
+  Turn& turn = made.turn;
+  turn.uid = ids.next();
+  turn.session = must(SessionId::parse(session));
+  turn.user = must(UserId::parse("ana"));
+  turn.created_at = clock.now();
+  turn.message = {
+      Role::kUser, "",
+      fmt::format("What did I say about the {}th key, and which door does it fit? {}", n, std::string(200, 'x'))};
+  turn.reply = Utterance{Role::kAssistant, "",
+                         fmt::format("On Tuesday you said that it fits door {}. {}", n, std::string(400, 'y'))};
+  turn.question = turn.message.text;
+  turn.summary = "about a key";
+  turn.topic = "key door tuesday";
+  for (int i = 0; i < 10; ++i) turn.keywords.push_back(fmt::format("word{}", (n * 7 + i * 13) % 5'000));
+  turn.model = "a-model";
+  turn.content_sha256 = content_sha256(turn.user, turn.message, turn.reply);
+  for (int phase = 0; phase < 8; ++phase)
+    made.observations.push_back({turn.uid, ObservationKind::kPhase, fmt::format("phase {}", phase), clock.now(), 1'000,
+                                 10, 20, true, "", std::nullopt});
+  return made;
+}
+
+double turns_a_second(PostgresStores& stores, int writers, int seconds, std::atomic<int>& count) {
+  const SystemClock clock;
+  SystemRandom random;
+  UuidV7Generator ids(clock, random);
+  const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(seconds);
+  std::atomic<int> done = 0;
+  std::vector<std::thread> threads;
+  for (int writer = 0; writer < writers; ++writer)
+    threads.emplace_back([&, writer] {
+      while (std::chrono::steady_clock::now() < end) {
+        const TurnRecord one = record(ids, clock, fmt::format("writer-{}", writer), ++count);
+        must(stores.turns().commit_turn(one, Principal::of(one.turn.user), kNever));
+        ++done;
+      }
+    });
+  for (auto& thread : threads) thread.join();
+  return static_cast<double>(done) / seconds;
+}
+
+int run(int rounds, int seconds) {
+  testing::PostgresServer server({.programs = {}, .settings = {"max_connections=100"}, .durable = true});
+  PostgresOptions options;
+  options.url = server.url();
+  options.connections = kWriters;
+  const SystemClock clock;
+  const auto bare = must(PostgresConnection::open(options, kNever));
+  must(PostgresSchema(*bare, clock).migrate(std::chrono::seconds(10), [](const auto&) {}));
+  must(bare->script("CREATE TABLE bare (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, text text NOT NULL)"));
+  const auto stores = PostgresStores::open(options, clock);
+  SystemRandom random;
+  UuidV7Generator ids(clock, random);
+
+  std::vector<double> inserts, saves;
+  std::atomic<int> count = 0;
+  const std::string text(1'000, 'x');
+  for (int round = 0; round <= rounds; ++round) {
+    std::vector<double> some_inserts, some_saves;
+    for (int i = 0; i < kEach; ++i) {
+      some_inserts.push_back(micros_of([&] { must(bare->query("INSERT INTO bare (text) VALUES ($1)", text)); }));
+      const TurnRecord one = record(ids, clock, fmt::format("session-{}", round), ++count);
+      some_saves.push_back(
+          micros_of([&] { must(stores->turns().commit_turn(one, Principal::of(one.turn.user), kNever)); }));
+    }
+    if (round == 0) continue;  // statements are prepared, caches filled
+    inserts.insert(inserts.end(), some_inserts.begin(), some_inserts.end());
+    saves.insert(saves.end(), some_saves.begin(), some_saves.end());
+  }
+  const double insert = at(inserts, 0.5), save = at(saves, 0.5);
+  fmt::print("one bare INSERT … COMMIT  p50 {:.0f} µs  p95 {:.0f} µs\n", insert, at(inserts, 0.95));
+  fmt::print("the SQL part of a save    p50 {:.0f} µs  p95 {:.0f} µs  = {:.2f} × (wanted: at most 1.5)\n", save,
+             at(saves, 0.95), save / insert);
+  const double one = turns_a_second(*stores, 1, seconds, count),
+               many = turns_a_second(*stores, kWriters, seconds, count);
+  fmt::print("1 writer {:.0f} turns/s, {} writers {:.0f} turns/s = {:.1f} × (wanted: at least 5)\n", one, kWriters,
+             many, many / one);
+  return 0;
+}
+
+}  // namespace
+}  // namespace pandora
+
+int main(int argc, char** argv) {
+  return pandora::run(argc > 1 ? std::atoi(argv[1]) : 20, argc > 2 ? std::atoi(argv[2]) : 5);
+}
