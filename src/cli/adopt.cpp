@@ -21,7 +21,7 @@ for entry in "$@"; do
   user="${entry#*:}"
   if [ -n "$user" ]; then chown -R "$user:$user" "$volume"; fi
   printf '%s\n' "$instance" > "$volume/.pandora-instance"
-  if [ -n "$user" ]; then chown "$user:$user" "$volume/.pandora-instance"; fi
+  chown "$(stat -c %u:%g "$volume")" "$volume/.pandora-instance"
 done
 )SH";
 
@@ -134,15 +134,17 @@ Result<Adoption> adopt(const std::string& directory, const std::string& project)
   for (const auto& candidate : found) {
     const VolumeContents& contents = inside[candidate.key];
     PANDORA_TRY(holds, what_it_holds(candidate, contents, folder.instance));
-    const unsigned wanted = candidate.service ? candidate.service->user.value_or(contents.user) : contents.user;
-    take.arguments.push_back(
-        fmt::format("{}:{}", candidate.key, wanted == contents.user ? "" : std::to_string(wanted)));
+    // What root wrote into a volume whose own folder is of another user counts as well.
+    const unsigned owner = contents.other_user.value_or(contents.user);
+    const unsigned wanted = candidate.service ? candidate.service->user.value_or(owner) : owner;
+    const bool is_given = wanted != owner || wanted != contents.user;
+    take.arguments.push_back(fmt::format("{}:{}", candidate.key, is_given ? std::to_string(wanted) : ""));
     chosen[candidate.key] = {.name = candidate.volume->name, .adopted = true};
     adoption.taken.push_back({.name = candidate.volume->name,
                               .key = candidate.key,
                               .holds = holds,
-                              .user = contents.user,
-                              .group = contents.group,
+                              .user = owner,
+                              .group = owner == contents.user ? contents.group : owner,
                               .user_now = wanted});
   }
   PANDORA_CHECK(run_one_off(*engine, take, deadline));

@@ -137,10 +137,12 @@ const ServiceSight* user_of_volume(const Look& look, const std::string& volume) 
 void check_owner(const Look& look, const std::string& volume, const std::string& key, const VolumeContents& inside,
                  const std::string& image) {
   const ServiceSight* service = user_of_volume(look, volume);
-  if (!service || !service->user || *service->user == 0 || *service->user == inside.user || inside.is_empty) return;
+  if (!service || !service->user || *service->user == 0 || inside.is_empty) return;
+  const unsigned owner = inside.user != *service->user ? inside.user : inside.other_user.value_or(inside.user);
+  if (owner == *service->user) return;
   look.results.push_back(
       broken("volumes",
-             fmt::format("{} belongs to user {}, but {} runs as user {}: it cannot read its data", volume, inside.user,
+             fmt::format("{} belongs to user {}, but {} runs as user {}: it cannot read its data", volume, owner,
                          service->name, *service->user),
              "give it to that user",
              fmt::format("docker run --rm --network none --user 0:0 --entrypoint chown -v {}:/volumes/{} {} -R {}:{} "

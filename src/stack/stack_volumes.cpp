@@ -12,7 +12,7 @@ namespace {
 
 constexpr std::size_t kMaxAnswer = 32u << 20;
 
-// Fourteen fields a volume. What is not there prints as nothing.
+// Fifteen fields a volume. What is not there prints as nothing.
 constexpr const char* kLook = R"SH(
 set -u
 for v in /volumes/*; do
@@ -25,9 +25,11 @@ for v in /volumes/*; do
   if [ -e "$v/raft_state.json" ] || [ -d "$v/collections" ]; then printf 'yes\0'; else printf '\0'; fi
   if [ -d "$v/appendonlydir" ] || [ -e "$v/dump.rdb" ]; then printf 'yes\0'; else printf '\0'; fi
   if [ -n "$(ls -A "$v")" ]; then printf '\0'; else printf 'yes\0'; fi
+  f=$(find "$v" -maxdepth 2 ! -name lost+found ! -user "$(stat -c %u "$v")" | head -n 1)
+  if [ -n "$f" ]; then printf '%s\0' "$(stat -c %u "$f")"; else printf '\0'; fi
 done
 )SH";
-constexpr std::size_t kLookFields = 14;
+constexpr std::size_t kLookFields = 15;
 
 // $1: the path, $2: how many at most. Seven fields a file.
 constexpr const char* kBrowse = R"SH(
@@ -113,18 +115,20 @@ Result<std::map<std::string, VolumeContents>> look_into(DockerEngine& engine, co
   if (fields.size() != mounts.size() * kLookFields) return fail(strange_answer());
   for (std::size_t i = 0; i < fields.size(); i += kLookFields) {
     const auto number = [&](std::size_t field) { return number_of<std::uint64_t>(fields[i + field]); };
-    found[fields[i]] = {.user = number_of<unsigned>(fields[i + 1]),
-                        .group = number_of<unsigned>(fields[i + 2]),
-                        .mode = number_of<unsigned>(fields[i + 3], 8),
-                        .bytes = number(4) * number(5),
-                        .free_bytes = number(4) * number(6),
-                        .files = number(7),
-                        .free_files = number(8),
-                        .marker = fields[i + 9],
-                        .postgres = fields[i + 10],
-                        .is_qdrant = !fields[i + 11].empty(),
-                        .is_redis = !fields[i + 12].empty(),
-                        .is_empty = !fields[i + 13].empty()};
+    found[fields[i]] = {
+        .user = number_of<unsigned>(fields[i + 1]),
+        .group = number_of<unsigned>(fields[i + 2]),
+        .mode = number_of<unsigned>(fields[i + 3], 8),
+        .other_user = fields[i + 14].empty() ? std::nullopt : std::optional(number_of<unsigned>(fields[i + 14])),
+        .bytes = number(4) * number(5),
+        .free_bytes = number(4) * number(6),
+        .files = number(7),
+        .free_files = number(8),
+        .marker = fields[i + 9],
+        .postgres = fields[i + 10],
+        .is_qdrant = !fields[i + 11].empty(),
+        .is_redis = !fields[i + 12].empty(),
+        .is_empty = !fields[i + 13].empty()};
   }
   return found;
 }

@@ -33,6 +33,7 @@ const StackVolume* find_volume(const std::vector<StackVolume>& volumes, std::str
 // What is in a volume, as a look inside of it says.
 struct VolumeContents {
   unsigned user = 0, group = 0, mode = 0;   // of its root
+  std::optional<unsigned> other_user;       // who has something in the two levels below, when that is another
   std::uint64_t bytes = 0, free_bytes = 0;  // of the file system it is on
   std::uint64_t files = 0, free_files = 0;  // 0 of 0: it has no fixed number
   std::string marker;                       // the instance that took it over; empty: none

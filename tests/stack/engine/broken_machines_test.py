@@ -189,7 +189,10 @@ class BrokenBeforeItRuns(StackCase):
     def test_a_volume_that_is_full(self):
         self.must("docker volume rm -f pandora_postgres_data")
         label = f"--label pandora.instance={self.env('PANDORA_INSTANCE')} --label com.docker.compose.project=pandora"
-        self.must(f"docker volume create {label} -o type=tmpfs -o device=tmpfs -o o=size=100m,uid=999,gid=999 pandora_postgres_data")
+        # A disk of its own; that of a volume of type tmpfs would be empty again after each `down`.
+        disk = self.home / "disk"
+        self.must(f"mkdir {disk} && mount -t tmpfs -o size=100m,uid=999,gid=999,mode=700 tmpfs {disk}")
+        self.must(f"docker volume create {label} -o type=none -o o=bind -o device={disk} pandora_postgres_data")
         image = self.env("PANDORA_IMAGE_POSTGRES")
         self.up()
         self.sql("create table kept as select 42 as x")

@@ -56,15 +56,17 @@ class Volumes(StackCase):
             self.assertEqual(self.sh(f"pandora volumes remove {name} --yes pandora --no-backup").returncode, 3)
             self.assertEqual(self.sh(f"pandora volumes browse {name}").returncode, 3)
         self.assertEqual(self.sh("pandora volumes remove pandora_postgres_data --yes pandora --no-backup").returncode, 4)
-        left = self.must("docker volume ls -q").split()
-        self.assertEqual(sorted(left), ["other_postgres_data", "pandora_postgres_data", "pandora_qdrant_data", "pandora_qdrant_data_2"])
+        left = set(self.must("docker volume ls -q").split())
+        self.assertLessEqual({"other_postgres_data", "pandora_postgres_data", "pandora_qdrant_data", "pandora_qdrant_data_2"}, left)
+        self.assertNotIn("pandora_postgres_data_2", left)
         self.assert_clean()
 
     def test_what_is_in_a_volume_is_seen_and_not_changed(self):
         self.up()
         self.must("docker compose exec -T postgres sh -c 'mkdir -p \"$PGDATA/a folder\" && echo one >\"$PGDATA/a folder/a\"$(printf \"\\\\n\")\" file\"'")
         volume = self.env("PANDORA_VOLUME_POSTGRES_DATA")
-        before = self.must("docker volume ls -q; docker ps -aq; docker images -q")
+        everything = "(docker volume ls -q; docker ps -aq; docker images -q) | sort"
+        before = self.must(everything)
         files = json.loads(self.must(f"pandora volumes browse {volume} --json"))["files"]
         version = next(file for file in files if file["name"] == "PG_VERSION")
         self.assertEqual((version["kind"], version["size"], version["user"], version["mode"]), ("file", 3, 999, "0600"))
@@ -74,7 +76,7 @@ class Volumes(StackCase):
         self.assertEqual(self.sh(f"pandora volumes browse {volume} ../..").returncode, 2)
         looked = json.loads(self.must(f"pandora volumes inspect {volume} --json"))
         self.assertEqual((looked["holds"], looked["user"], looked["key"]), ("PostgreSQL 16", 999, "postgres_data"))
-        self.assertEqual(self.must("docker volume ls -q; docker ps -aq; docker images -q"), before)
+        self.assertEqual(self.must(everything), before)
 
 
 class Secrets(StackCase):
@@ -179,7 +181,8 @@ volumes: {{postgres_data: , qdrant_data: }}
         done = json.loads(self.must(adopt))["adoption"]
         self.assertEqual({volume["volume"]: volume["holds"] for volume in done["taken"]},
                          {"pandaaiv2_postgres_data": "PostgreSQL 16", "pandaaiv2_qdrant_data": "Qdrant"})
-        self.assertEqual(sorted(self.must("docker volume ls -q").split()), ["pandaaiv2_postgres_data", "pandaaiv2_qdrant_data"])
+        made = [name for name in self.must("docker volume ls -q").split() if not name.startswith("pandora_")]
+        self.assertEqual(sorted(made), ["pandaaiv2_postgres_data", "pandaaiv2_qdrant_data"])
         for compose in ("docker compose", "docker-compose"):
             self.assertIn("pandaaiv2_qdrant_data", self.must(f"{compose} config"))
         self.must("docker compose -p pandaaiv2 rm -f", cwd=theirs)
