@@ -102,18 +102,23 @@ class SqliteVectorStoreImpl final : public SqliteVectorStore {
   Status drop_collection(const std::string& name, const Deadline& deadline) override {
     PANDORA_CHECK(usable(deadline, "dropping a collection"));
     const std::lock_guard naming(naming_);  // until its files are gone, lest they be those of one that is made anew
-    PANDORA_CHECK(database_->write(
-        [&](Connection& connection) { return connection.run("DELETE FROM collections WHERE name = ?", name); },
-        deadline));
-    Collection gone;
+    Collection gone;                        // first of all: whoever writes points from now on finds none
     {
       const std::unique_lock lock(locks_.memory);
       if (const auto found = collections_.find(name); found != collections_.end()) {
         gone = std::move(found->second);
         collections_.erase(found);
       }
-      std::erase_if(aliases_, [&](const auto& alias) { return alias.second == name; });
     }
+    const Status deleted = database_->write(
+        [&](Connection& connection) { return connection.run("DELETE FROM collections WHERE name = ?", name); },
+        deadline);
+    {
+      const std::unique_lock lock(locks_.memory);
+      if (deleted) std::erase_if(aliases_, [&](const auto& alias) { return alias.second == name; });
+      if (!deleted && gone) collections_[name] = std::move(gone);
+    }
+    if (!deleted) return deleted;
     return gone ? gone->remove_files() : Status();
   }
 

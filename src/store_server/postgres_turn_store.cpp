@@ -51,7 +51,7 @@ void insert_turn(Statements& to, const TurnRecord& record) {
        "  ON CONFLICT DO NOTHING),"
        " seen AS (INSERT INTO pandora.observability (user_id, " PANDORA_OBSERVATION_COLUMNS
        ") SELECT $3, " PANDORA_OBSERVATION_COLUMNS "  FROM made, unnest($16::uuid[], $17::text[], $18::text[], "
-                                                   "$19::timestamptz[], $20::bigint[], $21::bigint[], $22::bigint[],"
+       "$19::timestamptz[], $20::bigint[], $21::bigint[], $22::bigint[],"
        "  $23::bool[], $24::text[], $25::float8[]) WITH ORDINALITY AS o (" PANDORA_OBSERVATION_COLUMNS
        ", place) ORDER BY place)"
        " SELECT turn_number FROM made",
