@@ -142,10 +142,11 @@ void check_ports(const StackFolder& folder, const std::vector<Container>& contai
                                stranger.container.empty() ? other : "docker stop " + shell_word(stranger.container)));
     } else if (!found->is_loopback() && !use.service.empty()) {
       ++wrong;
-      results.push_back(broken(
-          "ports",
-          fmt::format("{} listens on {}:{}: other machines reach it{}", what, found->address, port, firewall()),
-          "publish it on 127.0.0.1 only; `pandora lint` names the line", fmt::format("{} && pandora up", kInit)));
+      results.push_back(
+          broken("ports",
+                 fmt::format("{} listens on {}:{}: other machines reach it{}", what, found->address, port, firewall()),
+                 "publish it on 127.0.0.1 only; `pandora lint` names the line",
+                 fmt::format("{} && pandora up --containers", kInit)));
     }
   }
   if (wrong == 0) results.push_back({CheckState::kOk, "ports", "free, or of this instance, on 127.0.0.1", ""});

@@ -34,7 +34,7 @@ class Volumes(StackCase):
         aside = {volume["key"]: volume for volume in done["set_aside"]}
         self.assertEqual(set(aside), {"postgres_data", "qdrant_data"})
         self.assertEqual(self.must("docker ps -aq"), "")
-        self.must("pandora up")
+        self.must("pandora up --containers")
         self.assertEqual(self.sql("select count(*) from pg_tables where tablename = 'kept'"), "0")
         listed = {volume["volume"]: volume for volume in json.loads(self.must("pandora volumes list --json"))["volumes"]}
         self.assertTrue(listed["pandora_postgres_data"]["state"].startswith("set aside"))
@@ -44,7 +44,7 @@ class Volumes(StackCase):
         self.assertEqual(self.sh(aside["postgres_data"]["restore"]).returncode, 4)  # it runs
         self.must("pandora down")
         self.must(aside["postgres_data"]["restore"])
-        self.must("pandora up")
+        self.must("pandora up --containers")
         self.assertEqual(self.sql("select x from kept"), "42")
 
         remove = "pandora volumes remove pandora_postgres_data_2 --yes pandora"
