@@ -189,10 +189,14 @@ Result<std::vector<AsideVolume>> move_volume(StackSession& session, const Instan
                          {"com.docker.compose.project", folder.name},
                          {"com.docker.compose.volume", key}}}};
   PANDORA_CHECK(engine->call("POST", "/volumes/create", wanted, deadline));
-  const OneOff copy{.image = image,
-                    .script = "set -e; cp -a /volumes/from/. /volumes/to/; sync",
-                    .arguments = {},
-                    .mounts = {{.volume = from, .key = "from"}, {.volume = to, .key = "to", .writable = true}}};
+  // BusyBox copies what is in a folder, and not whose it is.
+  const OneOff copy{
+      .image = image,
+      .script =
+          "set -e; cp -a /volumes/from/. /volumes/to/; chmod \"$(stat -c %a /volumes/from)\" /volumes/to; "
+          "chown \"$(stat -c %u:%g /volumes/from)\" /volumes/to; sync",
+      .arguments = {},
+      .mounts = {{.volume = from, .key = "from"}, {.volume = to, .key = "to", .writable = true}}};
   if (auto copied = run_one_off(*engine, copy, deadline); !copied) {
     (void)engine->call("DELETE", "/volumes/" + to, nullptr, deadline);
     return fail(std::move(copied).error().with_context(fmt::format("copying {}; nothing has changed", from)));
