@@ -125,30 +125,32 @@ class Waiter {
       return std::nullopt;
     }
     known.ready = false;
-    const auto give_up = [&](ErrorCode code, const std::string& why) {
+    const std::string see_log = fmt::format("`pandora logs {}` shows more", services_[i].service);
+    const auto give_up = [&](ErrorCode code, const std::string& why, const std::string& more) {
       auto lines =
           engine_.last_lines(services_[i].container, kLastContainerLines, Deadline::after(clock_, kEngineTime));
       return GivenUp{{code, fmt::format("{} {}", services_[i].service, why),
-                      fmt::format("`pandora logs {}` shows more; then `pandora up` goes on from what is there",
-                                  services_[i].service)},
+                      fmt::format("{}; then `pandora up` goes on from what is there", more)},
                      services_[i].service,
                      look.answer,
                      lines ? *std::move(lines) : std::vector<std::string>()};
     };
-    if (!look.state) return give_up(ErrorCode::kNotFound, "has been removed");
+    if (!look.state) return give_up(ErrorCode::kNotFound, "has been removed", see_log);
     if (!known.restarts) known.restarts = look.state->restarts;
     if (look.state->restarts - *known.restarts >= kTooManyRestarts)
-      return give_up(ErrorCode::kUnavailable, fmt::format("keeps restarting (exit code {})", look.state->exit_code));
+      return give_up(ErrorCode::kUnavailable, fmt::format("keeps restarting (exit code {})", look.state->exit_code),
+                     see_log);
     if (look.state->state == "exited" || look.state->state == "dead")
-      return give_up(ErrorCode::kUnavailable, fmt::format("has ended (exit code {})", look.state->exit_code));
+      return give_up(ErrorCode::kUnavailable, fmt::format("has ended (exit code {})", look.state->exit_code), see_log);
     if (look.state->state == "running" && look.state->health == "unhealthy" && waited() >= kUnhealthyPatience)
-      return give_up(ErrorCode::kUnavailable, "is unhealthy");
+      return give_up(ErrorCode::kUnavailable, "is unhealthy", see_log);
     if (look.health.state == HealthState::kDegraded && waited() >= kUnhealthyPatience)
-      return give_up(ErrorCode::kUnavailable, "answers, and refuses us");
+      return give_up(ErrorCode::kUnavailable, "answers, and refuses us", "`pandora doctor` names the remedy");
     if (waited() >= services_[i].patience)
       return give_up(ErrorCode::kDeadlineExceeded,
                      fmt::format("is not ready after {} seconds",
-                                 std::chrono::duration_cast<std::chrono::seconds>(services_[i].patience).count()));
+                                 std::chrono::duration_cast<std::chrono::seconds>(services_[i].patience).count()),
+                     see_log);
     return std::nullopt;
   }
 

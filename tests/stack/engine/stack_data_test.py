@@ -186,7 +186,9 @@ volumes: {{postgres_data: , qdrant_data: }}
         for compose in ("docker compose", "docker-compose"):
             self.assertIn("pandaaiv2_qdrant_data", self.must(f"{compose} config"))
         self.must("docker compose -p pandaaiv2 rm -f", cwd=theirs)
-        self.must("pandora up")
+        up = self.sh("pandora up --containers")  # the old password is not ours: what to do is said
+        self.assertEqual(up.returncode, 8, up.stderr)
+        self.assertIn("`pandora doctor` names the remedy", up.stderr)
         self.assertEqual(self.sql("select x from kept"), "42")
         self.heal(self.complaint("passwords", "postgres takes the default password"))
         self.assert_clean()
