@@ -86,7 +86,7 @@ class Refused(StackCase):
     def test_a_volume_name_that_was_changed(self):
         self.pandora("up", "--containers")
         self.pandora("down")
-        self.edit("compose.yaml", "_postgres_data\n", "_postgres_date\n")
+        self.edit(".env", "=pandora_postgres_data\n", "=pandora_postgres_date\n")
         self.refused(CONFLICT, "new, empty volume pandora_postgres_date", "pandora_postgres_data of this instance is used by no service")
 
     def test_a_service_that_there_is_none_of(self):
