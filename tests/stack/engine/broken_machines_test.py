@@ -196,7 +196,7 @@ class BrokenBeforeItRuns(StackCase):
         image = self.env("PANDORA_IMAGE_POSTGRES")
         self.up()
         self.sql("create table kept as select 42 as x")
-        self.must(f"docker run --rm --user 0:0 --entrypoint sh -v pandora_postgres_data:/v {image} -c "
+        self.must(f"docker run --rm --user 999:999 --entrypoint sh -v pandora_postgres_data:/v {image} -c "
                   "'dd if=/dev/zero of=/v/ballast bs=1M || true'")
         self.heal(self.complaint("volumes", "pandora_postgres_data is nearly full"))
         self.up()
