@@ -182,7 +182,9 @@ std::string render(const Adoption& adoption) {
                             : fmt::format(", given from user {} to user {}", volume.user, volume.user_now));
   for (const auto& volume : adoption.aside)
     text += fmt::format("  aside    {} → pandora volumes restore {}\n", volume.name, volume.name);
-  text += "Their stores still have their old passwords: start them, then `pandora secrets rotate`.\nTo undo it:\n";
+  text +=
+      "Their stores still have their old passwords: `docker compose up -d`, then `pandora secrets rotate`.\nTo undo "
+      "it:\n";
   for (std::string_view rest = adoption.undo; !rest.empty(); rest.remove_prefix(rest.find('\n') + 1))
     text += fmt::format("  {}\n", rest.substr(0, rest.find('\n')));
   return text;
