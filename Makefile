@@ -1,6 +1,6 @@
 # Everything a person types. Each target installs what it needs (scripts/bootstrap is quick when nothing is missing).
 .DEFAULT_GOAL := help
-.PHONY: help run build test sanitize check bench bench-gateway bench-vectors bench-stack bench-server fuzz crash gate vectors-property format install clean
+.PHONY: help run build test sanitize check bench bench-gateway bench-vectors bench-stack bench-server fuzz crash gate broken-machines vectors-property format install clean
 PREFIX ?= $(HOME)/.local
 KILLS ?= 2000
 TURNS ?= 10000
@@ -98,6 +98,12 @@ gate:  ## TURNS (10000) turns while the ways to model server and Orchestrator st
 	@$(NINJA) -C build pandora
 	@tests/gate/gate_driver.py --pandora build/pandora --turns $(TURNS)
 	@tests/gate/gate_driver.py --pandora build/pandora --turns $(TURNS) --apart
+
+broken-machines:  ## machines broken in three dozen ways beside an Engine of its own: doctor names each, and its remedy is typed
+	@scripts/bootstrap --tests </dev/null
+	@cmake --preset release -DPANDORA_TESTS=ON >/dev/null
+	@$(NINJA) -C build pandora
+	@tests/stack/engine/with_engine --pandora build/pandora /usr/bin/python3 tests/stack/engine/broken_machines_test.py -v
 
 format:  ## clang-format over every source
 	@git ls-files '*.h' '*.cpp' | xargs clang-format-19 -i

@@ -103,6 +103,7 @@ class Upstream:
 
 class ServedCase(PandoraCase):
     serve_command = "serve"
+    patience = 60  # seconds for an answer
 
     def upstream(self, *script, **options):
         up = Upstream(*script, **options)
@@ -145,7 +146,7 @@ class ServedCase(PandoraCase):
 
     def ask(self, path, body=None, method=None, headers=(), raw=None):
         """(status, headers, body as JSON or text)"""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=self.patience)
         data = raw if raw is not None else None if body is None else json.dumps(body).encode()
         connection.request(method or ("GET" if data is None else "POST"), path, data, {"Content-Type": "application/json", **dict(headers)})
         response = connection.getresponse()

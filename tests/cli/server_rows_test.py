@@ -105,6 +105,7 @@ class ServerRows(PandoraCase, Database):
 
 class ServerRowsAway(ServedCase, Database):
     """While `pandora serve` runs. What is acknowledged meanwhile waits in the journal and is there in the end, once, in order."""
+    patience = 150  # a server that hangs is noticed by each step anew, and each has its own bound
 
     def begin(self, *settings):
         self.use_postgres(*settings)
