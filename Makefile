@@ -103,7 +103,9 @@ broken-machines:  ## machines broken in three dozen ways beside an Engine of its
 	@scripts/bootstrap --tests </dev/null
 	@cmake --preset release -DPANDORA_TESTS=ON >/dev/null
 	@$(NINJA) -C build pandora
-	@tests/stack/engine/with_engine --pandora build/pandora /usr/bin/python3 tests/stack/engine/broken_machines_test.py -v
+	@for class in BrokenWhileItRuns BrokenBeforeItRuns BrokenDisk BrokenDocker NoDocker; do \
+	  tests/stack/engine/with_engine --pandora build/pandora /usr/bin/python3 tests/stack/engine/broken_machines_test.py -v $$class || exit 1; \
+	done
 
 format:  ## clang-format over every source
 	@git ls-files '*.h' '*.cpp' | xargs clang-format-19 -i

@@ -189,7 +189,7 @@ Result<std::vector<AsideVolume>> move_volume(StackSession& session, const Instan
                          {"com.docker.compose.project", folder.name},
                          {"com.docker.compose.volume", key}}}};
   PANDORA_CHECK(engine->call("POST", "/volumes/create", wanted, deadline));
-  // BusyBox copies what is in a folder, and not whose it is.
+  // With the mode and the owner of the folder itself.
   const OneOff copy{
       .image = image,
       .script =

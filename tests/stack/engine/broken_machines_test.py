@@ -1,4 +1,6 @@
-"""Broken machines, each made for real: `pandora doctor` names the cause, and its remedy, typed as printed, makes it good."""
+"""Broken machines, each made for real: `pandora doctor` names the cause, and its remedy, typed as printed, makes it good.
+
+Each class has an Engine of its own: what one breaks is no other's."""
 import os
 import pathlib
 import signal
@@ -186,6 +188,8 @@ class BrokenBeforeItRuns(StackCase):
         self.heal(self.complaint("volumes", "pandora_qdrant_data, which was taken over, is not there any more"))
         self.up()
 
+
+class BrokenDisk(StackCase):
     def test_a_volume_that_is_full(self):
         self.must("docker volume rm -f pandora_postgres_data")
         label = f"--label pandora.instance={self.env('PANDORA_INSTANCE')} --label com.docker.compose.project=pandora"
@@ -202,6 +206,7 @@ class BrokenBeforeItRuns(StackCase):
         self.up()
         self.assertEqual(self.sql("select x from kept"), "42")
         self.must("docker compose down && pandora volumes remove pandora_postgres_data --yes pandora --no-backup")
+        self.assert_clean()
 
 
 class BrokenDocker(StackCase):
