@@ -67,11 +67,12 @@ void enqueue(Statements& to, std::span<const OutboxItem> items) {
        {kinds, keys}});
 }
 
-// LATERAL as in postgres_turn_reads.cpp: only the neighbours are read, however long the session is.
+// MATERIALIZED and LATERAL as in postgres_turn_reads.cpp: only the turn and its neighbours are read.
 void enqueue_around(Statements& to, const Uuid& turn, const UserId& user, bool own) {
   to.push_back(
-      {"WITH me AS (SELECT turn_number, user_id, session_id FROM pandora.turns WHERE turn_uid = $1::uuid AND user_id = "
-       "$2),"
+      {"WITH found AS MATERIALIZED (SELECT turn_number, user_id, session_id FROM pandora.turns WHERE turn_uid = "
+       "$1::uuid),"
+       " me AS (SELECT * FROM found WHERE user_id = $2),"
        " others AS (SELECT near.turn_number, near.turn_uid FROM me CROSS JOIN LATERAL"
        "  ((SELECT o.turn_number, o.turn_uid FROM pandora.turns o WHERE o.user_id = me.user_id"
        "    AND o.session_id = me.session_id AND o.turn_number < me.turn_number ORDER BY o.turn_number DESC LIMIT "

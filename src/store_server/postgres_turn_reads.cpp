@@ -44,19 +44,20 @@ tl::unexpected<Error> no_turn(const Uuid& uid) {
 namespace {
 
 // The turn and those around it, in one statement and so of one moment; $1 uid, $2 all users', $3 user, $4 radius.
-// LATERAL, so that the index of sessions is read from the turn on: the order of a plain join is not that of its index,
-// and every turn of the session would be read and sorted.
-#define PANDORA_AROUND                                                                                           \
-  "WITH me AS (SELECT turn_number, user_id, session_id FROM pandora.turns WHERE turn_uid = $1 AND ($2::bool OR " \
-  "user_id = $3)), "                                                                                             \
-  "near AS (SELECT 0::bigint AS distance, turn_number FROM me"                                                   \
-  " UNION ALL SELECT before.* FROM me CROSS JOIN LATERAL"                                                        \
-  "  (SELECT row_number() OVER (ORDER BY o.turn_number DESC), o.turn_number FROM pandora.turns o"                \
-  "   WHERE o.user_id = me.user_id AND o.session_id = me.session_id AND o.turn_number < me.turn_number"          \
-  "   ORDER BY o.turn_number DESC LIMIT $4::bigint) AS before"                                                   \
-  " UNION ALL SELECT later.* FROM me CROSS JOIN LATERAL"                                                         \
-  "  (SELECT row_number() OVER (ORDER BY o.turn_number), o.turn_number FROM pandora.turns o"                     \
-  "   WHERE o.user_id = me.user_id AND o.session_id = me.session_id AND o.turn_number > me.turn_number"          \
+// MATERIALIZED, so that the turn is found by its uid also before the table has statistics (an index of the user would
+// do as well then, and is read from end to end). LATERAL, so that the index of sessions is read from the turn on: the
+// order of a plain join is not that of its index, and every turn of the session would be read and sorted.
+#define PANDORA_AROUND                                                                                            \
+  "WITH found AS MATERIALIZED (SELECT turn_number, user_id, session_id FROM pandora.turns WHERE turn_uid = $1), " \
+  "me AS (SELECT * FROM found WHERE $2::bool OR user_id = $3), "                                                  \
+  "near AS (SELECT 0::bigint AS distance, turn_number FROM me"                                                    \
+  " UNION ALL SELECT before.* FROM me CROSS JOIN LATERAL"                                                         \
+  "  (SELECT row_number() OVER (ORDER BY o.turn_number DESC), o.turn_number FROM pandora.turns o"                 \
+  "   WHERE o.user_id = me.user_id AND o.session_id = me.session_id AND o.turn_number < me.turn_number"           \
+  "   ORDER BY o.turn_number DESC LIMIT $4::bigint) AS before"                                                    \
+  " UNION ALL SELECT later.* FROM me CROSS JOIN LATERAL"                                                          \
+  "  (SELECT row_number() OVER (ORDER BY o.turn_number), o.turn_number FROM pandora.turns o"                      \
+  "   WHERE o.user_id = me.user_id AND o.session_id = me.session_id AND o.turn_number > me.turn_number"           \
   "   ORDER BY o.turn_number LIMIT $4) AS later) "
 
 constexpr std::string_view kNeighbours = PANDORA_AROUND
