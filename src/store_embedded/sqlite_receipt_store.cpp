@@ -14,12 +14,6 @@ namespace {
 
 using sqlite_rows::sees_all;
 
-constexpr std::size_t kScanned = 256;  // receipts of one read, when all are looked through
-
-std::string_view bytes_of(const Uuid& uid) {
-  return {reinterpret_cast<const char*>(uid.bytes.data()), uid.bytes.size()};
-}
-
 Status put_one(Connection& connection, const RecallReceipt& receipt) {
   PANDORA_CHECK(
       connection.run("INSERT INTO recall_receipts (receipt_id, user_id, turn_uid, receipt) VALUES (?, ?, ?, ?)"
@@ -38,7 +32,7 @@ Status drop_oldest(Connection& connection, std::size_t most) {
 }
 
 // true: it is another one now, or gone.
-Result<bool> forget_in(Connection& connection, const Uuid& id, const ForgottenRows& rows) {
+Result<bool> forget_one(Connection& connection, const Uuid& id, const ForgottenRows& rows) {
   Result<RecallReceipt> receipt = fail(ErrorCode::kNotFound, "");
   {
     PANDORA_TRY(row, connection.query("SELECT receipt FROM recall_receipts WHERE receipt_id = ?", id));
@@ -107,62 +101,34 @@ Result<std::vector<RecallReceipt>> SqliteReceiptStore::list(const ReceiptQuery& 
       deadline);
 }
 
-// Looked for in the bytes, without decoding: ids stand in them as they are, and a question as its text.
-Result<SqliteReceiptStore::Page> SqliteReceiptStore::suspects(const ForgottenRows& rows, Uuid& after,
-                                                              const Principal& who, const Deadline& deadline) {
+Status SqliteReceiptStore::scan(const Uuid& after, const Principal& who, const Look& look, const Deadline& deadline) {
   return database_.read(
-      [&](Connection& connection) -> Result<Page> {
-        Page page;
+      [&](Connection& connection) -> Status {
         PANDORA_TRY(receipts, connection.query("SELECT receipt_id, receipt FROM recall_receipts WHERE receipt_id > ?"
                                                " AND (? = 1 OR user_id = ?) ORDER BY receipt_id LIMIT ?",
                                                after, sees_all(who), who.user.str(), kScanned));
-        for (std::size_t count = 0;; ++count) {
+        for (;;) {
           PANDORA_TRY(more, receipts.next());
-          page.more = count == kScanned;
-          if (!more) return page;
+          if (!more) return {};
           PANDORA_TRY(id, receipts.uuid(0));
-          after = id;
-          const std::string_view bytes = receipts.blob(1);
-          const auto names = [&](const Uuid& uid) { return bytes.find(bytes_of(uid)) != std::string_view::npos; };
-          if (std::ranges::any_of(rows.uids, names) || holds_forgotten(bytes, rows.texts)) page.ids.push_back(id);
+          look(id, receipts.blob(1));
         }
       },
       deadline);
 }
 
-Result<std::int64_t> SqliteReceiptStore::forget(const ForgottenRows& rows, const Principal& who,
-                                                const Deadline& deadline) {
-  std::int64_t touched = 0;
-  Uuid after;
-  for (;;) {
-    PANDORA_TRY(page, suspects(rows, after, who, deadline));
-    if (!page.ids.empty()) {
-      PANDORA_TRY(of_page, database_.write_for(
-                               [&](Connection& connection) -> Result<std::int64_t> {
-                                 std::int64_t count = 0;
-                                 for (const Uuid& id : page.ids) {
-                                   PANDORA_TRY(changed, forget_in(connection, id, rows));
-                                   count += changed ? 1 : 0;
-                                 }
-                                 return count;
-                               },
-                               deadline));
-      touched += of_page;
-    }
-    if (!page.more) return touched;
-  }
-}
-
-Result<std::vector<Uuid>> SqliteReceiptStore::naming(std::span<const Uuid> uids, const Principal& who,
-                                                     const Deadline& deadline) {
-  const ForgottenRows rows{{uids.begin(), uids.end()}, {}};
-  std::vector<Uuid> found;
-  Uuid after;
-  for (;;) {
-    PANDORA_TRY(page, suspects(rows, after, who, deadline));
-    found.insert(found.end(), page.ids.begin(), page.ids.end());
-    if (!page.more) return found;
-  }
+Result<std::int64_t> SqliteReceiptStore::forget_in(std::span<const Uuid> ids, const ForgottenRows& rows,
+                                                   const Deadline& deadline) {
+  return database_.write_for(
+      [&](Connection& connection) -> Result<std::int64_t> {
+        std::int64_t count = 0;
+        for (const Uuid& id : ids) {
+          PANDORA_TRY(changed, forget_one(connection, id, rows));
+          count += changed ? 1 : 0;
+        }
+        return count;
+      },
+      deadline);
 }
 
 Result<ReceiptStatus> SqliteReceiptStore::status(const Deadline& deadline) {

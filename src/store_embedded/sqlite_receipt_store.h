@@ -1,28 +1,23 @@
 // ReceiptStore over SQLite. See ports/receipt_store.h.
 #pragma once
-#include "ports/receipt_store.h"
+#include "ports/scanned_receipts.h"
 #include "sqlite/database.h"
 
 namespace pandora {
 
-class SqliteReceiptStore final : public ReceiptStore {
+class SqliteReceiptStore final : public ScannedReceipts {
  public:
   SqliteReceiptStore(SqliteDatabase& database, std::size_t most) : database_(database), most_(most) {}
   Status put(std::span<const RecallReceipt> receipts, const Principal& who, const Deadline& deadline) override;
   Result<RecallReceipt> find(const Uuid& id, const Principal& who, const Deadline& deadline) override;
   Result<std::vector<RecallReceipt>> list(const ReceiptQuery& query, const Principal& who,
                                           const Deadline& deadline) override;
-  Result<std::int64_t> forget(const ForgottenRows& rows, const Principal& who, const Deadline& deadline) override;
-  Result<std::vector<Uuid>> naming(std::span<const Uuid> uids, const Principal& who, const Deadline& deadline) override;
   Result<ReceiptStatus> status(const Deadline& deadline) override;
 
  private:
-  // Ids above `after`, of receipts that may name one of the rows; moves `after` on. Empty and not `more`: the end.
-  struct Page {
-    std::vector<Uuid> ids;
-    bool more = false;
-  };
-  Result<Page> suspects(const ForgottenRows& rows, Uuid& after, const Principal& who, const Deadline& deadline);
+  Status scan(const Uuid& after, const Principal& who, const Look& look, const Deadline& deadline) override;
+  Result<std::int64_t> forget_in(std::span<const Uuid> ids, const ForgottenRows& rows,
+                                 const Deadline& deadline) override;
 
   SqliteDatabase& database_;
   const std::size_t most_;

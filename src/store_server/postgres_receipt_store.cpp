@@ -14,12 +14,6 @@ namespace {
 
 using postgres_rows::sees_all;
 
-constexpr int kScanned = 256;  // receipts of one read, when all are looked through
-
-std::string_view bytes_of(const Uuid& uid) {
-  return {reinterpret_cast<const char*>(uid.bytes.data()), uid.bytes.size()};
-}
-
 Status put_one(PostgresConnection& connection, const RecallReceipt& receipt) {
   const std::string bytes = encode_receipt(receipt);
   PANDORA_TRY(rows,
@@ -32,7 +26,7 @@ Status put_one(PostgresConnection& connection, const RecallReceipt& receipt) {
 }
 
 // true: it is another one now, or gone.
-Result<bool> forget_in(PostgresConnection& connection, const Uuid& id, const ForgottenRows& rows) {
+Result<bool> forget_one(PostgresConnection& connection, const Uuid& id, const ForgottenRows& rows) {
   PANDORA_TRY(row,
               connection.query("SELECT receipt FROM pandora.recall_receipts WHERE receipt_id = $1 FOR UPDATE", id));
   if (row.empty()) return false;
@@ -95,57 +89,29 @@ Result<std::vector<RecallReceipt>> PostgresReceiptStore::list(const ReceiptQuery
   return found;
 }
 
-// Looked for in the bytes, without decoding: ids stand in them as they are, and a question as its text.
-Result<PostgresReceiptStore::Page> PostgresReceiptStore::suspects(const ForgottenRows& rows, Uuid& after,
-                                                                  const Principal& who, const Deadline& deadline) {
-  Page page;
+Status PostgresReceiptStore::scan(const Uuid& after, const Principal& who, const Look& look, const Deadline& deadline) {
   PANDORA_TRY(receipts, pool_.query("SELECT receipt_id, receipt FROM pandora.recall_receipts WHERE receipt_id > $1"
                                     " AND ($2::bool OR user_id = $3) ORDER BY receipt_id LIMIT $4::bigint",
                                     deadline, after, sees_all(who), who.user.str(), kScanned));
-  page.more = receipts.size() == kScanned;
   for (int i = 0; i < receipts.size(); ++i) {
     PANDORA_TRY(id, receipts.uuid(i, 0));
-    after = id;
-    const std::string bytes = receipts.bytes(i, 1);
-    const auto names = [&](const Uuid& uid) { return bytes.find(bytes_of(uid)) != std::string::npos; };
-    if (std::ranges::any_of(rows.uids, names) || holds_forgotten(bytes, rows.texts)) page.ids.push_back(id);
+    look(id, receipts.bytes(i, 1));
   }
-  return page;
+  return {};
 }
 
-Result<std::int64_t> PostgresReceiptStore::forget(const ForgottenRows& rows, const Principal& who,
-                                                  const Deadline& deadline) {
-  std::int64_t touched = 0;
-  Uuid after;
-  for (;;) {
-    PANDORA_TRY(page, suspects(rows, after, who, deadline));
-    if (!page.ids.empty()) {
-      PANDORA_TRY(of_page, pool_.write(
-                               [&](PostgresConnection& connection) -> Result<std::int64_t> {
-                                 std::int64_t count = 0;
-                                 for (const Uuid& id : page.ids) {
-                                   PANDORA_TRY(changed, forget_in(connection, id, rows));
-                                   count += changed ? 1 : 0;
-                                 }
-                                 return count;
-                               },
-                               deadline));
-      touched += of_page;
-    }
-    if (!page.more) return touched;
-  }
-}
-
-Result<std::vector<Uuid>> PostgresReceiptStore::naming(std::span<const Uuid> uids, const Principal& who,
-                                                       const Deadline& deadline) {
-  const ForgottenRows rows{{uids.begin(), uids.end()}, {}};
-  std::vector<Uuid> found;
-  Uuid after;
-  for (;;) {
-    PANDORA_TRY(page, suspects(rows, after, who, deadline));
-    found.insert(found.end(), page.ids.begin(), page.ids.end());
-    if (!page.more) return found;
-  }
+Result<std::int64_t> PostgresReceiptStore::forget_in(std::span<const Uuid> ids, const ForgottenRows& rows,
+                                                     const Deadline& deadline) {
+  return pool_.write(
+      [&](PostgresConnection& connection) -> Result<std::int64_t> {
+        std::int64_t count = 0;
+        for (const Uuid& id : ids) {
+          PANDORA_TRY(changed, forget_one(connection, id, rows));
+          count += changed ? 1 : 0;
+        }
+        return count;
+      },
+      deadline);
 }
 
 Result<ReceiptStatus> PostgresReceiptStore::status(const Deadline& deadline) {
