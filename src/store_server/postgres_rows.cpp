@@ -46,9 +46,14 @@ void take_number_of(Statements& to, const Turn& turn) {
        {turn.number.value}});
 }
 
-void lock_session(Statements& to, const UserId& user, const SessionId& session) {
+// In the order of their hashes, as whoever else locks several: nobody waits for somebody who waits for him.
+void lock_sessions(Statements& to, std::span<const Turn* const> turns) {
+  std::vector<std::string> sessions;
+  for (const Turn* turn : turns) sessions.push_back(turn->user.str() + '/' + turn->session.str());
   to.push_back(
-      {"SELECT pg_advisory_xact_lock(hashtextextended($1::text || '/' || $2::text, 0))", {user.str(), session.str()}});
+      {"SELECT pg_advisory_xact_lock(session) FROM (SELECT DISTINCT hashtextextended(name, 0) AS session"
+       " FROM unnest($1::text[]) AS asked (name) ORDER BY 1 OFFSET 0) AS sessions",
+       {sessions}});
 }
 
 void enqueue(Statements& to, std::span<const OutboxItem> items) {
@@ -67,12 +72,18 @@ void enqueue(Statements& to, std::span<const OutboxItem> items) {
        {kinds, keys}});
 }
 
-// MATERIALIZED and LATERAL as in postgres_turn_reads.cpp: only the turn and its neighbours are read.
-void enqueue_around(Statements& to, const Uuid& turn, const UserId& user, bool own) {
+// MATERIALIZED and LATERAL as in postgres_turn_reads.cpp: only the turns and their neighbours are read. Turns next to
+// each other ask for the same points: each is asked for once, since a statement may not write a row twice.
+void enqueue_around(Statements& to, std::span<const Turn* const> turns) {
+  std::vector<PostgresValue> uids, users;
+  for (const Turn* turn : turns) {
+    uids.emplace_back(turn->uid);
+    users.emplace_back(turn->user.str());
+  }
   to.push_back(
-      {"WITH found AS MATERIALIZED (SELECT turn_number, user_id, session_id FROM pandora.turns WHERE turn_uid = "
-       "$1::uuid),"
-       " me AS (SELECT * FROM found WHERE user_id = $2),"
+      {"WITH found AS MATERIALIZED (SELECT t.turn_number, t.turn_uid, t.user_id, t.session_id, asked.user_id AS asker"
+       "  FROM unnest($1::uuid[], $2::text[]) AS asked (turn_uid, user_id) JOIN pandora.turns t USING (turn_uid)),"
+       " me AS (SELECT * FROM found WHERE user_id = asker),"
        " others AS (SELECT near.turn_number, near.turn_uid FROM me CROSS JOIN LATERAL"
        "  ((SELECT o.turn_number, o.turn_uid FROM pandora.turns o WHERE o.user_id = me.user_id"
        "    AND o.session_id = me.session_id AND o.turn_number < me.turn_number ORDER BY o.turn_number DESC LIMIT "
@@ -82,11 +93,12 @@ void enqueue_around(Statements& to, const Uuid& turn, const UserId& user, bool o
        "    AND o.session_id = me.session_id AND o.turn_number > me.turn_number ORDER BY o.turn_number LIMIT $3)) AS "
        "near)"
        " INSERT INTO pandora.outbox (kind, key, version) SELECT kind, key, nextval('pandora.outbox_versions') FROM"
-       " (SELECT 0 AS part, 0::bigint AS place, $4 AS kind, $1::text AS key FROM me WHERE $6::bool"
-       "  UNION ALL SELECT 1, 0, $5, $1::text FROM me WHERE $6"
-       "  UNION ALL SELECT 2, turn_number, $5, turn_uid::text FROM others) AS asked"
+       " (SELECT kind, key, min(part) AS part, min(place) AS place FROM"
+       "  (SELECT 0 AS part, turn_number AS place, $4 AS kind, turn_uid AS key FROM me"
+       "   UNION ALL SELECT 1, turn_number, $5, turn_uid FROM me"
+       "   UNION ALL SELECT 2, turn_number, $5, turn_uid FROM others) AS wanted GROUP BY kind, key) AS asked"
        " ORDER BY part, place" PANDORA_ENQUEUE,
-       {turn, user.str(), kWindow, to_string(OutboxKind::kTurnDirectory), to_string(OutboxKind::kTurnPoint), own}});
+       {uids, users, kWindow, to_string(OutboxKind::kTurnDirectory), to_string(OutboxKind::kTurnPoint)}});
 }
 
 void put_memory(Statements& to, const Memory& memory) {
@@ -160,9 +172,10 @@ void record_fetch(Statements& to, const FetchAttempt& attempt, Timestamp now) {
        {attempt.domain, attempt.ok ? "worked" : "failed", attempt.detail, kMaxSitePatterns - 1}});
 }
 
-std::vector<PostgresValue> columns_of(std::span<const Observation> observations) {
+std::vector<PostgresValue> columns_of(std::span<const Observation* const> observations) {
   std::vector<PostgresValue> turns, kinds, names, times, micros, tokens_in, tokens_out, ok, details, confidences;
-  for (const Observation& one : observations) {
+  for (const Observation* each : observations) {
+    const Observation& one = *each;
     turns.emplace_back(one.turn_uid);
     kinds.emplace_back(to_string(one.kind));
     names.emplace_back(one.name);
@@ -175,6 +188,11 @@ std::vector<PostgresValue> columns_of(std::span<const Observation> observations)
     confidences.emplace_back(one.confidence);
   }
   return {turns, kinds, names, times, micros, tokens_in, tokens_out, ok, details, confidences};
+}
+std::vector<PostgresValue> columns_of(std::span<const Observation> observations) {
+  std::vector<const Observation*> each;
+  for (const Observation& one : observations) each.push_back(&one);
+  return columns_of(each);
 }
 
 std::vector<OutboxItem> items_of_turn(const Uuid& uid) {

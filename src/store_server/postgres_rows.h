@@ -17,11 +17,16 @@ void take_counters(Statements& to, Timestamp now, TurnNumber through = {});
 void take_numbers(Statements& to, TurnNumber through);  // they are given out no more
 void take_number_of(Statements& to, const Turn& turn);  // its own, when it has a row
 // Two turns of one session are committed one after the other: each sees the other as its neighbour, or is seen by it.
-void lock_session(Statements& to, const UserId& user, const SessionId& session);
+void lock_sessions(Statements& to, std::span<const Turn* const> turns);
 
 void enqueue(Statements& to, std::span<const OutboxItem> items);
-// Up to kWindow turns either side, when the turn is this user's; with `own` also the turn's directory and point.
-void enqueue_around(Statements& to, const Uuid& turn, const UserId& user, bool own);
+// The directory and the point of each, and the points of up to kWindow turns either side; nothing for one that is not
+// there, or not this user's.
+void enqueue_around(Statements& to, std::span<const Turn* const> turns);
+inline void enqueue_around(Statements& to, const Turn& turn) {
+  const Turn* one = &turn;
+  enqueue_around(to, {&one, 1});
+}
 
 // One statement each, of kind `put`: kPermissionDenied (`check_put`) when it changed nothing: the id is another user's.
 void put_memory(Statements& to, const Memory& memory);
@@ -30,6 +35,7 @@ Status check_put(const PostgresRows& rows, const Uuid& id);
 void record_fetch(Statements& to, const FetchAttempt& attempt, Timestamp now);
 // Ten arrays, in the order of the columns below.
 std::vector<PostgresValue> columns_of(std::span<const Observation> observations);
+std::vector<PostgresValue> columns_of(std::span<const Observation* const> observations);
 #define PANDORA_OBSERVATION_COLUMNS "turn_uid, kind, name, at, micros, tokens_in, tokens_out, ok, detail, confidence"
 
 std::vector<OutboxItem> items_of_turn(const Uuid& uid);

@@ -4,7 +4,6 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
-#include "domain/analyzer.h"
 #include "domain/sparse_weights.h"
 #include "ports/row_checks.h"
 #include "store_server/postgres_rows.h"
@@ -13,50 +12,11 @@
 namespace pandora {
 namespace {
 
+using postgres_rows::document_of;
 using postgres_rows::done;
 using postgres_rows::sees_all;
 using postgres_rows::Statements;
-
-std::string document_of(Turn turn) {
-  turn.number = {};
-  return dump_json(to_json(turn));
-}
-
-std::string topic_terms(const Turn& turn) {
-  std::string terms;
-  for (const Term& term : analyze(turn.topic)) terms += (terms.empty() ? "" : " ") + term.text;
-  return terms;
-}
-
-// The row and what hangs on it, as one statement; gives its number, or nothing when there is a row of that uid.
-void insert_turn(Statements& to, const TurnRecord& record) {
-  const Turn& turn = record.turn;
-  std::vector<PostgresValue> values = {
-      turn.number.value, turn.uid,          turn.user.str(),        turn.session.str(),       turn.created_at,
-      turn.topic,        topic_terms(turn), to_string(turn.intent), dump_json(turn.keywords), turn.quality,
-      turn.rejected,     turn.archived,     turn.content_sha256,    document_of(turn),        turn.keywords};
-  for (auto& column : postgres_rows::columns_of(record.observations)) values.push_back(std::move(column));
-  to.push_back(
-      {"WITH made AS (INSERT INTO pandora.turns (turn_number, turn_uid, user_id, session_id, timestamp, topic, "
-       "topic_terms,"
-       " intent, keywords, quality, rejected, archived, content_sha256, document)"
-       " SELECT CASE WHEN $1::bigint = 0 THEN nextval('pandora.turn_numbers') ELSE $1 END, $2::uuid, $3::text, "
-       "$4::text,"
-       " $5::timestamptz, $6::text, $7::text, $8::text, $9::jsonb, $10::float8, $11::bool, $12::bool, $13::text, "
-       "$14::text"
-       " WHERE NOT EXISTS (SELECT 1 FROM pandora.turns WHERE turn_uid = $2)"
-       " ON CONFLICT (turn_uid) DO NOTHING RETURNING turn_number),"
-       " words AS (INSERT INTO pandora.turn_keywords SELECT $3, keyword, turn_number FROM made, unnest($15::text[]) AS "
-       "given (keyword)"
-       "  ON CONFLICT DO NOTHING),"
-       " seen AS (INSERT INTO pandora.observability (user_id, " PANDORA_OBSERVATION_COLUMNS
-       ") SELECT $3, " PANDORA_OBSERVATION_COLUMNS "  FROM made, unnest($16::uuid[], $17::text[], $18::text[], "
-       "$19::timestamptz[], $20::bigint[], $21::bigint[], $22::bigint[],"
-       "  $23::bool[], $24::text[], $25::float8[]) WITH ORDINALITY AS o (" PANDORA_OBSERVATION_COLUMNS
-       ", place) ORDER BY place)"
-       " SELECT turn_number FROM made",
-       std::move(values)});
-}
+using postgres_rows::topic_terms;
 
 void update_turn(Statements& to, const Turn& turn) {
   to.push_back(
@@ -65,66 +25,6 @@ void update_turn(Statements& to, const Turn& turn) {
        " rejected = $8, archived = $9, content_sha256 = $10, document = $11 WHERE turn_number = $1",
        {turn.number.value, turn.created_at, turn.topic, topic_terms(turn), to_string(turn.intent),
         dump_json(turn.keywords), turn.quality, turn.rejected, turn.archived, turn.content_sha256, document_of(turn)}});
-}
-
-std::vector<OutboxItem> items_beside(const TurnRecord& record) {
-  std::vector<OutboxItem> items;
-  const auto add = [&](std::vector<OutboxItem> some) { items.insert(items.end(), some.begin(), some.end()); };
-  for (const auto& memory : record.memories) add(postgres_rows::items_of_memory(memory.id));
-  for (const auto& research : record.research) add(postgres_rows::items_of_research(research.id));
-  for (const auto& fetch : record.fetches) items.push_back({OutboxKind::kSourceFile, fetch.domain});
-  return items;
-}
-
-// The turn that was committed before, whoever did it.
-Result<TurnNumber> number_of(PostgresConnection& connection, const Turn& turn) {
-  PANDORA_TRY(known, connection.query("SELECT turn_number, user_id FROM pandora.turns WHERE turn_uid = $1", turn.uid));
-  if (known.empty())
-    return fail(ErrorCode::kUnavailable, fmt::format("turn {} went while it was saved", turn.uid.to_string()));
-  if (known.text(0, 1) != turn.user.str())
-    return fail(ErrorCode::kPermissionDenied, fmt::format("turn {} belongs to another user", turn.uid.to_string()));
-  return TurnNumber{known.integer(0, 0)};
-}
-
-// Most turns bring no memories, research or fetches: one round trip, one commit.
-Result<TurnNumber> commit(PostgresConnection& connection, const TurnRecord& record, Timestamp now) {
-  const Turn& turn = record.turn;
-  Statements statements;
-  postgres_rows::take_counters(statements, now, turn.number);
-  postgres_rows::lock_session(statements, turn.user, turn.session);
-  const std::size_t at = statements.size();
-  insert_turn(statements, record);
-  if (turn.number.value > 0) postgres_rows::take_number_of(statements, turn);
-  const bool alone = record.memories.empty() && record.research.empty() && record.fetches.empty();
-  if (alone) {
-    postgres_rows::enqueue_around(statements, turn.uid, turn.user, true);
-    PANDORA_TRY(answers, connection.commit(statements));
-    if (!answers[at].empty()) return TurnNumber{answers[at].integer(0, 0)};
-    return number_of(connection, turn);
-  }
-  PANDORA_TRY(answers, connection.run(statements));
-  const bool is_new = !answers[at].empty();
-  TurnNumber number{is_new ? answers[at].integer(0, 0) : 0};
-  if (!is_new) {
-    PANDORA_TRY(known, number_of(connection, turn));
-    number = known;
-  }
-  Statements puts, last;
-  if (is_new) {
-    for (const auto& memory : record.memories) postgres_rows::put_memory(puts, memory);
-    for (const auto& research : record.research) postgres_rows::put_research(puts, research);
-    for (const auto& fetch : record.fetches) postgres_rows::record_fetch(last, fetch, now);
-  }
-  if (!puts.empty()) {
-    PANDORA_TRY(written, connection.run(puts));
-    std::size_t i = 0;
-    for (const auto& memory : record.memories) PANDORA_CHECK(postgres_rows::check_put(written[i++], memory.id));
-    for (const auto& research : record.research) PANDORA_CHECK(postgres_rows::check_put(written[i++], research.id));
-  }
-  postgres_rows::enqueue_around(last, turn.uid, turn.user, true);
-  postgres_rows::enqueue(last, items_beside(record));
-  PANDORA_CHECK(done(connection.commit(last)));
-  return number;
 }
 
 Result<std::vector<Uuid>> ids_of(const PostgresRows& rows) {
@@ -163,11 +63,7 @@ Status PostgresTurnStore::reserve_through(TurnNumber number, const Principal&, c
 Result<TurnNumber> PostgresTurnStore::commit_turn(const TurnRecord& record, const Principal& who,
                                                   const Deadline& deadline) {
   PANDORA_CHECK(check_record(record, who));
-  auto committed =
-      pool_.write([&](PostgresConnection& connection) { return commit(connection, record, clock_.now()); }, deadline);
-  if (!committed && committed.error().code == ErrorCode::kConflict)
-    return fail(ErrorCode::kConflict, fmt::format("turn {} is another one", record.turn.number.value));
-  return committed;
+  return commits_.commit(record, deadline);
 }
 
 Result<Turn> PostgresTurnStore::change(TurnNumber number, const TurnChange& change, const Principal& who,
@@ -188,7 +84,7 @@ Result<Turn> PostgresTurnStore::change(TurnNumber number, const TurnChange& chan
         postgres_rows::take_counters(last, clock_.now());
         // A rejected turn's words leave its neighbours' windows, and come back with it.
         if (change.rejected)
-          postgres_rows::enqueue_around(last, turn.uid, turn.user, true);
+          postgres_rows::enqueue_around(last, turn);
         else
           postgres_rows::enqueue(last, postgres_rows::items_of_turn(turn.uid));
         PANDORA_CHECK(done(connection.commit(last)));
@@ -220,7 +116,7 @@ Status PostgresTurnStore::rewrite(const Turn& turn, const Principal& who, const 
              {turn.user.str(), turn.keywords, turn.number.value}});
         last.push_back({"DELETE FROM pandora.turn_vectors WHERE turn_uid = $1", {turn.uid}});
         postgres_rows::take_counters(last, clock_.now());
-        postgres_rows::enqueue_around(last, turn.uid, turn.user, true);
+        postgres_rows::enqueue_around(last, turn);
         return done(connection.commit(last));
       },
       deadline);

@@ -1,15 +1,13 @@
 // TurnStore over PostgreSQL. See ports/turn_store.h.
-//
-// A document stands in its row without the number, which the row gives it: so a save needs one round trip.
 #pragma once
 #include "ports/turn_store.h"
-#include "postgres/postgres_pool.h"
+#include "store_server/postgres_turn_commits.h"
 
 namespace pandora {
 
 class PostgresTurnStore final : public TurnStore {
  public:
-  PostgresTurnStore(PostgresPool& pool, const Clock& clock) : pool_(pool), clock_(clock) {}
+  PostgresTurnStore(PostgresPool& pool, const Clock& clock) : pool_(pool), clock_(clock), commits_(pool, clock) {}
   Result<TurnNumber> reserve_number(const Principal& who, const Deadline& deadline) override;
   Status reserve_through(TurnNumber number, const Principal& who, const Deadline& deadline) override;
   Result<TurnNumber> commit_turn(const TurnRecord& record, const Principal& who, const Deadline& deadline) override;
@@ -39,9 +37,14 @@ class PostgresTurnStore final : public TurnStore {
  private:
   PostgresPool& pool_;
   const Clock& clock_;
+  PostgresTurnCommits commits_;
 };
 
 namespace postgres_rows {
+
+// As they stand in its row: the document without the number, which the row gives it.
+std::string document_of(Turn turn);
+std::string topic_terms(const Turn& turn);
 
 // Of columns "turn_number, document".
 Result<Turn> read_turn(const PostgresRows& rows, int row, int column = 0);

@@ -78,6 +78,75 @@ TEST_F(PostgresStoresCase, TurnsOfOneSessionFromEveryProcessHaveNumbersOfTheirOw
             kThreads * kEach);
 }
 
+TEST_F(PostgresStoresCase, TurnsThatComeAtOnceShareATransactionAndOneThatIsRefusedHoldsNobodyBack) {
+  constexpr std::size_t kAtOnce = 24;
+  TurnStore& store = processes[0]->turns();
+  const Principal ben = Principal::of(must(UserId::parse("ben")));
+  TurnRecord of_ben = turn_of(ids, clock, "his", "mine");
+  of_ben.turn.user = ben.user;
+  must(store.commit_turn(of_ben, ben, kNever));
+
+  const auto gate = must(PostgresConnection::open(options, kNever));
+  gate->begin();
+  must(gate->query("LOCK TABLE pandora.turns IN SHARE MODE"));  // whoever is first waits here, and the others behind it
+  std::vector<TurnRecord> records;
+  for (std::size_t i = 0; i < kAtOnce; ++i)
+    records.push_back(turn_of(ids, clock, "session-" + std::to_string(i % 3), std::to_string(i)));
+  records[7] = records[8];                // the same turn by two threads
+  records[9].turn.uid = of_ben.turn.uid;  // a turn of somebody else
+  std::vector<std::optional<Result<TurnNumber>>> given(kAtOnce);
+  std::vector<std::thread> threads;
+  std::atomic<std::size_t> begun = 0;
+  for (std::size_t i = 0; i < kAtOnce; ++i)
+    threads.emplace_back([&, i] {
+      ++begun;
+      given[i] = store.commit_turn(records[i], ana, kNever);
+    });
+  while (begun < kAtOnce) std::this_thread::yield();
+  const auto waits = "SELECT 1 FROM pg_locks WHERE NOT granted AND relation = 'pandora.turns'::regclass";
+  const auto watch = must(PostgresConnection::open(options, kNever));
+  while (must(watch->query(waits)).empty()) std::this_thread::yield();
+  must(gate->commit());
+  for (auto& thread : threads) thread.join();
+
+  std::set<TurnNumber> numbers;
+  for (std::size_t i = 0; i < kAtOnce; ++i) {
+    if (i == 9) continue;
+    ASSERT_TRUE(*given[i]) << given[i]->error().to_line();
+    numbers.insert(**given[i]);
+    EXPECT_EQ(must(store.find(**given[i], ana, kNever)).uid, records[i].turn.uid);
+  }
+  EXPECT_EQ(numbers.size(), kAtOnce - 2);
+  EXPECT_EQ(**given[7], **given[8]);
+  ASSERT_FALSE(*given[9]);
+  EXPECT_EQ(given[9]->error().code, ErrorCode::kPermissionDenied);
+  EXPECT_LT(
+      must(watch->query("SELECT count(DISTINCT xmin::text) FROM pandora.turns WHERE user_id = 'ana'")).integer(0, 0),
+      static_cast<std::int64_t>(numbers.size()));
+  EXPECT_EQ(must(watch->query("SELECT count(*) FROM pandora.turn_keywords WHERE user_id = 'ana'")).integer(0, 0),
+            static_cast<std::int64_t>(2 * numbers.size()));
+}
+
+TEST_F(PostgresStoresCase, ATurnThatWaitsBehindOthersIsGivenUpInTime) {
+  TurnStore& store = processes[0]->turns();
+  const auto gate = must(PostgresConnection::open(options, kNever));
+  gate->begin();
+  must(gate->query("LOCK TABLE pandora.turns IN SHARE MODE"));
+  const TurnRecord first = turn_of(ids, clock, "one", "first"), second = turn_of(ids, clock, "two", "second");
+  std::thread waits([&] { must(store.commit_turn(first, ana, kNever)); });
+  const auto watch = must(PostgresConnection::open(options, kNever));
+  while (
+      must(watch->query("SELECT 1 FROM pg_locks WHERE NOT granted AND relation = 'pandora.turns'::regclass")).empty())
+    std::this_thread::yield();
+  const auto given = store.commit_turn(second, ana, Deadline::after(clock, std::chrono::milliseconds(50)));
+  ASSERT_FALSE(given);
+  EXPECT_EQ(given.error().code, ErrorCode::kDeadlineExceeded);
+  must(gate->commit());
+  waits.join();
+  EXPECT_EQ(must(store.count(ana, kNever)), 1);
+  must(store.commit_turn(second, ana, kNever));
+}
+
 TEST_F(PostgresStoresCase, ProcessesThatDrainOneOutboxDoNothingTwice) {
   constexpr std::size_t kEntries = 600;
   std::vector<OutboxItem> items;

@@ -1,0 +1,258 @@
+#include "store_server/postgres_turn_commits.h"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "domain/analyzer.h"
+#include "store_server/postgres_rows.h"
+#include "store_server/postgres_turn_store.h"
+#include "wire/turn_json.h"
+
+namespace pandora {
+namespace postgres_rows {
+
+std::string document_of(Turn turn) {
+  turn.number = {};
+  return dump_json(to_json(turn));
+}
+
+std::string topic_terms(const Turn& turn) {
+  std::string terms;
+  for (const Term& term : analyze(turn.topic)) terms += (terms.empty() ? "" : " ") + term.text;
+  return terms;
+}
+
+}  // namespace postgres_rows
+
+namespace {
+
+using postgres_rows::done;
+using postgres_rows::Statements;
+
+constexpr std::size_t kMostTogether = 64;                // turns of one transaction
+constexpr std::size_t kMostBytesTogether = 1024 * 1024;  // of their messages and replies
+constexpr std::size_t kMostBytesOfOne = 64 * 1024;       // a longer one goes alone
+
+using Values = std::vector<PostgresValue>;
+
+// The rows and what hangs on them, as one statement; gives uid and number of each that was not there.
+void insert_turns(Statements& to, std::span<const TurnRecord* const> records) {
+  Values numbers, uids, users, sessions, times, topics, terms, intents, keywords, qualities, rejected, archived,
+      contents, documents, named, names, of;
+  std::vector<const Observation*> observations;
+  for (const TurnRecord* record : records) {
+    const Turn& turn = record->turn;
+    numbers.emplace_back(turn.number.value);
+    uids.emplace_back(turn.uid);
+    users.emplace_back(turn.user.str());
+    sessions.emplace_back(turn.session.str());
+    times.emplace_back(turn.created_at);
+    topics.emplace_back(turn.topic);
+    terms.emplace_back(postgres_rows::topic_terms(turn));
+    intents.emplace_back(to_string(turn.intent));
+    keywords.emplace_back(dump_json(turn.keywords));
+    qualities.emplace_back(turn.quality);
+    rejected.emplace_back(turn.rejected);
+    archived.emplace_back(turn.archived);
+    contents.emplace_back(turn.content_sha256);
+    documents.emplace_back(postgres_rows::document_of(turn));
+    for (const std::string& keyword : turn.keywords) {
+      named.emplace_back(turn.uid);
+      names.emplace_back(keyword);
+    }
+    for (const Observation& observation : record->observations) {
+      of.emplace_back(turn.uid);
+      observations.push_back(&observation);
+    }
+  }
+  Values values = {numbers,   uids,     users,    sessions, times,     topics, terms, intents, keywords,
+                   qualities, rejected, archived, contents, documents, named,  names, of};
+  for (auto& column : postgres_rows::columns_of(observations)) values.push_back(std::move(column));
+  to.push_back(
+      {"WITH made AS (INSERT INTO pandora.turns (turn_number, turn_uid, user_id, session_id, timestamp, topic, "
+       "topic_terms, intent, keywords, quality, rejected, archived, content_sha256, document)"
+       " SELECT CASE WHEN number = 0 THEN nextval('pandora.turn_numbers') ELSE number END, uid, whose, session, at,"
+       "  topic, terms, intent, keywords, quality, rejected, archived, content, document"
+       " FROM unnest($1::bigint[], $2::uuid[], $3::text[], $4::text[], $5::timestamptz[], $6::text[], $7::text[], "
+       "$8::text[], $9::jsonb[], $10::float8[], $11::bool[], $12::bool[], $13::text[], $14::text[]) WITH ORDINALITY"
+       "  AS asked (number, uid, whose, session, at, topic, terms, intent, keywords, quality, rejected, archived, "
+       "content,"
+       "  document, place)"
+       " WHERE NOT EXISTS (SELECT 1 FROM pandora.turns t WHERE t.turn_uid = asked.uid) ORDER BY place"
+       " ON CONFLICT (turn_uid) DO NOTHING RETURNING turn_number, turn_uid, user_id),"
+       " words AS (INSERT INTO pandora.turn_keywords SELECT made.user_id, keyword, made.turn_number"
+       "  FROM unnest($15::uuid[], $16::text[]) AS given (turn_uid, keyword) JOIN made USING (turn_uid)"
+       "  ON CONFLICT DO NOTHING),"
+       " seen AS (INSERT INTO pandora.observability (user_id, " PANDORA_OBSERVATION_COLUMNS
+       ") SELECT made.user_id, o.turn_uid, kind, name, at, micros, tokens_in, tokens_out, ok, detail, confidence"
+       "  FROM unnest($17::uuid[], $18::uuid[], $19::text[], $20::text[], $21::timestamptz[], $22::bigint[], "
+       "$23::bigint[], $24::bigint[], $25::bool[], $26::text[], $27::float8[]) WITH ORDINALITY"
+       "  AS o (made_of, " PANDORA_OBSERVATION_COLUMNS ", place) JOIN made ON made.turn_uid = made_of ORDER BY place)"
+       " SELECT turn_uid, turn_number FROM made",
+       std::move(values)});
+}
+
+std::vector<OutboxItem> items_beside(const TurnRecord& record) {
+  std::vector<OutboxItem> items;
+  const auto add = [&](std::vector<OutboxItem> some) { items.insert(items.end(), some.begin(), some.end()); };
+  for (const auto& memory : record.memories) add(postgres_rows::items_of_memory(memory.id));
+  for (const auto& research : record.research) add(postgres_rows::items_of_research(research.id));
+  for (const auto& fetch : record.fetches) items.push_back({OutboxKind::kSourceFile, fetch.domain});
+  return items;
+}
+
+// The turn that was committed before, whoever did it.
+Result<TurnNumber> number_of(PostgresConnection& connection, const Turn& turn) {
+  PANDORA_TRY(known, connection.query("SELECT turn_number, user_id FROM pandora.turns WHERE turn_uid = $1", turn.uid));
+  if (known.empty())
+    return fail(ErrorCode::kUnavailable, fmt::format("turn {} went while it was saved", turn.uid.to_string()));
+  if (known.text(0, 1) != turn.user.str())
+    return fail(ErrorCode::kPermissionDenied, fmt::format("turn {} belongs to another user", turn.uid.to_string()));
+  return TurnNumber{known.integer(0, 0)};
+}
+
+bool brings_nothing_else(const TurnRecord& record) {
+  return record.memories.empty() && record.research.empty() && record.fetches.empty();
+}
+
+// Most turns bring no memories, research or fetches: one round trip, one commit.
+Result<TurnNumber> commit_one(PostgresConnection& connection, const TurnRecord& record, Timestamp now) {
+  const Turn* turn = &record.turn;
+  const TurnRecord* one = &record;
+  Statements statements;
+  postgres_rows::take_counters(statements, now, turn->number);
+  postgres_rows::lock_sessions(statements, {&turn, 1});
+  const std::size_t at = statements.size();
+  insert_turns(statements, {&one, 1});
+  if (turn->number.value > 0) postgres_rows::take_number_of(statements, *turn);
+  if (brings_nothing_else(record)) {
+    postgres_rows::enqueue_around(statements, *turn);
+    PANDORA_TRY(answers, connection.commit(statements));
+    if (!answers[at].empty()) return TurnNumber{answers[at].integer(0, 1)};
+    return number_of(connection, *turn);
+  }
+  PANDORA_TRY(answers, connection.run(statements));
+  const bool is_new = !answers[at].empty();
+  TurnNumber number{is_new ? answers[at].integer(0, 1) : 0};
+  if (!is_new) {
+    PANDORA_TRY(known, number_of(connection, *turn));
+    number = known;
+  }
+  Statements puts, last;
+  if (is_new) {
+    for (const auto& memory : record.memories) postgres_rows::put_memory(puts, memory);
+    for (const auto& research : record.research) postgres_rows::put_research(puts, research);
+    for (const auto& fetch : record.fetches) postgres_rows::record_fetch(last, fetch, now);
+  }
+  if (!puts.empty()) {
+    PANDORA_TRY(written, connection.run(puts));
+    std::size_t i = 0;
+    for (const auto& memory : record.memories) PANDORA_CHECK(postgres_rows::check_put(written[i++], memory.id));
+    for (const auto& research : record.research) PANDORA_CHECK(postgres_rows::check_put(written[i++], research.id));
+  }
+  postgres_rows::enqueue_around(last, *turn);
+  postgres_rows::enqueue(last, items_beside(record));
+  PANDORA_CHECK(done(connection.commit(last)));
+  return number;
+}
+
+// One transaction for all; gives uid and number of each that was not there.
+Result<PostgresRows> commit_all(PostgresConnection& connection, std::span<const TurnRecord* const> records,
+                                Timestamp now) {
+  std::vector<const Turn*> turns;
+  for (const TurnRecord* record : records) turns.push_back(&record->turn);
+  Statements statements;
+  postgres_rows::take_counters(statements, now);
+  postgres_rows::lock_sessions(statements, turns);
+  const std::size_t at = statements.size();
+  insert_turns(statements, records);
+  postgres_rows::enqueue_around(statements, turns);
+  PANDORA_TRY(answers, connection.commit(statements));
+  return answers[at];
+}
+
+}  // namespace
+
+Result<TurnNumber> PostgresTurnCommits::commit_alone(const TurnRecord& record, const Deadline& deadline) {
+  auto committed = pool_.write(
+      [&](PostgresConnection& connection) { return commit_one(connection, record, clock_.now()); }, deadline);
+  if (!committed && committed.error().code == ErrorCode::kConflict)
+    return fail(ErrorCode::kConflict, fmt::format("turn {} is another one", record.turn.number.value));
+  return committed;
+}
+
+PostgresTurnCommits::Together PostgresTurnCommits::take_together() {
+  std::size_t count = 0, bytes = 0;
+  while (count < waiting_.size() && count < kMostTogether && (bytes += waiting_[count]->bytes) <= kMostBytesTogether)
+    ++count;
+  const auto end = waiting_.begin() + static_cast<std::ptrdiff_t>(count);
+  Together taken(waiting_.begin(), end);
+  waiting_.erase(waiting_.begin(), end);
+  return taken;
+}
+
+std::vector<std::optional<TurnNumber>> PostgresTurnCommits::commit_together(const Together& those) {
+  std::vector<const TurnRecord*> records;
+  const Deadline* first = &those.front()->deadline;
+  for (const Waiting* one : those) {
+    records.push_back(one->record);
+    if (one->deadline.remaining() < first->remaining()) first = &one->deadline;
+  }
+  const auto made = pool_.write(
+      [&](PostgresConnection& connection) { return commit_all(connection, records, clock_.now()); }, *first);
+  std::vector<std::optional<TurnNumber>> numbers(those.size());
+  for (int row = 0; made && row < made->size(); ++row) {
+    const auto uid = made->uuid(row, 0);
+    for (std::size_t i = 0; uid && i < records.size(); ++i)
+      if (records[i]->turn.uid == *uid) numbers[i] = TurnNumber{made->integer(row, 1)};
+  }
+  return numbers;
+}
+
+Result<TurnNumber> PostgresTurnCommits::commit(const TurnRecord& record, const Deadline& deadline) {
+  const Turn& turn = record.turn;
+  Waiting mine{&record, deadline, turn.message.text.size() + (turn.reply ? turn.reply->text.size() : 0)};
+  if (turn.number.value > 0 || !brings_nothing_else(record) || mine.bytes > kMostBytesOfOne)
+    return commit_alone(record, deadline);
+  std::unique_lock lock(mutex_);
+  waiting_.push_back(&mine);
+  while (!mine.over && (under_way_ || waiting_.front() != &mine)) {
+    // Once it is under way it ends by the earliest deadline of those in it.
+    const bool taken = std::ranges::find(waiting_, &mine) == waiting_.end();
+    if (!taken && deadline.expired()) {
+      std::erase(waiting_, &mine);
+      changed_.notify_all();
+      return fail(ErrorCode::kDeadlineExceeded, "saving a turn: those before it took too long");
+    }
+    if (taken)
+      changed_.wait(lock);
+    else
+      changed_.wait_for(lock, std::min<Duration>(deadline.remaining(), std::chrono::hours(1)));
+  }
+  if (!mine.over) {
+    const Together together = take_together();
+    under_way_ = true;
+    lock.unlock();
+    std::optional<Result<TurnNumber>> alone;
+    std::vector<std::optional<TurnNumber>> numbers(1);
+    if (together.size() == 1)
+      alone = commit_alone(record, deadline);
+    else
+      numbers = commit_together(together);
+    lock.lock();
+    under_way_ = false;
+    for (std::size_t i = 0; i < together.size(); ++i) {
+      together[i]->number = numbers[i];
+      together[i]->over = true;
+    }
+    changed_.notify_all();
+    if (alone) return *std::move(alone);
+  }
+  lock.unlock();
+  // What is wrong with one must not be the others' fault: when they failed together, each tries for itself. So does one
+  // that was there before, to learn its number.
+  return mine.number ? Result<TurnNumber>(*mine.number) : commit_alone(record, deadline);
+}
+
+}  // namespace pandora

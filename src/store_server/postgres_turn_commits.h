@@ -1,0 +1,43 @@
+// How turns come into the rows. Turns that come at the same time share a transaction: while one is under way the next
+// ones gather, and the first of them takes all of them along. So many writers cost the server one commit, and each turn
+// a share of the statements. Internal to store_server; thread-safe.
+#pragma once
+#include <condition_variable>
+#include <mutex>
+#include <optional>
+#include <vector>
+
+#include "ports/turn_store.h"
+#include "postgres/postgres_pool.h"
+
+namespace pandora {
+
+class PostgresTurnCommits {
+ public:
+  PostgresTurnCommits(PostgresPool& pool, const Clock& clock) : pool_(pool), clock_(clock) {}
+  // As TurnStore::commit_turn, of a record that was checked.
+  Result<TurnNumber> commit(const TurnRecord& record, const Deadline& deadline);
+
+ private:
+  struct Waiting {
+    const TurnRecord* record;
+    Deadline deadline;
+    std::size_t bytes;
+    bool over = false;                 // nobody else works on it any more:
+    std::optional<TurnNumber> number;  // it was committed with others, or else must be by its own thread
+  };
+  using Together = std::vector<Waiting*>;
+  Result<TurnNumber> commit_alone(const TurnRecord& record, const Deadline& deadline);
+  Together take_together();  // under mutex_
+  // The number of each that is committed now and was not before.
+  std::vector<std::optional<TurnNumber>> commit_together(const Together& those);
+
+  PostgresPool& pool_;
+  const Clock& clock_;
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::vector<Waiting*> waiting_;  // in the order in which they came
+  bool under_way_ = false;
+};
+
+}  // namespace pandora
