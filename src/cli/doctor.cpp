@@ -8,8 +8,8 @@
 #include <sys/statvfs.h>
 
 #include "base/text.h"
-#include "cli/doctor_stack.h"
 #include "cli/installation.h"
+#include "cli/stack/doctor_stack.h"
 #include "cli/terminal.h"
 #include "embed/embedders.h"
 #include "models/openai_chat_model.h"

@@ -11,7 +11,7 @@
 #include "cli/installation_metrics.h"
 #include "cli/program.h"
 #include "cli/served_points.h"
-#include "cli/sleeping_servers.h"
+#include "cli/stack/sleeping_servers.h"
 #include "cli/toolbox.h"
 #include "embed/embedders.h"
 #include "embed/vector_cache.h"

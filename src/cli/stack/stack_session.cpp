@@ -1,4 +1,4 @@
-#include "cli/stack_session.h"
+#include "cli/stack/stack_session.h"
 
 #include <cstdlib>
 #include <filesystem>

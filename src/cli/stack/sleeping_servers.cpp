@@ -1,4 +1,4 @@
-#include "cli/sleeping_servers.h"
+#include "cli/stack/sleeping_servers.h"
 
 #include <map>
 #include <mutex>
@@ -8,7 +8,7 @@
 #include <fmt/format.h>
 
 #include "base/log.h"
-#include "cli/host_plan.h"
+#include "cli/stack/host_plan.h"
 #include "host/model_servers.h"
 #include "models/model_settings.h"
 

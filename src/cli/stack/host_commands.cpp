@@ -1,4 +1,4 @@
-#include "cli/host_commands.h"
+#include "cli/stack/host_commands.h"
 
 #include <algorithm>
 #include <array>
@@ -12,10 +12,10 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
-#include "cli/host_plan.h"
-#include "cli/models_command.h"
 #include "cli/output.h"
-#include "cli/service_unit.h"
+#include "cli/stack/host_plan.h"
+#include "cli/stack/models_command.h"
+#include "cli/stack/service_unit.h"
 #include "cli/stop_signals.h"
 #include "cli/terminal.h"
 #include "host/host_control_wire.h"

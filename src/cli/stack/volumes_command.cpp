@@ -1,4 +1,4 @@
-#include "cli/volumes_command.h"
+#include "cli/stack/volumes_command.h"
 
 #include <iostream>
 #include <memory>
@@ -8,9 +8,9 @@
 #include <unistd.h>
 
 #include "base/text.h"
-#include "cli/instance_volumes.h"
 #include "cli/output.h"
-#include "cli/stack_commands.h"
+#include "cli/stack/instance_volumes.h"
+#include "cli/stack/stack_commands.h"
 #include "compose/compose_model.h"
 
 namespace pandora {

@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "cli/host_commands.h"
+#include "cli/stack/host_commands.h"
 #include "stack/plan.h"
 
 namespace pandora {

@@ -1,4 +1,4 @@
-#include "cli/instance_volumes.h"
+#include "cli/stack/instance_volumes.h"
 
 #include <algorithm>
 

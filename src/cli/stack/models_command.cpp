@@ -1,4 +1,4 @@
-#include "cli/models_command.h"
+#include "cli/stack/models_command.h"
 
 #include <algorithm>
 #include <cstdlib>

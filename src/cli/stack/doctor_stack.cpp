@@ -1,4 +1,4 @@
-#include "cli/doctor_stack.h"
+#include "cli/stack/doctor_stack.h"
 
 #include <algorithm>
 #include <cstdlib>

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "cli/instance_volumes.h"
+#include "cli/stack/instance_volumes.h"
 
 namespace pandora {
 

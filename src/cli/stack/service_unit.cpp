@@ -1,4 +1,4 @@
-#include "cli/service_unit.h"
+#include "cli/stack/service_unit.h"
 
 #include <algorithm>
 #include <cstdlib>

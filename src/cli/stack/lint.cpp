@@ -1,4 +1,4 @@
-#include "cli/lint.h"
+#include "cli/stack/lint.h"
 
 #include <algorithm>
 #include <cstdlib>

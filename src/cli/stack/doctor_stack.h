@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "cli/doctor.h"
-#include "cli/stack_session.h"
+#include "cli/stack/stack_session.h"
 
 namespace pandora {
 

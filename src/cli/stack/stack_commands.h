@@ -2,8 +2,8 @@
 #pragma once
 #include <functional>
 
-#include "cli/host_commands.h"
-#include "cli/stack_status_command.h"
+#include "cli/stack/host_commands.h"
+#include "cli/stack/stack_status_command.h"
 
 namespace CLI {
 class App;

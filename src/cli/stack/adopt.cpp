@@ -1,4 +1,4 @@
-#include "cli/adopt.h"
+#include "cli/stack/adopt.h"
 
 #include <algorithm>
 

@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "cli/stack_session.h"
+#include "cli/stack/stack_session.h"
 #include "stack/instance.h"
 #include "stack/stack_volumes.h"
 

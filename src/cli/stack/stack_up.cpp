@@ -1,4 +1,4 @@
-#include "cli/stack_up.h"
+#include "cli/stack/stack_up.h"
 
 #include <algorithm>
 #include <thread>
@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 #include "cli/output.h"
-#include "cli/stack_session.h"
+#include "cli/stack/stack_session.h"
 #include "stack/apply.h"
 #include "stack/wait.h"
 

@@ -4,8 +4,8 @@
 #include <fmt/format.h>
 
 #include "base/text.h"
-#include "cli/doctor_stack.h"
-#include "cli/instance_volumes.h"
+#include "cli/stack/doctor_stack.h"
+#include "cli/stack/instance_volumes.h"
 #include "compose/compose_model.h"
 
 namespace pandora {

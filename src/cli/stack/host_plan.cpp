@@ -1,4 +1,4 @@
-#include "cli/host_plan.h"
+#include "cli/stack/host_plan.h"
 
 #include <algorithm>
 #include <filesystem>

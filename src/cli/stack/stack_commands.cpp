@@ -1,14 +1,14 @@
-#include "cli/stack_commands.h"
+#include "cli/stack/stack_commands.h"
 
 #include <memory>
 
 #include <CLI/CLI.hpp>
 
-#include "cli/init.h"
-#include "cli/lint.h"
-#include "cli/secrets_command.h"
-#include "cli/stack_up.h"
-#include "cli/volumes_command.h"
+#include "cli/stack/init.h"
+#include "cli/stack/lint.h"
+#include "cli/stack/secrets_command.h"
+#include "cli/stack/stack_up.h"
+#include "cli/stack/volumes_command.h"
 
 namespace pandora {
 namespace {

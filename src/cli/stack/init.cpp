@@ -1,4 +1,4 @@
-#include "cli/init.h"
+#include "cli/stack/init.h"
 
 #include <filesystem>
 
@@ -8,10 +8,10 @@
 #include "base/file_system.h"
 #include "base/random.h"
 #include "base/text.h"
-#include "cli/adopt.h"
 #include "cli/data_paths.h"
 #include "cli/installation.h"
 #include "cli/output.h"
+#include "cli/stack/adopt.h"
 #include "cli/terminal.h"
 #include "compose/env_file.h"
 #include "stack/instance.h"

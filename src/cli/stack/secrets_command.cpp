@@ -1,4 +1,4 @@
-#include "cli/secrets_command.h"
+#include "cli/stack/secrets_command.h"
 
 #include <algorithm>
 #include <memory>
@@ -10,8 +10,8 @@
 #include "base/text.h"
 #include "cli/data_paths.h"
 #include "cli/output.h"
-#include "cli/stack_commands.h"
-#include "cli/stack_session.h"
+#include "cli/stack/stack_commands.h"
+#include "cli/stack/stack_session.h"
 #include "postgres/password_verifier.h"
 #include "stack/instance.h"
 #include "stack/one_off.h"
