@@ -92,6 +92,8 @@ class TurnRuntime::Run final : public RunningTurn, private ChatSink, public std:
         state_.options.tools.push_back(tool);
   }
 
+  // What a reply waits for of the stores, at a time.
+  Deadline for_reading() const { return deadline_.at_most(runtime_.clock_, runtime_.options_.recall_deadline); }
   Deadline for_saving() const { return Deadline::after(runtime_.clock_, kSavingBudget); }
 
   // The session's turn before must be findable; when that takes too long the turn goes on, and recall says what is
@@ -107,7 +109,7 @@ class TurnRuntime::Run final : public RunningTurn, private ChatSink, public std:
 
   void begin_after(const Status& found) {
     if (!found) missing_.push_back(found.error().message);
-    auto last = runtime_.stores_.turns.list({.session = request_.session, .limit = kLastTurns}, who_, deadline_);
+    auto last = runtime_.stores_.turns.list({.session = request_.session, .limit = kLastTurns}, who_, for_reading());
     if (!last) {
       log_warn("turn.no_history", {{"error", last.error().to_line()}});
       missing_.push_back(fmt::format("the last turns: {}", last.error().to_line()));
@@ -261,7 +263,7 @@ class TurnRuntime::Run final : public RunningTurn, private ChatSink, public std:
                                   options.recall_limit,
                                   options.recall_candidates,
                                   request_.client ? &request_.client->held : nullptr};
-      auto result = runtime_.recall_.run(request, deadline_.at_most(runtime_.clock_, options.recall_deadline));
+      auto result = runtime_.recall_.run(request, for_reading());
       section = std::move(result.section);
       section.missing.insert(section.missing.end(), missing_.begin(), missing_.end());
       receipt_ = std::move(result.receipt);
@@ -342,7 +344,7 @@ class TurnRuntime::Run final : public RunningTurn, private ChatSink, public std:
   void carry_out(ActionId, RateAction& action) {
     TurnChange change{.quality = action.quality};
     if (action.rejected) change.rejected = true;
-    const auto changed = runtime_.stores_.turns.change(action.turn, change, who_, deadline_);
+    const auto changed = runtime_.stores_.turns.change(action.turn, change, who_, for_reading());
     if (changed) return;
     log_warn("turn.not_rated", {{"turn", action.turn.value}, {"error", changed.error().to_line()}});
     if (action.rejected)

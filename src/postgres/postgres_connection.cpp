@@ -37,9 +37,8 @@ int line_of(std::string_view sql, const char* position) {
 
 }  // namespace
 
-Result<std::unique_ptr<PostgresConnection>> PostgresConnection::open(const PostgresOptions& options,
-                                                                     const Deadline& deadline) {
-  PANDORA_CHECK(deadline.check("connecting to PostgreSQL"));
+Result<std::unique_ptr<PostgresConnection>> PostgresConnection::start(const PostgresOptions& options,
+                                                                      PostgresPulse* pulse) {
   PANDORA_TRY(parameters, connection_parameters(options));
   std::vector<const char*> names, values;
   for (const auto& [name, value] : parameters) {
@@ -50,11 +49,24 @@ Result<std::unique_ptr<PostgresConnection>> PostgresConnection::open(const Postg
   values.push_back(nullptr);
   pg_conn* handle = PQconnectStartParams(names.data(), values.data(), 0);
   if (!handle) return fail(ErrorCode::kResourceExhausted, "there is no memory for a connection");
-  std::unique_ptr<PostgresConnection> connection(new PostgresConnection(handle, place_of(parameters)));
+  return std::unique_ptr<PostgresConnection>(new PostgresConnection(handle, place_of(parameters), pulse));
+}
+
+Result<std::unique_ptr<PostgresConnection>> PostgresConnection::open(const PostgresOptions& options,
+                                                                     const Deadline& deadline, PostgresPulse* pulse) {
+  PANDORA_CHECK(deadline.check("connecting to PostgreSQL"));
+  PANDORA_TRY(connection, start(options, pulse));
   connection->set_deadline(deadline);
   PANDORA_CHECK(connection->connect(options.connect_patience));
   PANDORA_CHECK(connection->greet());
   return connection;
+}
+
+bool PostgresConnection::knock(const PostgresOptions& options, Duration patience) {
+  const auto connection = start(options, nullptr);
+  if (!connection) return true;
+  (void)(*connection)->connect(patience);
+  return !(*connection)->silent_;
 }
 
 PostgresConnection::~PostgresConnection() { PQfinish(handle_); }
@@ -69,9 +81,8 @@ Status PostgresConnection::connect(Duration patience) {
       return fail(connect_error(PQerrorMessage(handle_), place_));
     for (;;) {
       if (deadline_.expired() || waited >= patience)
-        return fail(deadline_.expired() ? ErrorCode::kDeadlineExceeded : ErrorCode::kUnavailable,
-                    fmt::format("PostgreSQL at {} did not answer in time", place_),
-                    "is it overloaded, or does something between drop what is sent? It is tried again");
+        return left(deadline_.expired() ? ErrorCode::kDeadlineExceeded : ErrorCode::kUnavailable);
+      if (is_given_up(waited)) return fail(pulse_->why());
       const Duration slice = std::min(kSlice, deadline_.remaining());
       pollfd one{PQsocket(handle_), static_cast<short>(polled == PGRES_POLLING_READING ? POLLIN : POLLOUT), 0};
       const int ready = ::poll(&one, 1, std::max(1, milliseconds(slice)));
@@ -120,13 +131,29 @@ Status PostgresConnection::wait(bool to_write) {
     const int ready = ::poll(&one, 1, std::max(1, milliseconds(time)));
     if (ready > 0) return {};
     if (ready < 0 && errno != EINTR) return lost();
+    if (is_given_up(slices * kSlice)) {
+      broken_ = true;
+      state_.clear();
+      return fail(pulse_->why());
+    }
     if (!late && (unlimited_ || slices < kSlicesOfSilence)) continue;
-    broken_ = true;
-    state_.clear();
-    return fail(late ? ErrorCode::kDeadlineExceeded : ErrorCode::kUnavailable,
-                fmt::format("PostgreSQL at {} did not answer in time", place_),
-                "is it overloaded, or does something between drop what is sent? It is tried again");
+    return left(late ? ErrorCode::kDeadlineExceeded : ErrorCode::kUnavailable);
   }
+}
+
+// Nothing has come for so long: is there somebody? Asked once each kSilence.
+bool PostgresConnection::is_given_up(Duration waited) {
+  if (!pulse_) return false;
+  if (waited >= kSilence && waited % kSilence < kSlice) pulse_->note_silence();
+  return pulse_->is_away();
+}
+
+Status PostgresConnection::left(ErrorCode code) {
+  broken_ = silent_ = true;
+  state_.clear();
+  if (pulse_) pulse_->note_silence();
+  return fail(code, fmt::format("PostgreSQL at {} did not answer in time", place_),
+              "is it overloaded, or does something between drop what is sent? It is tried again");
 }
 
 Status PostgresConnection::lost() {

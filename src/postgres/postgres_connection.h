@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "postgres/postgres_options.h"
+#include "postgres/postgres_pulse.h"
 #include "postgres/postgres_values.h"
 
 struct pg_conn;
@@ -33,7 +34,11 @@ class PostgresConnection {
  public:
   // kUnauthenticated, kNotFound (the database), kResourceExhausted (too many connections), kUnavailable,
   // kDeadlineExceeded, kIncompatible (older than kOldestPostgres, or not UTF-8): each with its remedy.
-  static Result<std::unique_ptr<PostgresConnection>> open(const PostgresOptions& options, const Deadline& deadline);
+  // With a pulse, which outlives it, a call ends also when the server is found to be away.
+  static Result<std::unique_ptr<PostgresConnection>> open(const PostgresOptions& options, const Deadline& deadline,
+                                                          PostgresPulse* pulse = nullptr);
+  // Does it say anything, be it that it is full, or no? False: nothing for `patience`.
+  static bool knock(const PostgresOptions& options, Duration patience);
   ~PostgresConnection();
   PostgresConnection(const PostgresConnection&) = delete;
   PostgresConnection& operator=(const PostgresConnection&) = delete;
@@ -72,8 +77,12 @@ class PostgresConnection {
   const std::string& place() const { return place_; }
 
  private:
-  PostgresConnection(pg_conn* handle, std::string place) : handle_(handle), place_(std::move(place)) {}
+  PostgresConnection(pg_conn* handle, std::string place, PostgresPulse* pulse)
+      : handle_(handle), place_(std::move(place)), pulse_(pulse) {}
+  static Result<std::unique_ptr<PostgresConnection>> start(const PostgresOptions& options, PostgresPulse* pulse);
   Status connect(Duration patience);
+  bool is_given_up(Duration waited);
+  Status left(ErrorCode code);
   Status greet();
   Status wait(bool to_write);
   Status flush();
@@ -91,11 +100,13 @@ class PostgresConnection {
 
   pg_conn* handle_;
   const std::string place_;
+  PostgresPulse* const pulse_;  // null: nobody else looks whether the server lives
   Deadline deadline_ = Deadline::never();
   std::map<std::string, std::string, std::less<>> prepared_;  // by text: name
   std::string begin_;                                         // waits for the first statement
   std::string state_;
-  bool begun_ = false, broken_ = false, pooled_ = false, read_only_ = false, unlimited_ = false, greeted_ = false;
+  bool begun_ = false, broken_ = false, silent_ = false, pooled_ = false, read_only_ = false, unlimited_ = false,
+       greeted_ = false;
   int version_ = 0, named_ = 0;
 };
 

@@ -1,6 +1,7 @@
 #include "postgres/postgres_pool.h"
 
 #include <algorithm>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -21,6 +22,8 @@ Result<PostgresPool::Lease> PostgresPool::take(const Deadline& deadline) {
     std::unique_lock lock(mutex_);
     const std::size_t most = std::clamp<std::size_t>(options_.connections, 1, kMaxPostgresConnections);
     for (;;) {
+      if (pulse_.is_away()) return fail(pulse_.why());
+      drop_dead();
       while (!idle_.empty()) {
         auto connection = std::move(idle_.back());
         idle_.pop_back();
@@ -39,7 +42,7 @@ Result<PostgresPool::Lease> PostgresPool::take(const Deadline& deadline) {
     }
     ++open_;
   }
-  auto connection = PostgresConnection::open(options_, deadline);
+  auto connection = PostgresConnection::open(options_, deadline, &pulse_);
   if (connection && check_)
     if (Status good = check_(**connection); !good) connection = fail(std::move(good).error());
   if (!connection) {
@@ -49,6 +52,14 @@ Result<PostgresPool::Lease> PostgresPool::take(const Deadline& deadline) {
     return fail(std::move(connection).error());
   }
   return Lease(*this, *std::move(connection));
+}
+
+// What stood idle while the server was away may lead nowhere.
+void PostgresPool::drop_dead() {
+  const std::uint64_t times = pulse_.times_away();
+  if (std::exchange(times_away_, times) == times) return;
+  open_ -= idle_.size();
+  idle_.clear();
 }
 
 void PostgresPool::give(std::unique_ptr<PostgresConnection> connection) {

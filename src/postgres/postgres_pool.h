@@ -2,7 +2,8 @@
 //
 // A call takes one and gives it back. At most `connections` are open; who comes when all are out waits for its
 // deadline. One that the server has closed meanwhile is replaced unseen; what a call was doing when its connection
-// broke is not done again here, as it may have been done.
+// broke is not done again here, as it may have been done. A server that hangs is noticed once for all
+// (postgres_pulse.h): from then on every call fails at once, until it answers again.
 #pragma once
 #include <condition_variable>
 #include <functional>
@@ -21,7 +22,7 @@ class PostgresPool {
   // one that it refuses is closed, and its error is the call's.
   using Check = std::function<Status(PostgresConnection&)>;
   explicit PostgresPool(PostgresOptions options, Check check = {})
-      : options_(std::move(options)), check_(std::move(check)) {}
+      : options_(std::move(options)), check_(std::move(check)), pulse_(options_) {}
   ~PostgresPool();  // every connection has been given back
 
   class Lease {
@@ -39,7 +40,7 @@ class PostgresPool {
     PostgresPool* pool_;
     std::unique_ptr<PostgresConnection> connection_;
   };
-  // kResourceExhausted when none became free, and as PostgresConnection::open.
+  // kResourceExhausted when none became free, kUnavailable while the server is away, and as PostgresConnection::open.
   Result<Lease> take(const Deadline& deadline);
 
   // What `work` asks of the connection is one transaction; it runs again from the beginning when the server found it in
@@ -79,14 +80,17 @@ class PostgresPool {
     }
   }
   static bool worth_repeating(const PostgresConnection& connection);
+  void drop_dead();
   void give(std::unique_ptr<PostgresConnection> connection);
 
   const PostgresOptions options_;
   const Check check_;
+  PostgresPulse pulse_;
   std::mutex mutex_;
   std::condition_variable free_;
   std::vector<std::unique_ptr<PostgresConnection>> idle_;
-  std::size_t open_ = 0;  // idle and lent
+  std::size_t open_ = 0;          // idle and lent
+  std::uint64_t times_away_ = 0;  // of the pulse, when the idle ones were of use
 };
 
 }  // namespace pandora

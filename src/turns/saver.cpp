@@ -26,6 +26,11 @@ namespace {
 // Of one step of the worker: a store that hangs must not hold up the program's end for ever.
 constexpr Duration kStepBudget = std::chrono::seconds(60);
 constexpr Duration kDrainPoll = std::chrono::milliseconds(2);
+// A database that is back is noticed within so long, however long it was away. It is cheap to ask one that is not.
+constexpr Duration kMaxPause = std::chrono::seconds(1);
+// Who waits for a session's row waits no longer once rows have failed for so long: it would be in vain.
+constexpr Duration kHope = std::chrono::seconds(2);
+constexpr Duration kStatusPatience = std::chrono::seconds(2);
 constexpr int kCommitsInARow = 64;  // then files and points get their turn, however long the queue is
 constexpr Duration kPoll = std::chrono::milliseconds(200);  // for entries that become due, and for new ones of others
 
@@ -126,8 +131,8 @@ class JournalledTurnSaver final : public TurnSaver {
 
   Status wait_session(const SessionId& session, const Deadline& deadline) override {
     std::unique_lock lock(mutex_);
-    if (wait(lock, deadline, [&] { return is_quiet(session); })) return {};
-    return not_findable(session);
+    (void)wait(lock, deadline, [&] { return is_quiet(session) || is_hopeless(session); });
+    return is_quiet(session) ? Status() : Status(not_findable(session));
   }
 
   bool after_session(const SessionId& session, const Deadline& deadline, std::function<void(Status)> call) override {
@@ -192,7 +197,7 @@ class JournalledTurnSaver final : public TurnSaver {
 
   SaverStatus status() override {
     SaverStatus status;
-    status.outbox = stores_.outbox.size(Deadline::after(clock_, kStepBudget)).value_or(-1);
+    status.outbox = stores_.outbox.size(Deadline::after(clock_, kStatusPatience)).value_or(-1);
     const std::lock_guard lock(mutex_);
     status.pending = static_cast<std::int64_t>(pending_.size());
     if (failing_) status.last_error = last_error_.to_line();
@@ -214,9 +219,16 @@ class JournalledTurnSaver final : public TurnSaver {
     return std::ranges::none_of(
         live_, [&](const auto& entry) { return entry.second.session == session && !entry.second.findable(); });
   }
-  static tl::unexpected<Error> not_findable(const SessionId& session) {
-    return fail(ErrorCode::kDeadlineExceeded,
-                fmt::format("the last turn of session {} is not yet findable", session.str()));
+  // A turn of it waits for its row, and rows have failed for a while.
+  bool is_hopeless(const SessionId& session) const {  // under mutex_
+    return rows_fail_since_ && clock_.steady() - *rows_fail_since_ >= kHope &&
+           std::ranges::any_of(live_, [&](const auto& entry) {
+             return entry.second.session == session && entry.second.number.value == 0;
+           });
+  }
+  tl::unexpected<Error> not_findable(const SessionId& session) const {  // under mutex_
+    return fail(ErrorCode::kDeadlineExceeded, fmt::format("the last turn of session {} is not yet findable{}",
+                                                          session.str(), failing_ ? ": " + last_error_.message : ""));
   }
 
   Deadline step() const { return Deadline::after(clock_, kStepBudget); }
@@ -359,7 +371,7 @@ class JournalledTurnSaver final : public TurnSaver {
           continue;
         }
         sleep(backoff);
-        backoff = std::min(backoff * 2, kMaxRetryDelay);
+        backoff = std::min(backoff * 2, kMaxPause);
         continue;
       }
       const bool worked = run_outbox();
@@ -395,6 +407,8 @@ class JournalledTurnSaver final : public TurnSaver {
     }
     if (!number && !concerns_the_turn(number.error().code)) {
       note_error(number.error());
+      const std::lock_guard lock(mutex_);
+      if (!rows_fail_since_) rows_fail_since_ = clock_.steady();
       return false;
     }
     if (!number) {
@@ -415,6 +429,7 @@ class JournalledTurnSaver final : public TurnSaver {
       if (closing_) closing_->waiting.erase(record->turn.uid);
     }
     ++moves_;
+    rows_fail_since_.reset();
     if (number) failing_ = false;
     changed_.notify_all();
     return true;
@@ -508,14 +523,17 @@ class JournalledTurnSaver final : public TurnSaver {
         waits_.wait(lock, [&] { return stopping_ || !waiting_.empty(); });
         continue;
       }
-      std::set<std::string> behind;
-      for (const auto& [uid, live] : live_)
+      std::set<std::string> behind, hopeless;
+      const bool rows_fail = rows_fail_since_ && clock_.steady() - *rows_fail_since_ >= kHope;
+      for (const auto& [uid, live] : live_) {
         if (!live.findable()) behind.insert(live.session.str());
+        if (rows_fail && live.number.value == 0) hopeless.insert(live.session.str());
+      }
       std::vector<std::pair<Waiting, Status>> told;
       Duration patience = kPoll;
       std::erase_if(waiting_, [&](Waiting& one) {
         const bool is_behind = behind.contains(one.session.str());
-        if (is_behind && !one.deadline.expired()) {
+        if (is_behind && !one.deadline.expired() && !hopeless.contains(one.session.str())) {
           patience = std::min<Duration>(patience, one.deadline.remaining());
           return false;
         }
@@ -548,7 +566,8 @@ class JournalledTurnSaver final : public TurnSaver {
   std::deque<std::shared_ptr<const TurnRecord>> pending_;
   std::map<Uuid, Live> live_;
   Error last_error_;
-  bool failing_ = false;                    // since last_error_ nothing has succeeded
+  bool failing_ = false;  // since last_error_ nothing has succeeded
+  std::optional<SteadyTime> rows_fail_since_;
   std::uint64_t moves_ = 0, failures_ = 0;  // so far
   bool stopping_ = false, urgent_ = false, idle_ = false;
   struct Closing {

@@ -4,6 +4,7 @@ import os
 import shutil
 import signal
 import threading
+import time
 import unittest
 
 from pandora_case import PandoraCase
@@ -105,7 +106,6 @@ class ServerRows(PandoraCase, Database):
 
 class ServerRowsAway(ServedCase, Database):
     """While `pandora serve` runs. What is acknowledged meanwhile waits in the journal and is there in the end, once, in order."""
-    patience = 150  # a server that hangs is noticed by each step anew, and each has its own bound
 
     def begin(self, *settings):
         self.use_postgres(*settings)
@@ -153,10 +153,17 @@ class ServerRowsAway(ServedCase, Database):
         self.begin()
         self.tell(2)
         self.server.hang()
-        self.tell(1)
+        self.assertLess(self.seconds(lambda: self.tell(1)), 15, "that it hangs is noticed once, within seconds")
+        self.assertLess(self.seconds(lambda: self.tell(3)), 15, "and then known")
         self.assert_named_then_recovers()
         self.server.wake()
-        self.assert_all_kept()
+        self.assertLess(self.seconds(self.assert_all_kept), 15, "it is asked again all the time")
+
+    @staticmethod
+    def seconds(work):
+        begun = time.monotonic()
+        work()
+        return time.monotonic() - begun
 
     def test_restarted_again_and_again_in_the_middle_of_transactions(self):
         self.begin()

@@ -102,5 +102,40 @@ TEST_F(PostgresPoolCase, AConnectionThatTheCheckRefusesIsNotUsed) {
   must(pool.query("SELECT 1", kNever));
 }
 
+// Who has all the time of the world is told as soon as it is clear that nobody is there; then everybody, at once.
+TEST_F(PostgresPoolCase, AServerThatHangsIsNoticedOnceForAllAndUsedAgainWhenItIsBack) {
+  PostgresServer server;
+  server.create_database("mine");
+  PostgresOptions options;
+  options.url = server.tcp_url("mine");
+  PostgresPool pool(options);
+  must(pool.query("SELECT 1", kNever));
+  server.pause();
+  EXPECT_FAILS(kUnavailable, pool.query("SELECT 2", kNever));
+  const SteadyTime begun = clock.steady();
+  for (int i = 0; i < 100; ++i) EXPECT_FAILS(kUnavailable, pool.query("SELECT 3", kNever));
+  EXPECT_LT(clock.steady() - begun, kSilence) << "none of them waited";
+  server.resume();
+  Result<PostgresRows> answer = fail(ErrorCode::kUnavailable, "");
+  for (const Deadline patience = within(std::chrono::seconds(30)); !answer && !patience.expired();)
+    answer = pool.query("SELECT 4", kNever);
+  EXPECT_EQ(must(std::move(answer)).integer(0, 0), 4);
+}
+
+TEST_F(PostgresPoolCase, AServerThatIsOnlySlowIsWaitedFor) {
+  PostgresPool pool(of(1));
+  const double silence = std::chrono::duration<double>(2 * kSilence).count();
+  must(pool.query("SELECT pg_sleep($1)", kNever, silence));
+}
+
+TEST_F(PostgresPoolCase, AKnockIsAnsweredAlsoByARefusal) {
+  PostgresOptions given = options();
+  EXPECT_TRUE(PostgresConnection::knock(given, kKnockPatience));
+  given.url = shared_server().url("nowhere");
+  EXPECT_TRUE(PostgresConnection::knock(given, kKnockPatience));
+  given.url = "postgresql://127.0.0.1:1/mine";
+  EXPECT_TRUE(PostgresConnection::knock(given, kKnockPatience)) << "nobody listens there, and that is said";
+}
+
 }  // namespace
 }  // namespace pandora::testing

@@ -1,4 +1,5 @@
 #include <cmath>
+#include <future>
 #include <limits>
 
 #include <gtest/gtest.h>
@@ -190,6 +191,27 @@ TEST(TurnSaver, ADrainThatCannotGoOnSaysWhyAndTheNextOneIsDone) {
   world.clock.shift += 120'000'000;
   EXPECT_TRUE(world.saver->drain(Deadline::never()));
   EXPECT_TRUE(world.saver->status().last_error.empty());
+}
+
+TEST(TurnSaver, WhoWaitsForASessionIsToldWhyOnceRowsHaveFailedForAWhile) {
+  World world;
+  testing::FaultFileSystem journal;
+  world.journal_files = &journal;
+  ASSERT_TRUE(world.start());
+  world.files.limit_bytes(0);
+  const auto record = world.record("s", "The disk is full.", "So it is.");
+  ASSERT_TRUE(world.saver->save(record, world.soon()));
+  const Deadline never = Deadline::never();
+  const Status in_vain = world.saver->wait_session(record.turn.session, never);
+  ASSERT_FALSE(in_vain);
+  EXPECT_NE(in_vain.error().message.find("not yet findable: "), std::string::npos) << in_vain.error().message;
+  std::promise<Status> told;
+  ASSERT_FALSE(world.saver->after_session(record.turn.session, never, [&](Status how) { told.set_value(how); }));
+  EXPECT_FALSE(told.get_future().get());
+  EXPECT_TRUE(world.saver->wait_session(SessionId::parse("other").value(), never));
+  world.files.limit_bytes(std::nullopt);
+  ASSERT_TRUE(world.saver->drain(world.soon()));
+  EXPECT_TRUE(world.saver->wait_session(record.turn.session, never));
 }
 
 TEST(TurnSaver, ATurnThatNobodyCouldReadAgainIsRefused) {

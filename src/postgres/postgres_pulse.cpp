@@ -1,0 +1,56 @@
+#include "postgres/postgres_pulse.h"
+
+#include <fmt/format.h>
+
+#include "base/log.h"
+#include "postgres/postgres_connection.h"
+
+namespace pandora {
+
+PostgresPulse::~PostgresPulse() {
+  {
+    const std::lock_guard lock(mutex_);
+    stopping_ = true;
+  }
+  wake_.notify_all();
+  if (thread_.joinable()) thread_.join();
+}
+
+void PostgresPulse::note_silence() {
+  const std::lock_guard lock(mutex_);
+  if (asked_ || stopping_) return;
+  asked_ = true;
+  if (!thread_.joinable()) thread_ = std::thread([this] { watch(); });
+  wake_.notify_all();
+}
+
+Error PostgresPulse::why() const {
+  const auto parameters = connection_parameters(options_);
+  return {ErrorCode::kUnavailable,
+          fmt::format("PostgreSQL at {} does not answer", parameters ? place_of(*parameters) : options_.host),
+          "is it overloaded, or does something between drop what is sent? It is asked again all the time"};
+}
+
+void PostgresPulse::watch() {
+  std::unique_lock lock(mutex_);
+  for (;;) {
+    wake_.wait(lock, [&] { return asked_ || stopping_; });
+    if (stopping_) return;
+    lock.unlock();
+    const bool answers = PostgresConnection::knock(options_, kKnockPatience);
+    lock.lock();
+    if (answers) {
+      if (away_) log_info("postgres.back");
+      away_ = asked_ = false;
+      continue;
+    }
+    if (!away_) {
+      ++times_away_;
+      away_ = true;
+      log_warn("postgres.away", {{"why", why().message}});
+    }
+    wake_.wait_for(lock, kKnockPause, [&] { return stopping_; });
+  }
+}
+
+}  // namespace pandora
