@@ -28,6 +28,38 @@ Result<std::unique_ptr<KeyRing>> KeyRing::open(KeyStore& store, DocumentStore& d
   return ring;
 }
 
+Result<std::unique_ptr<KeyRing>> KeyRing::open_without_rows(KeyStore& store, DocumentStore& documents,
+                                                            UuidV7Generator& ids, Random& random, const Clock& clock,
+                                                            const Deadline& deadline) {
+  std::unique_ptr<KeyRing> ring(new KeyRing(store, documents, ids, random, clock));
+  PANDORA_TRY(written, read_key_documents(documents, deadline));
+  ring->hold(written);
+  return ring;
+}
+
+Status KeyRing::refresh(const Deadline& deadline) {
+  const std::lock_guard one_at_a_time(changing_);
+  if (!complete_) return load(deadline);
+  PANDORA_TRY(rows, store_.list(deadline));
+  hold(rows);
+  return {};
+}
+
+// What was used or revoked here and is not written yet stays so.
+void KeyRing::hold(const std::vector<ApiKey>& rows) {
+  const std::lock_guard lock(mutex_);
+  std::map<std::string, Held, std::less<>> held;
+  for (const ApiKey& key : rows) {
+    Held one(key);
+    if (const auto known = held_.find(key.hint); known != held_.end() && known->second.key.id == key.id) {
+      one.used = known->second.used, one.written = known->second.written;
+      if (!one.key.revoked_at) one.key.revoked_at = known->second.key.revoked_at;
+    }
+    held.emplace(key.hint, std::move(one));
+  }
+  held_ = std::move(held);
+}
+
 // A crash may have left a file whose row was not written, or whose row says less; a database may have been made anew.
 Status KeyRing::load(const Deadline& deadline) {
   PANDORA_TRY(rows, store_.list(deadline));
@@ -45,8 +77,9 @@ Status KeyRing::load(const Deadline& deadline) {
   for (const ApiKey& key : rows) {
     const bool has_file = std::ranges::find(written, key.id, &ApiKey::id) != written.end();
     if (!has_file) PANDORA_CHECK(write_key_document(documents_, key, deadline));
-    held_.emplace(key.hint, Held(key));
   }
+  hold(rows);
+  complete_ = true;
   return {};
 }
 

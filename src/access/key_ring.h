@@ -1,7 +1,8 @@
 // The keys of the API, as those use them who serve it: made and revoked here, told apart by their secrets.
 //
 // What stands in files is the truth, rows follow (docs/formats.md). All keys are held in memory as well, so that a
-// request costs one hash and no I/O, and one that is revoked is refused from that moment on. Thread-safe.
+// request costs one hash and no I/O, and one that is revoked is refused from that moment on. What another process
+// changes in the same rows is known from the next `refresh` on. Thread-safe.
 #pragma once
 #include <atomic>
 #include <map>
@@ -38,6 +39,15 @@ class KeyRing {
   static Result<std::unique_ptr<KeyRing>> open(KeyStore& store, DocumentStore& documents, UuidV7Generator& ids,
                                                Random& random, const Clock& clock, const Deadline& deadline);
 
+  // While the rows are out of reach: with what stands in files, and so perhaps without some keys (`is_complete`).
+  // kDataCorrupt.
+  static Result<std::unique_ptr<KeyRing>> open_without_rows(KeyStore& store, DocumentStore& documents,
+                                                            UuidV7Generator& ids, Random& random, const Clock& clock,
+                                                            const Deadline& deadline);
+  // What the rows say now; the first one after `open_without_rows` makes rows and files equal as `open` does.
+  Status refresh(const Deadline& deadline);
+  bool is_complete() const { return complete_; }  // a key that is not here is none
+
   // kConflict: the name is in use; kInvalidArgument: a time in the past, and check_api_key's.
   Result<CreatedKey> create(const NewKey& wanted, const Deadline& deadline);
   // By id, or by name when a key of that name is not revoked. kNotFound. Revoking twice is fine.
@@ -64,6 +74,7 @@ class KeyRing {
   KeyRing(KeyStore& store, DocumentStore& documents, UuidV7Generator& ids, Random& random, const Clock& clock)
       : store_(store), documents_(documents), ids_(ids), random_(random), clock_(clock) {}
   Status load(const Deadline& deadline);
+  void hold(const std::vector<ApiKey>& rows);
   std::string new_secret();
   std::optional<ApiKey> named(std::string_view id_or_name) const;
   static ApiKey shown(const Held& held);
@@ -73,6 +84,7 @@ class KeyRing {
   UuidV7Generator& ids_;
   Random& random_;
   const Clock& clock_;
+  std::atomic<bool> complete_ = false;
   std::mutex changing_;                            // one change at a time: file, row, memory
   mutable std::mutex mutex_;                       // of what follows
   std::map<std::string, Held, std::less<>> held_;  // by hint

@@ -1,6 +1,7 @@
 #include "cli/installation.h"
 
 #include <algorithm>
+#include <atomic>
 #include <thread>
 
 #include <fmt/format.h>
@@ -94,26 +95,29 @@ class Owner final : public Installation {
     PANDORA_TRY(storage, open_storage(*files_, config, paths, {options.damage, options.thorough}, clock_));
     storage_ = std::move(storage);
     const Stores kept = storage_->stores();
+    documents_root_ = paths.documents;
+    PANDORA_CHECK(open_points(config, options, kept));
+    PANDORA_CHECK(open_keys(options, kept));
+    const Status settled = settle(kept, Deadline::never());
+    if (!settled && !may_wait(options, settled.error())) return settled;
+    if (!settled) log_warn("start.rows_out_of_reach", {{"why", settled.error().to_line()}});
     receipts_ = std::make_unique<ReceiptQueue>(kept.receipts, clock_);
     const Stores stores{kept.turns,  kept.memories, kept.research,  kept.sources, kept.observations, kept.instance,
                         kept.outbox, kept.vectors,  kept.documents, kept.objects, *receipts_};
-    PANDORA_CHECK(open_points(config, options, stores));
-    documents_root_ = paths.documents;
-    PANDORA_TRY(keys, KeyRing::open(storage_->keys(), stores.documents, ids_, random_, clock_, Deadline::never()));
-    keys_ = std::move(keys);
-    PANDORA_CHECK(keep_known_numbers(stores));
-    PANDORA_CHECK(look_at_clock(stores));
 
     SaverOptions saving;
     saving.journal_directory = paths.journal;
     saving.segment_bytes = static_cast<std::size_t>(config.integer("journal.segment_bytes"));
     saving.owner = outbox_owner(paths.root);
+    saving.before_rows = [this, kept](const Deadline& deadline) { return settle(kept, deadline); };
     saving.on_sync = [this](Duration took) { metrics_.journal_sync(took); };
     PANDORA_TRY(saver, TurnSaver::open(saving, stores, *spaces_, *files_, clock_));
     saver_ = std::move(saver);
     // What the last process left undone comes first: its rows here, its points before a question is asked
     // (cli/catch_up.h).
-    if (const Status caught_up = saver_->wait_rows(Deadline::after(clock_, kCatchUp)); !caught_up)
+    if (!settled) {
+      // They cannot come before the server does.
+    } else if (const Status caught_up = saver_->wait_rows(Deadline::after(clock_, kCatchUp)); !caught_up)
       log_warn("start.behind", {{"why", caught_up.error().to_line()}});
 
     recall_ = std::make_unique<Recall>(stores, *spaces_, clock_);
@@ -179,26 +183,61 @@ class Owner final : public Installation {
   }
 
  private:
+  static bool may_wait(const OpenOptions& options, const Error& error) {
+    return options.without_rows && error_info(error.code).retryable;
+  }
+
+  // What rests on rows that may be out of reach when the program starts; until it is done no row is written.
+  Status settle(const Stores& stores, const Deadline& deadline) {
+    if (is_settled_) return {};
+    PANDORA_CHECK(follow_points(stores, deadline));
+    if (!keys_->is_complete()) PANDORA_CHECK(keys_->refresh(deadline));
+    PANDORA_CHECK(keep_known_numbers(stores, deadline));
+    PANDORA_CHECK(look_at_clock(stores, deadline));
+    is_settled_ = true;
+    return {};
+  }
+
+  Status open_keys(const OpenOptions& options, const Stores& stores) {
+    auto keys = KeyRing::open(storage_->keys(), stores.documents, ids_, random_, clock_, Deadline::never());
+    if (!keys && may_wait(options, keys.error()))
+      keys = KeyRing::open_without_rows(storage_->keys(), stores.documents, ids_, random_, clock_, Deadline::never());
+    if (!keys) return fail(std::move(keys).error());
+    keys_ = *std::move(keys);
+    return {};
+  }
+
   // By what points were made stands beside the data, and that goes on answering, whatever is configured now: vectors of
   // two encoders are never mixed.
   Status open_points(const Config& config, const OpenOptions& options, const Stores& stores) {
     const std::string& wanted = config.string("encoder.model");
     PANDORA_TRY(served, points_are_served(config));
     const Deadline patience = served ? Deadline::after(clock_, kServerPatience) : Deadline::never();
-    PANDORA_TRY(record, read_point_space(stores.instance, stores.vectors, patience));
-    PANDORA_TRY(embedder, record ? open_embedder_of(config, record->origin.embedder) : open_embedder(config, wanted));
-    embedder = measured(std::move(embedder), metrics_, clock_);
-    if (!options.vectors_file.empty()) {
+    const auto embedder_of = [this, config,
+                              options](const EmbedderIdentity* made_by) -> Result<std::shared_ptr<Embedder>> {
+      PANDORA_TRY(opened,
+                  made_by ? open_embedder_of(config, *made_by) : open_embedder(config, config.string("encoder.model")));
+      auto embedder = measured(std::move(opened), metrics_, clock_);
+      if (options.vectors_file.empty()) return embedder;
       PANDORA_TRY(cache, open_vector_cache(*files_, options.vectors_file, std::move(embedder)));
-      embedder = std::move(cache);
-    }
-    auto space = record ? make_point_space(record->origin, record->suffix, std::move(embedder))
-                        : make_point_space(std::move(embedder));
-    PANDORA_CHECK(write_point_space(stores.instance, *space, Deadline::never()));
+      return std::shared_ptr<Embedder>(std::move(cache));
+    };
+    make_space_ =
+        [embedder_of](const std::optional<PointSpaceRecord>& record) -> Result<std::shared_ptr<const PointSpace>> {
+      PANDORA_TRY(embedder, embedder_of(record ? &record->origin.embedder : nullptr));
+      return record ? make_point_space(record->origin, record->suffix, std::move(embedder))
+                    : make_point_space(std::move(embedder));
+    };
+    auto record = read_point_space(stores.instance, stores.vectors, patience);
+    if (!record && !may_wait(options, record.error())) return fail(std::move(record).error());
+    PANDORA_TRY(space, make_space_(record.value_or(std::nullopt)));
     const bool stale = space->origin.analyzer != kAnalyzerVersion || space->origin.form != kPointForm;
     if (stale || space->origin.embedder.model != wanted)
       log_warn("start.points_of_another_make",
                {{"made_by", space->origin.text()}, {"encoder.model", wanted}, {"remedy", "pandora reindex"}});
+    spaces_ = std::make_unique<PointSpaces>(space);
+    if (!record) return {};  // what the points are made by is not known yet: nothing is tidied
+    PANDORA_CHECK(write_point_space(stores.instance, *space, Deadline::never()));
     // A server that is away is no reason not to start: turns are saved, and their points follow.
     const auto dropped = tidy_collections(stores.vectors, *space, patience);
     if (!dropped && !error_info(dropped.error().code).retryable) return fail(dropped.error());
@@ -206,7 +245,22 @@ class Owner final : public Installation {
     if (dropped && *dropped > 0)
       log_info("start.points_dropped", {{"collections", *dropped}, {"why", "a move that did not end"}});
     if (served && dropped) PANDORA_CHECK(check_made_by(stores.vectors, *space, patience));
-    spaces_ = std::make_unique<PointSpaces>(std::move(space));
+    return {};
+  }
+
+  // By what points are made now: nobody said so at the start, or another process has moved over since.
+  Status follow_points(const Stores& stores, const Deadline& deadline) {
+    PANDORA_TRY(record, read_point_space(stores.instance, stores.vectors, deadline));
+    const auto current = spaces_->current();
+    if (!record) return write_point_space(stores.instance, *current, deadline);
+    if (record->origin == current->origin && record->suffix == current->suffix) return {};
+    const auto moving = spaces_->try_move();
+    if (!moving.owns_lock()) return {};  // this process is about to move itself
+    PANDORA_TRY(space, make_space_(record));
+    log_info("points.followed", {{"made_by", space->origin.text()}});
+    auto writing = spaces_->write();
+    writing.set_next(std::move(space));
+    writing.switch_to_next();
     return {};
   }
 
@@ -250,8 +304,8 @@ class Owner final : public Installation {
   }
 
   // Rows that are gone (a database that was deleted or emptied) must not let a new turn take the folder of an old one.
-  Status keep_known_numbers(const Stores& stores) {
-    PANDORA_TRY(newest, stores.turns.list({.limit = 1}, Principal::system(), Deadline::never()));
+  Status keep_known_numbers(const Stores& stores, const Deadline& deadline) {
+    PANDORA_TRY(newest, stores.turns.list({.limit = 1}, Principal::system(), deadline));
     const TurnNumber known = newest.empty() ? TurnNumber{} : newest.front().number;
     // Listing all folders costs a while: only when there is a folder where the next ones would come.
     bool beyond = known.value == 0;
@@ -260,19 +314,19 @@ class Owner final : public Installation {
     if (!beyond) return {};
     TurnNumber last;
     for (const char* area : {"turns", "archive"}) {
-      PANDORA_TRY(folders, stores.documents.list(area, Deadline::never()));
+      PANDORA_TRY(folders, stores.documents.list(area, deadline));
       for (const auto& folder : folders)
         if (const auto number = parse_turn_directory_name(folder.name)) last = std::max(last, *number);
     }
     if (last <= known) return {};
     log_warn("start.rows_missing",
              {{"last_turn_on_disk", last.value}, {"last_row", known.value}, {"remedy", "pandora reconcile --apply"}});
-    return stores.turns.reserve_through(last, Principal::system(), Deadline::never());
+    return stores.turns.reserve_through(last, Principal::system(), deadline);
   }
 
   // A clock that jumped back gives what is said now a time before what was said earlier.
-  Status look_at_clock(const Stores& stores) {
-    PANDORA_TRY(newest, stores.turns.list({.limit = 1}, Principal::system(), Deadline::never()));
+  Status look_at_clock(const Stores& stores, const Deadline& deadline) {
+    PANDORA_TRY(newest, stores.turns.list({.limit = 1}, Principal::system(), deadline));
     if (newest.empty() || newest.front().created_at - clock_.now() < kClockMayDiffer) return {};
     log_warn("start.clock_behind", {{"clock", to_iso8601(clock_.now())},
                                     {"last_turn", to_iso8601(newest.front().created_at)},
@@ -288,6 +342,8 @@ class Owner final : public Installation {
   std::unique_ptr<FileLock> lock_;
   std::unique_ptr<Storage> storage_;
   std::string documents_root_;
+  std::atomic<bool> is_settled_ = false;
+  std::function<Result<std::shared_ptr<const PointSpace>>(const std::optional<PointSpaceRecord>&)> make_space_;
   std::unique_ptr<KeyRing> keys_;
   ProcessCache cache_{clock_};
   std::unique_ptr<ReceiptQueue> receipts_;

@@ -29,6 +29,9 @@ struct OpenOptions {
   // kConflict; empty: it does not.
   std::string vectors_file;
   ToolPlace tools = ToolPlace::kHere;
+  // Opens also while the server of the rows is away: turns wait in the journal, and the rest is made up for when it is
+  // back.
+  bool without_rows = false;
 };
 
 // What a server works with, besides the service; lives as long as its installation.

@@ -169,7 +169,7 @@ void wait_until_told(const sigset_t& signals, const std::string& url, const std:
 
 Status run(const Config& config, ToolPlace tools, bool json) {
   const sigset_t signals = hold_stop_signals();
-  PANDORA_TRY(installation, Installation::open(config, {.tools = tools}));
+  PANDORA_TRY(installation, Installation::open(config, {.tools = tools, .without_rows = true}));
   PANDORA_TRY(serving, Serving::open(config, *installation));
   wait_until_told(signals, serving->url(),
                   fmt::format("Pandora listens: {}/v1 is the base URL for any client of OpenAI's API. Ctrl-C ends.\n",

@@ -10,8 +10,6 @@
 namespace pandora {
 namespace {
 
-constexpr Duration kPatience = std::chrono::seconds(10);  // with a server that is starting
-
 class ServerStorage final : public Storage {
  public:
   ServerStorage(FileSystem& files, const Config& config, const Clock& clock)
@@ -21,8 +19,6 @@ class ServerStorage final : public Storage {
                                    static_cast<std::size_t>(config.integer("recall.receipts")))) {}
 
   Status open(const Config& config, const DataPaths& paths, const StorageOptions& options) {
-    // Without the keys that stand there nobody could be answered: said at once, and not by the first that asks.
-    PANDORA_CHECK(rows_->pool().take(Deadline::after(clock_, kPatience)).map([](auto&&) {}));
     PANDORA_TRY(documents, DirectoryDocumentStore::open(files_, paths.documents, clock_));
     documents_ = std::move(documents);
     PANDORA_TRY(objects, DirectoryObjectStore::open(files_, paths.objects));

@@ -31,7 +31,7 @@ class Storage {
 Result<std::unique_ptr<Storage>> open_embedded_storage(FileSystem& files, const Config& config, const DataPaths& paths,
                                                        const StorageOptions& options, const Clock& clock);
 
-// Rows in PostgreSQL, the rest likewise. The server must answer, and have the schema of this program.
+// Rows in PostgreSQL, the rest likewise. Nothing is asked of that server yet.
 Result<std::unique_ptr<Storage>> open_server_storage(FileSystem& files, const Config& config, const DataPaths& paths,
                                                      const StorageOptions& options, const Clock& clock);
 // The one that rows.store names.

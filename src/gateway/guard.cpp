@@ -52,7 +52,9 @@ Guard::Guard(KeyRing* ring, Cache* cache, UserId owner, Exposure exposure, const
   if (ring_) limiter_.emplace(*cache, clock_);
 }
 
-bool Guard::is_open() const { return exposure_ == Exposure::kLoopback && (!ring_ || ring_->empty()); }
+bool Guard::is_open() const {
+  return exposure_ == Exposure::kLoopback && (!ring_ || (ring_->is_complete() && ring_->empty()));
+}
 
 Guard::Identified Guard::identify(const HttpRequest& head, const Needs& needs) {
   if (is_open()) return Caller{owner_, std::nullopt};
@@ -62,6 +64,12 @@ Guard::Identified Guard::identify(const HttpRequest& head, const Needs& needs) {
   if (ring_ && is_bearer && head.headers.count("Authorization") == 1)
     key = ring_->find(trim(given.substr(kScheme.size())));
   if (!key && needs.entry == Entry::kOpen) return Caller{};
+  if (!key && ring_ && !ring_->is_complete()) {
+    HttpResponse later = error_response({ErrorCode::kUnavailable, "the keys stand in a database that is out of reach",
+                                         "try again in a moment; /health/ready says why"});
+    later.headers.add("Retry-After", "1");
+    return tl::unexpected(std::move(later));
+  }
   if (!key && ring_ && !ring_->empty() && !ring_->has_usable())
     return tl::unexpected(
         not_known("No API key can be used here any more: all of them were revoked, or have expired. `pandora keys "

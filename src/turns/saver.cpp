@@ -16,6 +16,7 @@
 #include "turns/documents.h"
 #include "turns/journal.h"
 #include "turns/outbox_worker.h"
+#include "turns/replayed_turns.h"
 #include "turns/turn_objects.h"
 #include "turns/turn_saver.h"
 #include "wire/turn_json.h"
@@ -36,7 +37,7 @@ constexpr Duration kPoll = std::chrono::milliseconds(200);  // for entries that 
 
 // An acknowledged turn that is not yet in all its places.
 struct Live {
-  std::shared_ptr<const TurnRecord> record;  // until its directory is written
+  TurnRecordPtr record;  // until its directory is written
   SessionId session;
   TurnNumber number;  // 0: no row yet
   bool directory = false, point = false;
@@ -80,9 +81,8 @@ class JournalledTurnSaver final : public TurnSaver {
     auto journal = Journal::open(files, options_.journal_directory, options_.segment_bytes, replay, damage);
     if (!journal) return fail(std::move(journal).error().with_context("journal"));
     journal_ = *std::move(journal);
-    PANDORA_CHECK(sort_replayed());
-    // What a dead process of this name had taken is free again, not only when its leases run out.
-    if (const Status released = stores_.outbox.release(options_.owner, step()); !released) note_error(released.error());
+    replayed_.assign(pending_.begin(), pending_.end());
+    if (const Status prepared = prepare(); !prepared) note_rows_error(prepared.error());
     worker_ = std::thread([this] { work(); });
     watcher_ = std::thread([this] { watch(); });
     return {};
@@ -233,13 +233,13 @@ class JournalledTurnSaver final : public TurnSaver {
 
   Deadline step() const { return Deadline::after(clock_, kStepBudget); }
 
-  std::shared_ptr<const TurnRecord> record_of(const Uuid& uid) {
+  TurnRecordPtr record_of(const Uuid& uid) {
     const std::lock_guard lock(mutex_);
     const auto found = live_.find(uid);
     return found == live_.end() ? nullptr : found->second.record;
   }
 
-  void enqueue(std::shared_ptr<const TurnRecord> record) {
+  void enqueue(TurnRecordPtr record) {
     const std::lock_guard lock(mutex_);
     live_[record->turn.uid] = {record, record->turn.session, {}, false, false};
     pending_.push_back(std::move(record));
@@ -264,74 +264,31 @@ class JournalledTurnSaver final : public TurnSaver {
     return {};
   }
 
-  // What was replayed: turns that have their row need no more than their files, which may have been lost; the others
-  // get their row, and the number that their folder already has, if there is one. What the database does not answer now
-  // is left to the worker.
-  Status sort_replayed() {
-    std::deque<std::shared_ptr<const TurnRecord>> without_row;
+  // Once before the first row: rows may be out of reach when the program starts. Turns that were replayed and have
+  // their row need no more than their files; the others get their row.
+  Status prepare() {
+    if (options_.before_rows) PANDORA_CHECK(options_.before_rows(step()));
+    // What a dead process of this name had taken is free again, not only when its leases run out.
+    PANDORA_CHECK(stores_.outbox.release(options_.owner, step()));
+    PANDORA_TRY(found, compare_replayed(replayed_, stores_, Deadline::never()));
     std::vector<OutboxItem> files;
-    for (const auto& record : pending_) {
-      const Uuid& uid = record->turn.uid;
-      const auto rows = stores_.turns.find_all({&uid, 1}, Principal::system(), step());
-      if (!rows || rows->empty()) {
-        without_row.push_back(record);
-        continue;
-      }
-      PANDORA_TRY(whole, has_its_files(*record, rows->front()));
-      if (whole) {
-        live_.erase(uid);
-        continue;
-      }
-      live_[uid].number = rows->front().number;
-      live_[uid].point = true;  // the outbox knows whether it is; it is as durable as the row
+    for (const auto& [uid, number] : found.without_files)
       files.push_back({OutboxKind::kTurnDirectory, uid.to_string()});
+    PANDORA_CHECK(stores_.outbox.enqueue(files, step()));
+    const std::lock_guard lock(mutex_);
+    pending_.erase(pending_.begin(), pending_.begin() + static_cast<std::ptrdiff_t>(replayed_.size()));
+    pending_.insert(pending_.begin(), found.without_row.begin(), found.without_row.end());
+    for (const auto& record : found.without_row) live_[record->turn.uid].record = record;
+    for (const Uuid& uid : found.whole) live_.erase(uid);
+    for (const auto& [uid, number] : found.without_files) {
+      live_[uid].number = number;
+      live_[uid].point = true;  // the outbox knows whether it is; it is as durable as the row
     }
-    if (files.empty() || stores_.outbox.enqueue(files, step())) pending_ = std::move(without_row);
-    return pending_.empty() ? Status() : give_numbers_back();
-  }
-
-  // Byte by byte; what is there is synced with the next checkpoint.
-  Result<bool> has_its_files(TurnRecord record, const Turn& row) {
-    record.turn = row;
-    const std::string folder = row.archived ? archived_turn_folder(row.number) : turn_folder(row.number);
-    for (const auto& document : turn_documents(record)) {
-      const auto bytes = stores_.documents.read(fmt::format("{}/{}", folder, document.name), step());
-      if (!bytes || *bytes != document.bytes) return false;
-    }
-    PANDORA_CHECK(stores_.documents.adopt(folder, step()));
-    return true;
-  }
-
-  // Rows were lost, and with them the numbers of turns whose folders are there.
-  Status give_numbers_back() {
-    TurnQuery newest;
-    newest.limit = 1;
-    const auto last = stores_.turns.list(newest, Principal::system(), step());
-    if (!last) return {};
-    TurnNumber greatest = last->empty() ? TurnNumber{} : last->front().number;
-    const TurnNumber known = greatest;
-    std::map<Uuid, TurnNumber> numbers;
-    for (const char* area : {"turns", "archive"}) {
-      PANDORA_TRY(folders, stores_.documents.list(area, step()));
-      for (const auto& folder : folders) {
-        const auto number = parse_turn_directory_name(folder.name);
-        if (!number || *number <= known) continue;
-        greatest = std::max(greatest, *number);
-        const auto bytes = stores_.documents.read(fmt::format("{}/{}/metadata.json", area, folder.name), step());
-        const auto record = bytes ? decode_metadata(*bytes) : Result<TurnRecord>(fail(bytes.error()));
-        if (record && record->turn.number == *number) numbers.emplace(record->turn.uid, *number);
-      }
-    }
-    if (greatest == known) return {};
-    PANDORA_CHECK(stores_.turns.reserve_through(greatest, Principal::system(), step()));
-    for (auto& record : pending_) {
-      const auto found = numbers.find(record->turn.uid);
-      if (found == numbers.end()) continue;
-      TurnRecord numbered = *record;
-      numbered.turn.number = found->second;
-      record = std::make_shared<const TurnRecord>(std::move(numbered));
-      live_[record->turn.uid].record = record;
-    }
+    replayed_.clear();
+    is_prepared_ = true;
+    failing_ = false;
+    rows_fail_since_.reset();
+    changed_.notify_all();
     return {};
   }
 
@@ -355,11 +312,19 @@ class JournalledTurnSaver final : public TurnSaver {
     Duration backoff = kMinRetryDelay;
     int in_a_row = 0;
     for (;;) {
-      std::shared_ptr<const TurnRecord> next;
+      TurnRecordPtr next;
       {
         std::unique_lock lock(mutex_);
         if (stopping_) return;
         if (!pending_.empty()) next = pending_.front();
+      }
+      if (!is_prepared_) {
+        if (const Status prepared = prepare(); !prepared) {
+          note_rows_error(prepared.error());
+          sleep(backoff);
+          backoff = std::min(backoff * 2, kMaxPause);
+        }
+        continue;
       }
       if (next) {
         if (commit(next)) {
@@ -397,7 +362,7 @@ class JournalledTurnSaver final : public TurnSaver {
   }
 
   // true: the head of the queue is dealt with.
-  bool commit(const std::shared_ptr<const TurnRecord>& record) {
+  bool commit(const TurnRecordPtr& record) {
     auto number = stores_.turns.commit_turn(*record, Principal::of(record->turn.user), step());
     if (!number && number.error().code == ErrorCode::kConflict && record->turn.number.value > 0) {
       // Another turn has the number that this one came with (an import, a lost row): it gets one of its own.
@@ -406,9 +371,7 @@ class JournalledTurnSaver final : public TurnSaver {
       number = stores_.turns.commit_turn(renumbered, Principal::of(record->turn.user), step());
     }
     if (!number && !concerns_the_turn(number.error().code)) {
-      note_error(number.error());
-      const std::lock_guard lock(mutex_);
-      if (!rows_fail_since_) rows_fail_since_ = clock_.steady();
+      note_rows_error(number.error());
       return false;
     }
     if (!number) {
@@ -474,6 +437,11 @@ class JournalledTurnSaver final : public TurnSaver {
   void note_error(const Error& error) {
     const std::lock_guard lock(mutex_);
     failed(error, failing_ && last_error_.message == error.message);
+  }
+  void note_rows_error(const Error& error) {
+    note_error(error);
+    const std::lock_guard lock(mutex_);
+    if (!rows_fail_since_) rows_fail_since_ = clock_.steady();
   }
   // Said once, not at every attempt.
   void failed(const Error& error, bool known) {
@@ -563,7 +531,9 @@ class JournalledTurnSaver final : public TurnSaver {
 
   std::mutex mutex_;
   std::condition_variable wake_, changed_, waits_;  // the worker; whoever waits for it; the watcher, when somebody does
-  std::deque<std::shared_ptr<const TurnRecord>> pending_;
+  std::deque<TurnRecordPtr> pending_;
+  std::vector<TurnRecordPtr> replayed_;  // the head of pending_, until it is prepared
+  bool is_prepared_ = false;             // of the worker, once it runs
   std::map<Uuid, Live> live_;
   Error last_error_;
   bool failing_ = false;  // since last_error_ nothing has succeeded

@@ -3,8 +3,8 @@
 // `save` appends the whole turn to the journal; when it returns, the turn is *acknowledged*: one sync, shared by
 // concurrent callers, and no crash takes it back. Rows, directory and points follow on a thread of the saver's: when
 // they are in place the turn is *findable*. With the database down turns wait in the journal and drain in order when it
-// is back. Opening replays what the journal still holds, so an acknowledged turn is never lost and never doubled (its
-// uid makes every step idempotent). Thread-safe.
+// is back, also when it was down from the start. Opening replays what the journal still holds, so an acknowledged turn
+// is never lost and never doubled (its uid makes every step idempotent). Thread-safe.
 #pragma once
 #include <functional>
 #include <memory>
@@ -27,6 +27,8 @@ struct SaverOptions {
   Duration stuck_after = std::chrono::seconds(5);  // without progress while something fails: a drain gives up
   std::function<void(Duration)> on_sync;  // how long the journal took for a turn that is acknowledged; none: unasked
   std::string owner = "saver";            // of leases; of processes that share an outbox each has its own
+  // Called before the first row is written, again until it succeeds: rows may be out of reach at the start.
+  std::function<Status(const Deadline&)> before_rows;
 };
 
 struct SaverStatus {

@@ -170,5 +170,35 @@ TEST_F(KeyRingTest, WhenAKeyWasLastUsedIsKnownAndNowAndThenWritten) {
   EXPECT_TRUE(ring_->uses_are_due());
 }
 
+// Several gateways have one table of keys.
+TEST_F(KeyRingTest, WhatAnotherProcessChangesIsKnownFromTheNextRefreshOn) {
+  const auto other = must(KeyRing::open(*store_, *documents_, ids_, random_, clock_, kNever));
+  const CreatedKey one = must(other->create(wanted("laptop"), kNever)), two = create("phone");
+  EXPECT_FALSE(ring_->find(one.secret));
+  must(ring_->refresh(kNever));
+  EXPECT_TRUE(ring_->find(one.secret));
+  EXPECT_TRUE(ring_->find(two.secret));
+  must(other->revoke(one.key.id.to_string(), kNever));
+  must(ring_->refresh(kNever));
+  EXPECT_FALSE(ring_->find(one.secret));
+  must(other->remove(one.key.id.to_string(), kNever));
+  must(ring_->refresh(kNever));
+  EXPECT_THAT(names(), ElementsAre("phone"));
+  EXPECT_EQ(ring_->list().front().last_used_at, clock_.now()) << "what is not written yet is not forgotten";
+}
+
+TEST_F(KeyRingTest, WithoutTheRowsItKnowsTheKeysThatHaveFilesAndSaysThatThereMayBeOthers) {
+  const CreatedKey one = create("laptop"), revoked = create("lost");
+  must(ring_->revoke("lost", kNever));
+  const auto ring = must(KeyRing::open_without_rows(*store_, *documents_, ids_, random_, clock_, kNever));
+  EXPECT_FALSE(ring->is_complete());
+  EXPECT_TRUE(ring->find(one.secret));
+  EXPECT_FALSE(ring->find(revoked.secret));
+  const CreatedKey elsewhere = create("elsewhere");
+  must(ring->refresh(kNever));
+  EXPECT_TRUE(ring->is_complete());
+  EXPECT_TRUE(ring->find(elsewhere.secret));
+}
+
 }  // namespace
 }  // namespace pandora

@@ -126,8 +126,8 @@ class ServerRowsAway(ServedCase, Database):
             self.assertIn(head["Pandora-Acknowledged"], ("true", "pending"))
             self.acknowledged.append(message)
 
-    def assert_named_then_recovers(self, *words):
-        status, _, body = self.ask("/health/ready")
+    def assert_named_then_recovers(self, *words, headers=()):
+        status, _, body = self.ask("/health/ready", headers=headers)
         self.assertEqual((status, body["status"]), (503, "down"))
         named = " ".join(str(one["detail"]) for one in body["dependencies"])
         for word in ("PostgreSQL", *words):
@@ -202,6 +202,27 @@ class ServerRowsAway(ServedCase, Database):
         self.assert_named_then_recovers("connections")
         self.server.sql("ALTER DATABASE pandora CONNECTION LIMIT -1")
         self.assert_all_kept()
+
+    def test_started_without_the_server_it_serves_who_is_known_and_recovers(self):
+        self.begin()
+        key = self.json("keys", "create", "phone")["secret"]
+        known = {"Authorization": f"Bearer {key}", "Pandora-Session": "one"}
+        self.acknowledged.append("before")
+        self.assertEqual(self.chat("before", known)[0], 200)
+        self.end(signal.SIGKILL)
+        self.server.stop()
+        self.serve("--log-level", "error")
+        self.assertEqual(self.ask("/health/live")[0], 200)
+        self.assert_named_then_recovers(headers=known)
+        for stranger in ({}, {"Authorization": "Bearer sk-of-somebody"}):
+            status, head, body = self.chat("who am I?", stranger)
+            self.assertEqual((status, head["Retry-After"]), (503, "1"), body)
+        status, head, body = self.chat("meanwhile", known)
+        self.assertEqual(status, 200, body)
+        self.acknowledged.append("meanwhile")
+        self.server.start()
+        self.assert_all_kept()
+        self.assertEqual(self.chat("who am I?", {})[0], 401, "now it is known that this is nobody")
 
     def test_killed_while_the_server_is_away_the_next_process_drains_the_journal(self):
         self.begin()

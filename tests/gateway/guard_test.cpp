@@ -64,6 +64,27 @@ TEST_F(GuardTest, BeyondLoopbackNobodyIsLetInWithoutAKey) {
     EXPECT_EQ(exposure_of(address), Exposure::kLoopback) << address;
 }
 
+// Loopback is open only once it is known that there is no key.
+TEST_F(GuardTest, WhileTheKeysAreOutOfReachOnlyThoseThatAreKnownComeIn) {
+  const std::string secret = create("laptop");
+  ring_ = must(KeyRing::open_without_rows(store_, documents_, ids_, random_, clock_, kNever));
+  open(Exposure::kLoopback);
+  EXPECT_TRUE(chat("Bearer " + secret));
+  EXPECT_TRUE(guard_->identify(with(""), Needs::nothing()));
+  MemoryDocumentStore empty{clock_};
+  for (const std::string& given : {std::string(), std::string("Bearer none")}) {
+    const auto refused = chat(given);
+    ASSERT_FALSE(refused) << given;
+    EXPECT_EQ(refused.error().status, 503);
+    EXPECT_FALSE(refused.error().headers.get("Retry-After").empty());
+  }
+  ring_ = must(KeyRing::open_without_rows(store_, empty, ids_, random_, clock_, kNever));
+  open(Exposure::kLoopback);
+  EXPECT_EQ(chat("").error().status, 503) << "whether there are keys is not known";
+  must(ring_->refresh(kNever));
+  EXPECT_TRUE(chat("Bearer " + secret));
+}
+
 TEST_F(GuardTest, WhenTheLastKeyIsGoneTheRefusalNamesTheRemedy) {
   const std::string secret = create("laptop");
   must(ring_->revoke("laptop", kNever));

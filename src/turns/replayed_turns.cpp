@@ -1,0 +1,84 @@
+#include "turns/replayed_turns.h"
+
+#include <algorithm>
+#include <map>
+
+#include <fmt/format.h>
+
+#include "turns/documents.h"
+#include "wire/turn_json.h"
+
+namespace pandora {
+namespace {
+
+// Any other error is of the row alone: whoever writes it says so.
+bool is_away(const Error& error) { return error_info(error.code).retryable; }
+
+// Byte by byte; what is there is synced with the next checkpoint.
+Result<bool> has_its_files(TurnRecord record, const Turn& row, DocumentStore& documents, const Deadline& deadline) {
+  record.turn = row;
+  const std::string folder = row.archived ? archived_turn_folder(row.number) : turn_folder(row.number);
+  for (const auto& document : turn_documents(record)) {
+    const auto bytes = documents.read(fmt::format("{}/{}", folder, document.name), deadline);
+    if (!bytes || *bytes != document.bytes) return false;
+  }
+  PANDORA_CHECK(documents.adopt(folder, deadline));
+  return true;
+}
+
+// Rows were lost, and with them the numbers of turns whose folders are there.
+Status give_numbers_back(std::vector<TurnRecordPtr>& records, Stores& stores, const Deadline& deadline) {
+  TurnQuery newest;
+  newest.limit = 1;
+  const auto last = stores.turns.list(newest, Principal::system(), deadline);
+  if (!last) return is_away(last.error()) ? Status(fail(last.error())) : Status();
+  TurnNumber greatest = last->empty() ? TurnNumber{} : last->front().number;
+  const TurnNumber known = greatest;
+  std::map<Uuid, TurnNumber> numbers;
+  for (const char* area : {"turns", "archive"}) {
+    PANDORA_TRY(folders, stores.documents.list(area, deadline));
+    for (const auto& folder : folders) {
+      const auto number = parse_turn_directory_name(folder.name);
+      if (!number || *number <= known) continue;
+      greatest = std::max(greatest, *number);
+      const auto bytes = stores.documents.read(fmt::format("{}/{}/metadata.json", area, folder.name), deadline);
+      const auto record = bytes ? decode_metadata(*bytes) : Result<TurnRecord>(fail(bytes.error()));
+      if (record && record->turn.number == *number) numbers.emplace(record->turn.uid, *number);
+    }
+  }
+  if (greatest == known) return {};
+  PANDORA_CHECK(stores.turns.reserve_through(greatest, Principal::system(), deadline));
+  for (auto& record : records) {
+    const auto found = numbers.find(record->turn.uid);
+    if (found == numbers.end()) continue;
+    TurnRecord numbered = *record;
+    numbered.turn.number = found->second;
+    record = std::make_shared<const TurnRecord>(std::move(numbered));
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<ReplayedTurns> compare_replayed(const std::vector<TurnRecordPtr>& records, Stores& stores,
+                                       const Deadline& deadline) {
+  ReplayedTurns found;
+  for (const auto& record : records) {
+    const Uuid& uid = record->turn.uid;
+    const auto rows = stores.turns.find_all({&uid, 1}, Principal::system(), deadline);
+    if (!rows && is_away(rows.error())) return fail(rows.error());
+    if (!rows || rows->empty()) {
+      found.without_row.push_back(record);
+      continue;
+    }
+    PANDORA_TRY(whole, has_its_files(*record, rows->front(), stores.documents, deadline));
+    if (whole)
+      found.whole.push_back(uid);
+    else
+      found.without_files.emplace_back(uid, rows->front().number);
+  }
+  if (!found.without_row.empty()) PANDORA_CHECK(give_numbers_back(found.without_row, stores, deadline));
+  return found;
+}
+
+}  // namespace pandora

@@ -1,0 +1,22 @@
+// What a start finds in the journal, compared with what rows and files have of it. Internal to turns.
+#pragma once
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include "ports/stores.h"
+
+namespace pandora {
+
+using TurnRecordPtr = std::shared_ptr<const TurnRecord>;
+
+struct ReplayedTurns {
+  std::vector<TurnRecordPtr> without_row;  // in order; with the number that their folder has already, if there is one
+  std::vector<std::pair<Uuid, TurnNumber>> without_files;  // they have their row
+  std::vector<Uuid> whole;                                 // they need nothing
+};
+// Changes nothing but the numbers that are taken: those of folders whose rows are gone are given out no more.
+Result<ReplayedTurns> compare_replayed(const std::vector<TurnRecordPtr>& records, Stores& stores,
+                                       const Deadline& deadline);
+
+}  // namespace pandora
