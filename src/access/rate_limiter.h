@@ -1,8 +1,8 @@
 // Requests and tokens a minute, counted in the Cache, so that several Gateways over one cache share a key's limits.
 //
-// A sliding window by two counters: what the minute of the clock before had, weighed by how much of it the last sixty
-// seconds still hold, and what this one has. A request that is refused counts nothing. Tokens are known when the answer
-// is complete, so the request that passes the limit is still answered, and the next ones wait. Thread-safe.
+// A sliding window by two counters (ports/cache.h: CacheQuota). A request that is refused counts nothing. Tokens are
+// known when the answer is complete, so the request that passes the limit is still answered, and the next ones wait.
+// Thread-safe.
 #pragma once
 #include <cstdint>
 
@@ -26,15 +26,13 @@ struct RateDecision {
 
 class RateLimiter {
  public:
-  // Both outlive it.
-  RateLimiter(Cache& cache, const Clock& clock) : cache_(cache), clock_(clock) {}
+  explicit RateLimiter(Cache& cache) : cache_(cache) {}  // which outlives it
   // Counts a request of the key, or refuses it. Errors of the cache.
   Result<RateDecision> admit(const ApiKey& key, const Deadline& deadline);
   Status count_tokens(const ApiKey& key, std::int64_t tokens, const Deadline& deadline);
 
  private:
   Cache& cache_;
-  const Clock& clock_;
 };
 
 }  // namespace pandora

@@ -49,7 +49,7 @@ Exposure exposure_of(const std::string& address) {
 
 Guard::Guard(KeyRing* ring, Cache* cache, UserId owner, Exposure exposure, const Clock& clock)
     : ring_(ring), owner_(std::move(owner)), exposure_(exposure), clock_(clock) {
-  if (ring_) limiter_.emplace(*cache, clock_);
+  if (ring_) limiter_.emplace(*cache);
 }
 
 bool Guard::is_open() const {

@@ -33,6 +33,22 @@ Status check_cache_lifetime(Duration lifetime) {
   return fail(ErrorCode::kInvalidArgument, fmt::format("a lifetime of {} µs is out of bounds", lifetime.count()));
 }
 
+Status check_cache_quotas(std::span<const CacheQuota> quotas, Duration window) {
+  PANDORA_CHECK(check_cache_lifetime(window));
+  if (quotas.empty() || quotas.size() > kMaxCacheQuotas)
+    return fail(ErrorCode::kInvalidArgument, fmt::format("{} quotas, from 1 to {}", quotas.size(), kMaxCacheQuotas));
+  for (std::size_t i = 0; i < quotas.size(); ++i) {
+    const CacheQuota& quota = quotas[i];
+    PANDORA_CHECK(check_cache_key(quota.key));
+    for (const std::int64_t number : {quota.limit, quota.needs, quota.counts})
+      if (number < 0 || number > kMaxCacheCount)
+        return fail(ErrorCode::kInvalidArgument, fmt::format("{} is out of a quota's bounds", number));
+    for (std::size_t other = 0; other < i; ++other)
+      if (quotas[other].key == quota.key) return wrong(quota.key, "quota of its own: it stands twice");
+  }
+  return {};
+}
+
 Duration whole_milliseconds(Duration lifetime) { return std::chrono::ceil<std::chrono::milliseconds>(lifetime); }
 
 Status check_object_key(const std::string& key) {

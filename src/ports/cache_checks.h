@@ -8,6 +8,7 @@ namespace pandora {
 Status check_cache_key(const std::string& key);  // of a value, a counter, a lock; a channel
 Status check_cache_value(const std::string& value);
 Status check_cache_lifetime(Duration lifetime);
+Status check_cache_quotas(std::span<const CacheQuota> quotas, Duration window);
 Duration whole_milliseconds(Duration lifetime);  // rounded up
 
 Status check_object_key(const std::string& key);

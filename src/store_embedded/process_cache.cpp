@@ -2,9 +2,6 @@
 
 #include <algorithm>
 #include <charconv>
-#include <condition_variable>
-#include <deque>
-#include <thread>
 
 #include "ports/cache_checks.h"
 
@@ -23,69 +20,17 @@ std::optional<std::int64_t> integer_of(const std::string& text) {
 
 }  // namespace
 
-class ProcessCache::Subscriber final : public Subscription {
- public:
-  Subscriber(ProcessCache& cache, const std::string& channel, std::function<void(const std::string&)> callback)
-      : cache_(cache), callback_(std::move(callback)), thread_([this] { deliver(); }) {
-    const std::lock_guard lock(cache_.mutex_);
-    place_ = cache_.subscribers_.emplace(channel, this);
-  }
-  ~Subscriber() override {
-    {
-      const std::lock_guard lock(cache_.mutex_);
-      cache_.subscribers_.erase(place_);
-    }
-    {
-      const std::lock_guard lock(mutex_);
-      stopping_ = true;
-    }
-    arrived_.notify_one();
-    thread_.join();
-  }
-
-  void push(const std::string& message) {
-    {
-      const std::lock_guard lock(mutex_);
-      waiting_.push_back(message);
-      if (waiting_.size() > kMaxCacheBacklog) waiting_.pop_front();
-    }
-    arrived_.notify_one();
-  }
-
- private:
-  void deliver() {
-    std::unique_lock lock(mutex_);
-    for (;;) {
-      arrived_.wait(lock, [this] { return stopping_ || !waiting_.empty(); });
-      if (stopping_) return;
-      const std::string message = std::move(waiting_.front());
-      waiting_.pop_front();
-      lock.unlock();
-      callback_(message);
-      lock.lock();
-    }
-  }
-
-  ProcessCache& cache_;
-  const std::function<void(const std::string&)> callback_;
-  std::multimap<std::string, Subscriber*>::iterator place_;
-  std::mutex mutex_;
-  std::condition_variable arrived_;
-  std::deque<std::string> waiting_;
-  bool stopping_ = false;
-  std::thread thread_;  // last: it uses all of the above
-};
-
 SteadyTime ProcessCache::end_of(Duration lifetime) const { return clock_.steady() + whole_milliseconds(lifetime); }
 
 std::size_t ProcessCache::size() const {
   const std::lock_guard lock(mutex_);
-  return values_.size() + locks_.size();
+  return values_.size() + locks_.size() + uses_.size();
 }
 
 // Looks through everything only when there is twice as much as was left the last time.
 void ProcessCache::sweep() {
-  if (values_.size() + locks_.size() < std::max(sweep_at_, kSweptAtLeast)) return;
+  const auto things = [this] { return values_.size() + locks_.size() + uses_.size(); };
+  if (things() < std::max(sweep_at_, kSweptAtLeast)) return;
   const SteadyTime now = clock_.steady();
   for (auto value = values_.begin(); value != values_.end();) {
     if (now < value->second.until) {
@@ -96,7 +41,8 @@ void ProcessCache::sweep() {
     value = values_.erase(value);
   }
   std::erase_if(locks_, [now](const auto& lock) { return now >= lock.second.until; });
-  sweep_at_ = 2 * (values_.size() + locks_.size());
+  std::erase_if(uses_, [now](const auto& uses) { return now >= uses.second.until; });
+  sweep_at_ = 2 * things();
 }
 
 Status ProcessCache::put(const std::string& key, std::string text, SteadyTime until) {
@@ -182,20 +128,50 @@ Result<bool> ProcessCache::unlock(const CacheLock& held, const Deadline& deadlin
   return true;
 }
 
+Result<CacheAdmission> ProcessCache::admit(std::span<const CacheQuota> quotas, Duration window,
+                                           const Deadline& deadline) {
+  PANDORA_CHECK(check_cache_quotas(quotas, window));
+  PANDORA_CHECK(deadline.check("counting " + quotas.front().key));
+  const Duration length = whole_milliseconds(window);
+  const std::lock_guard lock(mutex_);
+  sweep();
+  const std::int64_t now = clock_.now().micros;
+  CacheAdmission admission{true, {}};
+  std::vector<Uses*> found;
+  for (const CacheQuota& quota : quotas) {
+    Uses& uses = uses_[{quota.key, length}];
+    double passed = static_cast<double>(now % length.count()) / static_cast<double>(length.count());
+    if (const std::int64_t gone = now / length.count() - uses.window; gone == -1)
+      passed = 0;  // the wall clock was set back a little: what is counted stays
+    else if (gone != 0)
+      uses = {now / length.count(), gone == 1 ? uses.now : 0, 0, {}};
+    const CacheWindow seen{uses.before, uses.now, passed};
+    const double room = static_cast<double>(quota.limit) - seen.used();
+    admission.admitted = admission.admitted && static_cast<double>(quota.needs) <= room + kQuotaSlack;
+    admission.windows.push_back(seen);
+    found.push_back(&uses);
+  }
+  for (std::size_t i = 0; i < quotas.size(); ++i) {
+    Uses& uses = *found[i];
+    if (admission.admitted) uses.now = std::min(uses.now + quotas[i].counts, kMaxCacheCount);
+    admission.windows[i].now = uses.now;
+    uses.until = end_of(2 * length);
+  }
+  return admission;
+}
+
 Status ProcessCache::publish(const std::string& channel, const std::string& message, const Deadline& deadline) {
   PANDORA_CHECK(check_cache_key(channel));
   PANDORA_CHECK(check_cache_value(message));
   PANDORA_CHECK(deadline.check("publishing to " + channel));
-  const std::lock_guard lock(mutex_);  // one publisher at a time: every subscriber sees one order
-  const auto [begin, end] = subscribers_.equal_range(channel);
-  for (auto at = begin; at != end; ++at) at->second->push(message);
+  subscribers_.deliver(channel, message);
   return {};
 }
 
 Result<std::unique_ptr<Subscription>> ProcessCache::subscribe(const std::string& channel,
                                                               std::function<void(const std::string&)> callback) {
   PANDORA_CHECK(check_cache_key(channel));
-  return std::make_unique<Subscriber>(*this, channel, std::move(callback));
+  return subscribers_.add(channel, std::move(callback));
 }
 
 }  // namespace pandora

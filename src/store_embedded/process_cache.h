@@ -9,6 +9,7 @@
 #include <mutex>
 
 #include "ports/cache.h"
+#include "ports/subscribers.h"
 
 namespace pandora {
 
@@ -23,15 +24,17 @@ class ProcessCache final : public Cache {
   Status erase(const std::string& key, const Deadline& deadline) override;
   Result<std::int64_t> add(const std::string& key, std::int64_t by, Duration lifetime,
                            const Deadline& deadline) override;
+  Result<CacheAdmission> admit(std::span<const CacheQuota> quotas, Duration window, const Deadline& deadline) override;
   Result<CacheLock> lock(const std::string& key, Duration lifetime, const Deadline& deadline) override;
   Result<bool> unlock(const CacheLock& lock, const Deadline& deadline) override;
   Status publish(const std::string& channel, const std::string& message, const Deadline& deadline) override;
   Result<std::unique_ptr<Subscription>> subscribe(const std::string& channel,
                                                   std::function<void(const std::string&)> callback) override;
-  std::size_t size() const;  // values, counters and locks that take room
+  bool may_wait() const override { return false; }
+  Status check(const Deadline& deadline) override { return deadline.check("looking at the cache"); }
+  std::size_t size() const;  // values, counters, windows and locks that take room
 
  private:
-  class Subscriber;
   struct Value {
     std::string text;
     SteadyTime until;
@@ -39,6 +42,10 @@ class ProcessCache final : public Cache {
   struct Lock {
     std::uint64_t fence = 0;  // of the last holder
     SteadyTime until{};       // free from then on
+  };
+  struct Uses {
+    std::int64_t window = 0, before = 0, now = 0;  // which one it is, counted from 1970
+    SteadyTime until{};
   };
   SteadyTime end_of(Duration lifetime) const;
   void sweep();
@@ -49,10 +56,11 @@ class ProcessCache final : public Cache {
   mutable std::mutex mutex_;
   std::map<std::string, Value> values_;
   std::map<std::string, Lock> locks_;
-  std::size_t bytes_ = 0;     // of keys and values
-  std::size_t sweep_at_ = 0;  // so many things, or more, are looked through
+  std::map<std::pair<std::string, Duration>, Uses> uses_;  // by key and length of the window
+  std::size_t bytes_ = 0;                                  // of keys and values
+  std::size_t sweep_at_ = 0;                               // so many things, or more, are looked through
   std::uint64_t last_fence_ = 0;
-  std::multimap<std::string, Subscriber*> subscribers_;
+  Subscribers subscribers_;
 };
 
 }  // namespace pandora

@@ -28,7 +28,7 @@ class RateLimiterTest : public ::testing::Test {
 
   ManualClock clock_;
   ProcessCache cache_{clock_};
-  RateLimiter limiter_{cache_, clock_};
+  RateLimiter limiter_{cache_};
 };
 
 TEST_F(RateLimiterTest, SoManyRequestsAMinuteAndNotOneMore) {

@@ -31,6 +31,12 @@ class Heard {
     changed_.wait_for(lock, std::chrono::seconds(10), [&] { return messages_.size() >= count; });
     return messages_;
   }
+  // Until it has heard this one last; false when that takes over ten seconds.
+  bool wait_for(const std::string& last) {
+    std::unique_lock lock(mutex_);
+    return changed_.wait_for(lock, std::chrono::seconds(10),
+                             [&] { return !messages_.empty() && messages_.back() == last; });
+  }
 
  private:
   std::mutex mutex_;
@@ -47,6 +53,9 @@ class CacheContract : public ::testing::TestWithParam<Implementation<CacheSetup>
   std::optional<std::string> get(const std::string& key) { return must(cache().get(key, kNever)); }
   std::int64_t add(const std::string& key, std::int64_t by, Duration lifetime = kLong) {
     return must(cache().add(key, by, lifetime, kNever));
+  }
+  CacheAdmission admit(const std::vector<CacheQuota>& quotas, Duration window) {
+    return must(cache().admit(quotas, window, kNever));
   }
   void pass(Duration time) { setup_->pass(time); }
   void publish(const std::string& channel, const std::string& message) {
@@ -206,6 +215,119 @@ TEST_P(CacheContract, ManyThreadsCountEveryAdd) {
   EXPECT_EQ(*seen.begin(), 1);
 }
 
+// ── quotas ──
+
+// So long that no test sees two of them.
+constexpr Duration kAges = std::chrono::hours(24 * 366);
+
+TEST_P(CacheContract, AQuotaIsUsedUpToItsLimitAndNoFurther) {
+  for (int left : {2, 1, 0}) {
+    const CacheAdmission one = admit({{"q", 3, 1, 1}}, kAges);
+    EXPECT_TRUE(one.admitted);
+    EXPECT_EQ(one.windows.at(0).now, 3 - left);
+    EXPECT_EQ(one.windows.at(0).before, 0);
+    EXPECT_GE(one.windows.at(0).passed, 0);
+    EXPECT_LT(one.windows.at(0).passed, 1);
+  }
+  for (int i = 0; i < 3; ++i) {
+    const CacheAdmission refused = admit({{"q", 3, 1, 1}}, kAges);
+    EXPECT_FALSE(refused.admitted);
+    EXPECT_EQ(refused.windows.at(0).now, 3) << "what is refused is not counted";
+  }
+  EXPECT_TRUE(admit({{"other", 3, 1, 1}}, kAges).admitted);
+  EXPECT_TRUE(admit({{"q", 3, 1, 1}}, kAges - milliseconds(1)).admitted) << "a window of another length is another";
+  EXPECT_FALSE(admit({{"never", 0, 1, 1}}, kAges).admitted);
+}
+
+TEST_P(CacheContract, OfSeveralQuotasAllAreUsedOrNone) {
+  const std::vector<CacheQuota> both = {{"wide", 10, 1, 1}, {"narrow", 2, 1, 1}};
+  EXPECT_TRUE(admit(both, kAges).admitted);
+  EXPECT_TRUE(admit(both, kAges).admitted);
+  const CacheAdmission refused = admit(both, kAges);
+  EXPECT_FALSE(refused.admitted);
+  EXPECT_EQ(refused.windows.at(0).now, 2);
+  EXPECT_EQ(refused.windows.at(1).now, 2);
+}
+
+TEST_P(CacheContract, WhatIsNeededAndWhatIsCountedAreTwoThings) {
+  EXPECT_TRUE(admit({{"q", 10, 10, 0}}, kAges).admitted);
+  EXPECT_EQ(admit({{"q", 10, 0, 11}}, kAges).windows.at(0).now, 11) << "past its limit, as nothing had to be free";
+  EXPECT_FALSE(admit({{"q", 10, 1, 0}}, kAges).admitted);
+  EXPECT_FALSE(admit({{"q", 10, 0, 0}}, kAges).admitted) << "it has less than nothing left";
+  EXPECT_TRUE(admit({{"q", 11, 0, 0}}, kAges).admitted);
+  EXPECT_FALSE(admit({{"q", 20, 10, 1}}, kAges).admitted);
+  EXPECT_TRUE(admit({{"q", 20, 9, 1}}, kAges).admitted);
+}
+
+TEST_P(CacheContract, AWindowCountsInTheNextOneAndNoLonger) {
+  constexpr Duration kWindow = milliseconds(100);
+  constexpr int kLimit = 5;
+  std::int64_t carried = 0, refused = 0;
+  for (int i = 0; i < 60; ++i) {
+    const CacheAdmission one = admit({{"q", kLimit, 1, 1}}, kWindow);
+    const CacheWindow& window = one.windows.at(0);
+    const double used_before = window.used() - (one.admitted ? 1 : 0);
+    ASSERT_EQ(one.admitted, used_before + 1 <= kLimit + kQuotaSlack) << window.before << ' ' << window.now;
+    carried += window.before, refused += one.admitted ? 0 : 1;
+    pass(milliseconds(7));
+  }
+  EXPECT_GT(carried, 0);
+  EXPECT_GT(refused, 0);
+  pass(2 * kWindow);
+  const CacheWindow after = admit({{"q", kLimit, 1, 1}}, kWindow).windows.at(0);
+  EXPECT_EQ(after.before, 0);
+  EXPECT_EQ(after.now, 1);
+}
+
+TEST_P(CacheContract, ManyThreadsUseAQuotaExactly) {
+  constexpr int kThreads = 4, kEach = 200, kLimit = 333;
+  std::atomic<int> admitted = 0, refused = 0;
+  std::vector<std::thread> threads;
+  for (int thread = 0; thread < kThreads; ++thread)
+    threads.emplace_back([&] {
+      const CacheQuota quota{"q", kLimit, 1, 1};
+      for (int i = 0; i < kEach; ++i) {
+        const auto one = cache().admit({&quota, 1}, kAges, kNever);
+        if (one) ++(one->admitted ? admitted : refused);
+      }
+    });
+  for (auto& thread : threads) thread.join();
+  EXPECT_EQ(admitted, kLimit);
+  EXPECT_EQ(refused, kThreads * kEach - kLimit);
+}
+
+TEST_P(CacheContract, QuotasOutOfBoundsAreRefusedAndUseNothing) {
+  const auto attempt = [&](const std::vector<CacheQuota>& quotas, Duration window = kAges) {
+    return cache().admit(quotas, window, kNever);
+  };
+  std::vector<CacheQuota> many;
+  for (std::size_t i = 0; i < kMaxCacheQuotas; ++i) many.push_back({"q" + std::to_string(i), 2, 1, 1});
+  EXPECT_TRUE(must(attempt(many)).admitted);
+  many.push_back({"one too many", 2, 1, 1});
+  EXPECT_FAILS(kInvalidArgument, attempt(many));
+  EXPECT_FAILS(kInvalidArgument, attempt({}));
+  EXPECT_FAILS(kInvalidArgument, attempt({{"q0", 2, 1, 1}, {"q0", 2, 1, 1}}));
+  EXPECT_FAILS(kInvalidArgument, attempt({{"", 2, 1, 1}}));
+  EXPECT_FAILS(kTooLarge, attempt({{std::string(kMaxCacheKey + 1, 'k'), 2, 1, 1}}));
+  EXPECT_TRUE(must(attempt({{std::string(kMaxCacheKey, 'k'), 2, 1, 1}})).admitted);
+  EXPECT_FAILS(kInvalidArgument, attempt({{"q0", -1, 1, 1}}));
+  EXPECT_FAILS(kInvalidArgument, attempt({{"q0", 2, -1, 1}}));
+  EXPECT_FAILS(kInvalidArgument, attempt({{"q0", 2, 1, kMaxCacheCount + 1}}));
+  EXPECT_FAILS(kInvalidArgument, attempt({{"q0", 2, 1, 1}}, Duration(0)));
+  EXPECT_FAILS(kInvalidArgument, attempt({{"q0", 2, 1, 1}}, kMaxCacheLifetime + Duration(1)));
+  EXPECT_EQ(must(attempt({{"q0", 2, 0, 0}})).windows.at(0).now, 1);
+  EXPECT_EQ(must(attempt({{"big", kMaxCacheCount, 0, kMaxCacheCount}})).windows.at(0).now, kMaxCacheCount);
+  EXPECT_EQ(must(attempt({{"big", kMaxCacheCount, 0, 1}})).windows.at(0).now, kMaxCacheCount) << "it rises no more";
+}
+
+TEST_P(CacheContract, AQuotaAndAValueOfOneKeyAreTwoThings) {
+  set("k", "x");
+  EXPECT_TRUE(admit({{"k", 1, 1, 1}}, kAges).admitted);
+  EXPECT_EQ(get("k"), "x");
+  must(cache().erase("k", kNever));
+  EXPECT_FALSE(admit({{"k", 1, 1, 1}}, kAges).admitted);
+}
+
 // ── locks ──
 
 TEST_P(CacheContract, ALockHasOneHolderUntilItIsFreed) {
@@ -352,6 +474,9 @@ TEST_P(CacheContract, OfASubscriberThatLagsTheOldestMessagesAreLost) {
     }
     heard.callback()(message);
   }));
+  // Who comes second to a channel hears each message second.
+  Heard witness;
+  const auto second = must(cache().subscribe("news", witness.callback()));
   publish("news", "in hand");
   {
     std::unique_lock lock(mutex);
@@ -359,6 +484,7 @@ TEST_P(CacheContract, OfASubscriberThatLagsTheOldestMessagesAreLost) {
   }
   const int sent = static_cast<int>(kMaxCacheBacklog) + 1;
   for (int i = 0; i < sent; ++i) publish("news", std::to_string(i));
+  ASSERT_TRUE(witness.wait_for(std::to_string(sent - 1)));
   {
     const std::lock_guard lock(mutex);
     go_on = true;
@@ -380,6 +506,9 @@ TEST_P(CacheContract, AfterADeadlineNothingIsDone) {
   EXPECT_FAILS(kDeadlineExceeded, cache().get("k", past()));
   EXPECT_FAILS(kDeadlineExceeded, cache().erase("k", past()));
   EXPECT_FAILS(kDeadlineExceeded, cache().add("c", 1, kLong, past()));
+  const CacheQuota quota{"q", 1, 1, 1};
+  EXPECT_FAILS(kDeadlineExceeded, cache().admit({&quota, 1}, kLong, past()));
+  EXPECT_FAILS(kDeadlineExceeded, cache().check(past()));
   EXPECT_FAILS(kDeadlineExceeded, cache().lock("m", kLong, past()));
   EXPECT_FAILS(kDeadlineExceeded, cache().unlock(lock, past()));
   EXPECT_FAILS(kDeadlineExceeded, cache().publish("news", "late", past()));
@@ -389,6 +518,8 @@ TEST_P(CacheContract, AfterADeadlineNothingIsDone) {
   EXPECT_EQ(get("c"), std::nullopt);
   EXPECT_TRUE(must(cache().unlock(lock, kNever)));
   must(cache().lock("m", kLong, kNever));
+  EXPECT_TRUE(must(cache().admit({&quota, 1}, kLong, kNever)).admitted);
+  must(cache().check(kNever));
 }
 
 INSTANTIATE_TEST_SUITE_P(Caches, CacheContract, ::testing::ValuesIn(cache_implementations()), kImplementationName);
