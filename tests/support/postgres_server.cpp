@@ -8,13 +8,10 @@
 #include <sstream>
 #include <stdexcept>
 
-#include <arpa/inet.h>
 #include <fcntl.h>
 #include <grp.h>
-#include <netinet/in.h>
 #include <pwd.h>
 #include <sys/prctl.h>
-#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -24,20 +21,6 @@ namespace pandora::testing {
 namespace {
 
 namespace fs = std::filesystem;
-
-// Nobody else gets it before the server has it: the kernel gives the next free one in turn.
-std::uint16_t free_port() {
-  const int one = ::socket(AF_INET, SOCK_STREAM, 0);
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  socklen_t size = sizeof address;
-  if (::bind(one, reinterpret_cast<sockaddr*>(&address), size) != 0 ||
-      ::getsockname(one, reinterpret_cast<sockaddr*>(&address), &size) != 0)
-    throw std::runtime_error("no free port");
-  ::close(one);
-  return ntohs(address.sin_port);
-}
 
 const passwd* server_user() {
   if (::geteuid() != 0) return nullptr;

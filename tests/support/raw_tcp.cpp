@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cstdlib>
+#include <stdexcept>
 #include <utility>
 
 #include <arpa/inet.h>
@@ -145,6 +146,17 @@ void RawServer::run() {
       open_.remove(&connection);
     });
   }
+}
+
+std::uint16_t free_port() {
+  const int one = ::socket(AF_INET, SOCK_STREAM, 0);
+  sockaddr_in address = loopback(0);
+  socklen_t size = sizeof address;
+  if (::bind(one, reinterpret_cast<sockaddr*>(&address), size) != 0 ||
+      ::getsockname(one, reinterpret_cast<sockaddr*>(&address), &size) != 0)
+    throw std::runtime_error("no free port");
+  ::close(one);
+  return ntohs(address.sin_port);
 }
 
 bool eventually(const std::function<bool()>& holds) {
