@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "compose/compose_model.h"
+#include "stack/compose_answers.h"
 
 namespace pandora {
 namespace {
@@ -43,33 +44,13 @@ Duration patience_of(const Json& service) {
   return std::chrono::duration_cast<Duration>(std::chrono::duration<double>(seconds));
 }
 
-Result<ComposeModel> read_files(const Observer& observer, const StackFolder& folder) {
+Result<std::vector<SourceFile>> read_files(const Observer& observer, const StackFolder& folder) {
   std::vector<SourceFile> sources;
   for (const auto& path : folder.files) {
     PANDORA_TRY(text, observer.files.read_file(path, kMaxComposeFile));
     sources.push_back({path, std::move(text)});
   }
-  return read_compose(sources, [&](const std::string& name) -> std::optional<std::string> {
-    if (const auto found = folder.variables.find(name); found != folder.variables.end()) return found->second;
-    return observer.environment(name);
-  });
-}
-
-// What Compose says, each question a program of its own: all of them at once.
-struct ComposeAnswers {
-  ComposeProgram program;
-  Json model;
-  std::map<std::string, std::string> hashes;
-};
-Result<ComposeAnswers> ask_compose(const Observer& observer, const ComposeFiles& files, const Deadline& deadline) {
-  PANDORA_TRY(program, find_compose(observer.runner, deadline));
-  auto hashes =
-      std::async(std::launch::async, [&] { return config_hashes(observer.runner, program, files, deadline); });
-  auto model = merged_by_compose(observer.runner, program, files, deadline);
-  auto hashed = hashes.get();
-  if (!model) return fail(model.error());
-  if (!hashed) return fail(hashed.error());
-  return ComposeAnswers{.program = std::move(program), .model = *std::move(model), .hashes = *std::move(hashed)};
+  return sources;
 }
 
 Status look_at_container(DockerEngine& engine, const StackFolder& folder, const std::vector<Container>& containers,
@@ -131,11 +112,22 @@ std::vector<ServiceSight> services_of(const ComposeModel& model, const StackFold
 }
 
 Result<StackSight> observe(const Observer& observer, const StackFolder& folder, const Deadline& deadline) {
-  PANDORA_TRY(model, read_files(observer, folder));
+  PANDORA_TRY(sources, read_files(observer, folder));
+  PANDORA_TRY(model, read_compose(sources, [&](const std::string& name) -> std::optional<std::string> {
+                if (const auto found = folder.variables.find(name); found != folder.variables.end())
+                  return found->second;
+                return observer.environment(name);
+              }));
+  PANDORA_TRY(env, observer.files.read_file(join_path(folder.directory, ".env"), kMaxEnvBytes));
   // Of every profile: a container whose profile is not asked for today is there all the same.
   ComposeFiles files = folder.compose_files();
   files.profiles.merge(model.profiles());
-  auto answered = std::async(std::launch::async, [&] { return ask_compose(observer, files, deadline); });
+  const ComposeQuestion question{files, std::move(sources), std::move(env), observer.compose_programs,
+                                 observer.environment};
+  auto answered = std::async(std::launch::async, [&] {
+    return ask_compose(question, join_path(folder.state_directory(), "compose.json"), observer.files, observer.runner,
+                       deadline);
+  });
   StackSight sight;
   const auto ask_engine = [&]() -> Status {
     PANDORA_TRY(version, observer.engine.version(deadline));

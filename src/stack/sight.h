@@ -53,6 +53,7 @@ struct Observer {
   const Clock& clock;
   Environment environment;
   std::function<std::optional<FileFacts>(const std::string& path)> facts;
+  std::string compose_programs;  // each that there may be, with its size and time
 };
 // kInvalidArgument: Compose refuses the files; what the Engine's client and find_compose return.
 Result<StackSight> observe(const Observer& observer, const StackFolder& folder, const Deadline& deadline);

@@ -25,6 +25,28 @@ std::optional<FileFacts> facts_of(const std::string& path) {
   return FileFacts{.mode = info.st_mode & 07777u, .user = info.st_uid};
 }
 
+// Wherever the Docker command looks for its plugins, and the two commands themselves. A path that is not there is one
+// as well: tomorrow it may be.
+std::string compose_programs() {
+  const std::string own = environment("DOCKER_CONFIG").value_or(environment("HOME").value_or("") + "/.docker");
+  std::vector<std::string> paths = {own + "/cli-plugins/docker-compose", own + "/config.json"};
+  for (const char* folder : {"/usr/local/lib", "/usr/local/libexec", "/usr/lib", "/usr/libexec"})
+    paths.push_back(fmt::format("{}/docker/cli-plugins/docker-compose", folder));
+  std::string path = environment("PATH").value_or("") + ":";
+  for (auto end = path.find(':'); end != std::string::npos; end = path.find(':')) {
+    for (const char* program : {"docker", "docker-compose"}) paths.push_back(join_path(path.substr(0, end), program));
+    path.erase(0, end + 1);
+  }
+  std::string text;
+  for (const auto& one : paths) {
+    struct stat info{};
+    if (::stat(one.c_str(), &info) == 0)
+      text +=
+          fmt::format("{} {} {} {}.{}\n", one, info.st_ino, info.st_size, info.st_mtim.tv_sec, info.st_mtim.tv_nsec);
+  }
+  return text;
+}
+
 }  // namespace
 
 Result<std::unique_ptr<StackSession>> StackSession::open(const std::string& directory,
@@ -74,7 +96,8 @@ Result<StackSight> StackSession::look() {
                         .engine = *engine,
                         .clock = clock_,
                         .environment = environment,
-                        .facts = facts_of},
+                        .facts = facts_of,
+                        .compose_programs = compose_programs()},
                        folder_, Deadline::after(clock_, kLookTime));
   if (!sight && sight.error().remedy.empty())
     return fail(Error(sight.error()).with_remedy("`pandora doctor` looks at Docker, `pandora lint` at the files"));
