@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdlib>
 #include <fstream>
+#include <set>
 
 #include <fmt/format.h>
 #include <sys/stat.h>
@@ -13,6 +14,7 @@
 #include "base/text.h"
 #include "compose/compose_model.h"
 #include "compose/lint.h"
+#include "stack/firewall.h"
 #include "stack/instance.h"
 
 namespace pandora {
@@ -114,17 +116,22 @@ Stranger stranger_on(const StackFolder& folder, const std::vector<Container>& co
   return {fmt::format("process {} ({})", process->pid, process->name), ""};
 }
 
-std::string firewall() {
-  std::ifstream settings("/etc/ufw/ufw.conf");
-  for (std::string line; std::getline(settings, line);)
-    if (line == "ENABLED=yes") return ", although ufw is on: what Docker publishes passes by it";
-  return ", by any firewall: what Docker publishes passes by ufw and firewalld";
-}
-
-void check_ports(const StackFolder& folder, const std::vector<Container>& containers,
-                 std::vector<CheckResult>& results) {
+void check_ports(StackSession& session, const std::vector<Container>& containers, std::vector<CheckResult>& results) {
+  const StackFolder& folder = session.folder();
   const auto all = listeners();
   std::size_t wrong = 0;
+  std::optional<FirewallSight> firewall;
+  std::set<std::uint16_t> open;
+  const auto reached = [&](const std::string& what, const std::string& address, std::uint16_t port) {
+    if (!open.insert(port).second) return;
+    if (!firewall) firewall = look_at_firewall(session.runner(), Deadline::after(session.clock(), kPatience));
+    ++wrong;
+    results.push_back(broken("ports",
+                             fmt::format("{} listens on {}:{}: other machines reach it{}", what, address, port,
+                                         firewall_words(*firewall, port)),
+                             "publish it on 127.0.0.1 only; `pandora lint` names the line",
+                             fmt::format("{} && pandora up --containers", kInit)));
+  };
   for (const auto& use : port_uses()) {
     const std::string port = folder.variable(use.variable);
     if (!is_wanted(folder, use.profile) || port.empty()) continue;
@@ -141,14 +148,15 @@ void check_ports(const StackFolder& folder, const std::vector<Container>& contai
                                fmt::format("end it, or set {}={} in .env and run `{}`", use.variable, free, kInit),
                                stranger.container.empty() ? other : "docker stop " + shell_word(stranger.container)));
     } else if (!found->is_loopback() && !use.service.empty()) {
-      ++wrong;
-      results.push_back(
-          broken("ports",
-                 fmt::format("{} listens on {}:{}: other machines reach it{}", what, found->address, port, firewall()),
-                 "publish it on 127.0.0.1 only; `pandora lint` names the line",
-                 fmt::format("{} && pandora up --containers", kInit)));
+      reached(what, found->address, found->port);
     }
   }
+  // Of services that the user has added as well, and of those that nobody listens for: Docker can do it by rules alone.
+  for (const auto& container : containers)
+    for (const auto& port : container.ports)
+      if (container.project == folder.name && port.published != 0 && !port.address.empty() &&
+          !port.address.starts_with("127.") && port.address != "::1")
+        reached(container.service, port.address, static_cast<std::uint16_t>(port.published));
   if (wrong == 0) results.push_back({CheckState::kOk, "ports", "free, or of this instance, on 127.0.0.1", ""});
 }
 
@@ -369,7 +377,7 @@ void examine_stack(const std::string& directory, std::vector<CheckResult>& resul
   if (engine)
     if (auto found = engine->containers(Deadline::after((*session)->clock(), kPatience)))
       containers = *std::move(found);
-  check_ports(folder, containers, results);
+  check_ports(**session, containers, results);
   results.push_back(check_files(**session));
   results.push_back(check_images(folder));
   results.push_back(check_secrets(folder));

@@ -55,6 +55,22 @@ class BrokenWhileItRuns(StackCase):
         check = self.complaint("ports", "postgres listens on 0.0.0.0:5432", "firewall")
         self.heal(check)
 
+    def test_a_port_that_a_firewall_seems_to_hold(self):
+        """A service of the user's own, published for all, behind rules that drop what comes in."""
+        self.must("iptables -A INPUT -i lo -j ACCEPT && iptables -P INPUT DROP")
+        self.addCleanup(self.must, "iptables -P INPUT ACCEPT && iptables -D INPUT -i lo -j ACCEPT")
+        own = self.folder / "compose.own.yaml"
+        own.write_text(f"services:\n  own:\n    image: {self.env('PANDORA_IMAGE_REDIS')}\n    ports: ['7777:6379']\n"
+                       "    restart: unless-stopped\n    logging: {driver: json-file, options: {max-size: 1m}}\n")
+        before = self.env("COMPOSE_FILE")
+        self.edit(".env", before, before + ":compose.own.yaml")
+        self.must("docker compose up -d own")
+        check = self.complaint("ports", "own listens on 0.0.0.0:7777", "although the chain", "drops what no rule lets in", "passes by it")
+        self.assertIn("127.0.0.1", check["remedy"])
+        self.must("docker compose rm -sf own")
+        self.edit(".env", before + ":compose.own.yaml", before)
+        own.unlink()
+
     def test_a_secret_that_is_lost(self):
         self.secret("postgres_password").unlink()
         self.heal(self.complaint("secrets", "postgres_password is not there"))
