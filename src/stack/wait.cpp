@@ -79,10 +79,20 @@ class Waiter {
   struct Known {
     bool ready = false;
     Duration ready_after{};
-    std::optional<int> restarts;  // when it was first looked at
+    std::optional<int> restarts;    // when it was first looked at
+    std::optional<Duration> extra;  // for its data, once that was looked at
   };
 
   Duration waited() const { return std::chrono::duration_cast<Duration>(clock_.steady() - begun_); }
+
+  // Its whole time; what is needed for its data counts from when it would be over.
+  Duration patience_of(std::size_t i, bool is_over) {
+    Known& known = of_[i];
+    if (is_over && !known.extra) {
+      known.extra = hooks_.data_bytes ? time_to_read(hooks_.data_bytes(services_[i].service)) : Duration{0};
+    }
+    return services_[i].patience + known.extra.value_or(Duration{0});
+  }
 
   std::vector<Look> look_at_all() {
     std::vector<std::future<Look>> asked;
@@ -142,25 +152,39 @@ class Waiter {
                      see_log);
     if (look.state->state == "exited" || look.state->state == "dead")
       return give_up(ErrorCode::kUnavailable, fmt::format("has ended (exit code {})", look.state->exit_code), see_log);
-    if (look.state->state == "running" && look.state->health == "unhealthy" && waited() >= kUnhealthyPatience)
+    const bool is_sick = look.state->state == "running" && look.state->health == "unhealthy";
+    if (is_sick && waited() >= kUnhealthyPatience && !is_still_young(i, *look.state))
       return give_up(ErrorCode::kUnavailable, "is unhealthy", see_log);
     if (look.health.state == HealthState::kDegraded && waited() >= kUnhealthyPatience)
       return give_up(ErrorCode::kUnavailable, "answers, and refuses us", "`pandora doctor` names the remedy");
-    if (waited() >= services_[i].patience)
+    if (waited() < services_[i].patience) return std::nullopt;
+    if (const Duration patience = patience_of(i, true); waited() >= patience)
       return give_up(ErrorCode::kDeadlineExceeded,
                      fmt::format("is not ready after {} seconds",
-                                 std::chrono::duration_cast<std::chrono::seconds>(services_[i].patience).count()),
+                                 std::chrono::duration_cast<std::chrono::seconds>(patience).count()),
                      see_log);
     return std::nullopt;
   }
 
+  // Its health check fails because it has so much to read: its container has not run for as long as that takes.
+  bool is_still_young(std::size_t i, const ContainerState& state) {
+    const Duration extra = patience_of(i, true) - services_[i].patience;
+    return extra > Duration{0} && clock_.now() - state.started < services_[i].patience + extra;
+  }
+
   void tell(const std::vector<Look>& looks) {
+    using std::chrono::duration_cast, std::chrono::seconds;
     std::string line;
-    for (std::size_t i = 0; i < looks.size(); ++i)
-      if (!looks[i].ready)
-        line += fmt::format("{}{} ({})", line.empty() ? "" : "; ", services_[i].service, looks[i].answer);
-    const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(waited()).count();
-    hooks_.waiting(fmt::format("{} s, waiting for {}", seconds, line));
+    Duration longest{0};
+    for (std::size_t i = 0; i < looks.size(); ++i) {
+      if (looks[i].ready) continue;
+      longest = std::max(longest, patience_of(i, false));
+      const auto extra = duration_cast<seconds>(of_[i].extra.value_or(Duration{0})).count();
+      line += fmt::format("{}{} ({}{})", line.empty() ? "" : "; ", services_[i].service, looks[i].answer,
+                          extra > 0 ? fmt::format("; {} s more for its data", extra) : "");
+    }
+    hooks_.waiting(fmt::format("{} of {} s, waiting for {}", duration_cast<seconds>(waited()).count(),
+                               duration_cast<seconds>(longest).count(), line));
   }
 
   const std::vector<Awaited>& services_;
@@ -173,6 +197,8 @@ class Waiter {
 };
 
 }  // namespace
+
+Duration time_to_read(std::uint64_t bytes) { return std::chrono::seconds(bytes / kSlowestDisk); }
 
 tl::expected<std::vector<AwaitedService>, GivenUp> wait_until_ready(const std::vector<Awaited>& services,
                                                                     DockerEngine& engine, const Clock& clock,

@@ -8,6 +8,7 @@
 #include <gtest/gtest.h>
 
 #include "stack/container_memory.h"
+#include "stack/wait.h"
 #include "support/temporary_directory.h"
 
 namespace pandora {
@@ -49,6 +50,13 @@ TEST(StackStatus, OneThatDoesNotRunSaysWhy) {
   EXPECT_EQ(said({.state = "restarting", .exit_code = 3}, std::nullopt), "restarting: it ends with exit code 3");
   EXPECT_EQ(said({.state = "paused"}, std::nullopt), "paused: `docker unpause` lets it go on");
   EXPECT_EQ(said({.state = "created"}, std::nullopt), "stopped: it was never started");
+}
+
+TEST(Waiting, MuchDataGetsTheTimeThatASlowDiskNeedsForIt) {
+  EXPECT_EQ(time_to_read(0), 0s);
+  EXPECT_EQ(time_to_read(kSlowestDisk - 1), 0s);
+  EXPECT_EQ(time_to_read(kSlowestDisk), 1s);
+  EXPECT_EQ(time_to_read(60'000'000'000), 20min);
 }
 
 class ContainerMemory : public ::testing::Test {
