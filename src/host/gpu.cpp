@@ -96,11 +96,26 @@ Result<GpuReport> ask_gpus(ProcessRunner& runner, const Deadline& deadline) {
   return report;
 }
 
-std::string describe(const GpuReport& report) {
-  if (report.cards.empty()) return "there is no card";
-  const Gpu& card = report.cards.front();
-  std::string text =
-      fmt::format("{:.1f} of {:.1f} GB are free", card.free_mib() / kMibPerGb, card.total_mib / kMibPerGb);
+std::optional<int> full_card(const GpuReport& report, const std::vector<int>& cards, double share) {
+  std::vector<int> looked_at = cards;
+  if (looked_at.empty())
+    for (const auto& card : report.cards) looked_at.push_back(card.index);
+  for (const int index : looked_at) {
+    const auto card = std::ranges::find(report.cards, index, &Gpu::index);
+    if (card == report.cards.end() ||
+        static_cast<double>(card->free_mib()) < share * static_cast<double>(card->total_mib))
+      return index;
+  }
+  return std::nullopt;
+}
+
+std::string describe(const GpuReport& report, int card) {
+  const auto found = std::ranges::find(report.cards, card, &Gpu::index);
+  if (found == report.cards.end())
+    return fmt::format("there is no card {}, of {} that are here", card, report.cards.size());
+  std::string text = fmt::format(
+      "{}{:.1f} of {:.1f} GB are free", report.cards.size() > 1 ? fmt::format("of card {} ", card) : "",
+      static_cast<double>(found->free_mib()) / kMibPerGb, static_cast<double>(found->total_mib) / kMibPerGb);
   for (std::size_t i = 0; i < std::min(report.holders.size(), kShownHolders); ++i) {
     const GpuHolder& holder = report.holders[i];
     text += fmt::format("{} {} (pid {}) holds {:.1f} GB", i == 0 ? ";" : ",", holder.name, holder.pid,

@@ -1,5 +1,6 @@
 // The graphics cards of this machine, as nvidia-smi tells of them in its form for programs (CSV). Thread-safe.
 #pragma once
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -32,7 +33,9 @@ Result<std::vector<GpuHolder>> parse_gpu_holders(std::string_view text);
 
 // kNotFound: there is no nvidia-smi; kUnavailable: it fails, or sees no card.
 Result<GpuReport> ask_gpus(ProcessRunner& runner, const Deadline& deadline);
-// "3.2 of 23.6 GB are free; python (pid 4711) holds 20.1 GB". Of the first card.
-std::string describe(const GpuReport& report);
+// The first of those cards (none: of all) that has less than that share free, or is not there; by its number. Pure.
+std::optional<int> full_card(const GpuReport& report, const std::vector<int>& cards, double share);
+// "3.2 of 23.6 GB are free; python (pid 4711) holds 20.1 GB"; with its number, when there are several.
+std::string describe(const GpuReport& report, int card);
 
 }  // namespace pandora

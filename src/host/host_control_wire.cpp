@@ -37,6 +37,7 @@ Json to_json(const HostProcess& process) {
             {"api_key", ready.api_key}}},
           {"needs", process.needs},
           {"gpu_share", process.gpu_share},
+          {"gpu_cards", process.gpu_cards},
           {"cold", process.cold},
           {"idle_us", process.idle_time.count()},
           {"ready_us", process.ready_time.count()},
@@ -225,6 +226,7 @@ Result<HostProcess> decode_host_process(const Json& json) {
                          ready.at("api_key").get<std::string>()};
     process.needs = json.at("needs").get<std::vector<std::string>>();
     process.gpu_share = json.at("gpu_share").get<double>();
+    process.gpu_cards = json.value("gpu_cards", std::vector<int>());
     process.cold = json.at("cold").get<bool>();
     process.idle_time = Duration(json.at("idle_us").get<std::int64_t>());
     process.ready_time = Duration(json.at("ready_us").get<std::int64_t>());

@@ -54,7 +54,8 @@ struct HostProcess {
   std::string directory;                           // empty: the supervisor's
   HostReadiness readiness;
   std::vector<std::string> needs;  // names of those that must be ready, or cold, before
-  double gpu_share = 0;            // of the card that must be free before it starts; 0: it wants none
+  double gpu_share = 0;            // of each of its cards that must be free before it starts; 0: it wants none
+  std::vector<int> gpu_cards;      // by nvidia-smi's numbers; empty: all
   bool cold = false;               // starts when it is used, stops after `idle_time` without use
   Duration idle_time = std::chrono::minutes(10);
   Duration ready_time = std::chrono::minutes(1);   // at most until it is ready, the wait for the card included

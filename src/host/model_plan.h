@@ -9,7 +9,8 @@
 //   the rest   kRestMib: the driver's context and work space. An estimate.
 // vLLM takes its share of the card whatever it needs, and has so many more sequences of KV cache; llama.cpp's server
 // takes what it needs. A server fits when it needs no more than its share; all fit when the shares of those that run,
-// and the largest of those that sleep, are no more than the whole card.
+// and the largest of those that sleep, are no more than the whole card. One that is spread over several cards has its
+// weights and its cache in equal parts on each, the rest whole, and its share of each.
 #pragma once
 #include <optional>
 #include <string>
@@ -36,20 +37,21 @@ struct PlanRow {
   std::string name;
   bool cold = false, on_card = false;
   double share = 0;
-  std::int64_t share_mib = 0;                // of the card; 0 without one
-  std::int64_t weights_mib = 0, kv_mib = 0;  // 0: not known
+  std::vector<int> cards;                    // that it takes its share of, by number
+  std::int64_t share_mib = 0;                // of the smallest of them; 0 when none is known
+  std::int64_t weights_mib = 0, kv_mib = 0;  // on all of them together; 0: not known
   std::int64_t context = 0;                  // tokens of the sequence that kv_mib is for
-  std::int64_t needs_mib = 0;                // 0: not known
+  std::int64_t needs_mib = 0;                // of each card; 0: not known
   double sequences = 0;                      // whole ones that its share holds at once
   std::string problem;                       // why it does not fit
   std::string note;                          // what is not known
 };
 struct ModelPlan {
-  std::int64_t card_mib = 0;  // 0: there is no card, or it is not known
+  std::vector<std::int64_t> cards_mib;  // by number; empty: there is none, or they are not known
   std::vector<PlanRow> rows;
   std::vector<std::string> problems;  // those of the rows too
   bool fits() const { return problems.empty(); }
 };
-ModelPlan plan_models(const std::vector<PlannedModel>& models, std::int64_t card_mib);
+ModelPlan plan_models(const std::vector<PlannedModel>& models, const std::vector<std::int64_t>& cards_mib);
 
 }  // namespace pandora

@@ -17,6 +17,7 @@ namespace {
 constexpr std::string_view kPortMark = "{port}";
 constexpr std::size_t kMaxShown = 60;
 
+constexpr int kMostCards = 64;
 constexpr std::array<std::string_view, 5> kRoles = {"reflex", "nerves", "mind", "voice", "eyes"};
 
 std::string key_of(const std::string& server, std::string_view name) {
@@ -55,6 +56,21 @@ Recognised recognise(const std::vector<std::string>& command) {
   return {ModelProgram::kOther, command.size()};
 }
 
+// "0,2"; what is no number (a card's UUID) says nothing.
+std::vector<int> visible_cards(const std::vector<std::string>& command) {
+  constexpr std::string_view kName = "CUDA_VISIBLE_DEVICES=";
+  const auto word = std::ranges::find_if(command, [&](const std::string& one) { return one.starts_with(kName); });
+  std::vector<int> cards;
+  if (word == command.end()) return cards;
+  for (std::string rest = word->substr(kName.size()) + ","; !rest.empty(); rest.erase(0, rest.find(',') + 1)) {
+    int card = 0;
+    const auto [end, error] = std::from_chars(rest.data(), rest.data() + rest.find(','), card);
+    if (error != std::errc() || *end != ',' || card < 0 || card >= kMostCards) return {};
+    cards.push_back(card);
+  }
+  return cards;
+}
+
 class ArgumentCheck {
  public:
   ArgumentCheck(const ModelServerConfig& server, ModelProgram program)
@@ -81,6 +97,10 @@ class ArgumentCheck {
         value = word.substr(equals + 1);
       else if (argument->value != ArgumentValue::kNone && i + 1 < words.size() && !is_option(words[i + 1]))
         value = words[++i];
+      if (argument->value == ArgumentValue::kTwoIntegers && i + 1 < words.size() && !is_option(words[i + 1])) {
+        PANDORA_CHECK(check_value(name, *argument, value));
+        value = words[++i];
+      }
       if (!is_part) PANDORA_CHECK(check_value(name, *argument, value));
       values_[std::string(argument->names.substr(0, argument->names.find(' ')))] = value;
       last_takes_more_ = is_vllm_ && takes_several(argument->names);
@@ -99,7 +119,15 @@ class ArgumentCheck {
     return word.size() > 1 && word[0] == '-' && !(word[1] >= '0' && word[1] <= '9') && word[1] != '.';
   }
   static bool takes_several(std::string_view names) {
-    return names == "--served-model-name" || names == "--lora-modules" || names == "--middleware";
+    constexpr std::string_view kLists[] = {"--allowed-media-domains",
+                                           "--cuda-graph-sizes",
+                                           "--cudagraph-capture-sizes",
+                                           "--ignore-patterns",
+                                           "--logits-processors",
+                                           "--lora-modules",
+                                           "--middleware",
+                                           "--served-model-name"};
+    return std::ranges::find(kLists, names) != std::end(kLists);
   }
   std::string place() const { return key_of(server_.name, "command"); }
   std::string_view program() const { return is_vllm_ ? "vllm serve" : "llama-server"; }
@@ -154,7 +182,8 @@ class ArgumentCheck {
     const auto parsed = std::from_chars(value.data(), value.data() + value.size(), number);
     const std::string_view rest(parsed.ptr, static_cast<std::size_t>(value.data() + value.size() - parsed.ptr));
     const bool scaled = is_vllm_ && rest.size() == 1 && std::string_view("kKmMgG").find(rest) != rest.npos;
-    if (argument.value == ArgumentValue::kInteger &&
+    const bool is_whole = argument.value == ArgumentValue::kInteger || argument.value == ArgumentValue::kTwoIntegers;
+    if (is_whole &&
         (parsed.ec != std::errc() || !(rest.empty() || scaled) || (!scaled && value.find('.') != std::string::npos)))
       return wrong(fmt::format("is no whole number: {}", one_line(ellipsize(value, kMaxShown))));
     if (argument.value == ArgumentValue::kNumber && (parsed.ec != std::errc() || !rest.empty()))
@@ -267,6 +296,7 @@ Result<ModelCommand> check_model_command(const ModelServerConfig& server) {
   ModelCommand command;
   command.program = recognised.program;
   command.arguments = server.command;
+  command.cards = visible_cards(server.command);
   if (recognised.program == ModelProgram::kOther) {
     for (auto& word : command.arguments)
       for (std::size_t at = 0; (at = word.find(kPortMark, at)) != std::string::npos;)
@@ -291,6 +321,10 @@ Result<ModelCommand> check_model_command(const ModelServerConfig& server) {
     command.context = tokens_of(check.value("--max-model-len"));
     command.kv_type = check.value("--kv-cache-dtype");
     command.on_card = check.value("--device") != "cpu";
+    command.spread = 1;
+    for (const char* way : {"--tensor-parallel-size", "--pipeline-parallel-size", "--data-parallel-size"})
+      command.spread =
+          std::clamp(command.spread * std::max(1, static_cast<int>(tokens_of(check.value(way)))), 1, kMostCards);
     if (server.memory_share > 0) add("--gpu-memory-utilization", fmt::format("{}", server.memory_share));
   } else {
     command.weights = check.value("--model");
@@ -299,6 +333,7 @@ Result<ModelCommand> check_model_command(const ModelServerConfig& server) {
     command.kv_type = check.value("--cache-type-k");
     command.v_type = check.value("--cache-type-v");
     command.on_card = check.value("--gpu-layers") != "0" && server.memory_share > 0;
+    command.spread = check.value("--split-mode") == "none" ? 1 : 0;
   }
   if (!server.model.empty()) command.listed = server.model;
   return command;
@@ -319,6 +354,10 @@ HostProcess host_process_of(const ModelServerConfig& server, const ModelCommand&
                        .model = command.listed,
                        .api_key = server.api_key};
   process.gpu_share = server.memory_share;
+  process.gpu_cards = command.cards;
+  for (int card = 0; command.cards.empty() && card < command.spread; ++card) process.gpu_cards.push_back(card);
+  if (command.spread > 0 && process.gpu_cards.size() > static_cast<std::size_t>(command.spread))
+    process.gpu_cards.resize(static_cast<std::size_t>(command.spread));
   process.cold = server.cold;
   process.idle_time = server.idle_time;
   process.ready_time = server.ready_time;

@@ -43,6 +43,8 @@ struct ModelCommand {
   std::string kv_type;       // of the KV cache; empty: the program's own choice
   std::string v_type;        // of llama.cpp's values, when they differ
   bool on_card = true;       // false: no layer goes to the card
+  std::vector<int> cards;    // that it sees (`env CUDA_VISIBLE_DEVICES=1,2 …`); empty: all of them
+  int spread = 1;            // on how many of those it is spread, the first ones; 0: on all
 };
 // kInvalidArgument: an argument that the program does not have (with the nearest that it has), that lacks its value or
 // has one that it cannot be, or that is set elsewhere.

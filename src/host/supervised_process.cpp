@@ -303,9 +303,8 @@ bool SupervisedProcess::wait_for_card() {
     std::string why;
     if (!report)
       why = report.error().message;
-    else if (const Gpu& card = report->cards.front();
-             static_cast<double>(card.free_mib()) < process.gpu_share * static_cast<double>(card.total_mib))
-      why = fmt::format("it wants {:.0f} % of the card: {}", process.gpu_share * 100, describe(*report));
+    else if (const auto full = full_card(*report, process.gpu_cards, process.gpu_share))
+      why = fmt::format("it wants {:.0f} % of the card: {}", process.gpu_share * 100, describe(*report, *full));
     if (why.empty()) return true;
     if (!report && report.error().code == ErrorCode::kNotFound) {
       give_up("it wants a graphics card, and there is no nvidia-smi", false);

@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 
+#include "host/gpu.h"
 #include "support/fault_file_system.h"
 
 namespace pandora {
@@ -121,7 +122,7 @@ TEST(ModelShapes, are_found_in_files_folders_and_where_hugging_face_keeps_them) 
 
 TEST(ModelPlan, says_what_each_needs_of_its_share) {
   // A card of 24 GB: weights 4 GB, 8,192 tokens of 128 KB are 1 GB.
-  const auto plan = plan_models({model("voice", 0.5, 4096, 128 * 1024, 8192)}, 24'576);
+  const auto plan = plan_models({model("voice", 0.5, 4096, 128 * 1024, 8192)}, {24'576});
   ASSERT_TRUE(plan.fits());
   EXPECT_EQ(plan.rows[0].kv_mib, 1024);
   EXPECT_EQ(plan.rows[0].needs_mib, 4096 + 1024 + kRestMib);
@@ -131,8 +132,8 @@ TEST(ModelPlan, says_what_each_needs_of_its_share) {
 
 TEST(ModelPlan, takes_a_share_that_just_suffices_and_refuses_one_less) {
   const std::int64_t needs = 4096 + 1024 + kRestMib;
-  EXPECT_TRUE(plan_models({model("voice", 1, 4096, 128 * 1024, 8192)}, needs).fits());
-  const auto plan = plan_models({model("voice", 1, 4096, 128 * 1024, 8192)}, needs - 1);
+  EXPECT_TRUE(plan_models({model("voice", 1, 4096, 128 * 1024, 8192)}, {needs}).fits());
+  const auto plan = plan_models({model("voice", 1, 4096, 128 * 1024, 8192)}, {needs - 1});
   EXPECT_THAT(
       plan.problems,
       ElementsAre("voice needs 5.5 GB (weights 4.0, KV cache 1.0 for 8192 tokens, 0.5 for the rest), its share is "
@@ -142,21 +143,60 @@ TEST(ModelPlan, takes_a_share_that_just_suffices_and_refuses_one_less) {
 TEST(ModelPlan, takes_a_whole_card_and_no_more) {
   std::vector<PlannedModel> tenths;
   for (int i = 0; i < 10; ++i) tenths.push_back(model("m" + std::to_string(i), 0.1, 100));
-  EXPECT_TRUE(plan_models(tenths, 24'576).fits());
+  EXPECT_TRUE(plan_models(tenths, {24'576}).fits());
   tenths.push_back(model("one-more", 0.01, 1));
-  EXPECT_THAT(plan_models(tenths, 0).problems, ElementsAre(HasSubstr("are 1.01 together")));
+  EXPECT_THAT(plan_models(tenths, {}).problems, ElementsAre(HasSubstr("are 1.01 together")));
 }
 
 TEST(ModelPlan, those_that_sleep_take_turns) {
   auto eyes = model("eyes", 0.4, 100), ears = model("ears", 0.3, 100);
   eyes.server.cold = ears.server.cold = true;
-  EXPECT_TRUE(plan_models({model("voice", 0.6, 100), eyes, ears}, 24'576).fits());
-  EXPECT_THAT(plan_models({model("voice", 0.61, 100), eyes, ears}, 24'576).problems,
+  EXPECT_TRUE(plan_models({model("voice", 0.6, 100), eyes, ears}, {24'576}).fits());
+  EXPECT_THAT(plan_models({model("voice", 0.61, 100), eyes, ears}, {24'576}).problems,
               ElementsAre(HasSubstr("1.01 together, with the largest cold one")));
 }
 
+TEST(ModelPlan, one_that_is_spread_over_cards_has_a_part_on_each) {
+  auto voice = model("voice", 0.5, 16'384, 128 * 1024, 8192);
+  EXPECT_THAT(plan_models({voice}, {24'576, 24'576}).problems, ElementsAre(HasSubstr("needs 17.5 GB (weights 16.0")));
+  voice.command.spread = 2;
+  const auto plan = plan_models({voice}, {24'576, 24'576});
+  ASSERT_TRUE(plan.fits()) << plan.problems.front();
+  EXPECT_EQ(plan.rows[0].cards, (std::vector{0, 1}));
+  EXPECT_EQ(plan.rows[0].needs_mib, 8192 + 512 + kRestMib);
+  EXPECT_THAT(plan_models({voice}, {24'576}).problems, ElementsAre("voice is spread over 2 cards, and sees 1"));
+  EXPECT_TRUE(plan_models({voice}, {}).fits()) << "cards that are not known are taken to be there";
+  // The smaller one decides.
+  EXPECT_THAT(plan_models({voice}, {24'576, 16'384}).problems,
+              ElementsAre(HasSubstr("needs 9.0 GB of each of 2 cards (weights 8.0, KV cache 0.5")));
+  voice.command.spread = 0;  // all
+  EXPECT_EQ(plan_models({voice}, {24'576, 24'576, 24'576}).rows[0].cards, (std::vector{0, 1, 2}));
+}
+
+TEST(ModelPlan, each_card_is_there_only_once) {
+  auto voice = model("voice", 0.8, 100), mind = model("mind", 0.8, 100);
+  EXPECT_THAT(plan_models({voice, mind}, {24'576, 24'576}).problems,
+              ElementsAre(HasSubstr("the shares of card 0 are 1.60")));
+  mind.command.cards = {1};
+  EXPECT_TRUE(plan_models({voice, mind}, {24'576, 24'576}).fits());
+  mind.command.cards = {2};
+  EXPECT_THAT(plan_models({voice, mind}, {24'576, 24'576}).problems,
+              ElementsAre("mind is to use card 2, and there are 2"));
+}
+
+TEST(Cards, the_first_that_is_too_full_is_named) {
+  const GpuReport report{.cards = {{0, "a", 1000, 100}, {1, "b", 1000, 700}}, .holders = {}};
+  EXPECT_EQ(full_card(report, {0}, 0.9), std::nullopt);
+  EXPECT_EQ(full_card(report, {0}, 0.91), 0);
+  EXPECT_EQ(full_card(report, {0, 1}, 0.5), 1);
+  EXPECT_EQ(full_card(report, {}, 0.5), 1) << "all of them";
+  EXPECT_EQ(full_card(report, {2}, 0.1), 2) << "it is not there";
+  EXPECT_THAT(describe(report, 1), HasSubstr("of card 1 0.3 of 1.0 GB are free"));
+  EXPECT_THAT(describe(report, 2), HasSubstr("there is no card 2"));
+}
+
 TEST(ModelPlan, says_what_it_does_not_know) {
-  const auto plan = plan_models({model("voice", 0.5, 0), model("mind", 0.2, 100), model("cpu", 0, 0)}, 24'576);
+  const auto plan = plan_models({model("voice", 0.5, 0), model("mind", 0.2, 100), model("cpu", 0, 0)}, {24'576});
   EXPECT_TRUE(plan.fits());
   EXPECT_THAT(plan.rows[0].note, HasSubstr("model_servers.voice.weights_mib"));
   EXPECT_THAT(plan.rows[1].note, HasSubstr("kv_bytes_per_token"));

@@ -103,8 +103,15 @@ TEST(ModelServers, get_their_port_and_share_from_the_settings) {
       "env CUDA_VISIBLE_DEVICES=1 python3 -m vllm.entrypoints.openai.api_server --model m "
       "--served-model-name voice other --limit-mm-per-prompt.image 2");
   ASSERT_TRUE(module) << module.error().to_line();
+  const auto sizes =
+      checked("vllm serve m --cudagraph-capture-sizes 1 2 4 --structured-outputs-config.backend xgrammar");
+  ASSERT_TRUE(sizes) << sizes.error().to_line();
   EXPECT_EQ(module->weights, "m");
   EXPECT_EQ(module->listed, "voice");
+  EXPECT_EQ(module->cards, (std::vector{1}));
+  const auto spread = checked("env CUDA_VISIBLE_DEVICES=0,2,3 vllm serve m -tp 2");
+  EXPECT_EQ(spread->cards, (std::vector{0, 2, 3}));
+  EXPECT_EQ(spread->spread, 2);
   const auto llama = checked("/opt/llama-server -m m.gguf -c 8192 -ngl 99 -ctk q8_0 -fa --jinja --temp 0.7");
   ASSERT_TRUE(llama) << llama.error().to_line();
   EXPECT_EQ(llama->program, ModelProgram::kLlamaServer);
@@ -112,6 +119,9 @@ TEST(ModelServers, get_their_port_and_share_from_the_settings) {
   EXPECT_EQ(llama->kv_type, "q8_0");
   EXPECT_TRUE(llama->on_card);
   EXPECT_FALSE(checked("llama-server -m m.gguf -ngl 0")->on_card);
+  const auto newer = checked(
+      "llama-server -m m.gguf --control-vector-layer-range 3 9 --load-mode mmap+mlock --spec-type ngram-mod -rea off");
+  EXPECT_TRUE(newer) << newer.error().to_line();
   const auto other = checked("my-server --listen 127.0.0.1:{port} --whatever");
   EXPECT_THAT(other->arguments, ElementsAre("my-server", "--listen", "127.0.0.1:8001", "--whatever"));
 }
@@ -120,6 +130,8 @@ TEST(ModelServers, wrong_arguments_are_refused_with_the_nearest) {
   EXPECT_THAT(refused("vllm serve m --max-model-length 10"),
               HasSubstr("vllm serve has no argument --max-model-length; did you mean --max-model-len?"));
   EXPECT_THAT(refused("llama-server --ctx-sise 10"), HasSubstr("did you mean --ctx-size?"));
+  EXPECT_THAT(refused("llama-server -m m --control-vector-layer-range 3 x"), HasSubstr("is no whole number: x"));
+  EXPECT_THAT(refused("llama-server -m m --load-mode slow"), HasSubstr("one of: auto none mmap"));
   EXPECT_THAT(refused("vllm serve m --max-model-len"), HasSubstr("--max-model-len has no value"));
   EXPECT_THAT(refused("vllm serve m --max-model-len --enforce-eager"), HasSubstr("--max-model-len has no value"));
   EXPECT_THAT(refused("vllm serve m --max-model-len many"), HasSubstr("is no whole number: many"));

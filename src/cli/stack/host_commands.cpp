@@ -225,7 +225,7 @@ Status join(const HostPlace& place, Tools& tools, std::vector<HostProcess> proce
 
 // What cannot fit is not begun.
 Status check_card(const Config& config, Tools& tools) {
-  PANDORA_TRY(plan, plan_configured_models(config, std::nullopt, *tools.runner, *tools.files, tools.clock));
+  PANDORA_TRY(plan, plan_configured_models(config, {}, *tools.runner, *tools.files, tools.clock));
   for (const auto& row : plan.rows)
     if (!row.note.empty()) print_error(fmt::format("{} {}\n", bold("model-" + row.name, 20), row.note));
   if (plan.fits()) return {};

@@ -88,8 +88,11 @@ std::string size_text(std::int64_t mib) {
 }
 
 std::string render(const ModelPlan& plan) {
-  std::string text = plan.card_mib == 0 ? "The card's size is not known: no nvidia-smi here, and no --card.\n"
-                                        : fmt::format("The card has {}.\n", size_text(plan.card_mib));
+  std::string text;
+  if (plan.cards_mib.empty()) text = "The card's size is not known: no nvidia-smi here, and no --card.\n";
+  for (std::size_t card = 0; card < plan.cards_mib.size(); ++card)
+    text += fmt::format("{} has {}.\n", plan.cards_mib.size() == 1 ? "The card" : fmt::format("Card {}", card),
+                        size_text(plan.cards_mib[card]));
   text += fmt::format("{} {:>9} {:>9} {:>9} {:>9} {:>10}\n", bold("server", 20), "share", "weights", "KV cache",
                       "needs", "sequences");
   for (const auto& row : plan.rows) {
@@ -100,7 +103,9 @@ std::string render(const ModelPlan& plan) {
     text += fmt::format("{} {:>9} {:>9} {:>9} {:>9} {:>10}{}\n", bold(row.name, 20),
                         row.share_mib ? size_text(row.share_mib) : fmt::format("{:.0f} %", row.share * 100),
                         size_text(row.weights_mib), size_text(row.kv_mib), size_text(row.needs_mib),
-                        row.sequences > 0 ? fmt::format("{:.1f}", row.sequences) : "?", row.cold ? "  cold" : "");
+                        row.sequences > 0 ? fmt::format("{:.1f}", row.sequences) : "?",
+                        (plan.cards_mib.size() > 1 ? fmt::format("  card {}", fmt::join(row.cards, ", ")) : "") +
+                            (row.cold ? "  cold" : ""));
     if (!row.note.empty()) text += fmt::format("  {}\n", row.note);
   }
   for (const auto& problem : plan.problems) text += fmt::format("It does not fit: {}\n", problem);
@@ -114,6 +119,7 @@ Json to_json(const ModelPlan& plan) {
                     {"cold", row.cold},
                     {"on_card", row.on_card},
                     {"share", row.share},
+                    {"cards", row.cards},
                     {"share_mib", row.share_mib},
                     {"weights_mib", row.weights_mib},
                     {"kv_mib", row.kv_mib},
@@ -122,10 +128,10 @@ Json to_json(const ModelPlan& plan) {
                     {"sequences", row.sequences},
                     {"problem", row.problem},
                     {"note", row.note}});
-  return {{"card_mib", plan.card_mib}, {"servers", rows}, {"problems", plan.problems}, {"fits", plan.fits()}};
+  return {{"cards_mib", plan.cards_mib}, {"servers", rows}, {"problems", plan.problems}, {"fits", plan.fits()}};
 }
 
-int show_plan(const Config& config, std::optional<double> card_gb, bool json) {
+int show_plan(const Config& config, const std::vector<double>& card_gb, bool json) {
   const SystemClock clock;
   const auto runner = make_posix_process_runner();
   const auto files = make_posix_file_system();
@@ -141,8 +147,8 @@ int show_plan(const Config& config, std::optional<double> card_gb, bool json) {
 
 }  // namespace
 
-Result<ModelPlan> plan_configured_models(const Config& config, std::optional<double> card_gb, ProcessRunner& runner,
-                                         FileSystem& files, const Clock& clock) {
+Result<ModelPlan> plan_configured_models(const Config& config, const std::vector<double>& cards_gb,
+                                         ProcessRunner& runner, FileSystem& files, const Clock& clock) {
   PANDORA_TRY(servers, model_server_configs(config));
   std::vector<PlannedModel> models;
   for (auto& server : servers) {
@@ -152,20 +158,23 @@ Result<ModelPlan> plan_configured_models(const Config& config, std::optional<dou
       if (auto read = read_model_shape(expanded_path(command.weights), hub_directory(), files)) shape = *read;
     models.push_back({std::move(server), std::move(command), shape});
   }
-  std::int64_t card_mib = card_gb ? static_cast<std::int64_t>(*card_gb * kMibPerGb) : 0;
+  std::vector<std::int64_t> cards_mib;
+  for (const double gb : cards_gb) cards_mib.push_back(static_cast<std::int64_t>(gb * kMibPerGb));
   const bool wanted = std::ranges::any_of(models, [](const auto& model) { return model.server.memory_share > 0; });
-  if (!card_gb && wanted)
+  if (cards_gb.empty() && wanted)
     if (const auto report = ask_gpus(runner, Deadline::after(clock, kCardPatience)))
-      card_mib = report->cards.front().total_mib;
-  return plan_models(models, card_mib);
+      for (const auto& card : report->cards) cards_mib.push_back(card.total_mib);
+  return plan_models(models, cards_mib);
 }
 
 void add_models_commands(CLI::App& app, ModelsCommands& to) {
   CLI::App* models = app.add_subcommand("models", "the model servers that `pandora up` starts");
   models->require_subcommand(1);
-  const auto card = std::make_shared<std::optional<double>>();
+  const auto card = std::make_shared<std::vector<double>>();
   CLI::App* plan = models->add_subcommand("plan", "whether they fit the graphics card: weights, KV cache, share");
-  plan->add_option("--card", *card, "GB that the card has (what nvidia-smi says)")->check(CLI::Range(0.1, 10'000.0));
+  plan->add_option("--card", *card, "GB that a card has, once for each (what nvidia-smi says)")
+      ->check(CLI::Range(0.1, 10'000.0))
+      ->allow_extra_args(false);
   plan->callback(
       [&to, card] { to.run = [card](const Config& config, bool json) { return show_plan(config, *card, json); }; });
   const auto kind = std::make_shared<std::string>("vllm");

@@ -13,10 +13,10 @@ class App;
 
 namespace pandora {
 
-// Of the configuration and the files of its models; the card is asked of nvidia-smi, or is as large as it is said to
-// be. kInvalidArgument: a model server that cannot be.
-Result<ModelPlan> plan_configured_models(const Config& config, std::optional<double> card_gb, ProcessRunner& runner,
-                                         FileSystem& files, const Clock& clock);
+// Of the configuration and the files of its models; the cards are asked of nvidia-smi, or are as large as they are said
+// to be. kInvalidArgument: a model server that cannot be.
+Result<ModelPlan> plan_configured_models(const Config& config, const std::vector<double>& cards_gb,
+                                         ProcessRunner& runner, FileSystem& files, const Clock& clock);
 
 struct ModelsCommands {
   std::function<int(const Config& config, bool json)> run;  // of the command that was given; empty: none
