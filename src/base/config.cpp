@@ -223,29 +223,38 @@ Result<std::map<std::string, FileValue>> read_toml(const ConfigInputs& inputs, F
   return values;
 }
 
-Result<EffectiveValue> resolve(const Setting& setting, const ConfigInputs& inputs,
-                               const std::map<std::string, FileValue>& from_file, FileSystem& files, std::string key) {
+using Variables = std::function<std::optional<std::string>(const std::string&)>;
+
+// NAME, or the content of the file that NAME_FILE names; none: neither is set.
+Result<std::optional<EffectiveValue>> from_variables(const Setting& setting, const std::string& key,
+                                                     const Variables& variables, SettingSource source,
+                                                     SettingSource file_source, FileSystem& files) {
   const std::string name(setting.environment), name_file = name + "_FILE";
-  const auto environment = [&](const std::string& variable) {
-    return inputs.environment && !name.empty() ? inputs.environment(variable) : std::nullopt;
-  };
-  const auto direct = environment(name), by_file = environment(name_file);
+  if (!variables || name.empty()) return std::nullopt;
+  const auto direct = variables(name), by_file = variables(name_file);
   if (direct && by_file)
     return fail(ErrorCode::kInvalidArgument, fmt::format("both {} and {} are set", name, name_file),
                 "unset one of them");
+  if (direct) return EffectiveValue{&setting, key, *direct, source, name};
+  if (!by_file) return std::nullopt;
+  auto content = files.read_file(*by_file, kMaxSecretFileBytes);
+  if (!content) return fail(std::move(content.error()).with_context(name_file));
+  while (content->ends_with('\n') || content->ends_with('\r')) content->pop_back();
+  return EffectiveValue{&setting, key, *content, file_source, fmt::format("{}={}", name_file, *by_file)};
+}
+
+Result<EffectiveValue> resolve(const Setting& setting, const ConfigInputs& inputs,
+                               const std::map<std::string, FileValue>& from_file, FileSystem& files, std::string key) {
+  using enum SettingSource;
   if (const auto flag = inputs.flags.find(key); flag != inputs.flags.end())
-    return EffectiveValue{&setting, key, flag->second, SettingSource::kFlag, "flag"};
-  if (direct) return EffectiveValue{&setting, key, *direct, SettingSource::kEnvironment, name};
-  if (by_file) {
-    auto content = files.read_file(*by_file, kMaxSecretFileBytes);
-    if (!content) return fail(std::move(content.error()).with_context(name_file));
-    while (content->ends_with('\n') || content->ends_with('\r')) content->pop_back();
-    return EffectiveValue{&setting, key, *content, SettingSource::kEnvironmentFile,
-                          fmt::format("{}={}", name_file, *by_file)};
-  }
+    return EffectiveValue{&setting, key, flag->second, kFlag, "flag"};
+  PANDORA_TRY(own, from_variables(setting, key, inputs.environment, kEnvironment, kEnvironmentFile, files));
+  if (own) return *std::move(own);
+  PANDORA_TRY(instance, from_variables(setting, key, inputs.instance, kInstance, kInstanceFile, files));
+  if (instance) return *std::move(instance);
   if (const auto found = from_file.find(key); found != from_file.end())
-    return EffectiveValue{&setting, key, found->second.value, SettingSource::kFile, found->second.origin};
-  return EffectiveValue{&setting, key, std::string(setting.default_value), SettingSource::kDefault, ""};
+    return EffectiveValue{&setting, key, found->second.value, kFile, found->second.origin};
+  return EffectiveValue{&setting, key, std::string(setting.default_value), kDefault, ""};
 }
 
 // Those that the file or a flag has a setting of.
@@ -272,6 +281,10 @@ std::string_view to_string(SettingSource source) {
       return "environment";
     case SettingSource::kEnvironmentFile:
       return "environment file";
+    case SettingSource::kInstance:
+      return "instance";
+    case SettingSource::kInstanceFile:
+      return "instance file";
     case SettingSource::kFile:
       return "file";
     case SettingSource::kDefault:

@@ -1,4 +1,5 @@
-// Configuration: a flag beats an environment variable beats a NAME_FILE beats `pandora.toml` beats the default.
+// Configuration: a flag beats an environment variable (NAME, or a file that NAME_FILE names) beats what the folder of
+// an instance says under the same names beats `pandora.toml` beats the default.
 //
 // Every setting stands once in a closed table (config.cpp): its key ("recall.token_budget"), the environment variable,
 // the kind, default, bounds, one line of help, and whether it is a secret. An unknown key in the file, a value that
@@ -20,7 +21,7 @@
 namespace pandora {
 
 enum class SettingKind { kString, kInteger, kNumber, kBool, kPath, kUrl };
-enum class SettingSource { kFlag, kEnvironment, kEnvironmentFile, kFile, kDefault };
+enum class SettingSource { kFlag, kEnvironment, kEnvironmentFile, kInstance, kInstanceFile, kFile, kDefault };
 std::string_view to_string(SettingSource source);
 
 struct Setting {
@@ -46,7 +47,8 @@ struct EffectiveValue {
   std::string key;    // the setting's own, the star replaced
   std::string value;  // as text; secrets in clear: mask when showing
   SettingSource source;
-  std::string origin;  // "PANDORA_DATA", "/etc/pandora.toml:12", "--data"; empty for a default
+  std::string origin;  // "PANDORA_DATA", "NAME_FILE=path", "/etc/pandora.toml:12", "--data"; empty for a default
+  bool is_of_instance() const { return source == SettingSource::kInstance || source == SettingSource::kInstanceFile; }
 };
 
 struct ConfigInputs {
@@ -54,6 +56,7 @@ struct ConfigInputs {
   std::function<std::optional<std::string>(const std::string&)> environment;  // injected getenv
   std::string file;  // path of pandora.toml; empty: none. A missing one that was named is an error
   bool file_required = false;
+  std::function<std::optional<std::string>(const std::string&)> instance = {};  // variables of its folder; may be empty
 };
 
 class Config {

@@ -38,6 +38,10 @@ std::string secrets_directory(const std::string& instance) {
   return join_path(user_directory("XDG_CONFIG_HOME", ".config"), "pandora/secrets/" + instance);
 }
 
+std::string instance_data_directory(const std::string& instance) {
+  return join_path(user_directory("XDG_DATA_HOME", ".local/share"), "pandora-instances/" + instance);
+}
+
 std::string models_directory(const Config& config) {
   if (const std::string& given = config.string("models.path"); !given.empty()) return expanded_path(given);
   const std::string cache = environment("PANDORA_CACHE");

@@ -14,6 +14,8 @@ struct DataPaths {
 Result<DataPaths> data_paths(const Config& config);
 std::string models_directory(const Config& config);
 std::string config_file_path();
+// Where the programs of an instance keep what is said, unless its folder says otherwise.
+std::string instance_data_directory(const std::string& instance);
 std::string secrets_directory(const std::string& instance);  // of its stores
 std::string expanded_path(const std::string& path);          // "~/x" as a shell writes it
 

@@ -35,7 +35,7 @@ PostgresOptions postgres_options(const Config& config) {
   for (const EffectiveValue& value : config.values())
     for (const char* key :
          {"postgres.host", "postgres.port", "postgres.database", "postgres.user", "postgres.password"})
-      if (value.setting->key == key && value.source != SettingSource::kDefault)
+      if (value.setting->key == key && value.source != SettingSource::kDefault && !value.is_of_instance())
         beaten.push_back(value.setting->environment);
   if (!beaten.empty()) log_warn("config.database_url_wins", {{"ignored", fmt::format("{}", fmt::join(beaten, ", "))}});
   return options;
@@ -58,6 +58,22 @@ Result<std::string> look_at_postgres(const Config& config, const Clock& clock, c
                 fmt::format("{}, lacks {} of its schema's versions", found, status.pending.size()),
                 "run `pandora db migrate`");
   return fmt::format("{}, schema version {}", found, status.applied.back().migration.version);
+}
+
+Result<int> make_first_schema(const Config& config, const Clock& clock,
+                              const std::function<void(const std::string& holder)>& on_wait) {
+  constexpr Duration kConnect = std::chrono::seconds(10), kLockPatience = std::chrono::minutes(10);
+  PANDORA_TRY(connection, PostgresConnection::open(postgres_options(config), Deadline::after(clock, kConnect)));
+  connection->set_deadline(Deadline::never());
+  PostgresSchema schema(*connection, clock);
+  PANDORA_TRY(status, schema.status());
+  if (status.fault) return fail(*status.fault);
+  if (status.pending.empty()) return 0;
+  if (!status.applied.empty())
+    return fail(ErrorCode::kIncompatible,
+                fmt::format("{} lacks {} of its schema's versions", connection->place(), status.pending.size()),
+                "run `pandora db migrate`, then this again");
+  return schema.migrate(kLockPatience, on_wait);
 }
 
 }  // namespace pandora

@@ -26,6 +26,7 @@
 #include "cli/render.h"
 #include "cli/serve.h"
 #include "cli/stack/host_commands.h"
+#include "cli/stack/instance_settings.h"
 #include "cli/stack/models_command.h"
 #include "cli/stack/stack_commands.h"
 #include "cli/terminal.h"
@@ -49,17 +50,23 @@ std::optional<std::string> named_config_file(const GlobalOptions& options) {
   return named && *named ? std::optional<std::string>(named) : std::nullopt;
 }
 
-Result<Config> load_config(const GlobalOptions& options) {
+// `folder`: of an instance, when one is there.
+Result<Config> load_config(const GlobalOptions& options, const std::string& folder) {
+  const auto files = make_posix_file_system();
   ConfigInputs inputs;
   inputs.flags = options.settings;
   inputs.environment = [](const std::string& name) -> std::optional<std::string> {
     const char* value = std::getenv(name.c_str());
     return value ? std::optional<std::string>(value) : std::nullopt;
   };
+  const auto named_data = options.settings.find("data.path");
+  inputs.instance = instance_variables(
+      *files, folder,
+      named_data != options.settings.end() ? std::optional(named_data->second) : inputs.environment("PANDORA_DATA"));
   const auto named = named_config_file(options);
   inputs.file = named.value_or(config_file_path());
   inputs.file_required = named.has_value();
-  return Config::load(inputs, *make_posix_file_system());
+  return Config::load(inputs, *files);
 }
 
 Status start_log(const Config& config) {
@@ -276,11 +283,12 @@ int run(int argc, char** argv) {
   }
 
   if (host.write_log) return write_host_log(*host.write_log);  // also while the settings are wrong
-  auto config = load_config(options);
+  const std::string folder = stack.folder.value_or(stack.status.directory);
+  auto config = load_config(options, folder);
   if (!config) return report(config.error());
   if (const Status started = start_log(*config); !started) return report(started.error());
   const HostContext context{*config, options.settings, named_config_file(options).value_or(config_file_path()),
-                            [&] { return load_config(options); }};
+                            [&] { return load_config(options, folder); }, folder};
   if (stack.run) return stack.run(context, options.json);
   if (models.run) return models.run(*config, options.json);
   if (host.run) return host.run(context, options.json);
@@ -315,7 +323,7 @@ int run(int argc, char** argv) {
         // Where points are served, its collections are apart from those of the owner, as its directory is.
         elsewhere.settings["qdrant.prefix"] = "eval_" + sha256_hex(data).substr(0, 8) + "_";
       }
-      return load_config(elsewhere);
+      return load_config(elsewhere, folder);
     };
     return evaluate(eval, config_in, *user, options.json);
   }

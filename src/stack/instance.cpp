@@ -20,6 +20,11 @@ constexpr std::array<std::string_view, 6> kVolumeKeys = {"grafana_data",    "obj
                                                          "prometheus_data", "qdrant_data",  "redis_data"};
 constexpr std::string_view kVolumeNotes =
     "# Where the data of each store is. `pandora volumes` and `pandora init --adopt` change it.";
+constexpr std::string_view kPrograms =
+    "# Where the programs that are started in this folder keep what is said. `embedded` in place of postgres or "
+    "qdrant\n"
+    "# needs no container; what was kept in the other is found again by `pandora reconcile --apply`.";
+constexpr std::string_view kData = "PANDORA_DATA", kRows = "PANDORA_ROWS_STORE", kPoints = "PANDORA_POINTS_STORE";
 constexpr std::string_view kNotes = "# What you add below stays.";
 constexpr std::array<std::string_view, 6> kSecretNames = {"grafana_password", "objects_secret_key", "postgres_password",
                                                           "qdrant_api_key",   "redis_password",     "redis_acl"};
@@ -81,7 +86,8 @@ std::string filled_in(std::string_view text, const std::vector<EnvLine>& ports) 
 
 bool is_ours(const std::string& name, const std::vector<EnvLine>& ports) {
   if (name == "COMPOSE_PROJECT_NAME" || name == "COMPOSE_FILE" || name == "PANDORA_INSTANCE" ||
-      name == "PANDORA_SECRETS" || name == kAdopted || name == kAside)
+      name == "PANDORA_SECRETS" || name == kAdopted || name == kAside || name == kData || name == kRows ||
+      name == kPoints)
     return true;
   return name.starts_with("PANDORA_IMAGE_") || name.starts_with(kVolume) ||
          std::ranges::find(ports, name, &EnvLine::name) != ports.end();
@@ -117,6 +123,20 @@ std::string volume_lines(const VolumeChoices& volumes, const std::vector<AsideEn
   return text + (kept.empty() ? "" : fmt::format("{}={}\n", kAside, kept));
 }
 
+// One that was made before they were written goes on with the stores that it has.
+Result<std::string> program_lines(const InstanceOptions& options, const std::vector<EnvLine>& env) {
+  const bool is_new = !env_value(env, "PANDORA_INSTANCE");
+  std::string data = env_value(env, kData).value_or("");
+  if ((is_new && data.empty()) || options.moves_data) data = options.data;
+  std::string text = fmt::format("{}\n", kPrograms);
+  if (!data.empty()) {
+    PANDORA_TRY(line, env_line(kData, data));
+    text += line + "\n";
+  }
+  return text + fmt::format("{}={}\n{}={}\n", kRows, env_value(env, kRows).value_or(is_new ? "postgres" : "embedded"),
+                            kPoints, env_value(env, kPoints).value_or(is_new ? "qdrant" : "embedded"));
+}
+
 Result<std::string> env_text(const InstanceOptions& options, const InstancePlan& plan, const std::vector<EnvLine>& env,
                              const std::vector<EnvLine>& ports, const VolumeChoices& volumes) {
   std::string text =
@@ -126,6 +146,8 @@ Result<std::string> env_text(const InstanceOptions& options, const InstancePlan&
   PANDORA_TRY(secrets, env_line("PANDORA_SECRETS", options.secrets));
   text += fmt::format("COMPOSE_PROJECT_NAME={}\nCOMPOSE_FILE=compose.yaml:{}\nPANDORA_INSTANCE={}\n{}\n\n", plan.name,
                       overlay_file(plan.overlay), instance, secrets);
+  PANDORA_TRY(programs, program_lines(options, env));
+  text += programs + "\n";
   text += fmt::format("{}\n{}\n", volume_lines(volumes, volumes_aside(options.present_env)), deployed(kImages));
   for (const auto& line : parse_env(deployed(kPorts)))
     text += line.name.empty()

@@ -62,7 +62,11 @@ struct InstanceOptions {
   std::string secrets;              // the folder, absolute
   Uuid instance;                    // of a new instance; one that is there keeps its own
   std::string present_env;          // what the folder's .env holds; empty: there is none
-  VolumeChoices volumes = {};       // in place of those of the present .env
+  // The data directory of its programs, absolute. A new instance keeps what is said there and in its own stores; one
+  // that is there goes on where it is, unless `moves_data`. Empty: as they are configured elsewhere.
+  std::string data = {};
+  bool moves_data = false;
+  VolumeChoices volumes = {};  // in place of those of the present .env
 };
 struct PlannedFile {
   std::string path;  // relative to the folder

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <cstdlib>
 #include <filesystem>
 #include <thread>
@@ -178,6 +179,33 @@ TEST_F(ConfigTest, AFlagBeatsTheEnvironmentBeatsItsFileBeatsTheFileBeatsTheDefau
   EXPECT_EQ(load()->string("qdrant.api_key"), "direct");
   inputs_.flags["qdrant.api_key"] = "flag";
   EXPECT_EQ(load()->string("qdrant.api_key"), "flag");
+}
+
+TEST_F(ConfigTest, WhatAnInstanceSaysStandsBetweenTheEnvironmentAndTheFile) {
+  std::map<std::string, std::string> instance;
+  inputs_.instance = [&](const std::string& name) {
+    const auto found = instance.find(name);
+    return found == instance.end() ? std::nullopt : std::optional(found->second);
+  };
+  write("/pandora.toml", "[qdrant]\napi_key = \"file\"\n");
+  EXPECT_EQ(load()->string("qdrant.api_key"), "file");
+  write("/secret", "named\n");
+  instance["QDRANT_API_KEY_FILE"] = "/secret";
+  EXPECT_EQ(load()->string("qdrant.api_key"), "named");
+  const auto value_of = [&](const Config& config) {
+    return *std::ranges::find(config.values(), "qdrant.api_key", &EffectiveValue::key);
+  };
+  EXPECT_EQ(value_of(*load()).source, SettingSource::kInstanceFile);
+  EXPECT_EQ(value_of(*load()).origin, "QDRANT_API_KEY_FILE=/secret");
+  EXPECT_TRUE(value_of(*load()).is_of_instance());
+  environment_["QDRANT_API_KEY"] = "direct";
+  EXPECT_EQ(load()->string("qdrant.api_key"), "direct") << "one of each is no contradiction";
+  EXPECT_FALSE(value_of(*load()).is_of_instance());
+  environment_.clear();
+  instance["QDRANT_API_KEY"] = "both";
+  EXPECT_EQ(load().error().code, ErrorCode::kInvalidArgument);
+  instance.erase("QDRANT_API_KEY_FILE");
+  EXPECT_EQ(value_of(*load()).source, SettingSource::kInstance);
 }
 
 TEST_F(ConfigTest, AnUnknownKeyNamesThePlaceAndTheNearest) {

@@ -1,4 +1,5 @@
 """`pandora init`: what it writes, what it never replaces, and that both Composes take it."""
+import json
 import os
 import pathlib
 import shutil
@@ -6,7 +7,7 @@ import stat
 import subprocess
 import unittest
 
-from pandora_case import PandoraCase, SOURCE
+from pandora_case import PROGRAM, PandoraCase, SOURCE
 
 PROFILES = ("cache", "objects", "monitoring")
 
@@ -72,6 +73,43 @@ class Init(InitCase):
         self.assertEqual(self.init("--yes")["written"], ["monitoring/prometheus.yml"])
         self.assertIn("127.0.0.1:9100", (self.folder / "monitoring/prometheus.yml").read_text())
         self.assertIn("COMPOSE_PROFILES=cache", env.read_text())
+
+    def test_what_is_started_in_it_keeps_what_is_said_in_its_stores(self):
+        self.init()
+        env = self.folder / ".env"
+        env.write_text(env.read_text().replace("PANDORA_PORT_GATEWAY=9000", "PANDORA_PORT_GATEWAY=9100")
+                       .replace("PANDORA_PORT_POSTGRES=5432", "PANDORA_PORT_POSTGRES=15432"))
+        self.init("--yes")
+        del self.environment["PANDORA_DATA"]
+
+        def settings(*arguments, **options):
+            done = subprocess.run([PROGRAM, "config", "--json", *arguments], cwd=options.get("cwd", self.folder), env=self.environment,
+                                  capture_output=True, check=True, timeout=60)
+            return {name: (one["value"], one["source"]) for name, one in json.loads(done.stdout).items()}
+        there = settings()
+        self.assertEqual(there["gateway.port"], ("9100", "instance"))
+        self.assertEqual(there["postgres.port"], ("15432", "instance"))
+        self.assertEqual(there["postgres.password"], ("***", "instance file"))
+        self.assertEqual((there["rows.store"][0], there["points.store"][0]), ("postgres", "qdrant"))
+        self.assertEqual(there["data.path"], (os.path.join(self.home, ".local/share/pandora-instances/pandora"), "instance"))
+        # Elsewhere nothing of it holds, and in another data directory its stores are not for it.
+        self.assertEqual(settings(cwd=self.home)["gateway.port"], ("9000", "default"))
+        self.assertEqual(settings("--data", self.data)["rows.store"], ("embedded", "default"))
+        self.assertEqual(settings("--data", there["data.path"][0])["rows.store"], ("postgres", "instance"))
+        # A service waits for its stores as well, and reads all that anew at each start.
+        unit = subprocess.run([PROGRAM, "host", "unit"], cwd=self.folder, env=self.environment, capture_output=True, check=True,
+                              text=True, timeout=60).stdout
+        self.assertIn(f'"up" "--dir" "{self.folder}"', unit)
+        self.assertNotIn("POSTGRES", unit)
+        self.assertNotIn("PANDORA_DATA", unit)
+        # A port that is none, or a password that is lost, keeps no command from starting.
+        env.write_text(env.read_text().replace("PANDORA_PORT_GATEWAY=9100", "PANDORA_PORT_GATEWAY=x"))
+        self.assertEqual(settings()["gateway.port"], ("9000", "default"))
+        env.write_text(env.read_text().replace("PANDORA_PORT_GATEWAY=x", "PANDORA_PORT_GATEWAY=9100"))
+        (self.secrets / "pandora/postgres_password").unlink()
+        self.assertEqual(settings()["postgres.password"], ("", "default"))
+        self.init("--yes", "--data", self.data)
+        self.assertEqual(settings()["data.path"][0], self.data)
 
     def test_a_lost_folder_is_the_same_instance_again(self):
         self.init()

@@ -87,6 +87,32 @@ TEST(Instance, WrittenAgainKeepsWhatTheUserChanged) {
   EXPECT_EQ(text_of(*plan_instance(third), ".env"), third.present_env);  // and then it rests
 }
 
+TEST(Instance, ANewOneKeepsWhatIsSaidInItsOwnStoresAndOneThatIsThereGoesOnWhereItIs) {
+  auto made = options();
+  made.data = "/home/me/data of mine";
+  const auto plan = *plan_instance(made);
+  EXPECT_EQ(env_of(plan, "PANDORA_DATA"), "/home/me/data of mine");
+  EXPECT_EQ(env_of(plan, "PANDORA_ROWS_STORE"), "postgres");
+  EXPECT_EQ(env_of(plan, "PANDORA_POINTS_STORE"), "qdrant");
+
+  auto edited = options();
+  edited.data = "/elsewhere";
+  edited.present_env = text_of(plan, ".env");
+  const std::string line = "PANDORA_ROWS_STORE=postgres";
+  edited.present_env.replace(edited.present_env.find(line), line.size(), "PANDORA_ROWS_STORE=embedded");
+  EXPECT_EQ(text_of(*plan_instance(edited), ".env"), edited.present_env);
+  edited.moves_data = true;
+  EXPECT_EQ(env_of(*plan_instance(edited), "PANDORA_DATA"), "/elsewhere");
+
+  auto older = options();  // from before these lines
+  older.data = "/home/me/data";
+  older.present_env = "COMPOSE_PROJECT_NAME=pandora\nPANDORA_INSTANCE=0190b3a2-0000-7000-8000-000000000001\n";
+  const auto again = *plan_instance(older);
+  EXPECT_EQ(env_of(again, "PANDORA_DATA"), "(none)");
+  EXPECT_EQ(env_of(again, "PANDORA_ROWS_STORE"), "embedded");
+  EXPECT_EQ(env_of(again, "PANDORA_POINTS_STORE"), "embedded");
+}
+
 TEST(Instance, RefusesPortsThatCannotBe) {
   auto bad = options();
   for (const std::string port : {"0", "65536", "x", "", "123456", "-1"}) {

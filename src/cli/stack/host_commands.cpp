@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <cstdlib>
+#include <filesystem>
 #include <memory>
 #include <thread>
 
@@ -16,6 +18,7 @@
 #include "cli/stack/host_plan.h"
 #include "cli/stack/models_command.h"
 #include "cli/stack/service_unit.h"
+#include "cli/stack/stack_status_command.h"
 #include "cli/stop_signals.h"
 #include "cli/terminal.h"
 #include "host/host_control_wire.h"
@@ -67,13 +70,14 @@ SupervisorSettings settings_for(const HostPlace& place, const HostContext& conte
   return settings;
 }
 
-int print_rows(HostControl& control, const Clock& clock, bool json) {
+int print_rows(HostControl& control, const Clock& clock, bool json, const Json& beside) {
   const auto rows = control.status(Deadline::after(clock, kStatusTime));
   if (!rows) return report(rows.error());
   if (json) {
-    Json all = Json::array();
-    for (const auto& row : *rows) all.push_back(host_status_json(row));
-    print_out(Json{{"processes", all}}.dump(2) + "\n");
+    Json all = beside;
+    all["processes"] = Json::array();
+    for (const auto& row : *rows) all["processes"].push_back(host_status_json(row));
+    print_out(all.dump(2) + "\n");
   } else {
     print_out(render_host_rows(*rows));
   }
@@ -120,7 +124,7 @@ class Owner {
       settled = supervisor_->settle(printed(), Deadline::after(tools_.clock, std::chrono::seconds(options_.timeout_s)));
       settled_ = true;
       if (settled) {
-        if (!options_.quiet) (void)print_rows(*supervisor_, tools_.clock, json);
+        (void)print_rows(*supervisor_, tools_.clock, json, options_.beside);
         print_error("All are ready. Ctrl-C ends them.\n");
         tell_systemd("READY=1");
       }
@@ -200,7 +204,9 @@ Status start_supervisor(Tools& tools, const HostContext& context, const HostUpOp
   command.arguments = {this_program(), "host", "supervise", "--data",
                        place.directory.substr(0, place.directory.rfind('/'))};
   if (!context.config_file.empty() && tools.files->exists(context.config_file))
-    command.arguments.insert(command.arguments.end(), {"--config", context.config_file});
+    command.arguments.insert(command.arguments.end(),
+                             {"--config", std::filesystem::absolute(context.config_file).string()});
+  command.directory = context.folder;  // when it reads its settings again they are of the same instance
   for (const auto& [key, value] : context.flags)
     if (key != "data.path") command.arguments.insert(command.arguments.end(), {"--set", key + "=" + value});
   if (options.watch) command.arguments.emplace_back("--watch");
@@ -219,8 +225,8 @@ Status join(const HostPlace& place, Tools& tools, std::vector<HostProcess> proce
     print_last_lines(*control, tools.clock);
     return settled;
   }
-  return options.quiet || print_rows(*control, tools.clock, json) == 0 ? Status()
-                                                                       : fail(ErrorCode::kUnavailable, "no status");
+  return print_rows(*control, tools.clock, json, options.beside) == 0 ? Status()
+                                                                      : fail(ErrorCode::kUnavailable, "no status");
 }
 
 // What cannot fit is not begun.
@@ -300,6 +306,26 @@ int supervise(const HostContext& context, bool watch) {
 
 }  // namespace
 
+HostSight look_at_host(const HostContext& context, const HostUpOptions& options, bool ends) {
+  HostSight sight;
+  const auto look = [&]() -> Status {
+    PANDORA_TRY(place, host_place(context.config));
+    Tools tools;
+    PANDORA_CHECK(tools.open());
+    PANDORA_TRY(now, host_status(place, tools.clock, Deadline::after(tools.clock, kStatusTime)));
+    std::vector<HostProcess> wanted;
+    if (!ends) {
+      PANDORA_TRY(planned, plan_host_processes(context.config, {context.flags, context.config_file, options.watch}));
+      wanted = std::move(planned);
+    }
+    sight.steps = plan_host_steps(wanted, now, left_host_processes(place, *tools.files));
+    return ends ? Status() : check_card(context.config, tools);
+  };
+  // Nothing keeps anybody from ending them.
+  if (const Status looked = look(); !looked && !ends) sight.obstacles.push_back(looked.error());
+  return sight;
+}
+
 int host_up(const HostContext& context, const HostUpOptions& options, bool json) {
   const Status done = up(context, options, json);
   return done ? 0 : report(done.error());
@@ -356,7 +382,17 @@ int print_unit(const HostContext& context) {
   const auto place = host_place(context.config);
   if (!place) return report(place.error());
   ServiceUnitOptions options;
-  options.command = {this_program(), "host", "up", "--data", place->directory.substr(0, place->directory.rfind('/'))};
+  // After a boot the stores may not be there yet: of an instance they are waited for, as `up` does.
+  const bool of_instance = is_stack_folder(context.folder);
+  const auto data = std::ranges::find(context.config.values(), "data.path", &EffectiveValue::key);
+  options.command = {this_program()};
+  if (of_instance)
+    options.command.insert(options.command.end(),
+                           {"up", "--dir", std::filesystem::weakly_canonical(context.folder).string()});
+  else
+    options.command.insert(options.command.end(), {"host", "up"});
+  if (!data->is_of_instance())
+    options.command.insert(options.command.end(), {"--data", place->directory.substr(0, place->directory.rfind('/'))});
   const HostProcess& gateway = processes->back();  // it has what all of this program's have
   for (std::size_t i = 0; i + 1 < gateway.arguments.size(); ++i)
     if (gateway.arguments[i] == "--config" || gateway.arguments[i] == "--set")
@@ -367,8 +403,16 @@ int print_unit(const HostContext& context) {
                      fmt::format("{} is a secret, and a unit can be read by everybody", value.setting->environment),
                      fmt::format("give it by {}_FILE, or in pandora.toml", value.setting->environment)});
   options.environment = gateway.environment;
-  constexpr Duration kMore = std::chrono::seconds(30);
+  for (const auto& value : context.config.values())
+    if (value.is_of_instance()) {  // read again at each start
+      options.environment.erase(std::string(value.setting->environment));
+      options.environment.erase(std::string(value.setting->environment) + "_FILE");
+    }
+  for (const char* name : {"DOCKER_HOST", "DOCKER_CONFIG"})
+    if (const char* set = std::getenv(name); set && of_instance) options.environment[name] = set;
+  constexpr Duration kMore = std::chrono::seconds(30), kContainers = std::chrono::minutes(30);
   options.start_time = options.stop_time = kMore;
+  if (of_instance) options.start_time += kContainers;
   for (const auto& process : *processes) {
     options.start_time += process.ready_time;
     options.stop_time += process.stop_grace;

@@ -9,6 +9,8 @@
 
 #include "base/config.h"
 #include "host/host_processes.h"
+#include "host/host_steps.h"
+#include "wire/json_reader.h"
 
 namespace CLI {
 class App;
@@ -19,8 +21,8 @@ namespace pandora {
 struct HostUpOptions {
   bool detach = false;  // a supervisor of its own goes on when this command ends
   bool watch = false;
-  int timeout_s = 1800;  // until all are ready
-  bool quiet = false;    // nothing on standard output
+  int timeout_s = 1800;          // until all are ready
+  Json beside = Json::object();  // as JSON they are shown in this
 };
 
 // What the commands need of the program that calls them.
@@ -29,8 +31,15 @@ struct HostContext {
   std::map<std::string, std::string> flags;  // settings of the command line
   std::string config_file;                   // that was read, or would be
   std::function<Result<Config>()> reload;    // reads it again
+  std::string folder;                        // where an instance may be, whose settings it has then
 };
 
+// What `host_up`, or, with `ends`, `host_down` would do, and what is in its way: nothing is changed.
+struct HostSight {
+  std::vector<HostStep> steps;
+  std::vector<Error> obstacles;
+};
+HostSight look_at_host(const HostContext& context, const HostUpOptions& options, bool ends);
 // Starts them, or joins the supervisor that has them. Without `detach` it returns when they have been stopped, by
 // Ctrl-C, SIGTERM or `pandora down`. The exit code.
 int host_up(const HostContext& context, const HostUpOptions& options, bool json);

@@ -28,9 +28,9 @@ void pass_settings_on(const Config& config, const HostPlanOptions& options, Host
   for (const auto& value : config.values()) {
     const std::string name(value.setting->environment);
     const bool is_path = value.setting->kind == SettingKind::kPath && !value.value.empty();
-    if (value.source == SettingSource::kEnvironment)
+    if (value.source == SettingSource::kEnvironment || value.source == SettingSource::kInstance)
       process.environment[name] = is_path ? absolute(expanded_path(value.value)) : value.value;
-    if (value.source == SettingSource::kEnvironmentFile)
+    if (value.source == SettingSource::kEnvironmentFile || value.source == SettingSource::kInstanceFile)
       process.environment[name + "_FILE"] = absolute(value.origin.substr(name.size() + 6));  // "NAME_FILE=path"
   }
   for (const auto& [key, value] : options.flags) {

@@ -146,7 +146,14 @@ Result<Outcome> init(const InitOptions& options) {
   PANDORA_TRY(name, instance_name(options.name, env));
   PANDORA_TRY(secrets, absolute(options.secrets.empty() ? secrets_directory(name) : options.secrets));
   PANDORA_CHECK(check_apart(directory, secrets));
-  InstanceOptions instance{.name = options.name, .overlay = {}, .secrets = secrets, .instance = {}, .present_env = env};
+  PANDORA_TRY(data, absolute(options.data.empty() ? instance_data_directory(name) : expanded_path(options.data)));
+  InstanceOptions instance{.name = options.name,
+                           .overlay = {},
+                           .secrets = secrets,
+                           .instance = {},
+                           .present_env = env,
+                           .data = data,
+                           .moves_data = !options.data.empty()};
   if (options.production || options.development)
     instance.overlay = options.production ? Overlay::kProduction : Overlay::kDevelopment;
   PANDORA_TRY(id, instance_of(*files, secrets, env));

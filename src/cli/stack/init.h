@@ -8,6 +8,7 @@ namespace pandora {
 struct InitOptions {
   std::optional<std::string> name;
   std::string directory = ".";
+  std::string data;     // where its programs keep what is said; empty: ~/.local/share/pandora-instances/NAME
   std::string secrets;  // empty: <configuration>/pandora/secrets/<name>
   bool production = false, development = false;
   bool yes = false;

@@ -10,6 +10,7 @@
 #include "base/text.h"
 #include "cli/data_paths.h"
 #include "cli/output.h"
+#include "cli/stack/host_plan.h"
 #include "cli/stack/stack_commands.h"
 #include "cli/stack/stack_session.h"
 #include "postgres/password_verifier.h"
@@ -208,6 +209,25 @@ Result<std::vector<std::string>> rotate(const RotateOptions& options) {
   return done;
 }
 
+// A Gateway that runs has read the old ones.
+Status restart_gateway(const Config& config) {
+  const auto uses_them = [&](const EffectiveValue& value) {
+    return (value.key == "rows.store" || value.key == "points.store") && value.is_of_instance() &&
+           value.value != "embedded";
+  };
+  if (std::ranges::none_of(config.values(), uses_them)) return {};
+  PANDORA_TRY(place, host_place(config));
+  const SystemClock clock;
+  const auto control = connect_host_supervisor(place, clock);
+  if (!control) return {};  // none runs
+  const Deadline deadline = Deadline::after(clock, kPatience);
+  PANDORA_TRY(rows, (*control)->status(deadline));
+  if (std::ranges::find(rows, "gateway", &HostStatus::name) == rows.end()) return {};
+  if (auto done = (*control)->restart("gateway", [](const HostEvent&) {}, deadline); !done)
+    return fail(std::move(done).error().with_context("the stores have their new passwords; restarting the Gateway"));
+  return {};
+}
+
 }  // namespace
 
 void add_secrets_commands(CLI::App& app, StackInvocation& to) {
@@ -218,9 +238,11 @@ void add_secrets_commands(CLI::App& app, StackInvocation& to) {
   command->add_option("services", options->services, "postgres, vectordb, redis, objects (all of them)");
   command->add_option("--dir", options->directory, "the instance's folder (the present directory)");
   command->callback([&to, options] {
-    to.run = [options](const HostContext&, bool json) {
+    to.folder = options->directory;
+    to.run = [options](const HostContext& context, bool json) {
       const auto done = rotate(*options);
       if (!done) return report(done.error());
+      if (const Status told = restart_gateway(context.config); !told) return report(told.error());
       print_out(
           json ? Json{{"rotated", *done}}.dump(2) + "\n"
                : fmt::format("{} {} a new password.\n", fmt::join(*done, ", "), done->size() == 1 ? "has" : "have"));

@@ -24,8 +24,13 @@ void add_init(CLI::App& app, StackInvocation& to) {
   init->add_flag("--development", options->development, "without those; the default")->excludes(production);
   init->add_option("--adopt", options->adopt, "take over the volumes of this Compose project; nothing is copied");
   init->add_flag("-y,--yes", options->yes, "replace files without asking");
-  init->callback(
-      [&to, options] { to.run = [options](const HostContext&, bool json) { return init_instance(*options, json); }; });
+  init->callback([&to, options] {
+    to.run = [options](const HostContext& context, bool json) {
+      const auto data = context.flags.find("data.path");
+      if (data != context.flags.end()) options->data = data->second;
+      return init_instance(*options, json);
+    };
+  });
 }
 
 void add_lint(CLI::App& app, StackInvocation& to) {
@@ -62,6 +67,7 @@ std::shared_ptr<StackOptions> add_goal(CLI::App& app, StackInvocation& to, Goal 
   if (goal == Goal::kUp)
     command->add_option("--profile", options->profiles, "also these services: cache, objects, monitoring");
   command->callback([&to, options] {
+    to.folder = options->directory;
     to.run = [options](const HostContext& context, bool json) { return run_stack(*options, context, json); };
   });
   return options;
@@ -82,7 +88,7 @@ void add_down(CLI::App& app, StackInvocation& to) {
       ->excludes(down->get_option("--dry-run"))
       ->excludes(down->get_option("--containers"));
   down->callback([&to, options, reset, volumes] {
-    reset->directory = options->directory;
+    to.folder = reset->directory = options->directory;
     to.run = [=](const HostContext& context, bool json) {
       return *volumes ? reset_instance(*reset, "down", context, json) : run_stack(*options, context, json);
     };

@@ -13,6 +13,7 @@ namespace pandora {
 
 struct StackInvocation {
   std::function<int(const HostContext& context, bool json)> run;  // of the command that was given; empty: none of these
+  std::optional<std::string> folder;                              // that it was told to work in; none: the present one
   StatusOptions status;  // of `status`, which is about the stack where there is one
 };
 // Adds the commands, and to `status`, which is there already, what it takes in the folder of an instance; parsing one

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "cli/output.h"
+#include "cli/postgres_settings.h"
 #include "cli/stack/stack_session.h"
 #include "stack/apply.h"
 #include "stack/wait.h"
@@ -15,26 +16,35 @@ namespace pandora {
 namespace {
 
 constexpr Duration kAskTime = std::chrono::seconds(10);
-constexpr std::uint64_t kFullDisk = 16u << 20;  // less than this is left
+constexpr Duration kSizesTime = std::chrono::seconds(60);  // the Engine walks through all of them
+constexpr std::uint64_t kFullDisk = 16u << 20;             // less than this is left
 
 std::string seconds(Duration duration) {
   return fmt::format("{:.1f} s", std::chrono::duration<double>(duration).count());
 }
 
-Json to_json(const StackPlan& plan) {
-  Json steps = Json::array(), obstacles = Json::array();
+Json to_json(const StackPlan& plan, const HostSight& host) {
+  Json steps = Json::array(), processes = Json::array(), obstacles = Json::array();
   for (const auto& step : plan.steps)
     steps.push_back({{"step", to_string(step.kind)}, {"service", step.service}, {"cause", step.cause}});
+  for (const auto& step : host.steps)
+    processes.push_back({{"step", to_string(step.kind)}, {"process", step.process}, {"cause", step.cause}});
   for (const auto& obstacle : plan.obstacles)
     obstacles.push_back(
         {{"code", error_info(obstacle.code).name}, {"message", obstacle.message}, {"remedy", obstacle.remedy}});
-  return {{"steps", steps}, {"obstacles", obstacles}};
+  return {{"steps", steps}, {"process_steps", processes}, {"obstacles", obstacles}};
 }
 
-std::string render(const StackPlan& plan) {
-  std::string text;
+bool ends(Goal goal) { return goal == Goal::kDown || goal == Goal::kStop; }
+
+// In the order of doing: who uses the stores ends before them, and begins after them.
+std::string render(const StackPlan& plan, const HostSight& host, Goal goal) {
+  std::string containers, processes;
   for (const auto& step : plan.steps)
-    text += fmt::format("{} {} {}\n", bold(to_string(step.kind), 9), bold(step.service, 18), step.cause);
+    containers += fmt::format("{} {} {}\n", bold(to_string(step.kind), 9), bold(step.service, 18), step.cause);
+  for (const auto& step : host.steps)
+    processes += fmt::format("{} {} {}\n", bold(to_string(step.kind), 9), bold(step.process, 18), step.cause);
+  const std::string text = ends(goal) ? processes + containers : containers + processes;
   return text.empty() ? "nothing to do\n" : text;
 }
 
@@ -49,15 +59,19 @@ int report_obstacles(const std::vector<Error>& obstacles) {
 
 class StackCommand {
  public:
-  StackCommand(const StackOptions& options, StackSession& session, DockerEngine& engine, StackSight sight)
+  StackCommand(const StackOptions& options, StackSession& session, DockerEngine& engine, StackSight sight,
+               const HostSight& host)
       : options_(options),
         session_(session),
         engine_(engine),
         sight_(std::move(sight)),
-        plan_(plan_stack(options.goal, sight_, session.folder(), {options.services.begin(), options.services.end()})) {}
+        host_(host),
+        plan_(plan_stack(options.goal, sight_, session.folder(), {options.services.begin(), options.services.end()})) {
+    plan_.obstacles.insert(plan_.obstacles.end(), host.obstacles.begin(), host.obstacles.end());
+  }
 
-  // `last`: nothing is done after it, so that its result is the command's.
-  int run(bool json, bool last) {
+  // `shown`: of whoever does something after it, and shows its result with its own; null: it is the command's.
+  int run(bool json, Json* shown) {
     if (options_.dry_run) return show_plan(json);
     if (!plan_.obstacles.empty()) return report_obstacles(plan_.obstacles);
     std::optional<GivenUp> given_up;
@@ -71,10 +85,12 @@ class StackCommand {
       if (!given_up && starts()) given_up = wait(progress, ready);
     }
     if (given_up) return fail_with(*given_up);
-    if (last)
+    if (!shown) {
       finish(ready, json);
-    else
-      print_error(said_of(ready));
+      return 0;
+    }
+    print_error(said_of(ready));
+    *shown = result(ready);
     return 0;
   }
 
@@ -85,12 +101,9 @@ class StackCommand {
 
   int show_plan(bool json) const {
     if (json) {
-      Json shown = to_json(plan_);
-      shown["compose"] = sight_.compose.name();
-      shown["engine"] = sight_.engine.version;
-      print_out(shown.dump(2) + "\n");
+      print_out(plan_json().dump(2) + "\n");
     } else {
-      print_out(render(plan_));
+      print_out(render(plan_, host_, options_.goal));
     }
     return report_obstacles(plan_.obstacles);
   }
@@ -142,11 +155,25 @@ class StackCommand {
             },
         .waiting = [&](const std::string& line) { progress.show(line); },
         .cancelled = interrupted,
-        .pause = [](Duration pause) { std::this_thread::sleep_for(pause); }};
+        .pause = [](Duration pause) { std::this_thread::sleep_for(pause); },
+        .data_bytes = data_of(progress)};
     auto waited = wait_until_ready(awaited, engine_, session_.clock(), hooks);
     if (!waited) return waited.error();
     ready = *std::move(waited);
     return std::nullopt;
+  }
+
+  // Whoever says how long it may take means that.
+  std::function<std::uint64_t(const std::string&)> data_of(ProgressObserver& progress) {
+    if (options_.timeout_seconds) return {};
+    return [this, &progress](const std::string& service) {
+      progress.show(fmt::format("looking how much data {} has", service));
+      const auto sizes = engine_.volume_sizes(Deadline::after(session_.clock(), kSizesTime));
+      std::uint64_t sum = 0;
+      for (const auto& volume : sight_.find(service)->volumes)
+        if (sizes && sizes->contains(volume)) sum += sizes->at(volume);
+      return sum;
+    };
   }
 
   // What is known, in the order in which one wants to read it; then the error itself, last.
@@ -186,17 +213,24 @@ class StackCommand {
                        ready.size() == 1 ? "service" : "services");
   }
 
+  Json plan_json() const {
+    Json shown = to_json(plan_, host_);
+    shown["compose"] = sight_.compose.name();
+    shown["engine"] = sight_.engine.version;
+    return shown;
+  }
+
+  Json result(const std::vector<AwaitedService>& ready) const {
+    Json shown = plan_json();
+    shown["ready"] = Json::array();
+    for (const auto& service : ready)
+      shown["ready"].push_back(
+          {{"service", service.service}, {"seconds", std::chrono::duration<double>(service.ready_after).count()}});
+    return shown;
+  }
+
   void finish(const std::vector<AwaitedService>& ready, bool json) const {
-    if (json) {
-      Json shown = to_json(plan_);
-      shown["compose"] = sight_.compose.name();
-      shown["engine"] = sight_.engine.version;
-      shown["ready"] = Json::array();
-      for (const auto& service : ready)
-        shown["ready"].push_back(
-            {{"service", service.service}, {"seconds", std::chrono::duration<double>(service.ready_after).count()}});
-      return print_out(shown.dump(2) + "\n");
-    }
+    if (json) return print_out(result(ready).dump(2) + "\n");
     if (starts()) return print_out(said_of(ready));
     const auto count =
         std::ranges::count_if(plan_.steps, [](const Step& step) { return step.kind != StepKind::kKeep; });
@@ -208,12 +242,13 @@ class StackCommand {
   StackSession& session_;
   DockerEngine& engine_;
   const StackSight sight_;
-  const StackPlan plan_;
+  const HostSight& host_;
+  StackPlan plan_;
 };
 
 // Nothing of it is left when it returns: no lock that would keep others from `down`, and no thread that would be given
 // the signals that end the processes of this machine.
-int run_containers(const StackOptions& options, bool json, bool last) {
+int run_containers(const StackOptions& options, const HostSight& host, bool json, Json* shown) {
   catch_interrupts();
   const auto session = StackSession::open(options.directory, options.profiles);
   if (!session) return report(session.error());
@@ -223,20 +258,37 @@ int run_containers(const StackOptions& options, bool json, bool last) {
   if (!engine) return report(engine.error());
   auto sight = (*session)->look();
   if (!sight) return report(sight.error());
-  return StackCommand(options, **session, **engine, *std::move(sight)).run(json, last);
+  return StackCommand(options, **session, **engine, *std::move(sight), host).run(json, shown);
+}
+
+// The schema of an instance's own PostgreSQL is made with it. One that is there is its owner's to migrate.
+Status make_schema(const Config& config) {
+  const auto rows = std::ranges::find(config.values(), "rows.store", &EffectiveValue::key);
+  PANDORA_TRY(served, rows_are_served(config));
+  if (!served || !rows->is_of_instance() || !config.string("postgres.url").empty()) return {};
+  const SystemClock clock;
+  PANDORA_TRY(made, make_first_schema(config, clock, [](const std::string& holder) {
+                print_error(fmt::format("waiting for another migration: {}\n", holder));
+              }));
+  if (made > 0) print_error(fmt::format("postgres has its schema now: {} versions\n", made));
+  return {};
 }
 
 }  // namespace
 
 int run_stack(const StackOptions& options, const HostContext& context, bool json) {
-  const bool both = !options.containers_only && options.services.empty() && !options.dry_run;
-  const bool ends = options.goal == Goal::kDown || options.goal == Goal::kStop;
+  const bool both =
+      !options.containers_only && options.services.empty() && (options.goal == Goal::kUp || ends(options.goal));
+  const HostSight host = both ? look_at_host(context, options.host, ends(options.goal)) : HostSight();
+  if (options.dry_run) return run_containers(options, host, json, nullptr);
   // Whoever uses the stores ends before them, and begins after them.
-  if (both && ends)
+  if (both && ends(options.goal))
     if (const int code = host_down(context.config, false); code != 0) return code;
-  const bool goes_on = both && options.goal == Goal::kUp;
-  const int code = run_containers(options, json, !goes_on);
-  return code == 0 && goes_on ? host_up(context, options.host, json) : code;
+  if (!both || options.goal != Goal::kUp) return run_containers(options, host, json, nullptr);
+  HostUpOptions after = options.host;
+  if (const int code = run_containers(options, host, json, &after.beside); code != 0) return code;
+  if (const Status made = make_schema(context.config); !made) return report(made.error());
+  return host_up(context, after, json);
 }
 
 int show_logs(const LogOptions& options) {

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/text.h"
+#include "cli/data_paths.h"
 #include "cli/output.h"
 #include "cli/stack/instance_volumes.h"
 #include "cli/stack/stack_commands.h"
@@ -312,10 +313,18 @@ void add_consent(CLI::App& command, Consent& consent) {
 int reset_instance(const ResetOptions& options, const std::string& command, const HostContext& context, bool json) {
   const auto aside = reset(options, command, context);
   if (!aside) return report(aside.error());
-  if (json)
+  if (json) {
     print_out(Json{{"set_aside", json_of(*aside)}}.dump(2) + "\n");
-  else
-    print_out("The containers are gone; the next start makes new, empty volumes.\n" + restore_lines(*aside));
+    return 0;
+  }
+  print_out("The containers are gone; the next start makes new, empty volumes.\n" + restore_lines(*aside));
+  const auto place = data_paths(context.config);
+  const bool served = context.config.string("rows.store") == "postgres";
+  if (place && served)
+    print_out(
+        fmt::format("What was said stays in {}: after `pandora up`, `pandora reconcile --apply` brings it into the "
+                    "new stores.\n",
+                    place->root));
   return 0;
 }
 
@@ -379,6 +388,7 @@ void add_volumes_commands(CLI::App& app, StackInvocation& to) {
   command->add_option("--dir", options->directory, "the instance's folder (the present directory)");
   add_consent(*command, options->consent);
   command->callback([&to, options] {
+    to.folder = options->directory;
     to.run = [options](const HostContext& context, bool json) {
       return reset_instance(*options, "reset", context, json);
     };

@@ -2,6 +2,7 @@
 import json
 import os
 import pathlib
+import pty
 import subprocess
 import time
 import unittest
@@ -53,6 +54,17 @@ class StackCase(unittest.TestCase):
         if done.returncode != 0:
             raise AssertionError(f"{command}: {done.returncode}\n{done.stdout}\n{done.stderr}")
         return done.stdout
+
+    def typed(self, command, answer):
+        """In a terminal, where somebody types that."""
+        mine, theirs = pty.openpty()
+        with subprocess.Popen(["bash", "-c", command], cwd=self.folder, env=self.environment, text=True, stdin=theirs,
+                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True) as run:
+            os.close(theirs)
+            os.write(mine, answer)
+            out, said = run.communicate(timeout=AT_MOST)
+        os.close(mine)
+        return subprocess.CompletedProcess(command, run.returncode, out, said)
 
     def up(self):
         """What was paused a moment ago is unhealthy until its next check, and Compose does not wait for that."""

@@ -61,6 +61,33 @@ class Volumes(StackCase):
         self.assertNotIn("pandora_postgres_data_2", left)
         self.assert_clean()
 
+    def test_whoever_destroys_types_the_name(self):
+        self.up()
+        self.sql("create table kept as select 42 as x")
+        asks = "Type the name of the instance (pandora) to go on"
+        for answer in (b"\n", b"y\n", b"yes\n", b"pandoras\n", b"\x04"):
+            for command in ("reset", "down --volumes"):
+                refused = self.typed(f"pandora {command} --no-backup", answer)
+                self.assertEqual(refused.returncode, 2, refused.stderr)
+                self.assertIn(asks, refused.stderr)
+                self.assertIn("no verified backup exists", refused.stderr)
+                self.assertIn("nothing was done", refused.stderr)
+        self.assertEqual(self.sql("select x from kept"), "42")
+        done = self.typed("pandora down --volumes --no-backup", b" pandora \n")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual(self.must("docker ps -aq"), "")
+        self.up()
+        self.assertEqual(self.sql("select count(*) from pg_tables where tablename = 'kept'"), "0")
+        aside, = [volume["volume"] for volume in json.loads(self.must("pandora volumes list --json"))["volumes"]
+                  if volume["state"].startswith("set aside") and "postgres" in volume["volume"]]
+        refused = self.typed(f"pandora volumes remove {aside} --no-backup", b"n\n")
+        self.assertEqual(refused.returncode, 2, refused.stderr)
+        self.assertIn(aside, self.must("docker volume ls -q").split())
+        done = self.typed(f"pandora volumes remove {aside} --no-backup", b"pandora\n")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertNotIn(aside, self.must("docker volume ls -q").split())
+        self.must("pandora down --containers")
+
     def test_what_is_in_a_volume_is_seen_and_not_changed(self):
         self.up()
         self.must("docker compose exec -T postgres sh -c 'mkdir -p \"$PGDATA/a folder\" && echo one >\"$PGDATA/a folder/a\"$(printf \"\\\\n\")\" file\"'")
@@ -113,6 +140,25 @@ class Secrets(StackCase):
         for password in after.values():
             self.assertNotIn(password, said)
         self.assertEqual(sorted(path.name for path in self.secret("").iterdir() if path.suffix), [])
+
+    @unittest.skipUnless("/objects-" in os.environ["PANDORA_ENGINE_IMAGES"], "there is no image of an S3 server (no Go here)")
+    def test_the_s3_server_takes_its_new_key_and_not_the_old_one(self):
+        self.must("pandora up --containers --profile objects")
+        port = self.env("PANDORA_PORT_OBJECTS")
+
+        def s3(key, *arguments):
+            return self.sh(f"curl --silent --fail --aws-sigv4 aws:amz:us-east-1:s3 --user pandora:{key} "
+                           f"--header 'x-amz-content-sha256: UNSIGNED-PAYLOAD' {' '.join(arguments)}")
+        old = self.secret("objects_secret_key").read_text()
+        self.assertEqual(s3(old, "-X PUT", f"http://127.0.0.1:{port}/marks").returncode, 0)
+        self.assertEqual(s3(old, "-X PUT --data-binary kept", f"http://127.0.0.1:{port}/marks/one").returncode, 0)
+        self.must("pandora secrets rotate objects")
+        new = self.secret("objects_secret_key").read_text()
+        self.assertNotEqual(new, old)
+        self.assertEqual(s3(new, f"http://127.0.0.1:{port}/marks/one").stdout, "kept")
+        self.assertEqual(s3(old, f"http://127.0.0.1:{port}/marks/one").returncode, 22)  # refused
+        self.assertNotIn(new, self.must("docker inspect $(docker ps -q)"))
+        self.must("docker compose rm -sf objects")
 
     def test_killed_at_any_moment_one_of_both_works_and_the_next_run_ends_it(self):
         print(f"seed {SEED}")

@@ -13,7 +13,7 @@ IDLE = "trap 'exit 143' TERM; sleep 600 & wait"  # a first process that does not
 BAD, MISSING, CONFLICT, DENIED, UNAVAILABLE, LATE, FULL, CANCELLED = 2, 3, 4, 5, 8, 9, 10, 130
 
 
-class Refused(StackCase):
+class RefusedCases:
     """What is seen before anything is begun: no container is made."""
 
     @classmethod
@@ -40,7 +40,7 @@ class Refused(StackCase):
 
     def test_a_file_that_compose_refuses(self):
         self.edit("compose.yaml", "    shm_size: 256m\n", "    shm_sice: 256m\n")
-        self.refused(BAD, "shm_sice", "docker compose 2.")
+        self.refused(BAD, "shm_sice", "docker compose 2." if self.compose == 2 else "docker-compose 1.29.2 refuses it")
 
     def test_a_port_that_a_process_has_and_the_remedy_works(self):
         with socket.create_server(("127.0.0.1", 5432)):
@@ -101,7 +101,7 @@ class Refused(StackCase):
         self.assertIn("no Docker Engine at /nowhere/docker.sock", done.stderr)
 
 
-class InTheMiddle(StackCase):
+class InTheMiddleCases:
     """What goes wrong after it has begun."""
 
     @classmethod
@@ -259,20 +259,20 @@ class InTheMiddle(StackCase):
             self.start_daemon()
 
 
-class RefusedByCompose129(StackCase):
+class Refused(RefusedCases, StackCase):
+    pass
+
+
+class RefusedWithCompose129(RefusedCases, StackCase):
     compose = 1
 
-    @classmethod
-    def setUpClass(cls):
-        cls.make_instance("--production")
 
-    def test_a_file_that_compose_refuses(self):
-        self.edit("compose.yaml", "    shm_size: 256m\n", "    shm_sice: 256m\n")
-        self.assertIn("docker-compose 1.29.2 refuses it", self.pandora("up", "--containers", code=BAD).stderr)
+class InTheMiddle(InTheMiddleCases, StackCase):
+    pass
 
-    def test_an_image_that_is_not_to_be_had(self):
-        self.edit(".env", "PANDORA_IMAGE_POSTGRES=postgres:16.14-bookworm", "PANDORA_IMAGE_POSTGRES=127.0.0.1:1/nowhere:1")
-        self.assertIn("could not finish pulling postgres", self.pandora("up", "--containers", code=UNAVAILABLE).stderr)
+
+class InTheMiddleWithCompose129(InTheMiddleCases, StackCase):
+    compose = 1
 
 
 if __name__ == "__main__":
