@@ -31,7 +31,7 @@ Status serve_until_told(const Config& config, const VectorsCommand& command, boo
   SystemRandom random;
   const SystemClock clock;
   PANDORA_TRY(directory, directory_of(config, command));
-  PANDORA_TRY(engine, qdrant::Engine::open(directory, *files, random));
+  PANDORA_TRY(engine, qdrant::Engine::open(directory, *files, clock, random));
   // Searches run where they were read, so there is one such thread a processor.
   IoThreads threads(clock, static_cast<int>(std::clamp(std::thread::hardware_concurrency(), 1U, 16U)));
   qdrant::VectorsOptions options;
@@ -42,16 +42,16 @@ Status serve_until_told(const Config& config, const VectorsCommand& command, boo
   if (!options.api_key.empty()) options.server.beyond_loopback = BeyondLoopback::kKeysAreConfigured;
   PANDORA_TRY(server, qdrant::VectorsServer::open(std::move(options), *engine, threads, random));
   if (json)
-    print_out(fmt::format("{{\"url\":\"{}\"}}\n", server->url()));
+    print_out(fmt::format("{{\"url\":\"{}\"}}\n", server->http().url()));
   else
     print_error(fmt::format("Pandora listens: {} is the URL for any client of Qdrant's REST API. Ctrl-C ends.\n",
-                            server->url()));
+                            server->http().url()));
   flush_output();
   if (output_failed()) return {};  // nobody learns where it is; finish_output() says why
   wait_for(signals);
   end_at_next(signals);
   const Duration patience = std::chrono::milliseconds(config.integer("gateway.drain_ms"));
-  if (const Status drained = server->drain(Deadline::after(clock, patience)); !drained)
+  if (const Status drained = server->http().drain(Deadline::after(clock, patience)); !drained)
     print_error(fmt::format("pandora: {}\n", drained.error().message));
   return {};
 }

@@ -1,7 +1,5 @@
 #include "gateway/gateway.h"
 
-#include <charconv>
-
 #include <fmt/format.h>
 
 #include "gateway/gateway_core.h"
@@ -12,7 +10,6 @@
 namespace pandora {
 namespace {
 
-constexpr std::size_t kLoopBodyBytes = 64 * 1024;  // a longer chat is read on the pool
 constexpr std::size_t kNoBody = 0;
 constexpr std::string_view kOneModel = "/v1/models/";
 
@@ -66,7 +63,7 @@ class Routes final : public HttpRouter {
       return refused(head, kOtherLabel, std::make_shared<const HttpResponse>(error_response(nothing)));
     }
     const bool fits = head.method == endpoint->method || (head.method == "HEAD" && endpoint->method == "GET");
-    const RunOn run_on = endpoint == chat_ && is_small(head) ? RunOn::kLoop : endpoint->run_on;
+    const RunOn run_on = endpoint == chat_ && has_small_body(head, kSmallBodyBytes) ? RunOn::kLoop : endpoint->run_on;
     HttpRoute route = guarded(head, endpoint->handler, run_on, endpoint->max_body_bytes);
     if (!fits && !route.refusal)
       return refused(head, endpoint->handler.route_of(head),
@@ -90,12 +87,6 @@ class Routes final : public HttpRouter {
         .emplace(path, Endpoint{method, allowed, GuardedHandler(core_, path, needs, std::move(handler)), max_body_bytes,
                                 run_on})
         .first->second;
-  }
-  static bool is_small(const HttpRequest& head) {
-    const std::string_view length = head.headers.get("Content-Length");
-    std::size_t bytes = 0;
-    return std::from_chars(length.data(), length.data() + length.size(), bytes).ec == std::errc() &&
-           bytes <= kLoopBodyBytes;
   }
 
   struct Mounted {

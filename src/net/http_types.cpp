@@ -1,6 +1,7 @@
 #include "net/http_types.h"
 
 #include <algorithm>
+#include <charconv>
 
 #include <fmt/format.h>
 
@@ -78,6 +79,14 @@ bool HttpHeaders::lists(std::string_view name, std::string_view word) const {
     }
   }
   return false;
+}
+
+bool has_small_body(const HttpRequest& head, std::size_t most) {
+  if (head.headers.has("Transfer-Encoding")) return false;
+  const std::string_view length = head.headers.get("Content-Length");
+  std::size_t bytes = 0;
+  return length.empty() ||
+         (std::from_chars(length.data(), length.data() + length.size(), bytes).ec == std::errc() && bytes <= most);
 }
 
 std::string_view reason_phrase(int status) {

@@ -56,6 +56,10 @@ struct HttpResponse {
   std::string body;
 };
 
+// Does the head say that no more than so many bytes of body follow? A chunked body says nothing of its size.
+bool has_small_body(const HttpRequest& head, std::size_t most);
+inline constexpr std::size_t kSmallBodyBytes = 64 * 1024;  // what is larger should be read on the pool
+
 std::string_view reason_phrase(int status);  // "Not Found"; "" for one that is not known
 bool equal_ignoring_case(std::string_view a, std::string_view b);
 bool is_http_token(std::string_view text);  // a method or the name of a header (RFC 9110, 5.6.2)

@@ -39,4 +39,12 @@ std::size_t IoThreads::current() const {
   return SIZE_MAX;
 }
 
+// Behind what the system has said is ready: the loop takes that up in its order.
+bool IoThreads::soon(std::function<void()> work) {
+  const std::size_t here = current();
+  if (here == SIZE_MAX) return false;
+  loops_[here]->post(std::move(work));
+  return true;
+}
+
 }  // namespace pandora

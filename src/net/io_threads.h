@@ -3,6 +3,7 @@
 // One is enough for thousands of connections: it only moves bytes, and nothing on it may block. A connection stays on
 // the thread it began on. Outlives every server and client that uses it.
 #pragma once
+#include <functional>
 #include <memory>
 #include <thread>
 #include <vector>
@@ -28,6 +29,9 @@ class IoThreads {
   const std::shared_ptr<EventLoop>& loop(std::size_t i) const { return loops_[i]; }
   // The calling thread's place among them; SIZE_MAX when it is none of them.
   std::size_t current() const;
+  // On the calling thread, one of them: runs `work` when what has come there by now was taken up. False, without a
+  // call, on any other thread. What waits when they end is destroyed without a call.
+  bool soon(std::function<void()> work);
 
  private:
   const Clock& clock_;

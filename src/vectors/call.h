@@ -15,10 +15,15 @@ struct CallCounters {
 };
 
 struct ServerState {
-  ServerState(VectorsOptions the_options, Engine& the_engine, const Clock& the_clock)
-      : options(std::move(the_options)), engine(the_engine), clock(the_clock), begun(the_clock.now()) {}
+  ServerState(VectorsOptions the_options, Engine& the_engine, IoThreads& the_threads)
+      : options(std::move(the_options)),
+        engine(the_engine),
+        threads(the_threads),
+        clock(the_threads.clock()),
+        begun(clock.now()) {}
   const VectorsOptions options;
   Engine& engine;
+  IoThreads& threads;
   const Clock& clock;
   const Timestamp begun;
   std::array<CallCounters, kApiCount> counters;

@@ -26,36 +26,39 @@ std::size_t changes_of(const std::vector<Operation>& operations) {
 
 }  // namespace
 
-Result<std::shared_ptr<Collection>> Collection::create(FileSystem& files, const std::string& directory,
-                                                       CollectionParams params, const std::string& vfs) {
+Result<std::shared_ptr<Collection>> Collection::create(FileSystem& files, const Clock& clock,
+                                                       const std::string& directory, CollectionParams params,
+                                                       const std::string& vfs) {
   PANDORA_CHECK(
       files.create_directories(join_path(directory, kPartsFolder)));  // no later: its name is synced with ours
   PANDORA_TRY(file, CollectionFile::create(join_path(directory, kFileName), params, vfs));
   PANDORA_TRY(facts, file->facts());
-  std::shared_ptr<Collection> made(new Collection(files, directory, std::move(file), std::move(facts)));
+  std::shared_ptr<Collection> made(new Collection(files, clock, directory, std::move(file), std::move(facts)));
   made->thread_ = std::thread([one = made.get()] { one->run(); });
   return made;
 }
 
-std::shared_ptr<Collection> Collection::open(FileSystem& files, const std::string& directory, const std::string& vfs) {
+std::shared_ptr<Collection> Collection::open(FileSystem& files, const Clock& clock, const std::string& directory,
+                                             const std::string& vfs) {
   const auto red = [&](Error error) {
     if (error.code == ErrorCode::kDataCorrupt) error.remedy = kRemedy;
     log_error("vectors.collection_damaged", error);
-    return std::shared_ptr<Collection>(new Collection(error));
+    return std::shared_ptr<Collection>(new Collection(clock, error));
   };
   auto file = CollectionFile::open(join_path(directory, kFileName), vfs);
   if (!file) return red(file.error());
   auto facts = (*file)->facts();
   if (!facts) return red(facts.error());
-  std::shared_ptr<Collection> collection(new Collection(files, directory, *std::move(file), *facts));
+  std::shared_ptr<Collection> collection(new Collection(files, clock, directory, *std::move(file), *facts));
   if (const Status loaded = collection->load(*facts); !loaded) return red(loaded.error());
   collection->thread_ = std::thread([one = collection.get()] { one->run(); });
   return collection;
 }
 
-Collection::Collection(FileSystem& files, const std::string& directory, std::unique_ptr<CollectionFile> file,
-                       CollectionFacts facts)
-    : memory_(std::make_unique<CollectionMemory>(std::move(facts.params))),
+Collection::Collection(FileSystem& files, const Clock& clock, const std::string& directory,
+                       std::unique_ptr<CollectionFile> file, CollectionFacts facts)
+    : clock_(clock),
+      memory_(std::make_unique<CollectionMemory>(std::move(facts.params))),
       parts_(std::in_place, files, join_path(directory, kPartsFolder), facts.epoch, IndexFiles::Truth::kHere),
       file_(std::move(file)),
       unfilled_(std::move(facts.indexes)),
@@ -116,6 +119,12 @@ void Collection::abandon() {
 }
 
 Status Collection::keep() {
+  struct Counted {
+    std::atomic<int>& keepers;
+    explicit Counted(std::atomic<int>& all) : keepers(all) { ++keepers; }
+    ~Counted() { --keepers; }
+  };
+  const Counted counted(keepers_);
   const std::lock_guard keeping(keeping_);
   if (abandoned_) return {};
   std::unique_ptr<IndexFiles::Checkpoint> checkpoint;
@@ -153,12 +162,25 @@ Written Collection::written(const Pending& pending, bool completed) {
   return written;
 }
 
-void Collection::write(WriteRequest request, std::size_t bytes, Acknowledge acknowledge, Done done) {
+// Whoever holds it changes points.
+class Collection::Turn {
+ public:
+  explicit Turn(std::shared_ptr<Collection> collection) : collection_(std::move(collection)) {}
+  Turn(const Turn&) = delete;
+  Turn& operator=(const Turn&) = delete;
+  ~Turn() { collection_->give_turn_back(); }
+  void use() { collection_->do_here(); }
+
+ private:
+  const std::shared_ptr<Collection> collection_;
+};
+
+void Collection::write(WriteRequest request, std::size_t bytes, Acknowledge acknowledge, Done done, const Soon& soon) {
   const auto* operations = std::get_if<std::vector<Operation>>(&request);
   const std::size_t count = operations ? operations->size() : 1;
   Pending pending{std::move(request), 0, count, bytes, {}};
   Written acknowledged;
-  bool early = false;
+  bool early = false, here = false;
   {
     std::unique_lock lock(mutex_);
     if (queue_.size() >= kMaxQueuedWrites) {
@@ -174,9 +196,58 @@ void Collection::write(WriteRequest request, std::size_t bytes, Acknowledge ackn
       pending.done = std::move(done);
     queued_bytes_ += bytes;
     queue_.push_back(std::move(pending));
-    wake_.notify_one();
+    here = soon && !taken_ && is_brief();
+    if (here)
+      taken_ = true;
+    else if (!taken_)
+      wake_.notify_one();
   }
   if (early) done(std::move(acknowledged));
+  if (!here) return;
+  const auto turn = std::make_shared<Turn>(shared_from_this());
+  (void)soon([turn] { turn->use(); });  // when it is destroyed instead the thread takes over
+}
+
+bool Collection::is_brief() const {
+  return commits_briefly_ && !untidy_ && keepers_ == 0 && queued_bytes_ <= kBriefBytes;
+}
+
+void Collection::do_here() {
+  std::vector<Pending> group;
+  {
+    const std::lock_guard lock(mutex_);
+    const bool of_points = std::holds_alternative<std::vector<Operation>>(queue_.front().request);
+    if (of_points && is_brief()) group = take_some();
+  }
+  if (group.empty()) return;
+  change_points(std::move(group));
+  if (!is_untidy()) return;
+  const std::lock_guard lock(mutex_);
+  untidy_ = true;
+}
+
+void Collection::give_turn_back() {
+  const std::lock_guard lock(mutex_);
+  taken_ = false;
+  if (!queue_.empty() || untidy_ || ending_) wake_.notify_one();
+}
+
+// Of operations as many as fit; anything else by itself.
+std::vector<Collection::Pending> Collection::take_some() {
+  std::vector<Pending> group;
+  std::size_t points = 0;
+  while (!queue_.empty() && group.size() < kMaxWritesAtOnce) {
+    const auto* operations = std::get_if<std::vector<Operation>>(&queue_.front().request);
+    if (!operations && !group.empty()) break;
+    const std::size_t more = operations ? changes_of(*operations) : 0;
+    if (!group.empty() && points + more > kMaxGroupPoints) break;
+    points += more;
+    queued_bytes_ -= queue_.front().bytes;
+    group.push_back(std::move(queue_.front()));
+    queue_.pop_front();
+    if (!operations) break;
+  }
+  return group;
 }
 
 void Collection::run() {
@@ -185,33 +256,28 @@ void Collection::run() {
     const auto lock = memory_->lock().write();
     memory_->add_index(std::move(made));
   }
+  give_turn_back();
   for (;;) {
     std::vector<Pending> group;
     {
       std::unique_lock lock(mutex_);
-      wake_.wait(lock, [&] { return ending_ || !queue_.empty(); });
-      if (queue_.empty()) return;
-      std::size_t points = 0;
-      while (!queue_.empty() && group.size() < kMaxWritesAtOnce) {
-        const auto* operations = std::get_if<std::vector<Operation>>(&queue_.front().request);
-        if (!operations && !group.empty()) break;
-        const std::size_t more = operations ? changes_of(*operations) : 0;
-        if (!group.empty() && points + more > kMaxGroupPoints) break;
-        points += more;
-        queued_bytes_ -= queue_.front().bytes;
-        group.push_back(std::move(queue_.front()));
-        queue_.pop_front();
-        if (!operations) break;
-      }
+      wake_.wait(lock, [&] { return !taken_ && (ending_ || untidy_ || !queue_.empty()); });
+      if (queue_.empty() && !untidy_) return;
+      taken_ = true;
+      untidy_ = false;
+      group = take_some();
     }
-    Pending& first = group.front();
-    if (std::holds_alternative<std::vector<Operation>>(first.request)) {
-      change_points(std::move(group));
-      if (unkept_bytes_ >= kMostUnkeptBytes)
-        if (const Status kept = keep(); !kept) log_error("vectors.keep_failed", kept.error());
-      move_some();
+    struct Back {
+      Collection& collection;
+      ~Back() { collection.give_turn_back(); }
+    };
+    const Back back{*this};
+    if (group.empty() || std::holds_alternative<std::vector<Operation>>(group.front().request)) {
+      if (!group.empty()) change_points(std::move(group));
+      tidy();
       continue;
     }
+    Pending& first = group.front();
     auto changed = change_schema(first.request);
     if (!first.done) continue;
     if (changed)
@@ -219,6 +285,29 @@ void Collection::run() {
     else
       first.done(fail(std::move(changed).error()));
   }
+}
+
+// What is not done while somebody waits for an answer.
+void Collection::tidy() {
+  if (unkept_bytes_ >= kMostUnkeptBytes)
+    if (const Status kept = keep(); !kept) log_error("vectors.keep_failed", kept.error());
+  {
+    const std::lock_guard file(file_mutex_);
+    if (file_->wants_checkpoint())
+      if (const Status done = file_->checkpoint(); !done)
+        log_warn("vectors.checkpoint_failed", {{"error", done.error().to_line()}});
+  }
+  move_some();
+}
+
+bool Collection::is_untidy() {
+  if (unkept_bytes_ >= kMostUnkeptBytes) return true;
+  {
+    const std::lock_guard file(file_mutex_);
+    if (file_->wants_checkpoint()) return true;
+  }
+  const auto lock = memory_->lock().read();
+  return !memory_->points().worth_moving(1).empty();
 }
 
 void Collection::move_some() {
@@ -256,7 +345,9 @@ void Collection::change_points(std::vector<Pending> group) {
   change.number = group.back().number + group.back().operations - 1;
   if (committed && (!change.put.empty() || !change.removed.empty())) {
     const std::lock_guard file(file_mutex_);
+    const auto begun = clock_.steady();
     const auto written = file_->write(change);
+    commits_briefly_ = written && clock_.steady() - begun <= kBriefCommit;
     if (written)
       unkept_bytes_ += *written;
     else

@@ -16,7 +16,11 @@ constexpr const char* kSchema =
     "CREATE TABLE facts (name TEXT PRIMARY KEY, value NOT NULL) WITHOUT ROWID;"
     "CREATE TABLE changes (row INTEGER PRIMARY KEY, number INTEGER NOT NULL, bytes BLOB NOT NULL) STRICT;";
 // What was forgotten lies in parts, not here: its pages need not be written over.
-constexpr const char* kSettings = "PRAGMA secure_delete = FAST; PRAGMA locking_mode = EXCLUSIVE";
+// Whoever writes says when the log is brought into the file.
+constexpr const char* kSettings =
+    "PRAGMA secure_delete = FAST; PRAGMA locking_mode = EXCLUSIVE; PRAGMA wal_autocheckpoint = 0";
+constexpr std::size_t kPageBytes = 4096;
+constexpr std::size_t kPagesBeside = 3;  // that a small change writes besides its own: those that lead to it
 constexpr std::string_view kIndexPrefix = "index ";
 constexpr std::string_view kRemedy = "delete the collection and fill it again, or restore its file from a backup";
 
@@ -261,10 +265,18 @@ Result<std::size_t> CollectionFile::write(const Change& change) {
     return next(true);
   });
   PANDORA_CHECK(done);
+  logged_pages_ += written / kPageBytes + kPagesBeside;
   return written;
 }
 
+// Tried again after as much again when it fails: on a full disk the log is where everything is safe.
+Status CollectionFile::checkpoint() {
+  logged_pages_ = 0;
+  return connection_->script("PRAGMA wal_checkpoint(PASSIVE)");
+}
+
 Status CollectionFile::forget(std::uint64_t number) {
+  logged_pages_ += kPagesBeside;
   return in_transaction([&]() -> Status {
     PANDORA_CHECK(connection_->run("DELETE FROM changes WHERE number <= ?", static_cast<std::int64_t>(number)));
     return set_fact("kept", std::to_string(number));

@@ -14,6 +14,7 @@
 namespace pandora::qdrant {
 
 inline constexpr int kCollectionFormat = 2;
+inline constexpr std::size_t kCheckpointPages = 2'000;
 inline constexpr std::size_t kChangeRowBytes = std::size_t{1} << 20;  // a row is begun no later than behind so many
 
 struct CollectionFacts {
@@ -48,6 +49,10 @@ class CollectionFile {
   Result<std::size_t> write(const Change& change);  // how many bytes
   // The parts hold every operation up to `number` now.
   Status forget(std::uint64_t number);
+  // SQLite's log has grown, and should be brought into the file: some milliseconds. What is committed is safe in
+  // either.
+  bool wants_checkpoint() const { return logged_pages_ >= kCheckpointPages; }
+  Status checkpoint();
   Status write_params(const CollectionParams& params);
   Status write_index(const IndexRequest& index);
   Status remove_index(const std::string& path);
@@ -58,6 +63,7 @@ class CollectionFile {
   Status set_fact(const std::string& name, const std::string& value);
   Status add_row(std::uint64_t number, std::string& bytes);
   std::unique_ptr<Connection> connection_;
+  std::size_t logged_pages_ = 0;  // since the last checkpoint, about
 };
 
 }  // namespace pandora::qdrant

@@ -21,21 +21,23 @@ Fault taken(const std::string& name) {
 
 }  // namespace
 
-Engine::Engine(std::string directory, FileSystem& files, Random& random, std::unique_ptr<FileLock> lock)
-    : directory_(std::move(directory)), files_(files), random_(random), lock_(std::move(lock)) {}
+Engine::Engine(std::string directory, FileSystem& files, const Clock& clock, Random& random,
+               std::unique_ptr<FileLock> lock)
+    : directory_(std::move(directory)), files_(files), clock_(clock), random_(random), lock_(std::move(lock)) {}
 
-Result<std::unique_ptr<Engine>> Engine::open(const std::string& directory, FileSystem& files, Random& random) {
+Result<std::unique_ptr<Engine>> Engine::open(const std::string& directory, FileSystem& files, const Clock& clock,
+                                             Random& random) {
   PANDORA_CHECK(files.create_directories(join_path(directory, kCollectionsFolder)));
   auto lock = files.lock(join_path(directory, kLockFile), "pandora vectors");
   if (!lock)
     return fail(std::move(lock).error().with_context(directory).with_remedy(
         "another process has it open: end that one, or choose another directory with --data"));
-  std::unique_ptr<Engine> engine(new Engine(directory, files, random, *std::move(lock)));
+  std::unique_ptr<Engine> engine(new Engine(directory, files, clock, random, *std::move(lock)));
   PANDORA_TRY(catalogue, Catalogue::read(files, join_path(directory, kCatalogueFile)));
   engine->catalogue_ = std::move(catalogue);
   PANDORA_CHECK(engine->remove_strays());
   for (const auto& [name, id] : engine->catalogue_.collections)
-    engine->open_[name] = Collection::open(files, engine->path_of(id));
+    engine->open_[name] = Collection::open(files, clock, engine->path_of(id));
   engine->keeper_ = std::thread([one = engine.get()] { one->keep_all(); });
   return engine;
 }
@@ -144,7 +146,7 @@ Outcome<void> Engine::create(const std::string& name, CollectionParams params) {
     return fail(bad_request(fmt::format("there are {} collections already", kMaxCollections)));
   const std::string id = fmt::format("{:016x}", random_.next());
   PANDORA_CHECK(files_.create_directories(path_of(id)));
-  auto made = Collection::create(files_, path_of(id), std::move(params));
+  auto made = Collection::create(files_, clock_, path_of(id), std::move(params));
   Status done = made ? files_.sync_directory(path_of(id)) : Status(fail(made.error()));
   if (done) done = files_.sync_directory(join_path(directory_, kCollectionsFolder));
   next.collections[name] = id;

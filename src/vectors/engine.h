@@ -17,7 +17,8 @@ inline constexpr std::size_t kMaxCollections = 10'000;
 class Engine {
  public:
   // kConflict when another process has it.
-  static Result<std::unique_ptr<Engine>> open(const std::string& directory, FileSystem& files, Random& random);
+  static Result<std::unique_ptr<Engine>> open(const std::string& directory, FileSystem& files, const Clock& clock,
+                                              Random& random);
   ~Engine();
 
   // By name or alias. 404.
@@ -32,7 +33,7 @@ class Engine {
   std::map<std::string, std::string> aliases() const;                      // alias → collection
 
  private:
-  Engine(std::string directory, FileSystem& files, Random& random, std::unique_ptr<FileLock> lock);
+  Engine(std::string directory, FileSystem& files, const Clock& clock, Random& random, std::unique_ptr<FileLock> lock);
   std::string path_of(const std::string& id) const;
   Status write(const Catalogue& catalogue);
   Status remove_strays();
@@ -40,6 +41,7 @@ class Engine {
 
   const std::string directory_;
   FileSystem& files_;
+  const Clock& clock_;
   Random& random_;
   std::unique_ptr<FileLock> lock_;
   std::mutex changing_;  // held while catalogue and files change

@@ -1,7 +1,5 @@
 #include "vectors/server.h"
 
-#include <charconv>
-
 #include <sodium.h>
 
 #include "vectors/call.h"
@@ -9,7 +7,6 @@
 namespace pandora::qdrant {
 namespace {
 
-constexpr std::size_t kLoopBodyBytes = 64 * 1024;  // a longer body is read on the pool
 constexpr std::size_t kPoolQueue = 1024;
 
 bool equal_in_constant_time(std::string_view a, std::string_view b) {
@@ -21,13 +18,6 @@ std::string_view key_of(const HttpHeaders& headers) {
   constexpr std::string_view kBearer = "Bearer ";
   const auto authorization = headers.get("Authorization");
   return authorization.starts_with(kBearer) ? authorization.substr(kBearer.size()) : std::string_view();
-}
-
-bool is_small(const HttpRequest& head) {
-  const std::string_view length = head.headers.get("Content-Length");
-  std::size_t bytes = 0;
-  return length.empty() || (std::from_chars(length.data(), length.data() + length.size(), bytes).ec == std::errc() &&
-                            bytes <= kLoopBodyBytes);
 }
 
 // Is it read, and answered or handed on, in well under a millisecond?
@@ -78,27 +68,25 @@ class ApiHandler final : public HttpHandler {
 
 class HttpVectorsServer final : public VectorsServer, private HttpRouter {
  public:
-  HttpVectorsServer(VectorsOptions options, Engine& engine, const Clock& clock)
-      : state_(std::make_shared<ServerState>(std::move(options), engine, clock)), handler_(state_) {
+  HttpVectorsServer(VectorsOptions options, Engine& engine, IoThreads& threads)
+      : state_(std::make_shared<ServerState>(std::move(options), engine, threads)), handler_(state_) {
     state_->pool = std::make_unique<WorkPool>(state_->options.pool_threads, kPoolQueue);
   }
   ~HttpVectorsServer() override {
     server_.reset();
     state_->pool.reset();
   }
-  Status listen(IoThreads& threads, Random& random) {
-    PANDORA_TRY(server, HttpServer::listen(state_->options.server, threads, *this, random));
+  Status listen(Random& random) {
+    PANDORA_TRY(server, HttpServer::listen(state_->options.server, state_->threads, *this, random));
     server_ = std::move(server);
     return {};
   }
-  std::string url() const override { return server_->url(); }
-  std::uint16_t port() const override { return server_->port(); }
-  Status drain(const Deadline& deadline) override { return server_->drain(deadline); }
+  HttpServer& http() override { return *server_; }
 
  private:
   Result<HttpRoute> route(const HttpRequest& head) override {
     const Route found = match_route(head.method, head.path);
-    const RunOn run_on = is_brief(found.api) && is_small(head) ? RunOn::kLoop : RunOn::kPool;
+    const RunOn run_on = is_brief(found.api) && has_small_body(head, kSmallBodyBytes) ? RunOn::kLoop : RunOn::kPool;
     return HttpRoute{&handler_, run_on, kMaxBodyBytes};
   }
 
@@ -114,8 +102,8 @@ Result<std::unique_ptr<VectorsServer>> VectorsServer::open(VectorsOptions option
   options.server.error_form = [](int status, const Error& error) {
     return fault_response({status, error.to_line()}, 0);
   };
-  auto server = std::make_unique<HttpVectorsServer>(std::move(options), engine, threads.clock());
-  PANDORA_CHECK(server->listen(threads, random));
+  auto server = std::make_unique<HttpVectorsServer>(std::move(options), engine, threads);
+  PANDORA_CHECK(server->listen(random));
   return server;
 }
 

@@ -1,7 +1,7 @@
 // Qdrant's REST API over HTTP, for its official clients.
 //
 // Requests that cost little are answered on the thread that read them; what may take its time, on a pool. A write is
-// answered by the collection's thread once it is on disk (`wait=true`), or once it is queued.
+// answered once it is on disk (`wait=true`), or once it is queued; see Collection for who does it.
 #pragma once
 #include <memory>
 
@@ -27,9 +27,7 @@ class VectorsServer {
   static Result<std::unique_ptr<VectorsServer>> open(VectorsOptions options, Engine& engine, IoThreads& threads,
                                                      Random& random);
   virtual ~VectorsServer() = default;
-  virtual std::string url() const = 0;
-  virtual std::uint16_t port() const = 0;
-  virtual Status drain(const Deadline& deadline) = 0;
+  virtual HttpServer& http() = 0;  // where it listens, and its orderly end
 };
 
 }  // namespace pandora::qdrant

@@ -43,12 +43,14 @@ Outcome<void> write(const SharedCall& call) {
   }
   PANDORA_CHECK(check_vectors(operations, collection->memory()));
   const std::size_t bytes = call->request.body.size();
-  collection->write(std::move(operations), bytes,
-                    call->options.wait ? Collection::Acknowledge::kWhenDurable : Collection::Acknowledge::kWhenQueued,
-                    [call, is_batch](Outcome<Written> written) {
-                      if (!written) return call->answer(fail(std::move(written).error()));
-                      call->answer(is_batch ? batch_written_json(*written) : written_json(*written));
-                    });
+  collection->write(
+      std::move(operations), bytes,
+      call->options.wait ? Collection::Acknowledge::kWhenDurable : Collection::Acknowledge::kWhenQueued,
+      [call, is_batch](Outcome<Written> written) {
+        if (!written) return call->answer(fail(std::move(written).error()));
+        call->answer(is_batch ? batch_written_json(*written) : written_json(*written));
+      },
+      [&threads = call->state.threads](auto work) { return threads.soon(std::move(work)); });
   return {};
 }
 

@@ -16,6 +16,7 @@ namespace {
 using testing::FaultFileSystem;
 using testing::SqliteFaultVfs;
 
+const SystemClock kClock;
 constexpr const char* kDirectory = "/data/c";
 constexpr std::size_t kIds = 60, kLives = 120;
 
@@ -25,7 +26,8 @@ class BadDisk : public ::testing::Test {
     ASSERT_TRUE(files_.create_directories(kDirectory));
     const JsonTape tape = JsonTape::parse(R"({"vectors":{"size":2,"distance":"Dot"}})").value();
     collection_ =
-        Collection::create(files_, kDirectory, read_create_collection(tape.root()).value(), vfs_.name()).value();
+        Collection::create(files_, kClock, kDirectory, read_create_collection(tape.root()).value(), vfs_.name())
+            .value();
     for (const char* directory : {kDirectory, "/data", "/"}) ASSERT_TRUE(files_.sync_directory(directory));
   }
   // Points with `value` in their payload, all of them or none.
@@ -103,7 +105,7 @@ TEST_F(BadDisk, after_a_power_cut_everything_that_was_acknowledged_is_there_and_
     collection_.reset();
     files_.crash(random);
     vfs_.forget();
-    collection_ = Collection::open(files_, kDirectory, vfs_.name());
+    collection_ = Collection::open(files_, kClock, kDirectory, vfs_.name());
     ASSERT_FALSE(collection_->damage()) << "life " << life << ": " << collection_->damage()->to_line();
     const auto found = there();
     ASSERT_TRUE(found == known || found == perhaps) << "life " << life;
@@ -134,7 +136,7 @@ TEST_F(BadDisk, a_full_disk_is_said_changes_nothing_and_is_over_when_there_is_ro
   ASSERT_TRUE(put(many, 8));
   ASSERT_TRUE(collection_->keep());
   collection_.reset();
-  collection_ = Collection::open(files_, kDirectory, vfs_.name());
+  collection_ = Collection::open(files_, kClock, kDirectory, vfs_.name());
   EXPECT_EQ(there().size(), 1'999U);
 }
 

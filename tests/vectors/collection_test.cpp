@@ -32,6 +32,8 @@ class Directory {
   fs::path path_;
 };
 
+const SystemClock kClock;
+
 FileSystem* posix() {
   static const auto files = make_posix_file_system();
   return files.get();
@@ -64,14 +66,14 @@ constexpr const char* kPlain = R"({"vectors":{"size":2,"distance":"Dot"}})";
 TEST(Collection, what_was_written_is_there_after_the_next_start) {
   const Directory directory;
   {
-    const auto made = Collection::create(*posix(), directory.path(), params_of(kPlain)).value();
+    const auto made = Collection::create(*posix(), kClock, directory.path(), params_of(kPlain)).value();
     const auto index = read_create_index(tape_of(R"({"field_name":"k","field_schema":"keyword"})").root()).value();
     ASSERT_TRUE(write(*made, index));
     ASSERT_TRUE(upsert(*made, R"({"id":1,"vector":[1,2],"payload":{"k":"a"}},{"id":2,"vector":[3,4]})"));
     ASSERT_TRUE(write(*made, one(read_delete_points(tape_of(R"({"points":[2]})").root()))));
     ASSERT_TRUE(upsert(*made, R"({"id":"00000000-0000-0000-0000-000000000001","vector":[5,6],"payload":{"k":"b"}})"));
   }
-  const auto opened = Collection::open(*posix(), directory.path());
+  const auto opened = Collection::open(*posix(), kClock, directory.path());
   ASSERT_FALSE(opened->damage()) << opened->damage()->message;
   const CollectionMemory& memory = opened->memory();
   EXPECT_EQ(memory.table().size(), 2U);
@@ -86,7 +88,7 @@ TEST(Collection, what_was_written_is_there_after_the_next_start) {
 
 TEST(Collection, a_batch_with_one_bad_operation_leaves_nothing_behind) {
   const Directory directory;
-  const auto collection = Collection::create(*posix(), directory.path(), params_of(kPlain)).value();
+  const auto collection = Collection::create(*posix(), kClock, directory.path(), params_of(kPlain)).value();
   ASSERT_TRUE(upsert(*collection, R"({"id":1,"vector":[1,2],"payload":{"v":1}})"));
   std::vector<Operation> batch;
   batch.push_back(
@@ -103,7 +105,7 @@ TEST(Collection, a_batch_with_one_bad_operation_leaves_nothing_behind) {
 
 TEST(Collection, later_operations_of_a_batch_see_what_the_earlier_ones_did) {
   const Directory directory;
-  const auto collection = Collection::create(*posix(), directory.path(), params_of(kPlain)).value();
+  const auto collection = Collection::create(*posix(), kClock, directory.path(), params_of(kPlain)).value();
   ASSERT_TRUE(
       upsert(*collection, R"({"id":1,"vector":[1,2],"payload":{"v":1}},{"id":2,"vector":[1,2],"payload":{"v":1}})"));
   std::vector<Operation> batch;
@@ -120,7 +122,7 @@ TEST(Collection, later_operations_of_a_batch_see_what_the_earlier_ones_did) {
 
 TEST(Collection, an_empty_one_takes_no_more_than_64_kib_of_disk) {
   const Directory directory;
-  const auto collection = Collection::create(*posix(), directory.path(), params_of(kPlain)).value();
+  const auto collection = Collection::create(*posix(), kClock, directory.path(), params_of(kPlain)).value();
   std::uintmax_t bytes = 0;
   for (const auto& entry : fs::recursive_directory_iterator(directory.path()))
     if (entry.is_regular_file()) bytes += entry.file_size();
@@ -131,7 +133,7 @@ TEST(Collection, an_empty_one_takes_no_more_than_64_kib_of_disk) {
 TEST(CollectionFile, a_change_lies_on_disk_as_it_always_did) {
   const Directory directory;
   {
-    const auto collection = Collection::create(*posix(), directory.path(), params_of(kPlain)).value();
+    const auto collection = Collection::create(*posix(), kClock, directory.path(), params_of(kPlain)).value();
     ASSERT_TRUE(upsert(*collection, R"({"id":7,"vector":[1,2],"payload":{"k":1}})"));
     ASSERT_TRUE(upsert(*collection, R"({"id":"01020304-0506-0708-090a-0b0c0d0e0f10","vector":{}})"));
     ASSERT_TRUE(write(*collection, one(read_delete_points(
@@ -155,14 +157,14 @@ TEST(CollectionFile, a_change_lies_on_disk_as_it_always_did) {
 TEST(Collection, a_damaged_change_makes_it_red_and_says_which_row) {
   const Directory directory;
   {
-    const auto collection = Collection::create(*posix(), directory.path(), params_of(kPlain)).value();
+    const auto collection = Collection::create(*posix(), kClock, directory.path(), params_of(kPlain)).value();
     ASSERT_TRUE(upsert(*collection, R"({"id":41,"vector":[1,2]})"));
   }
   {
     const auto connection = Connection::open(directory.path() + "/points.db", "").value();
     ASSERT_TRUE(connection->run("UPDATE changes SET bytes = zeroblob(length(bytes))"));
   }
-  const auto opened = Collection::open(*posix(), directory.path());
+  const auto opened = Collection::open(*posix(), kClock, directory.path());
   ASSERT_TRUE(opened->damage());
   EXPECT_EQ(opened->damage()->code, ErrorCode::kDataCorrupt);
   EXPECT_NE(opened->damage()->message.find("row 1"), std::string::npos) << opened->damage()->message;
@@ -173,7 +175,7 @@ class Kept : public testing::Test {
  protected:
   static constexpr std::size_t kIds = 300;
   void SetUp() override {
-    collection_ = Collection::create(*posix(), directory_.path(), params_of(kEverything)).value();
+    collection_ = Collection::create(*posix(), kClock, directory_.path(), params_of(kEverything)).value();
     index_ = read_create_index(tape_of(R"({"field_name":"k","field_schema":"integer"})").root()).value();
     ASSERT_TRUE(write(*collection_, index_));
   }
@@ -238,7 +240,7 @@ class Kept : public testing::Test {
   }
   void reopen() {
     collection_.reset();
-    collection_ = Collection::open(*posix(), directory_.path());
+    collection_ = Collection::open(*posix(), kClock, directory_.path());
     ASSERT_FALSE(collection_->damage()) << collection_->damage()->to_line();
   }
 
@@ -280,7 +282,7 @@ TEST_F(Kept, a_part_that_is_damaged_makes_it_red_and_nothing_of_it_is_removed) {
     file.put('x');
   }
   for (int start = 0; start < 2; ++start) {
-    const auto opened = Collection::open(*posix(), directory_.path());
+    const auto opened = Collection::open(*posix(), kClock, directory_.path());
     ASSERT_TRUE(opened->damage());
     EXPECT_EQ(opened->damage()->code, ErrorCode::kDataCorrupt);
     EXPECT_NE(opened->damage()->message.find("parts"), std::string::npos) << opened->damage()->message;
@@ -306,7 +308,7 @@ TEST_F(Kept, without_the_file_that_names_its_parts_it_is_red_and_not_empty) {
   ASSERT_TRUE(collection_->keep());
   collection_.reset();
   fs::remove(directory_.path() + "/parts/MANIFEST");
-  const auto opened = Collection::open(*posix(), directory_.path());
+  const auto opened = Collection::open(*posix(), kClock, directory_.path());
   ASSERT_TRUE(opened->damage());
   EXPECT_NE(opened->damage()->message.find("missing"), std::string::npos) << opened->damage()->message;
 }
@@ -314,13 +316,13 @@ TEST_F(Kept, without_the_file_that_names_its_parts_it_is_red_and_not_empty) {
 TEST(Collection, damage_that_a_read_meets_later_turns_it_red) {
   const Directory directory;
   {
-    const auto collection = Collection::create(*posix(), directory.path(), params_of(kPlain)).value();
+    const auto collection = Collection::create(*posix(), kClock, directory.path(), params_of(kPlain)).value();
     for (int i = 0; i < 100; ++i)
       ASSERT_TRUE(upsert(*collection, fmt::format("{{\"id\":{},\"vector\":[1,2],\"payload\":{{\"n{}\":\"{}\"}}}}", i, i,
                                                   std::string(1'000, 'x'))));
     ASSERT_TRUE(collection->keep());
   }
-  const auto opened = Collection::open(*posix(), directory.path());
+  const auto opened = Collection::open(*posix(), kClock, directory.path());
   // In the midst of the payloads: they are read when they are asked for.
   for (const auto& entry : fs::directory_iterator(directory.path() + "/parts")) {
     if (entry.path().extension() != ".part") continue;
@@ -380,16 +382,16 @@ TEST(Engine, of_two_collections_the_one_with_a_torn_file_is_red_and_the_other_se
   const auto files = make_posix_file_system();
   SystemRandom random;
   {
-    const auto engine = Engine::open(directory.path(), *files, random).value();
+    const auto engine = Engine::open(directory.path(), *files, kClock, random).value();
     ASSERT_TRUE(engine->create("good", params_of(kPlain)));
     ASSERT_TRUE(engine->create("bad", params_of(kPlain)));
-    EXPECT_EQ(Engine::open(directory.path(), *files, random).error().code, ErrorCode::kConflict);
+    EXPECT_EQ(Engine::open(directory.path(), *files, kClock, random).error().code, ErrorCode::kConflict);
   }
   const Catalogue catalogue = Catalogue::read(*files, directory.path() + "/catalogue.json").value();
   const std::string torn = directory.path() + "/collections/" + catalogue.collections.at("bad") + "/points.db";
   fs::resize_file(torn, 5000);
   fs::create_directories(directory.path() + "/collections/stray");
-  const auto engine = Engine::open(directory.path(), *files, random).value();
+  const auto engine = Engine::open(directory.path(), *files, kClock, random).value();
   EXPECT_TRUE(engine->find("bad").value()->damage());
   EXPECT_FALSE(engine->find("good").value()->damage());
   EXPECT_FALSE(fs::exists(directory.path() + "/collections/stray"));

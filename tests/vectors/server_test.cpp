@@ -14,14 +14,14 @@ namespace {
 class Served : public ::testing::Test {
  protected:
   void SetUp() override {
-    engine_ = Engine::open(directory_.path(), *files_, random_).value();
+    engine_ = Engine::open(directory_.path(), *files_, clock_, random_).value();
     VectorsOptions options;
     options.server.limits.body_time = std::chrono::milliseconds(200);
     server_ = VectorsServer::open(std::move(options), *engine_, threads_, random_).value();
   }
   // What is answered to these bytes, and no more.
   std::string answer_to(const std::string& request) const {
-    const auto connection = testing::connect_raw(server_->port());
+    const auto connection = testing::connect_raw(server_->http().port());
     connection->send(request);
     return connection->receive_response();
   }
