@@ -32,6 +32,7 @@ set(PANDORA_LAYER_mcp 7)
 set(PANDORA_LAYER_orchestrator 7)
 set(PANDORA_LAYER_vectors 7)
 set(PANDORA_LAYER_eval 7)
+set(PANDORA_LAYER_legacy 7)
 set(PANDORA_LAYER_cli 8)
 
 # The stores are chosen in one place, the composition root; nothing else may name one.

@@ -25,6 +25,7 @@
 #include "cli/output.h"
 #include "cli/render.h"
 #include "cli/serve.h"
+#include "cli/sqlite_command.h"
 #include "cli/stack/host_commands.h"
 #include "cli/stack/instance_settings.h"
 #include "cli/stack/models_command.h"
@@ -246,10 +247,11 @@ int run(int argc, char** argv) {
   CLI::App* orchestrator_command =
       app.add_subcommand("orchestrator", "the tools alone, over HTTP on 127.0.0.1:8090; Ctrl-C ends");
   add_commands(app, invocation);
+  CLI::App* imports = app.add_subcommand("import", "bring in what was said elsewhere")->require_subcommand(1);
   CLI::App* import =
-      app.add_subcommand("import", "bring in what was said elsewhere")
-          ->require_subcommand(1)
-          ->add_subcommand("turns", "from a file of JSON lines, or an export; run again after an interruption");
+      imports->add_subcommand("turns", "from a file of JSON lines, or an export; run again after an interruption");
+  SqliteCommand sqlite;
+  add_sqlite_command(*imports, sqlite);
   std::string import_file;
   import->add_option("file", import_file, "JSON lines; - for standard input")->required();
   CLI::App* export_command = app.add_subcommand("export", "everything of a user as JSON lines on stdout");
@@ -335,6 +337,10 @@ int run(int argc, char** argv) {
   if (import->parsed())
     return with_installation(*config, [&](Installation& installation) {
       return import_turns(installation.service(), *user, import_file, options.json);
+    });
+  if (sqlite.parsed->parsed())
+    return with_installation(*config, [&](Installation& installation) {
+      return import_sqlite_files(*config, installation.service(), *user, sqlite, options.json);
     });
   if (export_command->parsed())
     return with_installation(*config,

@@ -282,7 +282,59 @@ Result<ImportedDocument> import_source(OperationCall& call, const std::string& l
   return ImportedDocument{"source", Imported::kNew, {}};
 }
 
+// ── beside ──
+
+Result<StoredDocument> stored_turn(OperationCall& call, const std::string& line) {
+  PANDORA_TRY(record, decode_record(line));
+  const Uuid uid = id_for(record.turn.uid, record.turn.user, call.who.user);
+  PANDORA_TRY(rows, call.parts.stores.turns.find_all({&uid, 1}, call.who, call.deadline));
+  if (rows.empty()) {
+    PANDORA_TRY(forgotten, was_forgotten(call, uid));
+    return StoredDocument{"", forgotten};
+  }
+  PANDORA_TRY(there, turn_line(call, rows.front()));
+  return StoredDocument{std::move(there), false};
+}
+
+template <class T, class Encode>
+Result<StoredDocument> stored_one(OperationCall& call, const Uuid& id, const Result<T>& found, Encode encode) {
+  if (found) return StoredDocument{on_one_line(encode(*found)), false};
+  if (found.error().code != ErrorCode::kNotFound) return fail(found.error());
+  PANDORA_TRY(forgotten, was_forgotten(call, id));
+  return StoredDocument{"", forgotten};
+}
+
+std::string format_of(const Json& document) {
+  const auto format = document.find("format");
+  return format != document.end() && format->is_string() ? format->get<std::string>() : "";
+}
+
 }  // namespace
+
+Result<StoredDocument> stored_document(OperationCall& call, const Json& document, const std::string& line) {
+  const std::string name = format_of(document);
+  const Stores& stores = call.parts.stores;
+  const UserId& me = call.who.user;
+  if (name == "pandora turn record") return stored_turn(call, line);
+  if (name == "pandora memory") {
+    PANDORA_TRY(memory, decode_memory(line));
+    const Uuid id = id_for(memory.id, memory.user, me);
+    return stored_one(call, id, stores.memories.find(id, call.who, call.deadline), encode_memory);
+  }
+  if (name == "pandora research") {
+    PANDORA_TRY(research, decode_research(line));
+    const Uuid id = id_for(research.id, research.user, me);
+    return stored_one(call, id, stores.research.find(id, call.who, call.deadline), encode_research);
+  }
+  if (name == "pandora source") {
+    PANDORA_TRY(source, decode_source(line));
+    const auto found = stores.sources.find(source.domain, call.parts.clock.now(), call.deadline);
+    if (found) return StoredDocument{on_one_line(encode_source(*found)), false};
+    if (found.error().code != ErrorCode::kNotFound) return fail(found.error());
+    return StoredDocument{};
+  }
+  return fail(ErrorCode::kInvalidArgument, fmt::format("\"{}\" is no format of an export", name));
+}
 
 Result<ExportPage> export_page(OperationCall& call, const std::string& cursor, std::size_t limit) {
   Exporter exporter(call, limit);
@@ -296,8 +348,7 @@ Result<ExportPage> export_page(OperationCall& call, const std::string& cursor, s
 }
 
 Result<ImportedDocument> import_document(OperationCall& call, const Json& document, const std::string& line) {
-  const auto format = document.find("format");
-  const std::string name = format != document.end() && format->is_string() ? format->get<std::string>() : "";
+  const std::string name = format_of(document);
   if (name == "pandora object") return import_object(call, document);
   if (name == "pandora turn record") return import_turn(call, line);
   if (name == "pandora memory") return import_memory(call, line);

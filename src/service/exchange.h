@@ -27,4 +27,12 @@ struct ImportedDocument {
 // belongs to another user becomes the caller's, under ids of its own.
 Result<ImportedDocument> import_document(OperationCall& call, const Json& document, const std::string& line);
 
+// What stands here of the same thing as a line of an export: the line that an export would give of it; empty when there
+// is none, and whether that is because it was forgotten.
+struct StoredDocument {
+  std::string line;
+  bool forgotten = false;
+};
+Result<StoredDocument> stored_document(OperationCall& call, const Json& document, const std::string& line);
+
 }  // namespace pandora

@@ -114,6 +114,22 @@ Result<Json> import_turns(OperationCall& call) {
               {"errors", outcome.errors}};
 }
 
+Result<Json> stored(OperationCall& call) {
+  const std::vector<std::string> lines = call.in.texts("lines");
+  if (call.in.ok() && lines.size() > kMaxImportBatch)
+    call.in.fault("lines", fmt::format("at most {} at once", kMaxImportBatch));
+  PANDORA_CHECK(call.in.finish());
+  Json all = Json::array();
+  for (const auto& line : lines) {
+    PANDORA_CHECK(call.cancelled());
+    const Json document = Json::parse(line, nullptr, false);
+    if (!document.is_object()) return fail(ErrorCode::kInvalidArgument, "import.stored.lines: a line is no object");
+    PANDORA_TRY(there, stored_document(call, document, line));
+    all.push_back({{"line", there.line}, {"forgotten", there.forgotten}});
+  }
+  return Json{{"stored", std::move(all)}};
+}
+
 // With `at_most_ms` what is not done in time is no error: it goes on, and the result says how much is left.
 Result<Json> drain(OperationCall& call) {
   constexpr std::int64_t kMostMillis = 3'600'000;
@@ -148,6 +164,10 @@ std::vector<Operation> transfer_operations() {
       {{"import.turns", "lines, first_line? = 1",
         "keeps lines of JSONL as turns, or what an export holds; known ones are skipped"},
        import_turns},
+      {{"import.stored", "lines",
+        "what stands here of the same things as lines of an export, each as an export gives it, or that it was "
+        "forgotten"},
+       stored},
       {{"export", "after?, limit? = 500",
         "a page of everything of a user as lines of JSONL; `after` is that of the page before"},
        export_operation},

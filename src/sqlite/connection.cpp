@@ -128,8 +128,28 @@ Result<Uuid> Statement::uuid(int column) const {
   return id;
 }
 
+constexpr int kBusyMillis = 10'000;
+
+Result<std::unique_ptr<Connection>> Connection::open_to_read(const std::string& name, const std::string& path,
+                                                             bool read_only) {
+  sqlite3* handle = nullptr;
+  const int flags = (read_only ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE) | SQLITE_OPEN_URI | SQLITE_OPEN_NOMUTEX |
+                    SQLITE_OPEN_EXRESCODE;
+  const int code = sqlite3_open_v2(name.c_str(), &handle, flags, nullptr);
+  std::unique_ptr<Connection> connection(new Connection(handle, path));
+  if (code != SQLITE_OK)
+    return fail(sqlite_error(code, handle ? sqlite3_system_errno(handle) : 0,
+                             handle ? sqlite3_errmsg(handle) : sqlite3_errstr(code), "open", path)
+                    .with_remedy("give this user read access to the file and its folder"));
+  sqlite3_busy_timeout(handle, kBusyMillis);
+  // The last one to leave would empty the log into the file.
+  sqlite3_db_config(handle, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, nullptr);
+  sqlite3_db_config(handle, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, nullptr);  // views and functions of a stranger
+  sqlite3_db_config(handle, SQLITE_DBCONFIG_DEFENSIVE, 1, nullptr);
+  return connection;
+}
+
 Result<std::unique_ptr<Connection>> Connection::open(const std::string& path, const std::string& vfs, int page_bytes) {
-  constexpr int kBusyMillis = 10'000;
   sqlite3* handle = nullptr;
   const int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
   const int code = sqlite3_open_v2(path.c_str(), &handle, flags, vfs.empty() ? nullptr : vfs.c_str());

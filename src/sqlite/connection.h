@@ -44,6 +44,7 @@ class Statement {
   std::string_view blob(int column) const;
   bool is_null(int column) const;
   Result<Uuid> uuid(int column) const;
+  sqlite3_stmt* handle() const { return statement_; }  // for values whose type the row decides
 
  private:
   friend class Connection;
@@ -84,6 +85,10 @@ class Connection {
   // `vfs`: SQLite's name of one, empty for the default. WAL with synchronous=FULL, foreign keys, overwriting deletes.
   // `page_bytes`: of a file that is made; 0: SQLite's own choice.
   static Result<std::unique_ptr<Connection>> open(const std::string& path, const std::string& vfs, int page_bytes = 0);
+  // Of another program's database: nothing is set, and nothing of it is written. `name`: a path, or a URI; `path`: what
+  // errors call it. A copy may be written to (`read_only` false): SQLite takes an interrupted write back first.
+  static Result<std::unique_ptr<Connection>> open_to_read(const std::string& name, const std::string& path,
+                                                          bool read_only);
   static bool file_exists(const std::string& path, const std::string& vfs);
   static void remove_file(const std::string& path, const std::string& vfs);  // with what SQLite keeps beside it
   ~Connection();
