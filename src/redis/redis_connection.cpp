@@ -6,6 +6,7 @@
 #include <charconv>
 #include <cstdlib>
 #include <cstring>
+#include <utility>
 
 #include <fmt/format.h>
 #include <hiredis/hiredis.h>
@@ -191,6 +192,11 @@ Result<RedisConnection::Read> RedisConnection::read() {
   return Read::kSome;
 }
 
+Error RedisConnection::too_long() const {
+  return {ErrorCode::kTooLarge,
+          fmt::format("an answer of Redis at {} of more than {} bytes", place_, kMaxRedisReplyBytes), ""};
+}
+
 Result<std::optional<RedisReply>> RedisConnection::next() {
   void* found = nullptr;
   if (::redisReaderGetReply(reader_.get(), &found) != REDIS_OK)
@@ -198,7 +204,8 @@ Result<std::optional<RedisReply>> RedisConnection::next() {
                 "set REDIS_URL, or REDIS_HOST and REDIS_PORT; with TLS REDIS_TLS=true");
   if (!found) return std::optional<RedisReply>();
   const std::unique_ptr<void, decltype(&::freeReplyObject)> owned(found, &::freeReplyObject);
-  unread_ = reader_->len - reader_->pos;
+  const std::size_t before = std::exchange(unread_, reader_->len - reader_->pos);
+  if (before - unread_ > kMaxRedisReplyBytes) return fail(too_long());
   return std::optional(taken_from(*static_cast<redisReply*>(found)));
 }
 
@@ -206,9 +213,7 @@ Result<std::optional<RedisReply>> RedisConnection::received() {
   for (;;) {
     PANDORA_TRY(reply, next());
     if (reply) return reply;
-    if (unread_ > kMaxRedisReplyBytes)
-      return fail(ErrorCode::kTooLarge,
-                  fmt::format("an answer of Redis at {} of more than {} bytes", place_, kMaxRedisReplyBytes));
+    if (unread_ > kMaxRedisReplyBytes) return fail(too_long());
     PANDORA_TRY(more, read());
     if (more == Read::kNothing) return reply;
   }

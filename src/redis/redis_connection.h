@@ -65,6 +65,7 @@ class RedisConnection {
   Result<Read> read();
   Result<std::optional<RedisReply>> next();
   Error lost(std::string_view why) const;
+  Error too_long() const;
 
   const int descriptor_;
   const std::unique_ptr<Transport> transport_;
