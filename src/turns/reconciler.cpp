@@ -81,6 +81,11 @@ class Reconciler::Run {
     return {};
   }
 
+  // Since the tombstones were read: whoever forgets takes the row first, and the files when everything else is done.
+  Result<bool> was_forgotten_meanwhile(const Uuid& uid) {
+    return stores_.documents.exists(tombstone_path(uid), deadline_);
+  }
+
   Status turn_files() {
     for (const char* area : {"turns", "archive"}) {
       PANDORA_TRY(folders, stores_.documents.list(area, deadline_));
@@ -98,6 +103,8 @@ class Reconciler::Run {
     auto record = read_turn_folder(stores_.documents, path, deadline_);
     if (!record && !unreadable(record.error())) return fail(std::move(record).error());
     if (!record) {
+      PANDORA_TRY(there, stores_.documents.exists(path, deadline_));
+      if (!there) return {};  // it went while we looked
       damaged_.insert(number->value);
       return quarantine(path, record.error());
     }
@@ -111,6 +118,8 @@ class Reconciler::Run {
     }
     PANDORA_TRY(rows, stores_.turns.find_all({&record->turn.uid, 1}, system_, deadline_));
     if (rows.empty()) {
+      PANDORA_TRY(forgotten, was_forgotten_meanwhile(record->turn.uid));
+      if (forgotten) return {};
       differs("turn without row", fmt::format("turn {}", number->value), "the row is made again from the files");
       restored_.insert(record->turn.uid);
       return applying() ? restore_turn(*record, path) : Status();
@@ -222,8 +231,10 @@ class Reconciler::Run {
     PANDORA_TRY(files, stores_.documents.list(area, deadline_));
     for (const auto& file : files) {
       const std::string path = fmt::format("{}/{}", area, file.name);
-      PANDORA_TRY(bytes, stores_.documents.read(path, deadline_));
-      auto value = decode(bytes);
+      const auto bytes = stores_.documents.read(path, deadline_);
+      if (!bytes && bytes.error().code == ErrorCode::kNotFound) continue;  // it went while we looked
+      if (!bytes) return fail(bytes.error());
+      auto value = decode(*bytes);
       if (!value && !unreadable(value.error())) return fail(std::move(value).error());
       if (!value) {
         PANDORA_CHECK(quarantine(path, value.error()));
@@ -236,7 +247,11 @@ class Reconciler::Run {
       }
       PANDORA_TRY(row, find_row(*value));
       if (row && *row == *value) continue;
-      if (!row) restored_.insert(value->id);
+      if (!row) {
+        PANDORA_TRY(forgotten, was_forgotten_meanwhile(value->id));
+        if (forgotten) continue;
+        restored_.insert(value->id);
+      }
       differs(row ? fmt::format("{} unlike its file", what) : fmt::format("{} without row", what),
               value->id.to_string(), "the row is made from the file");
       if (applying()) PANDORA_CHECK(put_row(*value));

@@ -67,7 +67,7 @@ Result<ReplayedTurns> compare_replayed(const std::vector<TurnRecordPtr>& records
     const Uuid& uid = record->turn.uid;
     const auto rows = stores.turns.find_all({&uid, 1}, Principal::system(), deadline);
     if (!rows && is_away(rows.error())) return fail(rows.error());
-    if (!rows || rows->empty()) {
+    if (!rows || rows->empty() || rows->front().user != record->turn.user) {
       found.without_row.push_back(record);
       continue;
     }

@@ -153,15 +153,18 @@ class JournalledTurnSaver final : public TurnSaver {
   Status drain(const Deadline& deadline) override {
     Patience patience = begin_waiting();
     for (;;) {
+      bool all_in_rows = false;
       {
         std::unique_lock lock(mutex_);
         urgent_ = true;
         wake_.notify_all();
         if (!wait(lock, deadline, [&] { return (pending_.empty() && idle_) || stuck(patience); })) break;
+        all_in_rows = pending_.empty();
       }
       PANDORA_TRY(left, stores_.outbox.size(deadline));
       std::unique_lock lock(mutex_);
-      if (left == 0 && pending_.empty()) return {};
+      // A turn that waited when the outbox was counted, and has its row since, has brought entries of its own.
+      if (left == 0 && all_in_rows && pending_.empty()) return {};
       if (deadline.expired()) break;
       if (stuck(patience))
         return fail(
@@ -179,15 +182,16 @@ class JournalledTurnSaver final : public TurnSaver {
   }
 
   Status checkpoint(const Deadline& deadline) override {
-    std::uint64_t closed = 0;
+    std::optional<std::uint64_t> closed;  // none: the journal holds nothing
     {
-      const std::unique_lock gate(rotation_);
-      if (journal_->empty()) return drain(deadline);
-      PANDORA_TRY(last, journal_->rotate());
-      closed = last;
+      const std::unique_lock gate(rotation_);  // which every save passes: nothing is waited for within
+      if (!journal_->empty()) {
+        PANDORA_TRY(last, journal_->rotate());
+        closed = last;
+      }
     }
     PANDORA_CHECK(drain(deadline));
-    return drop(closed, deadline);
+    return closed ? drop(*closed, deadline) : Status();
   }
 
   Result<std::vector<std::string>> remove_unnamed_objects(const std::vector<std::string>& keys,
@@ -361,6 +365,13 @@ class JournalledTurnSaver final : public TurnSaver {
     urgent_ = false;
   }
 
+  // Its uid is that of a turn of another user: no later attempt can write it.
+  bool is_of_another(ErrorCode refused, const Turn& turn) {
+    if (refused != ErrorCode::kPermissionDenied) return false;  // which a database that is read-only says as well
+    const auto rows = stores_.turns.find_all({&turn.uid, 1}, Principal::system(), step());
+    return rows && !rows->empty() && rows->front().user != turn.user;
+  }
+
   // true: the head of the queue is dealt with.
   bool commit(const TurnRecordPtr& record) {
     auto number = stores_.turns.commit_turn(*record, Principal::of(record->turn.user), step());
@@ -370,7 +381,7 @@ class JournalledTurnSaver final : public TurnSaver {
       renumbered.turn.number = {};
       number = stores_.turns.commit_turn(renumbered, Principal::of(record->turn.user), step());
     }
-    if (!number && !concerns_the_turn(number.error().code)) {
+    if (!number && !concerns_the_turn(number.error().code) && !is_of_another(number.error().code, record->turn)) {
       note_rows_error(number.error());
       return false;
     }

@@ -50,6 +50,28 @@ TEST(Reconciler, FindsNothingWhereNothingIsWrong) {
   EXPECT_EQ(report->points, 10);
 }
 
+TEST(Reconciler, WhatIsForgottenWhileItRunsDoesNotComeBack) {
+  World world("meanwhile");
+  ASSERT_TRUE(world.start());
+  const auto records = fill(world, 4);
+  const Turn& last = records.back().turn;
+  const Memory memory = world.memory(records.front().turn, "a fact of its own");
+  ASSERT_TRUE(world.rows->memories().put(memory, {}, Principal::system(), world.soon()));
+  ASSERT_TRUE(world.saver->checkpoint(world.soon()));
+  // Somebody forgets both, and has not come to the files yet.
+  const auto forget = [&](std::string_view stage, std::int64_t done) -> Status {
+    if (stage != "turns on disk" || done != 1) return {};
+    for (const Uuid& uid : {last.uid, memory.id})
+      PANDORA_CHECK(world.documents->put(tombstone_path(uid), "{}", Durability::kNow, world.soon()));
+    PANDORA_CHECK(world.rows->memories().remove(memory.id, Principal::system(), world.soon()).map([](auto&&) {}));
+    return world.rows->turns().remove(last.number, Principal::system(), world.soon()).map([](auto&&) {});
+  };
+  const auto report = world.reconciler->run(Apply::kApply, forget, world.soon());
+  ASSERT_TRUE(report) << report.error().to_line();
+  EXPECT_TRUE(world.rows->turns().find_all({&last.uid, 1}, Principal::system(), world.soon()).value().empty());
+  EXPECT_FALSE(world.rows->memories().find(memory.id, Principal::system(), world.soon()));
+}
+
 TEST(Reconciler, FilesAloneBringEverythingBackWithTheirNumbers) {
   World world("files");
   ASSERT_TRUE(world.start());

@@ -1,6 +1,7 @@
 #include <cmath>
 #include <future>
 #include <limits>
+#include <thread>
 
 #include <gtest/gtest.h>
 
@@ -135,6 +136,47 @@ TEST(TurnSaver, ATurnWhoseNumberIsTakenGetsOneOfItsOwn) {
   EXPECT_EQ(world.saver->wait_findable(second.turn.uid, world.soon()).value().value, 2);
   EXPECT_EQ(world.saver->wait_findable(third.turn.uid, world.soon()).value().value, 3);
   EXPECT_TRUE(world.documents->list("quarantine", world.soon()).value_or(std::vector<FileInfo>()).empty());
+}
+
+TEST(TurnSaver, ATurnOfAnotherUsersUidIsSetAsideAndHoldsNobodyUp) {
+  World world;
+  ASSERT_TRUE(world.start());
+  const auto hers = world.record("s", "Mine.", "Yours.");
+  ASSERT_TRUE(world.saver->save(hers, world.soon()));
+  ASSERT_TRUE(world.saver->wait_findable(hers.turn.uid, world.soon()));
+  auto his = hers;
+  his.turn.user = UserId::parse("ben").value();
+  ASSERT_TRUE(world.saver->save(his, world.soon()));
+  const auto next = world.record("s", "The next.", "Two.");
+  ASSERT_TRUE(world.saver->save(next, world.soon()));
+  EXPECT_EQ(world.saver->wait_findable(next.turn.uid, world.soon()).value().value, 2);
+  EXPECT_TRUE(world.saver->drain(world.soon()));
+  const auto aside = world.documents->list("quarantine", world.soon()).value();
+  ASSERT_EQ(aside.size(), 1u);
+  EXPECT_NE(aside.front().name.find(his.turn.uid.to_string()), std::string::npos) << aside.front().name;
+}
+
+TEST(TurnSaver, NobodyIsKeptFromSavingWhileACheckpointWaits) {
+  World world;
+  world.stuck_after = std::chrono::hours(1);
+  ASSERT_TRUE(world.start());
+  const auto first = world.record("s", "The first.", "One.");
+  ASSERT_TRUE(world.saver->save(first, world.soon()));
+  ASSERT_TRUE(world.saver->checkpoint(world.soon()));  // the journal holds nothing now
+  world.embedder.down = true;
+  const OutboxItem point{OutboxKind::kTurnPoint, first.turn.uid.to_string()};
+  ASSERT_TRUE(world.rows->outbox().enqueue({&point, 1}, world.soon()));
+  std::promise<void> begins;
+  std::thread waits([&] {
+    begins.set_value();
+    EXPECT_TRUE(world.saver->checkpoint(Deadline::never()));
+  });
+  begins.get_future().wait();
+  for (int i = 0; i < 50; ++i)
+    EXPECT_TRUE(world.saver->save(world.record("s", "Meanwhile " + std::to_string(i), "Yes."), world.soon()));
+  world.embedder.down = false;
+  world.clock.shift += 120'000'000;  // past every delay
+  waits.join();
 }
 
 TEST(TurnSaver, ARestartReplaysAndDoublesNothing) {
