@@ -178,7 +178,8 @@ class HttpGateway final : public Gateway {
 }  // namespace
 
 Result<std::unique_ptr<Gateway>> Gateway::open(GatewayOptions options, GatewayParts parts) {
-  if (parts.keys && (parts.keys->has_usable() || !parts.keys->is_complete())) options.server.beyond_loopback = BeyondLoopback::kKeysAreConfigured;
+  if (parts.keys && (parts.keys->has_usable() || !parts.keys->is_complete()))
+    options.server.beyond_loopback = BeyondLoopback::kKeysAreConfigured;
   auto gateway = std::make_unique<HttpGateway>(std::move(options), std::move(parts));
   PANDORA_CHECK(gateway->listen());
   return gateway;

@@ -1,4 +1,5 @@
-// Inside net, and under clients of other protocols (redis): bytes over a non-blocking socket, plain or under TLS. OpenSSL stands behind it, in tls.cpp alone.
+// Inside net, and under clients of other protocols (redis): bytes over a non-blocking socket, plain or under TLS.
+// OpenSSL stands behind it, in tls.cpp alone.
 //
 // A call moves what it can at once and says what it waits for otherwise; nothing is buffered here but what TLS must.
 #pragma once
