@@ -99,13 +99,15 @@ gate:  ## TURNS (10000) turns while the ways to model server and Orchestrator st
 	@tests/gate/gate_driver.py --pandora build/pandora --turns $(TURNS)
 	@tests/gate/gate_driver.py --pandora build/pandora --turns $(TURNS) --apart
 
-broken-machines:  ## machines broken in three dozen ways beside an Engine of its own: doctor names each, and its remedy is typed
+broken-machines:  ## machines broken in three dozen ways beside an Engine of its own: doctor names each, and its remedy is typed; bad input with Compose 1.29
 	@scripts/bootstrap --tests </dev/null
 	@cmake --preset release -DPANDORA_TESTS=ON >/dev/null
 	@$(NINJA) -C build pandora
 	@for class in BrokenWhileItRuns BrokenBeforeItRuns BrokenDisk BrokenDocker NoDocker; do \
 	  tests/stack/engine/with_engine --pandora build/pandora /usr/bin/python3 tests/stack/engine/broken_machines_test.py -v $$class || exit 1; \
 	done
+	@PANDORA_EVERY_COMPOSE=1 tests/stack/engine/with_engine --pandora build/pandora /usr/bin/python3 tests/stack/engine/trouble_test.py \
+	  -v RefusedWithCompose129 InTheMiddleWithCompose129
 
 format:  ## clang-format over every source
 	@git ls-files '*.h' '*.cpp' | xargs clang-format-19 -i

@@ -63,7 +63,7 @@ class Volumes(StackCase):
 
     def test_whoever_destroys_types_the_name(self):
         self.up()
-        self.sql("create table kept as select 42 as x")
+        self.sql("create table typed as select 42 as x")
         asks = "Type the name of the instance (pandora) to go on"
         for answer in (b"\n", b"y\n", b"yes\n", b"pandoras\n", b"\x04"):
             for command in ("reset", "down --volumes"):
@@ -72,12 +72,12 @@ class Volumes(StackCase):
                 self.assertIn(asks, refused.stderr)
                 self.assertIn("no verified backup exists", refused.stderr)
                 self.assertIn("nothing was done", refused.stderr)
-        self.assertEqual(self.sql("select x from kept"), "42")
+        self.assertEqual(self.sql("select x from typed"), "42")
         done = self.typed("pandora down --volumes --no-backup", b" pandora \n")
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertEqual(self.must("docker ps -aq"), "")
         self.up()
-        self.assertEqual(self.sql("select count(*) from pg_tables where tablename = 'kept'"), "0")
+        self.assertEqual(self.sql("select count(*) from pg_tables where tablename = 'typed'"), "0")
         aside, = [volume["volume"] for volume in json.loads(self.must("pandora volumes list --json"))["volumes"]
                   if volume["state"].startswith("set aside") and "postgres" in volume["volume"]]
         refused = self.typed(f"pandora volumes remove {aside} --no-backup", b"n\n")

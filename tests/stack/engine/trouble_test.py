@@ -140,8 +140,7 @@ class InTheMiddleCases:
         self.assertIn("  I have no hat\n", done.stderr)
         self.assertRegex(done.stderr, r"pandora: vectordb (keeps restarting|has ended) \(exit code 3\)")
         self.assertIn("left as it is: ", done.stderr)
-        row = self.status()["vectordb"]
-        self.assertIn(row["state"], ("restarting", "ended"))
+        self.wait_until(lambda: self.status()["vectordb"]["state"] in ("restarting", "ended"))  # between two of its short lives
 
     def test_a_service_that_never_answers(self):
         self.instead("vectordb", "echo nobody is at home; " + IDLE)
@@ -236,7 +235,7 @@ class InTheMiddleCases:
 
     def test_a_disk_that_is_full(self):
         small = os.path.join(ENGINE, "small")
-        os.mkdir(small)
+        os.makedirs(small, exist_ok=True)
         subprocess.run(["mount", "-t", "tmpfs", "-o", "size=96m", "tmpfs", small], check=True)
         self.end_daemon()
         self.start_daemon(PANDORA_ENGINE_DATA=small)
@@ -263,16 +262,27 @@ class Refused(RefusedCases, StackCase):
     pass
 
 
-class RefusedWithCompose129(RefusedCases, StackCase):
-    compose = 1
-
-
 class InTheMiddle(InTheMiddleCases, StackCase):
     pass
 
 
-class InTheMiddleWithCompose129(InTheMiddleCases, StackCase):
+class WithCompose129:
+    """The same; the quick ones in each submission, all of them in `make broken-machines`."""
     compose = 1
+    quick = ("test_a_file_that_compose_refuses", "test_an_image_that_is_not_to_be_had")
+
+    def setUp(self):
+        super().setUp()
+        if self._testMethodName not in self.quick and not os.environ.get("PANDORA_EVERY_COMPOSE"):
+            self.skipTest("with Compose 1.29 in `make broken-machines`")
+
+
+class RefusedWithCompose129(WithCompose129, RefusedCases, StackCase):
+    pass
+
+
+class InTheMiddleWithCompose129(WithCompose129, InTheMiddleCases, StackCase):
+    pass
 
 
 if __name__ == "__main__":
