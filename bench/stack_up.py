@@ -30,6 +30,11 @@ def line(name, times):
     print(f"{name:48} median {statistics.median(times):7.3f} s   best {min(times):7.3f}   worst {max(times):7.3f}")
 
 
+def percentile(ordered, percent):
+    """The nearest rank."""
+    return ordered[max(0, -(-len(ordered) * percent // 100) - 1)]
+
+
 def main():
     rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 5
     home = tempfile.mkdtemp(prefix="pandora-stack-")
@@ -52,7 +57,11 @@ def main():
                     times[name].append(timed(command, folder, environment))
             for name, taken in times.items():
                 line(f"{before}: {name}", taken)
-        line("pandora status", [timed([PROGRAM, "status"], folder, environment) for _ in range(STATUS_CALLS)])
+            compose_median, own_median = (statistics.median(times[name]) for name in ways)
+            print(f"{before}: pandora up adds {own_median - compose_median:+.3f} s (at most 1 is asked)")
+        calls = sorted(timed([PROGRAM, "status"], folder, environment) for _ in range(STATUS_CALLS))
+        print(f"pandora status, {STATUS_CALLS} calls: p50 {percentile(calls, 50) * 1e3:.0f} ms, p95 {percentile(calls, 95) * 1e3:.0f} ms "
+              "(at most 100 is asked)")
     finally:
         timed([*compose, "down"], folder, environment, codes=range(256))
         shutil.rmtree(home, ignore_errors=True)
