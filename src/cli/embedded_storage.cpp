@@ -5,6 +5,7 @@
 #include "cli/storage.h"
 #include "store_embedded/directory_document_store.h"
 #include "store_embedded/directory_object_store.h"
+#include "store_embedded/sqlite_attempt_log.h"
 #include "store_embedded/sqlite_stores.h"
 #include "store_embedded/sqlite_vector_store.h"
 
@@ -29,6 +30,7 @@ class EmbeddedStorage final : public Storage {
       rows_ = std::move(rows);
       Status read = damage == Damage::kSetAside ? read_every_row() : Status();
       if (!read) rows_.reset();  // closed before it is moved
+      if (rows_) attempts_ = std::make_unique<SqliteAttemptLog>(rows_->database());
       return read;
     }));
     PANDORA_TRY(served, points_are_served(config));
@@ -52,6 +54,7 @@ class EmbeddedStorage final : public Storage {
             *documents_,           *objects_,         rows_->receipts()};
   }
   KeyStore& keys() override { return rows_->keys(); }
+  AttemptLog& attempts() override { return *attempts_; }
   Status overwrite_deleted(const Deadline& deadline) override {
     PANDORA_CHECK(rows_->database().checkpoint(deadline));
     if (served_) return {};  // when it overwrites what was removed is the server's to decide
@@ -95,6 +98,7 @@ class EmbeddedStorage final : public Storage {
   std::unique_ptr<DocumentStore> documents_;
   std::unique_ptr<ObjectStore> objects_;
   std::unique_ptr<SqliteStores> rows_;
+  std::unique_ptr<AttemptLog> attempts_;
   std::unique_ptr<SqliteVectorStore> points_;  // one of these two
   std::unique_ptr<ServedPoints> served_;
 };

@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "cli/admission.h"
 #include "cli/installation_metrics.h"
+#include "cli/move_places.h"
 #include "cli/program.h"
 #include "cli/served_points.h"
 #include "cli/stack/sleeping_servers.h"
@@ -144,15 +145,19 @@ class Owner final : public Installation {
     }
     runtime_ = std::make_unique<TurnRuntime>(running, stores, *recall_, *saver_, ids_, clock_, admit_by(*admission_),
                                              model_.get(), toolbox_ ? &toolbox_->runner() : nullptr);
-    service_ = make_local_service({stores, *spaces_, *saver_, *runtime_, *recall_, *files_, clock_, ids_, *keys_,
-                                   paths.journal, running.message_bytes, config.integer("turns.archive_after_days"),
-                                   recall_defaults, running.recall_deadline,
-                                   [this](const Deadline& deadline) { return storage_->overwrite_deleted(deadline); },
-                                   [this, config](const std::string& model) -> Result<std::shared_ptr<Embedder>> {
-                                     PANDORA_TRY(embedder, open_embedder(config, model));
-                                     return std::shared_ptr<Embedder>(measured(std::move(embedder), metrics_, clock_));
-                                   },
-                                   config.string("encoder.model"), approvals_.get()});
+    service_ = make_local_service(
+        {stores, *spaces_, *saver_, *runtime_, *recall_, *files_, clock_, ids_, *keys_, paths.journal,
+         running.message_bytes, config.integer("turns.archive_after_days"), recall_defaults, running.recall_deadline,
+         [this](const Deadline& deadline) { return storage_->overwrite_deleted(deadline); },
+         [this, config](const std::string& model) -> Result<std::shared_ptr<Embedder>> {
+           PANDORA_TRY(embedder, open_embedder(config, model));
+           return std::shared_ptr<Embedder>(measured(std::move(embedder), metrics_, clock_));
+         },
+         config.string("encoder.model"),
+         [this, config, paths, stores](const std::string& to, const std::string& points) {
+           return open_move_places(*files_, config, paths, clock_, stores, *storage_, to, points);
+         },
+         approvals_.get()});
     if (toolbox_) toolbox_->connect(*service_);
     PANDORA_TRY(server, serve_locally(paths.socket, *service_));
     server_ = std::move(server);

@@ -22,6 +22,7 @@
 #include "cli/evaluate.h"
 #include "cli/installation.h"
 #include "cli/mcp_command.h"
+#include "cli/move_command.h"
 #include "cli/output.h"
 #include "cli/render.h"
 #include "cli/serve.h"
@@ -255,6 +256,8 @@ int run(int argc, char** argv) {
   std::string import_file;
   import->add_option("file", import_file, "JSON lines; - for standard input")->required();
   CLI::App* export_command = app.add_subcommand("export", "everything of a user as JSON lines on stdout");
+  MoveCommand move_command;
+  add_move_command(app, move_command);
   StackInvocation stack;
   add_stack_commands(app, stack);
   HostCommands host;
@@ -342,6 +345,9 @@ int run(int argc, char** argv) {
     return with_installation(*config, [&](Installation& installation) {
       return import_sqlite_files(*config, installation.service(), *user, sqlite, options.json);
     });
+  if (move_command.parsed->parsed())
+    return with_installation(
+        *config, [&](Installation& installation) { return move(installation, *user, move_command, options.json); });
   if (export_command->parsed())
     return with_installation(*config,
                              [&](Installation& installation) { return export_all(installation.service(), *user); });

@@ -5,6 +5,7 @@
 #include "store_embedded/directory_document_store.h"
 #include "store_embedded/directory_object_store.h"
 #include "store_embedded/sqlite_vector_store.h"
+#include "store_server/postgres_attempt_log.h"
 #include "store_server/postgres_stores.h"
 
 namespace pandora {
@@ -16,7 +17,8 @@ class ServerStorage final : public Storage {
       : files_(files),
         clock_(clock),
         rows_(PostgresStores::open(postgres_options(config), clock,
-                                   static_cast<std::size_t>(config.integer("recall.receipts")))) {}
+                                   static_cast<std::size_t>(config.integer("recall.receipts")))),
+        attempts_(rows_->pool()) {}
 
   Status open(const Config& config, const DataPaths& paths, const StorageOptions& options) {
     PANDORA_TRY(documents, DirectoryDocumentStore::open(files_, paths.documents, clock_));
@@ -45,6 +47,7 @@ class ServerStorage final : public Storage {
             *documents_,           *objects_,         rows_->receipts()};
   }
   KeyStore& keys() override { return rows_->keys(); }
+  AttemptLog& attempts() override { return attempts_; }
   // Of the rows that were deleted the server's next writes take the room; its write-ahead log goes with its next
   // checkpoints (docs/operations.md).
   Status overwrite_deleted(const Deadline& deadline) override {
@@ -62,6 +65,7 @@ class ServerStorage final : public Storage {
   FileSystem& files_;
   const Clock& clock_;
   std::unique_ptr<PostgresStores> rows_;
+  PostgresAttemptLog attempts_;
   std::unique_ptr<DocumentStore> documents_;
   std::unique_ptr<ObjectStore> objects_;
   std::unique_ptr<SqliteVectorStore> points_;  // one of these two

@@ -5,6 +5,7 @@
 #include "base/config.h"
 #include "base/file_system.h"
 #include "cli/data_paths.h"
+#include "ports/attempt_log.h"
 #include "ports/key_store.h"
 #include "ports/stores.h"
 
@@ -22,6 +23,7 @@ class Storage {
   virtual ~Storage() = default;
   virtual Stores stores() = 0;
   virtual KeyStore& keys() = 0;
+  virtual AttemptLog& attempts() = 0;
   // What was deleted is gone from the files as well, not from what is found alone.
   virtual Status overwrite_deleted(const Deadline& deadline) = 0;
 };

@@ -10,6 +10,7 @@
 #include "recall/recall.h"
 #include "service/approval_desk.h"
 #include "service/service.h"
+#include "turns/mover.h"
 #include "turns/turn_saver.h"
 
 namespace pandora {
@@ -35,6 +36,9 @@ struct ServiceParts {
   // An encoder by its name in the settings; the one that they name now.
   std::function<Result<std::shared_ptr<Embedder>>(const std::string& model)> open_encoder;
   std::string encoder;
+  // What `move` reads and writes: rows of the profile "embedded" or "server", and where points go ("embedded",
+  // "qdrant"; empty: they stay). kInvalidArgument: everything is there already.
+  std::function<Result<std::unique_ptr<MovePlaces>>(const std::string& to, const std::string& points)> open_move;
   ApprovalDesk* approvals = nullptr;  // null: no tool waits for an approval here
 };
 

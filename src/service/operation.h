@@ -41,6 +41,7 @@ std::vector<Operation> research_operations();
 std::vector<Operation> source_operations();
 std::vector<Operation> transfer_operations();
 std::vector<Operation> maintenance_operations();
+std::vector<Operation> move_operations();
 std::vector<Operation> stats_operations();
 std::vector<Operation> key_operations();
 

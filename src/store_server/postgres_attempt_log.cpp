@@ -1,0 +1,33 @@
+#include "store_server/postgres_attempt_log.h"
+
+namespace pandora {
+
+Result<std::vector<SourceAttempt>> PostgresAttemptLog::list(const Deadline& deadline) {
+  PANDORA_TRY(rows, pool_.query("SELECT domain, at, success FROM pandora.source_attempts ORDER BY domain, at, success",
+                                deadline));
+  std::vector<SourceAttempt> all;
+  for (int i = 0; i < rows.size(); ++i)
+    all.push_back({std::string(rows.text(i, 0)), rows.time(i, 1).value_or(Timestamp()), rows.boolean(i, 2)});
+  return all;
+}
+
+Status PostgresAttemptLog::replace(const std::vector<SourceAttempt>& attempts, const Deadline& deadline) {
+  std::vector<PostgresValue> domains, times, results;
+  for (const auto& one : attempts) {
+    domains.emplace_back(one.domain);
+    times.emplace_back(one.at);
+    results.emplace_back(one.ok);
+  }
+  return pool_.write(
+      [&](PostgresConnection& connection) -> Status {
+        const std::vector<PostgresStatement> statements = {
+            {"DELETE FROM pandora.source_attempts", {}},
+            {"INSERT INTO pandora.source_attempts (domain, at, success)"
+             " SELECT * FROM unnest($1::text[], $2::timestamptz[], $3::bool[])",
+             {PostgresValue(domains), PostgresValue(times), PostgresValue(results)}}};
+        return connection.commit(statements).map([](auto&&) {});
+      },
+      deadline);
+}
+
+}  // namespace pandora

@@ -1,0 +1,473 @@
+#include "turns/mover.h"
+
+#include <algorithm>
+#include <atomic>
+#include <map>
+#include <mutex>
+#include <optional>
+#include <thread>
+#include <unordered_map>
+
+#include <fmt/format.h>
+
+#include "base/hash.h"
+#include "turns/documents.h"
+#include "turns/paged_merge.h"
+#include "turns/reindexer.h"
+#include "wire/turn_json.h"
+
+namespace pandora {
+namespace {
+
+constexpr std::size_t kWriters = 64;  // at once: they share commits
+constexpr std::size_t kWrittenAtOnce = 512;  // turns, before the next are read
+constexpr std::size_t kPointsAtOnce = 500;
+constexpr std::size_t kReceiptsAtOnce = 100;
+
+const Principal& system() {
+  static const Principal kSystem = Principal::system();
+  return kSystem;
+}
+
+// Of rows in their order.
+class RowsHash {
+ public:
+  void add(const std::string& row) { hash_ = sha256_hex(hash_ + row); }
+  const std::string& value() const { return hash_; }
+
+ private:
+  std::string hash_ = sha256_hex("");
+};
+
+// Calls work(0) … work(parts − 1) on kWriters threads; the first error is given, and ends the rest.
+Status at_once(std::size_t parts, const std::function<Status(std::size_t)>& work) {
+  std::atomic<std::size_t> next = 0;
+  std::mutex mutex;
+  Status first;
+  {
+    std::vector<std::jthread> threads;
+    for (std::size_t i = 0; i < std::min(kWriters, parts); ++i)
+      threads.emplace_back([&] {
+        for (std::size_t part; (part = next++) < parts;) {
+          const Status done = work(part);
+          if (done) continue;
+          const std::lock_guard lock(mutex);
+          if (first) first = done;
+          next = parts;
+        }
+      });
+  }
+  return first;
+}
+
+tl::unexpected<Error> stranger(const std::string& what) {
+  return fail(ErrorCode::kConflict, fmt::format("the other side holds {}, which was never here", what),
+              "it is of another installation, or was written to since: empty it, or move it the other way");
+}
+
+// A source's counts of the last days follow from its attempts.
+Source without_recent(Source source) {
+  source.recent_successes = source.recent_failures = 0;
+  return source;
+}
+
+}  // namespace
+
+std::int64_t MovePass::changed() const {
+  std::int64_t all = 0;
+  for (const auto& count : counts) all += count.written + count.removed;
+  return all;
+}
+
+Result<MovePass> Mover::pass(const Progress& progress, const Deadline& deadline) {
+  MovePass pass;
+  PANDORA_CHECK(turns(pass, progress, deadline));
+  PANDORA_CHECK(observations(pass, progress, deadline));
+  PANDORA_CHECK(memories(pass, deadline));
+  PANDORA_CHECK(research(pass, deadline));
+  PANDORA_CHECK(sources(pass, deadline));
+  PANDORA_CHECK(keys(pass, deadline));
+  PANDORA_CHECK(receipts(pass, progress, deadline));
+  if (points_) PANDORA_CHECK(points(pass, progress, deadline));
+  // By what the points were made, and every number that was given out.
+  PANDORA_TRY(record, read_point_space(from_.stores.instance, from_.stores.vectors, deadline));
+  if (record)
+    PANDORA_CHECK(
+        write_point_space(to_.stores.instance, *make_point_space(record->origin, record->suffix, nullptr), deadline));
+  PANDORA_TRY(number, from_.stores.turns.reserve_number(system(), deadline));
+  PANDORA_CHECK(to_.stores.turns.reserve_through(number, system(), deadline));
+  PANDORA_CHECK(empty_outbox(deadline));
+  return pass;
+}
+
+Result<bool> Mover::was_forgotten(const Uuid& id, const Deadline& deadline) {
+  return from_.stores.documents.exists(tombstone_path(id), deadline);
+}
+
+Status Mover::turns(MovePass& pass, const Progress& progress, const Deadline& deadline) {
+  const auto scan = [&](MoveSide& side) {
+    return PagedRows<Turn, TurnNumber>(
+        [&](const std::optional<TurnNumber>& after) {
+          return side.stores.turns.scan(after.value_or(TurnNumber{}), kMaxPage, system(), deadline);
+        },
+        [](const Turn& turn) { return turn.number; });
+  };
+  PANDORA_TRY(all, from_.stores.turns.count(system(), deadline));
+  MoveCount count{.kind = "turns", .from_sha256 = "", .to_sha256 = ""};
+  std::vector<Turn> missing, different;
+  RowsHash hash;
+  const auto flush = [&](bool all_of_them) -> Status {
+    if (!all_of_them && missing.size() + different.size() < kWrittenAtOnce) return {};
+    PANDORA_CHECK(write_turns(missing, different, deadline));
+    missing.clear();
+    different.clear();
+    return progress("turns", count.rows, all);
+  };
+  const auto keep = [&](const Turn& turn, std::vector<Turn>* to) -> Status {
+    pass.users.insert(turn.user);
+    hash.add(dump_json(to_json(turn)));
+    if (++count.rows % static_cast<std::int64_t>(kMaxPage) == 0) PANDORA_CHECK(progress("turns", count.rows, all));
+    if (!to) return {};
+    ++count.written;
+    to->push_back(turn);
+    return flush(false);
+  };
+  auto from = scan(from_), to = scan(to_);
+  PANDORA_CHECK((merge_rows<Turn, TurnNumber>(
+      from, to,
+      [&](const Turn& here, const Turn& there) -> Status {
+        if (here.uid == there.uid) return keep(here, here == there ? nullptr : &different);
+        ++count.removed;
+        PANDORA_CHECK(drop_turn(there, deadline));
+        return keep(here, &missing);
+      },
+      [&](const Turn& here) { return keep(here, &missing); },
+      [&](const Turn& there) {
+        ++count.removed;
+        return drop_turn(there, deadline);
+      })));
+  PANDORA_CHECK(flush(true));
+  // What the other side gives back now.
+  RowsHash there;
+  for (TurnNumber after;;) {
+    PANDORA_TRY(page, to_.stores.turns.scan(after, kMaxPage, system(), deadline));
+    if (page.empty()) break;
+    for (const auto& turn : page) there.add(dump_json(to_json(turn)));
+    after = page.back().number;
+    PANDORA_CHECK(progress("turns compared", after.value, 0));
+  }
+  count.from_sha256 = hash.value();
+  count.to_sha256 = there.value();
+  pass.counts.push_back(std::move(count));
+  return {};
+}
+
+Status Mover::write_turns(const std::vector<Turn>& missing, const std::vector<Turn>& different,
+                          const Deadline& deadline) {
+  return at_once(missing.size() + different.size(), [&](std::size_t i) {
+    return i < missing.size() ? write_turn(missing[i], true, deadline)
+                              : write_turn(different[i - missing.size()], false, deadline);
+  });
+}
+
+Status Mover::write_turn(const Turn& turn, bool is_new, const Deadline& deadline) {
+  if (is_new) {
+    TurnRecord record;
+    record.turn = turn;
+    record.context.turn_uid = turn.uid;
+    PANDORA_CHECK(to_.stores.turns.commit_turn(record, system(), deadline).map([](auto&&) {}));
+  } else {
+    PANDORA_CHECK(to_.stores.turns.rewrite(turn, system(), deadline));
+  }
+  // Its own vector, so that a neighbour's point is made there without encoding this one again.
+  PANDORA_TRY(record, read_point_space(from_.stores.instance, from_.stores.vectors, deadline));
+  if (!record) return {};
+  const auto vectors = from_.stores.turns.vectors_around(turn.uid, 0, record->origin.embedder, deadline);
+  if (!vectors) return vectors.error().code == ErrorCode::kNotFound ? Status() : fail(vectors.error());
+  for (const auto& own : *vectors)
+    if (own.uid == turn.uid)
+      PANDORA_CHECK(to_.stores.turns.put_vector(turn.uid, record->origin.embedder, own.vector, deadline));
+  return {};
+}
+
+Status Mover::drop_turn(const Turn& extra, const Deadline& deadline) {
+  PANDORA_TRY(forgotten, was_forgotten(extra.uid, deadline));
+  if (!forgotten) return stranger(fmt::format("turn {} ({})", extra.number.value, extra.uid.to_string()));
+  PANDORA_TRY(removed, to_.stores.turns.remove(extra.number, system(), deadline));
+  ForgottenRows rows{{extra.uid}, {extra.message.text}};
+  if (extra.reply) rows.texts.push_back(extra.reply->text);
+  rows.uids.insert(rows.uids.end(), removed.memories.begin(), removed.memories.end());
+  rows.uids.insert(rows.uids.end(), removed.research.begin(), removed.research.end());
+  return to_.stores.receipts.forget(rows, system(), deadline).map([](auto&&) {});
+}
+
+// They have no keys: each is there as often as in the source. The other side may have them in another order.
+Status Mover::observations(MovePass& pass, const Progress& progress, const Deadline& deadline) {
+  MoveCount count{.kind = "observations", .from_sha256 = "", .to_sha256 = ""};
+  const auto walk = [&](MoveSide& side, const std::function<Status(const Observation&)>& take) -> Status {
+    for (ObservationQuery query;;) {
+      query.limit = kMaxPage;
+      PANDORA_TRY(page, side.stores.observations.list(query, system(), deadline));
+      if (page.empty()) return {};
+      for (const auto& row : page) PANDORA_CHECK(take(row.observation));
+      query.after_row = page.back().row;
+      PANDORA_CHECK(progress("observations", query.after_row, 0));
+    }
+  };
+  const auto name = [](const Observation& one) { return sha256_hex(dump_json(to_json(one))).substr(0, 32); };
+  std::unordered_map<std::string, int> there;
+  PANDORA_CHECK(walk(to_, [&](const Observation& one) -> Status { return ++there[name(one)], Status(); }));
+  std::vector<Observation> batch;
+  const auto flush = [&]() -> Status {
+    if (batch.empty()) return {};
+    count.written += static_cast<std::int64_t>(batch.size());
+    PANDORA_CHECK(to_.stores.observations.add(batch, deadline));
+    batch.clear();
+    return {};
+  };
+  PANDORA_CHECK(walk(from_, [&](const Observation& one) -> Status {
+    ++count.rows;
+    const auto found = there.find(name(one));
+    if (found != there.end() && found->second > 0) return --found->second, Status();
+    batch.push_back(one);
+    return batch.size() < kMaxPage ? Status() : flush();
+  }));
+  PANDORA_CHECK(flush());
+  for (const auto& [one, times] : there)
+    if (times > 0) return stranger("observations");
+  pass.counts.push_back(std::move(count));
+  return {};
+}
+
+Status Mover::memories(MovePass& pass, const Deadline& deadline) {
+  const auto list = [&](MoveSide& side) {
+    return PagedRows<Memory, Uuid>(
+        [&](const std::optional<Uuid>& after) {
+          MemoryQuery query;
+          query.include_superseded = true;
+          query.after = after;
+          return side.stores.memories.list(query, system(), deadline);
+        },
+        [](const Memory& memory) { return memory.id; });
+  };
+  MoveCount count{.kind = "memories", .from_sha256 = "", .to_sha256 = ""};
+  RowsHash hash, there;
+  const auto keep = [&](const Memory& memory, bool equal) -> Status {
+    pass.users.insert(memory.user);
+    hash.add(encode_memory(memory));
+    ++count.rows;
+    if (equal) return {};
+    ++count.written;
+    return to_.stores.memories.put(memory, {}, system(), deadline);
+  };
+  auto from = list(from_), to = list(to_);
+  PANDORA_CHECK((merge_rows<Memory, Uuid>(
+      from, to, [&](const Memory& a, const Memory& b) { return keep(a, a == b); },
+      [&](const Memory& a) { return keep(a, false); },
+      [&](const Memory& b) -> Status {
+        PANDORA_TRY(forgotten, was_forgotten(b.id, deadline));
+        if (!forgotten) return stranger("memory " + b.id.to_string());
+        ++count.removed;
+        PANDORA_CHECK(to_.stores.memories.remove(b.id, system(), deadline).map([](auto&&) {}));
+        return to_.stores.receipts.forget({{b.id}, {b.content}}, system(), deadline).map([](auto&&) {});
+      })));
+  auto again = list(to_);
+  for (;;) {
+    PANDORA_TRY(memory, again.front());
+    if (!memory) break;
+    there.add(encode_memory(*memory));
+    again.pop();
+  }
+  count.from_sha256 = hash.value();
+  count.to_sha256 = there.value();
+  pass.counts.push_back(std::move(count));
+  return {};
+}
+
+Status Mover::research(MovePass& pass, const Deadline& deadline) {
+  const auto list = [&](MoveSide& side) {
+    return PagedRows<Research, Uuid>(
+        [&](const std::optional<Uuid>& after) {
+          ResearchQuery query;
+          query.after = after;
+          return side.stores.research.list(query, system(), deadline);
+        },
+        [](const Research& research) { return research.id; });
+  };
+  MoveCount count{.kind = "research", .from_sha256 = "", .to_sha256 = ""};
+  RowsHash hash, there;
+  const auto keep = [&](const Research& research, bool equal) -> Status {
+    pass.users.insert(research.user);
+    hash.add(encode_research(research));
+    ++count.rows;
+    if (equal) return {};
+    ++count.written;
+    return to_.stores.research.put(research, system(), deadline);
+  };
+  auto from = list(from_), to = list(to_);
+  PANDORA_CHECK((merge_rows<Research, Uuid>(
+      from, to, [&](const Research& a, const Research& b) { return keep(a, a == b); },
+      [&](const Research& a) { return keep(a, false); },
+      [&](const Research& b) -> Status {
+        PANDORA_TRY(forgotten, was_forgotten(b.id, deadline));
+        if (!forgotten) return stranger("research " + b.id.to_string());
+        ++count.removed;
+        PANDORA_CHECK(to_.stores.research.remove(b.id, system(), deadline).map([](auto&&) {}));
+        return to_.stores.receipts.forget({{b.id}, {}}, system(), deadline).map([](auto&&) {});
+      })));
+  auto again = list(to_);
+  for (;;) {
+    PANDORA_TRY(research, again.front());
+    if (!research) break;
+    there.add(encode_research(*research));
+    again.pop();
+  }
+  count.from_sha256 = hash.value();
+  count.to_sha256 = there.value();
+  pass.counts.push_back(std::move(count));
+  return {};
+}
+
+Status Mover::sources(MovePass& pass, const Deadline& deadline) {
+  MoveCount count{.kind = "sources", .from_sha256 = "", .to_sha256 = ""};
+  const Timestamp now = clock_.now();
+  PANDORA_TRY(here, from_.stores.sources.list(now, deadline));
+  PANDORA_TRY(before, to_.stores.sources.list(now, deadline));
+  std::map<std::string, Source> there;
+  for (const auto& source : before) there.emplace(source.domain, source);
+  RowsHash hash, after;
+  for (const auto& source : here) {
+    ++count.rows;
+    hash.add(encode_source(source));
+    const auto found = there.find(source.domain);
+    const bool equal = found != there.end() && without_recent(found->second) == without_recent(source);
+    if (found != there.end()) there.erase(found);
+    if (equal) continue;
+    ++count.written;
+    PANDORA_CHECK(to_.stores.sources.restore(source, deadline));
+  }
+  if (!there.empty()) return stranger("source " + there.begin()->first);
+  PANDORA_TRY(attempts, from_.attempts.list(deadline));
+  PANDORA_TRY(others, to_.attempts.list(deadline));
+  if (attempts != others) {
+    count.written += static_cast<std::int64_t>(attempts.size());
+    PANDORA_CHECK(to_.attempts.replace(attempts, deadline));
+  }
+  PANDORA_TRY(read, to_.stores.sources.list(now, deadline));
+  for (const auto& source : read) after.add(encode_source(source));
+  count.from_sha256 = hash.value();
+  count.to_sha256 = after.value();
+  pass.counts.push_back(std::move(count));
+  return {};
+}
+
+// A key that was removed here must open nothing there.
+Status Mover::keys(MovePass& pass, const Deadline& deadline) {
+  MoveCount count{.kind = "keys", .from_sha256 = "", .to_sha256 = ""};
+  PANDORA_TRY(here, from_.keys.list(deadline));
+  PANDORA_TRY(there, to_.keys.list(deadline));
+  for (const auto& key : there) {
+    const auto same = std::ranges::find(here, key.id, &ApiKey::id);
+    if (same != here.end() && *same == key) continue;
+    PANDORA_CHECK(to_.keys.remove(key.id, deadline));
+    if (same == here.end()) ++count.removed;
+  }
+  for (const auto& key : here) {
+    ++count.rows;
+    if (std::ranges::find(there, key) != there.end()) continue;
+    ++count.written;
+    PANDORA_CHECK(to_.keys.add(key, deadline));
+  }
+  pass.counts.push_back(std::move(count));
+  return {};
+}
+
+Status Mover::receipts(MovePass& pass, const Progress& progress, const Deadline& deadline) {
+  MoveCount count{.kind = "receipts", .from_sha256 = "", .to_sha256 = ""};
+  for (ReceiptQuery query;;) {
+    query.limit = kReceiptsAtOnce;
+    PANDORA_TRY(page, from_.stores.receipts.list(query, system(), deadline));
+    if (page.empty()) break;
+    std::vector<RecallReceipt> missing;
+    for (const auto& receipt : page) {
+      ++count.rows;
+      const auto there = to_.stores.receipts.find(receipt.id, system(), deadline);
+      if (!there && there.error().code != ErrorCode::kNotFound) return fail(there.error());
+      if (!there || !(*there == receipt)) missing.push_back(receipt);
+    }
+    count.written += static_cast<std::int64_t>(missing.size());
+    if (!missing.empty()) PANDORA_CHECK(to_.stores.receipts.put(missing, system(), deadline));
+    query.before = page.back().id;
+    PANDORA_CHECK(progress("receipts", count.rows, 0));
+  }
+  pass.counts.push_back(std::move(count));
+  return {};
+}
+
+Status Mover::points(MovePass& pass, const Progress& progress, const Deadline& deadline) {
+  MoveCount count{.kind = "points", .from_sha256 = "", .to_sha256 = ""};
+  PANDORA_TRY(record, read_point_space(from_.stores.instance, from_.stores.vectors, deadline));
+  if (record)
+    for (const auto& spec : collection_specs(*make_point_space(record->origin, record->suffix, nullptr)))
+      PANDORA_CHECK(collection(spec, count, progress, deadline));
+  pass.counts.push_back(std::move(count));
+  return {};
+}
+
+Status Mover::collection(const CollectionSpec& spec, MoveCount& count, const Progress& progress,
+                         const Deadline& deadline) {
+  VectorStore &here = from_.stores.vectors, &there = to_.stores.vectors;
+  PANDORA_TRY(known, here.collections(deadline));
+  if (std::ranges::find(known, spec.name, &CollectionSpec::name) == known.end()) return {};  // nothing was ever found
+  PANDORA_CHECK(there.ensure_collection(spec, deadline));
+  const auto scroll = [&](VectorStore& store) {
+    return PagedRows<Point, Uuid>(
+        [&](const std::optional<Uuid>& after) {
+          return store.scroll(spec.name, {}, after, kMaxPage, system(), deadline);
+        },
+        [](const Point& point) { return point.id; });
+  };
+  std::vector<Uuid> missing, extra;
+  const auto flush = [&](std::size_t from) -> Status {
+    if (missing.size() >= from && !missing.empty()) {
+      PANDORA_TRY(found, here.retrieve(spec.name, missing, system(), deadline));
+      PANDORA_CHECK(there.upsert(spec.name, found, system(), deadline).map([](auto&&) {}));
+      missing.clear();
+    }
+    if (extra.size() >= from && !extra.empty()) {
+      PANDORA_CHECK(there.remove(spec.name, extra, system(), deadline).map([](auto&&) {}));
+      extra.clear();
+    }
+    return {};
+  };
+  const auto keep = [&](const Point& point, bool equal) -> Status {
+    if (++count.rows % static_cast<std::int64_t>(kMaxPage) == 0) PANDORA_CHECK(progress("points", count.rows, 0));
+    if (equal) return {};
+    ++count.written;
+    missing.push_back(point.id);
+    return flush(kPointsAtOnce);
+  };
+  auto from = scroll(here), to = scroll(there);
+  PANDORA_CHECK((merge_rows<Point, Uuid>(
+      from, to,
+      [&](const Point& a, const Point& b) { return keep(a, a.version == b.version && a.payload == b.payload); },
+      [&](const Point& a) { return keep(a, false); },
+      [&](const Point& b) -> Status {
+        ++count.removed;  // points are made of rows: one without has no right to be there
+        extra.push_back(b.id);
+        return flush(kPointsAtOnce);
+      })));
+  return flush(0);
+}
+
+// What they ask for is done: files and points of the source were up to date when its rows were read.
+Status Mover::empty_outbox(const Deadline& deadline) {
+  constexpr Duration kLease = std::chrono::seconds(60);
+  for (;;) {
+    PANDORA_TRY(entries, to_.stores.outbox.claim("move", kLease, kMaxClaim, deadline));
+    if (entries.empty()) return {};
+    PANDORA_CHECK(to_.stores.outbox.ack_all(entries, deadline).map([](auto&&) {}));
+  }
+}
+
+}  // namespace pandora
