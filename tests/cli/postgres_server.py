@@ -1,4 +1,5 @@
 """A real PostgreSQL for tests of the program: a cluster of its own, on 127.0.0.1 and a Unix socket. Ends with the test."""
+import contextlib
 import glob
 import os
 import pwd
@@ -78,13 +79,16 @@ class PostgresServer:
                 ids.append(int(path.split("/")[2]))
         return ids
 
-    def hang(self):
+    def signal_all(self, number):
         for one in self.family():
-            os.kill(one, signal.SIGSTOP)
+            with contextlib.suppress(ProcessLookupError):  # one that ended meanwhile
+                os.kill(one, number)
+
+    def hang(self):
+        self.signal_all(signal.SIGSTOP)
 
     def wake(self):
-        for one in self.family():
-            os.kill(one, signal.SIGCONT)
+        self.signal_all(signal.SIGCONT)
 
     def sql(self, *statements, database="postgres"):
         """By a superuser; what the last one gives, as text."""

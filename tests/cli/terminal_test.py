@@ -116,7 +116,8 @@ class Terminal(PandoraCase):
         chat.wait_for(b"you> ")
         chat.type(b"I have a dog.\r")
         chat.wait_for(b"Noted")
-        self.json("turns", "search", "dog")  # it waits until what was said is findable; another session's request does not
+        # The reply is on the screen before the turn is saved, and another session's request does not wait for that.
+        self.wait_until(lambda: self.json("turns", "search", "dog")["items"])
         body = b'{"model": "pandora", "user": "default", "messages": [{"role": "user", "content": "What do you know of my dog?"}]}'
         with urllib.request.urlopen(urllib.request.Request(url + "/v1/chat/completions", body, {"Content-Type": "application/json"})) as answer:
             self.assertIn("I have a dog.", answer.read().decode())

@@ -23,7 +23,7 @@ assert.deepEqual([fused.points[0].id, fused.points[0].score], [1, 1]);
 const page = await client.scroll("turns", {limit: 3, filter: {must: [{key: "number", range: {gt: 5}}]}});
 assert.deepEqual([page.points.map((p) => p.id), page.next_page_offset], [[6, 7, 8], 9]);
 await client.setPayload("turns", {payload: {k: 1}, points: [1]});
-await client.delete("turns", {points: [2]});
+await client.delete("turns", {points: [2], wait: true});  // which this client does not ask for by itself
 assert.equal((await client.count("turns")).count, 19);
 await assert.rejects(client.retrieve("nowhere", {ids: [1]}), /Not Found/);
 assert.equal(await client.deleteCollection("turns"), true);
