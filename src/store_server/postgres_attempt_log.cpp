@@ -3,8 +3,11 @@
 namespace pandora {
 
 Result<std::vector<SourceAttempt>> PostgresAttemptLog::list(const Deadline& deadline) {
-  PANDORA_TRY(rows, pool_.query("SELECT domain, at, success FROM pandora.source_attempts ORDER BY domain, at, success",
-                                deadline));
+  PANDORA_TRY(
+      rows,
+      pool_.query("SELECT domain, (extract(epoch FROM at) * 1000000)::bigint, success FROM pandora.source_attempts"
+                  " ORDER BY domain, at, success",
+                  deadline));
   std::vector<SourceAttempt> all;
   for (int i = 0; i < rows.size(); ++i)
     all.push_back({std::string(rows.text(i, 0)), rows.time(i, 1).value_or(Timestamp()), rows.boolean(i, 2)});

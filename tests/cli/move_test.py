@@ -2,7 +2,9 @@
 import json
 import os
 import signal
+import sqlite3
 import subprocess
+import time
 import unittest
 
 from pandora_case import PROGRAM, PandoraCase
@@ -29,9 +31,16 @@ class Moving(PandoraCase):
         self.json("research", "add", "espresso", "--claim", "The Alpha costs 300", "--domain", "shop.example")
         self.json("sources", "block", "bad.example")
         self.json("turns", "archive", "--older-than-days", "0")
+        rows = sqlite3.connect(os.path.join(self.data, "pandora.db"))
+        with rows:  # an attempt of a minute ago: what a source's score is made of besides its counts
+            rows.execute("INSERT INTO source_attempts VALUES ('bad.example', ?, 1)", (int(time.time() - 60) * 1_000_000,))
+        rows.close()
         self.json("keys", "create", "phone")
         self.json("keys", "create", "lost")
         self.json("keys", "revoke", "lost", "--yes")
+
+    def count(self, table):
+        return int(self.server.sql(f"SELECT count(*) FROM pandora.{table}", database="pandora"))
 
     def everything(self, **environment):
         def asked(*command):
@@ -46,7 +55,9 @@ class Moving(PandoraCase):
         return json.dumps({name: stats[name] for name in sorted(stats) if name not in ("since", "until")}, sort_keys=True)
 
     def move(self, to, *arguments, code=0, **environment):
-        return self.json("move", "--to", to, *arguments, code=code, **environment)
+        done = self.run_pandora("move", "--to", to, *arguments, "--json", code=None, **environment)
+        self.assertEqual(done.returncode, code, (done.stdout, done.stderr))
+        return json.loads(done.stdout)
 
     def test_there_and_back_is_the_same(self):
         self.fill()
@@ -56,6 +67,7 @@ class Moving(PandoraCase):
         self.assertEqual(moved["passes"][0]["turns"], {"rows": 6, "written": 6, "removed": 0})
         self.assertEqual(moved["passes"][-1]["turns"]["written"], 0)
         self.assertIn('rows.store = "postgres"', moved["next"])
+        self.assertEqual([self.count(table) for table in ("turn_vectors", "source_attempts")], [6, 1])
         self.assertEqual(self.everything(), before, "nothing of the source is changed")
         self.assertEqual(self.everything(**self.served), before)
         self.assertEqual(self.json("status", **self.served)["outbox"], 0, "there is nothing left to do there")
