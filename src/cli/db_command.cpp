@@ -8,7 +8,9 @@
 
 #include "cli/output.h"
 #include "cli/postgres_settings.h"
+#include "postgres/postgres_pool.h"
 #include "postgres/postgres_schema.h"
+#include "store_server/postgres_text_search.h"
 #include "wire/json_reader.h"
 
 namespace pandora {
@@ -66,6 +68,18 @@ Answer migrate(PostgresSchema& schema) {
     print_error(fmt::format("waiting for another migration: {}\n", holder));
   }));
   return Json{{"applied", done}};
+}
+
+// Turns of before there were words have none: only this program's analyser can give them.
+Answer migrate_and_fill(const Config& config, PostgresSchema& schema) {
+  PANDORA_TRY(done, migrate(schema));
+  PostgresPool pool(postgres_options(config));
+  PostgresTextSearch texts(pool);
+  PANDORA_TRY(filled,
+              texts.fill([](std::int64_t count) { print_error(fmt::format("{} turns got their words\n", count)); },
+                         Deadline::never()));
+  if (filled > 0) done["turns_with_words"] = filled;
+  return done;
 }
 
 Answer plan(PostgresSchema& schema) {
@@ -127,12 +141,15 @@ void add_db_commands(CLI::App& app, DbCommand& command) {
     return added;
   };
   add("status", "its versions, what is to be applied, and who migrates now", status, render_status);
-  add(
-      "migrate", "apply what is to be applied", [](PostgresSchema& schema, const auto&) { return migrate(schema); },
-      [](const Json& found) {
+  db->add_subcommand("migrate", "apply what is to be applied")->callback([&command] {
+    command.run = [](const Config& config, bool json) {
+      const auto work = [&](PostgresSchema& schema, const auto&) { return migrate_and_fill(config, schema); };
+      return run(config, json, work, [](const Json& found) {
         const int count = found["applied"];
         return count == 0 ? std::string("nothing was to be applied\n") : fmt::format("{} applied\n", count);
       });
+    };
+  });
   add(
       "plan", "what would be applied: run on the server, and rolled back",
       [](PostgresSchema& schema, const auto&) { return plan(schema); }, render_plan);

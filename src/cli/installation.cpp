@@ -121,7 +121,7 @@ class Owner final : public Installation {
     } else if (const Status caught_up = saver_->wait_rows(Deadline::after(clock_, kCatchUp)); !caught_up)
       log_warn("start.behind", {{"why", caught_up.error().to_line()}});
 
-    recall_ = std::make_unique<Recall>(stores, *spaces_, clock_);
+    recall_ = std::make_unique<Recall>(stores, *spaces_, clock_, storage_->texts());
     admission_ = std::make_unique<MemoryAdmission>(stores.memories, ids_, clock_);
     RuntimeOptions running;
     running.message_bytes = config.integer("limits.message_bytes");

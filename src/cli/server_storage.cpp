@@ -7,6 +7,7 @@
 #include "store_embedded/sqlite_vector_store.h"
 #include "store_server/postgres_attempt_log.h"
 #include "store_server/postgres_stores.h"
+#include "store_server/postgres_text_search.h"
 
 namespace pandora {
 namespace {
@@ -18,7 +19,8 @@ class ServerStorage final : public Storage {
         clock_(clock),
         rows_(PostgresStores::open(postgres_options(config), clock,
                                    static_cast<std::size_t>(config.integer("recall.receipts")))),
-        attempts_(rows_->pool()) {}
+        attempts_(rows_->pool()),
+        texts_(rows_->pool()) {}
 
   Status open(const Config& config, const DataPaths& paths, const StorageOptions& options) {
     PANDORA_TRY(documents, DirectoryDocumentStore::open(files_, paths.documents, clock_));
@@ -48,12 +50,14 @@ class ServerStorage final : public Storage {
   }
   KeyStore& keys() override { return rows_->keys(); }
   AttemptLog& attempts() override { return attempts_; }
+  TextSearch* texts() override { return &texts_; }
   // Of the rows that were deleted the server's next writes take the room; its write-ahead log goes with its next
   // checkpoints (docs/operations.md).
   Status overwrite_deleted(const Deadline& deadline) override {
     {
       PANDORA_TRY(lease, rows_->pool().take(deadline));
-      for (const char* table : {"turns", "turn_keywords", "turn_vectors", "memories", "research", "recall_receipts"})
+      for (const char* table :
+           {"turns", "turn_keywords", "turn_vectors", "turn_words", "memories", "research", "recall_receipts"})
         PANDORA_CHECK(lease->script(std::string("VACUUM pandora.") + table));
     }
     if (served_) return {};
@@ -66,6 +70,7 @@ class ServerStorage final : public Storage {
   const Clock& clock_;
   std::unique_ptr<PostgresStores> rows_;
   PostgresAttemptLog attempts_;
+  PostgresTextSearch texts_;
   std::unique_ptr<DocumentStore> documents_;
   std::unique_ptr<ObjectStore> objects_;
   std::unique_ptr<SqliteVectorStore> points_;  // one of these two

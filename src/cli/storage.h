@@ -8,6 +8,7 @@
 #include "ports/attempt_log.h"
 #include "ports/key_store.h"
 #include "ports/stores.h"
+#include "ports/text_search.h"
 
 namespace pandora {
 
@@ -24,6 +25,8 @@ class Storage {
   virtual Stores stores() = 0;
   virtual KeyStore& keys() = 0;
   virtual AttemptLog& attempts() = 0;
+  // Of the rows, for when points cannot be asked; null: these rows have none.
+  virtual TextSearch* texts() { return nullptr; }
   // What was deleted is gone from the files as well, not from what is found alone.
   virtual Status overwrite_deleted(const Deadline& deadline) = 0;
 };

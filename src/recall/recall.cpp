@@ -13,6 +13,7 @@
 #include "recall/rank_receipt.h"
 #include "recall/ranking.h"
 #include "recall/references.h"
+#include "recall/text_fallback.h"
 #include "recall/time_reference.h"
 
 namespace pandora {
@@ -23,6 +24,7 @@ constexpr int kEmbedShare = 2;   // embedding may take half of what is left
 constexpr int kSearchShare = 2;  // searching half of the rest
 
 constexpr std::size_t kMaxPreferencesRead = 100;  // the newest; of them kMaxPreferences at most are injected
+constexpr std::size_t kMostOfNamedTime = 50;      // turns, besides those that are among the best of all times
 constexpr std::size_t kMaxItemBytes = 4'000;      // of one quoted text; a long reply is cut, the turn stays named
 
 Deadline share(const Deadline& deadline, const Clock& clock, int parts) {
@@ -243,9 +245,10 @@ using Found = Result<std::vector<ScoredPoint>>;
 // One recall: its steps gather the evidence of the receipt.
 class Gathering {
  public:
-  Gathering(Stores& stores, std::shared_ptr<const PointSpace> space, const Clock& clock, ThreadPool& pool,
-            const RecallRequest& request, const Deadline& deadline)
+  Gathering(Stores& stores, TextSearch* texts, std::shared_ptr<const PointSpace> space, const Clock& clock,
+            ThreadPool& pool, const RecallRequest& request, const Deadline& deadline)
       : stores_(stores),
+        texts_(texts),
         space_(std::move(space)),
         clock_(clock),
         pool_(pool),
@@ -287,8 +290,11 @@ class Gathering {
     stage += Duration(receipt_.micros.embed);
     const Deadline search = share(deadline_, clock_, kSearchShare);
     receipt_.mode = search_collection(kTurns, turn_filter(), receipt_.turns, search, request_.candidates, &found.turns);
+    const bool by_rows = receipt_.mode == RecallMode::kNone && texts_ != nullptr;
+    if (by_rows && search_rows(request_.candidates)) receipt_.mode = RecallMode::kLexical;
     find_named_time();
-    if (receipt_.time) search_named_time(search);
+    if (receipt_.time && !by_rows) search_named_time(search);
+    if (receipt_.time && by_rows) search_rows(kMostOfNamedTime);
     search_collection(kMemories, memory_filter(), receipt_.memories, search, request_.candidates, &found.memories);
     search_collection(kResearch, {}, receipt_.research, search, request_.candidates, &found.research);
     receipt_.micros.search = micros_since(clock_, stage);
@@ -383,10 +389,25 @@ class Gathering {
 
   // What was said then may be far behind the best of all times.
   void search_named_time(const Deadline& deadline) {
-    constexpr std::size_t kMost = 50;
     Filter filter = turn_filter();
     filter.must.push_back({.field = "timestamp", .from = receipt_.time->from, .to = receipt_.time->to + kTimeSlack});
-    search_collection(kTurns, filter, receipt_.turns, deadline, kMost);
+    search_collection(kTurns, filter, receipt_.turns, deadline, kMostOfNamedTime);
+  }
+
+  // The points cannot be asked: by the words of the rows; of the named time once that is known.
+  bool search_rows(std::size_t most) {
+    RowsQuestion question{request_.question, question_vector_, std::nullopt, std::nullopt, most};
+    if (request_.scope == Scope::kSession) question.session = request_.session;
+    if (receipt_.time) question.within = TimeRange{receipt_.time->from, receipt_.time->to + kTimeSlack};
+    auto found = turns_of_rows(*texts_, stores_.turns, space_->origin.embedder, question, request_.who,
+                               share(deadline_, clock_, kSearchShare));
+    if (!found) return miss("turns by the words of their rows", found.error()), false;
+    if (!receipt_.time) receipt_.missing.push_back("turns: found by the words of their rows, not by their points");
+    std::unordered_set<Uuid> known;
+    for (const auto& turn : receipt_.turns) known.insert(turn.uid);
+    for (auto& turn : *found)
+      if (!known.contains(turn.uid)) receipt_.turns.push_back(std::move(turn));
+    return true;
   }
 
   Filter turn_filter() const {
@@ -499,6 +520,7 @@ class Gathering {
   }
 
   Stores& stores_;
+  TextSearch* const texts_;
   const std::shared_ptr<const PointSpace> space_;  // to the end: what its vectors are compared with stays
   const Clock& clock_;
   ThreadPool& pool_;
@@ -512,7 +534,7 @@ class Gathering {
 }  // namespace
 
 RecallResult Recall::run(const RecallRequest& request, const Deadline& deadline) {
-  return Gathering(stores_, spaces_.current(), clock_, pool_, request, deadline).run();
+  return Gathering(stores_, texts_, spaces_.current(), clock_, pool_, request, deadline).run();
 }
 
 }  // namespace pandora

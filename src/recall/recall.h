@@ -9,8 +9,9 @@
 // Recall gathers the evidence; rank_receipt.h decides. So the receipt that comes with the section holds all that was
 // decided by, and can be ranked again.
 //
-// It degrades and says so (GatherSection::mode, missing): hybrid → lexical (no vector in time) → recent (no store in
-// time) → none. So it returns a section always; what went wrong is in `missing`. Thread-safe.
+// It degrades and says so (GatherSection::mode, missing): hybrid → lexical (no vector in time; or no points, and the
+// words of the rows instead) → recent (no store in time) → none. So it returns a section always; what went wrong is in
+// `missing`. Thread-safe.
 #pragma once
 #include <cstdint>
 #include <string>
@@ -18,6 +19,7 @@
 #include "base/thread_pool.h"
 #include "domain/recall_receipt.h"
 #include "ports/stores.h"
+#include "ports/text_search.h"
 #include "recall/held_texts.h"
 
 namespace pandora {
@@ -40,14 +42,16 @@ struct RecallResult {
 
 class Recall {
  public:
-  Recall(Stores stores, const PointSpaces& spaces, const Clock& clock)
-      : stores_(stores), spaces_(spaces), clock_(clock), pool_(ThreadPool::threads_that_help()) {}
+  // `texts`: full text of the rows' turns, for when their points cannot be asked; null: there is none.
+  Recall(Stores stores, const PointSpaces& spaces, const Clock& clock, TextSearch* texts = nullptr)
+      : stores_(stores), spaces_(spaces), clock_(clock), texts_(texts), pool_(ThreadPool::threads_that_help()) {}
   RecallResult run(const RecallRequest& request, const Deadline& deadline);
 
  private:
   Stores stores_;
   const PointSpaces& spaces_;
   const Clock& clock_;
+  TextSearch* const texts_;
   ThreadPool pool_;
 };
 

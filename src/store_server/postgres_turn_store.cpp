@@ -7,6 +7,7 @@
 #include "domain/sparse_weights.h"
 #include "ports/row_checks.h"
 #include "store_server/postgres_rows.h"
+#include "store_server/postgres_text_search.h"
 #include "wire/turn_json.h"
 
 namespace pandora {
@@ -115,6 +116,7 @@ Status PostgresTurnStore::rewrite(const Turn& turn, const Principal& who, const 
              " ON CONFLICT DO NOTHING",
              {turn.user.str(), turn.keywords, turn.number.value}});
         last.push_back({"DELETE FROM pandora.turn_vectors WHERE turn_uid = $1", {turn.uid}});
+        last.push_back({"DELETE FROM pandora.turn_words WHERE turn_uid = $1", {turn.uid}});
         postgres_rows::take_counters(last, clock_.now());
         postgres_rows::enqueue_around(last, turn);
         return done(connection.commit(last));
@@ -187,18 +189,27 @@ Status PostgresTurnStore::put_vector(const Uuid& uid, const EmbedderIdentity& em
     return fail(ErrorCode::kInvalidArgument,
                 fmt::format("a vector of {} values from an embedder of {}", vector.size(), embedder.dimension));
   const std::string_view bytes(reinterpret_cast<const char*>(vector.data()), vector.size_bytes());
-  // The turn's row is locked first, so that it cannot go in between.
-  const Statements statements = {
-      {"SELECT 1 FROM pandora.turns WHERE turn_uid = $1 FOR KEY SHARE", {uid}},
-      {"INSERT INTO pandora.turn_vectors SELECT turn_uid, $2, $3 FROM pandora.turns WHERE turn_uid = $1"
-       " ON CONFLICT (turn_uid, embedder) DO UPDATE SET vector = excluded.vector",
-       {uid, embedder.model + "@" + embedder.revision, PostgresBytes{bytes}}},
-      {"UPDATE pandora.turns SET embedding_id = $2::uuid WHERE turn_uid = $1 AND embedding_id IS DISTINCT FROM $2",
-       {uid, turn_point_id(uid)}}};
-  PANDORA_TRY(lease, pool_.take(deadline));
-  PANDORA_TRY(answers, lease->run(statements));
-  if (answers.front().empty()) return postgres_rows::no_turn(uid);
-  return {};
+  return pool_.write(
+      [&](PostgresConnection& connection) -> Status {
+        // The turn's row is locked first, so that it cannot go in between, or say something else.
+        PANDORA_TRY(row,
+                    connection.query(
+                        "SELECT turn_number, document FROM pandora.turns WHERE turn_uid = $1 FOR NO KEY UPDATE", uid));
+        if (row.empty()) return postgres_rows::no_turn(uid);
+        PANDORA_TRY(turn, postgres_rows::read_turn(row, 0));
+        const Statements statements = {
+            {"INSERT INTO pandora.turn_vectors VALUES ($1, $2, $3)"
+             " ON CONFLICT (turn_uid, embedder) DO UPDATE SET vector = excluded.vector",
+             {uid, embedder.model + "@" + embedder.revision, PostgresBytes{bytes}}},
+            {"INSERT INTO pandora.turn_words (turn_uid, terms) VALUES ($1, $2)"
+             " ON CONFLICT (turn_uid) DO UPDATE SET terms = excluded.terms WHERE turn_words.terms <> excluded.terms",
+             {uid, postgres_rows::word_terms(turn)}},
+            {"UPDATE pandora.turns SET embedding_id = $2::uuid WHERE turn_uid = $1 AND embedding_id IS DISTINCT FROM "
+             "$2",
+             {uid, turn_point_id(uid)}}};
+        return done(connection.commit(statements));
+      },
+      deadline);
 }
 
 }  // namespace pandora

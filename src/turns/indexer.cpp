@@ -9,19 +9,13 @@
 
 #include "domain/memory.h"
 #include "domain/research.h"
+#include "domain/spoken_words.h"
 
 namespace pandora {
 namespace {
 
 void add_scope(Payload& payload, Scope scope) {
   if (scope == Scope::kGlobal) payload["scope"] = std::string("global");
-}
-
-// The words of a turn for the lexical leg: who said it counts as a word.
-std::string spoken(const Turn& turn) {
-  std::string text = fmt::format("{} {}", turn.message.speaker(), turn.message.text);
-  if (const Utterance* reply = own_reply(turn)) text += fmt::format("\n{} {}", reply->speaker(), reply->text);
-  return text;
 }
 
 Payload payload_of(const Turn& turn) {
@@ -135,7 +129,7 @@ Result<std::optional<Point>> Indexer::turn_point(const PointSpace& space, const 
   std::set<Uuid> kept;
   for (const auto& [distance, turn] : *window) {
     if (distance > 0 && turn.rejected) continue;
-    words.push_back(spoken(turn));
+    words.push_back(spoken_words(turn));
     distances.push_back(distance);
     kept.insert(turn.uid);
   }
@@ -157,7 +151,7 @@ Result<std::optional<Point>> Indexer::turn_point(const PointSpace& space, const 
   return point;
 }
 
-Status Indexer::index_turns(const PointSpace& space, std::span<const Item> items, const Deadline& deadline) {
+Status Indexer::embed_around(const PointSpace& space, std::span<const Item> items, const Deadline& deadline) {
   // What has no vector yet, of the turns themselves and of their neighbours, in one call of the encoder.
   std::map<Uuid, Turn> missing;
   for (const Item& item : items) {
@@ -172,8 +166,11 @@ Status Indexer::index_turns(const PointSpace& space, std::span<const Item> items
   }
   std::vector<Turn> turns;
   for (auto& [uid, turn] : missing) turns.push_back(std::move(turn));
-  PANDORA_CHECK(embed_turns(space, std::move(turns), deadline));
+  return embed_turns(space, std::move(turns), deadline);
+}
 
+Status Indexer::index_turns(const PointSpace& space, std::span<const Item> items, const Deadline& deadline) {
+  PANDORA_CHECK(embed_around(space, items, deadline));
   std::vector<Point> points;
   std::vector<Uuid> gone;
   for (const Item& item : items) {

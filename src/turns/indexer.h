@@ -26,6 +26,9 @@ class Indexer {
   Status index_turns(const PointSpace& space, std::span<const Item> turns, const Deadline& deadline);
   Status index_memories(const PointSpace& space, std::span<const Item> memories, const Deadline& deadline);
   Status index_research(const PointSpace& space, std::span<const Item> research, const Deadline& deadline);
+  // The own vectors that these turns and their neighbours lack, kept with the rows: all of index_turns that needs no
+  // store of points. Full text comes with them (ports/text_search.h), also while the points are away.
+  Status embed_around(const PointSpace& space, std::span<const Item> turns, const Deadline& deadline);
   // Makes the own vectors that these turns lack, and keeps them with the rows; no points. Needs no lock.
   Status embed_turns(const PointSpace& space, std::vector<Turn> turns, const Deadline& deadline);
 

@@ -69,7 +69,11 @@ Status OutboxWorker::write_points(OutboxKind kind, const Entries& entries, const
     return indexer_.index_research(space, items, deadline);
   };
   auto writing = spaces_.write();
-  if (ready_ != writing.current().suffix) PANDORA_CHECK(indexer_.ensure_collections(writing.current(), deadline));
+  const bool ready = ready_ == writing.current().suffix;
+  // What the rows keep of it comes first: it does not wait for a server that is away.
+  if (!ready && kind == OutboxKind::kTurnPoint)
+    PANDORA_CHECK(indexer_.embed_around(writing.current(), items, deadline));
+  if (!ready) PANDORA_CHECK(indexer_.ensure_collections(writing.current(), deadline));
   ready_ = writing.current().suffix;
   if (Status written = write_into(writing.current()); !written) {
     ready_.reset();  // a server's collections may be gone when it comes back

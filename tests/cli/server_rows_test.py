@@ -10,6 +10,7 @@ import unittest
 from pandora_case import PandoraCase
 from postgres_server import PostgresServer
 from served_case import ServedCase
+from served_points_test import Vectors
 
 
 class Database(unittest.TestCase):
@@ -28,10 +29,10 @@ class ServerRows(PandoraCase, Database):
     def test_a_schema_is_planned_applied_looked_at_and_verified(self):
         self.use_postgres(migrated=False)
         self.assert_one_clear_line(self.run_pandora("turns", "list", code=12), "pandora db migrate")
-        self.assertEqual([one["version"] for one in self.json("db", "status")["pending"]], [1])
+        self.assertEqual([one["version"] for one in self.json("db", "status")["pending"]], [1, 2, 3])
         self.assertIn("CREATE TABLE turns", self.out("db", "plan"))
         self.assertEqual(self.json("db", "status")["applied"], [], "a plan leaves nothing")
-        self.assertEqual(self.json("db", "migrate"), {"applied": 1})
+        self.assertEqual(self.json("db", "migrate"), {"applied": 3})
         self.assertEqual(self.json("db", "migrate"), {"applied": 0})
         self.assertEqual(self.json("db", "verify"), {"clean": True, "differences": []})
         self.server.sql("ALTER TABLE pandora.turns ADD COLUMN mine text", database="pandora")
@@ -56,11 +57,34 @@ class ServerRows(PandoraCase, Database):
         self.out("keys", "create", "phone")
         self.assertEqual(self.count("api_keys"), 1)
 
+    def test_with_the_points_away_the_words_of_the_rows_answer_and_say_so(self):
+        self.use_postgres()
+        vectors = Vectors(self)
+        self.environment.update({"PANDORA_POINTS_STORE": "qdrant", "QDRANT_URL": vectors.url})
+        self.say("My sister Ana lives in Lisbon.\nThe zinnias stand behind the greenhouse.\nIt's sunny there, isn't it?")
+        self.say("The zinnias are mine alone.", "--user", "bo")
+        self.json("turns", "reject", "3")
+        best = self.json("turns", "search", "Where are the zinnias?")["items"][0]
+        self.assertEqual(self.count("turn_words"), 4)
+        vectors.end()
+        found = self.json("turns", "search", "Where are the zinnias?")
+        self.assertEqual((found["mode"], found["items"][0]["id"]), ("lexical", best["id"]))
+        self.assertTrue(any("words of their rows" in line for line in found["missing"]), found["missing"])
+        self.assertNotIn("turn 3", [item["source"] for item in found["items"]])
+        self.assertNotIn("turn 4", [item["source"] for item in found["items"]])
+        self.say("A quince tree grows there too: it's 'old' \\ tall.")
+        self.assertEqual(self.json("turns", "search", "quince 'old' \\")["items"][0]["source"], "turn 5", "said while they were away")
+        self.out("turns", "forget", "5", "--yes", code=None)
+        self.server.sql("DELETE FROM pandora.turn_words", database="pandora")
+        self.assertNotIn(best["id"], [item["id"] for item in self.json("turns", "search", "zinnias")["items"]])
+        self.assertGreaterEqual(self.json("db", "migrate")["turns_with_words"], 4)
+        self.assertEqual(self.json("turns", "search", "zinnias")["items"][0]["id"], best["id"])
+
     def test_configuration_is_checked_by_connecting(self):
         self.use_postgres()
         found = self.out("config", "--check")
         self.assertIn("PostgreSQL 15.", found)
-        self.assertIn("schema version 1", found)
+        self.assertIn("schema version 3", found)
         wrong = self.json("config", "--check", code=13, POSTGRES_PASSWORD="wrong")["checks"][0]
         self.assertIn("POSTGRES_PASSWORD", wrong["remedy"])
         self.assertNotIn("wrong", json.dumps(wrong))
