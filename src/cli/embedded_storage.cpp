@@ -7,6 +7,7 @@
 #include "store_embedded/directory_object_store.h"
 #include "store_embedded/sqlite_attempt_log.h"
 #include "store_embedded/sqlite_stores.h"
+#include "store_embedded/sqlite_turn_vector_log.h"
 #include "store_embedded/sqlite_vector_store.h"
 
 namespace pandora {
@@ -31,6 +32,7 @@ class EmbeddedStorage final : public Storage {
       Status read = damage == Damage::kSetAside ? read_every_row() : Status();
       if (!read) rows_.reset();  // closed before it is moved
       if (rows_) attempts_ = std::make_unique<SqliteAttemptLog>(rows_->database());
+      if (rows_) vectors_ = std::make_unique<SqliteTurnVectorLog>(rows_->database());
       return read;
     }));
     PANDORA_TRY(served, points_are_served(config));
@@ -55,6 +57,7 @@ class EmbeddedStorage final : public Storage {
   }
   KeyStore& keys() override { return rows_->keys(); }
   AttemptLog& attempts() override { return *attempts_; }
+  TurnVectorLog& turn_vectors() override { return *vectors_; }
   Status overwrite_deleted(const Deadline& deadline) override {
     PANDORA_CHECK(rows_->database().checkpoint(deadline));
     if (served_) return {};  // when it overwrites what was removed is the server's to decide
@@ -99,6 +102,7 @@ class EmbeddedStorage final : public Storage {
   std::unique_ptr<ObjectStore> objects_;
   std::unique_ptr<SqliteStores> rows_;
   std::unique_ptr<AttemptLog> attempts_;
+  std::unique_ptr<TurnVectorLog> vectors_;
   std::unique_ptr<SqliteVectorStore> points_;  // one of these two
   std::unique_ptr<ServedPoints> served_;
 };

@@ -6,9 +6,11 @@
 #include "cli/served_points.h"
 #include "store_embedded/sqlite_attempt_log.h"
 #include "store_embedded/sqlite_stores.h"
+#include "store_embedded/sqlite_turn_vector_log.h"
 #include "store_embedded/sqlite_vector_store.h"
 #include "store_server/postgres_attempt_log.h"
 #include "store_server/postgres_stores.h"
+#include "store_server/postgres_turn_vector_log.h"
 
 namespace pandora {
 namespace {
@@ -24,11 +26,13 @@ class Places final : public MovePlaces {
     if (served) {
       postgres_ = PostgresStores::open(postgres_options(config), clock, receipts);
       attempts_ = std::make_unique<PostgresAttemptLog>(postgres_->pool());
+      vectors_ = std::make_unique<PostgresTurnVectorLog>(postgres_->pool());
       return postgres_->pool().take(Deadline::after(clock, kPatience)).map([](auto&&) {});
     }
     PANDORA_TRY(rows, SqliteStores::open(paths.database, "", clock, receipts, IntegrityCheck::kAtOpen));
     sqlite_ = std::move(rows);
     attempts_ = std::make_unique<SqliteAttemptLog>(sqlite_->database());
+    vectors_ = std::make_unique<SqliteTurnVectorLog>(sqlite_->database());
     return {};
   }
   Status open_points(FileSystem& files, const Config& config, const DataPaths& paths, const Clock& clock, bool served) {
@@ -45,7 +49,7 @@ class Places final : public MovePlaces {
     return {};
   }
 
-  MoveSide from() override { return {here_, from_.keys(), from_.attempts()}; }
+  MoveSide from() override { return {here_, from_.keys(), from_.attempts(), from_.turn_vectors()}; }
   MoveSide to() override { return postgres_ ? side(*postgres_) : side(*sqlite_); }
   bool carries_points() const override { return served_ != nullptr || embedded_ != nullptr; }
 
@@ -55,7 +59,8 @@ class Places final : public MovePlaces {
     return {{rows.turns(), rows.memories(), rows.research(), rows.sources(), rows.observations(), rows.instance(),
              rows.outbox(), *points_, here_.documents, here_.objects, rows.receipts()},
             rows.keys(),
-            *attempts_};
+            *attempts_,
+            *vectors_};
   }
 
   Stores here_;
@@ -63,6 +68,7 @@ class Places final : public MovePlaces {
   std::unique_ptr<PostgresStores> postgres_;  // one of these two
   std::unique_ptr<SqliteStores> sqlite_;
   std::unique_ptr<AttemptLog> attempts_;
+  std::unique_ptr<TurnVectorLog> vectors_;
   std::unique_ptr<ServedPoints> served_;  // at most one of these two
   std::unique_ptr<SqliteVectorStore> embedded_;
   VectorStore* points_;

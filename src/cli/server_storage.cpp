@@ -8,6 +8,7 @@
 #include "store_server/postgres_attempt_log.h"
 #include "store_server/postgres_stores.h"
 #include "store_server/postgres_text_search.h"
+#include "store_server/postgres_turn_vector_log.h"
 
 namespace pandora {
 namespace {
@@ -20,6 +21,7 @@ class ServerStorage final : public Storage {
         rows_(PostgresStores::open(postgres_options(config), clock,
                                    static_cast<std::size_t>(config.integer("recall.receipts")))),
         attempts_(rows_->pool()),
+        vectors_(rows_->pool()),
         texts_(rows_->pool()) {}
 
   Status open(const Config& config, const DataPaths& paths, const StorageOptions& options) {
@@ -50,6 +52,7 @@ class ServerStorage final : public Storage {
   }
   KeyStore& keys() override { return rows_->keys(); }
   AttemptLog& attempts() override { return attempts_; }
+  TurnVectorLog& turn_vectors() override { return vectors_; }
   TextSearch* texts() override { return &texts_; }
   // Of the rows that were deleted the server's next writes take the room; its write-ahead log goes with its next
   // checkpoints (docs/operations.md).
@@ -70,6 +73,7 @@ class ServerStorage final : public Storage {
   const Clock& clock_;
   std::unique_ptr<PostgresStores> rows_;
   PostgresAttemptLog attempts_;
+  PostgresTurnVectorLog vectors_;
   PostgresTextSearch texts_;
   std::unique_ptr<DocumentStore> documents_;
   std::unique_ptr<ObjectStore> objects_;

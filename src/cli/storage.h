@@ -9,6 +9,7 @@
 #include "ports/key_store.h"
 #include "ports/stores.h"
 #include "ports/text_search.h"
+#include "ports/turn_vector_log.h"
 
 namespace pandora {
 
@@ -25,6 +26,7 @@ class Storage {
   virtual Stores stores() = 0;
   virtual KeyStore& keys() = 0;
   virtual AttemptLog& attempts() = 0;
+  virtual TurnVectorLog& turn_vectors() = 0;
   // Of the rows, for when points cannot be asked; null: these rows have none.
   virtual TextSearch* texts() { return nullptr; }
   // What was deleted is gone from the files as well, not from what is found alone.

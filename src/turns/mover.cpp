@@ -19,9 +19,10 @@
 namespace pandora {
 namespace {
 
-constexpr std::size_t kWriters = 64;  // at once: they share commits
-constexpr std::size_t kWrittenAtOnce = 512;  // turns, before the next are read
+constexpr std::size_t kWriters = 64;           // at once: they share commits
+constexpr std::size_t kWrittenAtOnce = 4'096;  // turns, before the next are read
 constexpr std::size_t kPointsAtOnce = 500;
+constexpr std::size_t kVectorsAtOnce = 500;
 constexpr std::size_t kReceiptsAtOnce = 100;
 
 const Principal& system() {
@@ -81,7 +82,11 @@ std::int64_t MovePass::changed() const {
 
 Result<MovePass> Mover::pass(const Progress& progress, const Deadline& deadline) {
   MovePass pass;
+  // Every number that was given out; and first, for a turn whose number is the next has a server's counters to itself.
+  PANDORA_TRY(number, from_.stores.turns.reserve_number(system(), deadline));
+  PANDORA_CHECK(to_.stores.turns.reserve_through(number, system(), deadline));
   PANDORA_CHECK(turns(pass, progress, deadline));
+  PANDORA_CHECK(own_vectors(pass, progress, deadline));
   PANDORA_CHECK(observations(pass, progress, deadline));
   PANDORA_CHECK(memories(pass, deadline));
   PANDORA_CHECK(research(pass, deadline));
@@ -89,13 +94,11 @@ Result<MovePass> Mover::pass(const Progress& progress, const Deadline& deadline)
   PANDORA_CHECK(keys(pass, deadline));
   PANDORA_CHECK(receipts(pass, progress, deadline));
   if (points_) PANDORA_CHECK(points(pass, progress, deadline));
-  // By what the points were made, and every number that was given out.
+  // By what the points were made.
   PANDORA_TRY(record, read_point_space(from_.stores.instance, from_.stores.vectors, deadline));
   if (record)
     PANDORA_CHECK(
         write_point_space(to_.stores.instance, *make_point_space(record->origin, record->suffix, nullptr), deadline));
-  PANDORA_TRY(number, from_.stores.turns.reserve_number(system(), deadline));
-  PANDORA_CHECK(to_.stores.turns.reserve_through(number, system(), deadline));
   PANDORA_CHECK(empty_outbox(deadline));
   return pass;
 }
@@ -162,32 +165,32 @@ Status Mover::turns(MovePass& pass, const Progress& progress, const Deadline& de
   return {};
 }
 
+// Turns of one session are committed one after the other, so those that are written at once are of different ones: the
+// first of each session, then the second of each.
 Status Mover::write_turns(const std::vector<Turn>& missing, const std::vector<Turn>& different,
                           const Deadline& deadline) {
-  return at_once(missing.size() + different.size(), [&](std::size_t i) {
-    return i < missing.size() ? write_turn(missing[i], true, deadline)
-                              : write_turn(different[i - missing.size()], false, deadline);
-  });
+  struct Write {
+    const Turn* turn;
+    bool is_new;
+    std::size_t round;
+  };
+  std::vector<Write> writes;
+  std::map<std::pair<UserId, SessionId>, std::size_t> rounds;
+  const auto add = [&](const Turn& turn, bool is_new) {
+    writes.push_back({&turn, is_new, rounds[{turn.user, turn.session}]++});
+  };
+  for (const auto& turn : missing) add(turn, true);
+  for (const auto& turn : different) add(turn, false);
+  std::ranges::stable_sort(writes, {}, &Write::round);
+  return at_once(writes.size(), [&](std::size_t i) { return write_turn(*writes[i].turn, writes[i].is_new, deadline); });
 }
 
 Status Mover::write_turn(const Turn& turn, bool is_new, const Deadline& deadline) {
-  if (is_new) {
-    TurnRecord record;
-    record.turn = turn;
-    record.context.turn_uid = turn.uid;
-    PANDORA_CHECK(to_.stores.turns.commit_turn(record, system(), deadline).map([](auto&&) {}));
-  } else {
-    PANDORA_CHECK(to_.stores.turns.rewrite(turn, system(), deadline));
-  }
-  // Its own vector, so that a neighbour's point is made there without encoding this one again.
-  PANDORA_TRY(record, read_point_space(from_.stores.instance, from_.stores.vectors, deadline));
-  if (!record) return {};
-  const auto vectors = from_.stores.turns.vectors_around(turn.uid, 0, record->origin.embedder, deadline);
-  if (!vectors) return vectors.error().code == ErrorCode::kNotFound ? Status() : fail(vectors.error());
-  for (const auto& own : *vectors)
-    if (own.uid == turn.uid)
-      PANDORA_CHECK(to_.stores.turns.put_vector(turn.uid, record->origin.embedder, own.vector, deadline));
-  return {};
+  if (!is_new) return to_.stores.turns.rewrite(turn, system(), deadline);
+  TurnRecord record;
+  record.turn = turn;
+  record.context.turn_uid = turn.uid;
+  return to_.stores.turns.commit_turn(record, system(), deadline).map([](auto&&) {});
 }
 
 Status Mover::drop_turn(const Turn& extra, const Deadline& deadline) {
@@ -199,6 +202,35 @@ Status Mover::drop_turn(const Turn& extra, const Deadline& deadline) {
   rows.uids.insert(rows.uids.end(), removed.memories.begin(), removed.memories.end());
   rows.uids.insert(rows.uids.end(), removed.research.begin(), removed.research.end());
   return to_.stores.receipts.forget(rows, system(), deadline).map([](auto&&) {});
+}
+
+// So that a neighbour's point is made there without encoding a turn again.
+Status Mover::own_vectors(MovePass& pass, const Progress& progress, const Deadline& deadline) {
+  using Key = std::pair<Uuid, std::string>;
+  const auto list = [&](MoveSide& side) {
+    return PagedRows<KeptVector, Key>(
+        [&](const std::optional<Key>& after) { return side.vectors.list(after, kMaxPage, deadline); },
+        [](const KeptVector& vector) { return vector.key(); });
+  };
+  MoveCount count{.kind = "vectors", .from_sha256 = "", .to_sha256 = ""};
+  std::vector<KeptVector> missing;
+  const auto keep = [&](const KeptVector& vector, bool equal) -> Status {
+    if (++count.rows % static_cast<std::int64_t>(kMaxPage) == 0)
+      PANDORA_CHECK(progress("vectors of turns", count.rows, 0));
+    if (equal) return {};
+    ++count.written;
+    missing.push_back(vector);
+    if (missing.size() < kVectorsAtOnce) return {};
+    return to_.vectors.put(std::exchange(missing, {}), deadline);
+  };
+  auto from = list(from_), to = list(to_);
+  PANDORA_CHECK((merge_rows<KeptVector, Key>(
+      from, to, [&](const KeptVector& a, const KeptVector& b) { return keep(a, a.values == b.values); },
+      [&](const KeptVector& a) { return keep(a, false); },
+      [](const KeptVector&) { return Status(); })));  // of another encoder: it does no harm
+  if (!missing.empty()) PANDORA_CHECK(to_.vectors.put(missing, deadline));
+  pass.counts.push_back(std::move(count));
+  return {};
 }
 
 // They have no keys: each is there as often as in the source. The other side may have them in another order.

@@ -19,6 +19,7 @@
 #include "ports/attempt_log.h"
 #include "ports/key_store.h"
 #include "ports/stores.h"
+#include "ports/turn_vector_log.h"
 
 namespace pandora {
 
@@ -26,6 +27,7 @@ struct MoveSide {
   Stores stores;
   KeyStore& keys;
   AttemptLog& attempts;
+  TurnVectorLog& vectors;
 };
 
 // Both sides of a move, opened by the composition root.
@@ -65,6 +67,7 @@ class Mover {
   Status write_turns(const std::vector<Turn>& missing, const std::vector<Turn>& different, const Deadline& deadline);
   Status write_turn(const Turn& turn, bool is_new, const Deadline& deadline);
   Status drop_turn(const Turn& extra, const Deadline& deadline);
+  Status own_vectors(MovePass& pass, const Progress& progress, const Deadline& deadline);
   Status observations(MovePass& pass, const Progress& progress, const Deadline& deadline);
   Status memories(MovePass& pass, const Deadline& deadline);
   Status research(MovePass& pass, const Deadline& deadline);
