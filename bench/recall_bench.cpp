@@ -5,13 +5,15 @@
 // The data is made once, of bench/make_corpus' lines, in PANDORA_BENCH_DIR (default: /dev/shm/pandora-recall-bench),
 // and used again. PANDORA_BENCH_VECTORS: a file of the encoder's vectors as `pandora eval --vectors` keeps them
 // (default: there too); without one that has them already the first run encodes 100,000 texts. Without weights nothing
-// is measured, which is said.
+// is measured, which is said. PANDORA_BENCH_SET="rows.store=postgres points.store=qdrant": settings besides, of servers
+// that `pandora move` has filled from that directory; theirs come from the environment.
 #include <algorithm>
 #include <atomic>
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <sstream>
 #include <thread>
 
 #include <fmt/format.h>
@@ -262,7 +264,13 @@ int main() {
   std::filesystem::create_directories(directory);
   ConfigInputs inputs;
   inputs.flags = {{"data.path", data}, {"encoder.model", kModel}, {"recall.deadline_ms", "10000"}};
-  inputs.environment = [](const std::string&) { return std::nullopt; };
+  const std::string besides = environment("PANDORA_BENCH_SET", "");
+  std::istringstream settings(besides);
+  for (std::string one; settings >> one;) inputs.flags[one.substr(0, one.find('='))] = one.substr(one.find('=') + 1);
+  inputs.environment = [&](const std::string& name) -> std::optional<std::string> {
+    const char* value = besides.empty() ? nullptr : std::getenv(name.c_str());
+    return value ? std::optional<std::string>(value) : std::nullopt;
+  };
   const auto files = make_posix_file_system();
   const Config config = must(Config::load(inputs, *files), "settings");
   const std::string model = join_path(models_directory(config), kModel);

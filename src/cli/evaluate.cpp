@@ -142,10 +142,23 @@ class SetEvaluation {
     PANDORA_TRY(installation,
                 Installation::open(config, {.damage = Damage::kReport, .vectors_file = options_.vectors}));
     ProgressObserver progress;
+    if (options_.served_rows) PANDORA_CHECK(check_empty(installation->service()));
     PANDORA_TRY(turns, keep_conversations(installation->service(), set_, progress));
     PANDORA_TRY(scores, ask_questions(installation->service(), set_, turns, EvalReceipts::kKept, progress));
     if (scores.empty()) return fail(ErrorCode::kInvalidArgument, options_.file + " holds no question with evidence");
     return Measured{std::move(scores), {{"distractors", distractors_}}};
+  }
+
+  // Nobody's memory is in that database: nothing, or what this evaluation kept there before.
+  Status check_empty(Service& service) const {
+    NoObserver nobody;
+    std::size_t all = 0;
+    for (const auto& conversation : set_) all += conversation.utterances.size();
+    PANDORA_TRY(answer, service.call({"status", set_.front().user, "{}"}, nobody, Deadline::never()));
+    const auto turns = Json::parse(answer, nullptr, false).value("turns", std::int64_t{0});
+    if (turns == 0 || turns == static_cast<std::int64_t>(all)) return {};
+    return fail(ErrorCode::kConflict, fmt::format("--served-rows: the database has {} turns already", turns),
+                "name an empty one in the settings: an evaluation is kept among nobody's turns");
   }
 
   const EvalOptions& options_;
@@ -280,6 +293,8 @@ void add_eval_command(CLI::App& app, EvalOptions& options) {
       "keep the encoder's vectors in this file, and take them from it: a second run encodes but the questions");
   options.locomo->add_option("--work", options.work,
                              "keep the evaluation's data in this directory; a second run reuses it");
+  options.locomo->add_flag("--served-rows", options.served_rows,
+                           "keep rows where rows.store says, not in files: in an empty database, whose rows stay");
   add_scores_options(*options.locomo, options);
   options.own = eval->add_subcommand(
       "own", "by questions made from your own turns, of your memory as it is: is each found? Nothing is changed");

@@ -24,6 +24,7 @@ struct EvalOptions {
   std::string vectors;               // the encoder's vectors are kept in this file, and taken from it
   std::vector<std::string> only;     // conversations; empty: all
   std::vector<std::string> require;  // "turn_recall_at_10=0.80"
+  bool served_rows = false;          // rows where rows.store says: an empty database, for this alone
   std::size_t turns = 200;           // own: that are asked about
   std::uint64_t seed = 1;            // own: draws them
   CLI::App *locomo = nullptr, *own = nullptr;

@@ -324,7 +324,7 @@ int run(int argc, char** argv) {
       GlobalOptions elsewhere = options;
       if (!data.empty()) {
         elsewhere.settings["data.path"] = data;
-        elsewhere.settings["rows.store"] = "embedded";  // never among the owner's rows
+        if (!eval.served_rows) elsewhere.settings["rows.store"] = "embedded";  // never among the owner's rows
         // Where points are served, its collections are apart from those of the owner, as its directory is.
         elsewhere.settings["qdrant.prefix"] = "eval_" + sha256_hex(data).substr(0, 8) + "_";
       }
