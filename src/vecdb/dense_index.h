@@ -3,15 +3,20 @@
 // Every vector is kept as two bits a dimension, as bytes, and as floats (`vector_rows.h`). A search scans the two-bit
 // codes (of a large collection their high bit alone), re-ranks by bytes what may still be among the best, and computes
 // the floats' dot products of what is left, which are the scores: sums in one fixed order (16 lanes, then halves), the
-// same on every processor. There is no graph to build: a vector is found as soon as it was put, no longer when it was
-// removed, and a filter loses nothing. How many are re-ranked follows from the error bound of the codes
+// same on every processor. Where points lie in clusters, a part of each code says first which blocks are worth a look;
+// each query decides by a sample whether that pays (docs/adr/0019). There is no graph to build: a vector is found as
+// soon as it was put, no longer when it was removed, and a filter loses nothing. How many are re-ranked follows from
+// the error bound of the codes
 // (`quantizer.h`): a true neighbour is missed about once in ten thousand, whatever the data.
 //
 // Order: score descending, then id ascending; always min(k, matching slots) hits. Vectors: 1 to kMaxDimension
 // (ports/vector_store.h) finite components within ± kMaxComponent; the caller checks. Not thread-safe: its owner lets
 // many search or one change.
 #pragma once
+#include <array>
+#include <limits>
 #include <memory>
+#include <optional>
 #include <span>
 
 #include "base/clock.h"
@@ -26,6 +31,8 @@
 
 namespace pandora {
 
+class CoarseBounds;
+
 inline constexpr float kMaxComponent = 1e15F;  // so that no sum of products overflows
 // Slots that one thread scans by itself: at 384 dimensions a millisecond or two. Each part has its own threshold, so
 // what is found depends on where parts begin, not on who scans them.
@@ -39,12 +46,15 @@ struct DenseOptions {
   // Helps with a scan of more than kScanPart slots; the answer is the same without. Outlives the index.
   ThreadPool* pool = nullptr;
   std::size_t part_slots = kScanPart;  // a multiple of 4,096
+  // A range of so many slots is looked at coarsely first, when a sample of it says that this spares most of the rest.
+  std::size_t coarse_from = 32'768;
 };
 
 // What a search did; for tests and benchmarks.
 struct DenseTrace {
   enum class Plan { kNothing, kExact, kGather, kScan } plan = Plan::kNothing;
   std::size_t matching = 0, by_bytes = 0, exactly = 0;  // slots that passed the filter, and that each stage looked at
+  std::size_t coarse_parts = 0;                         // of the scan, that were looked at coarsely first
 };
 
 class DenseIndex {
@@ -80,9 +90,29 @@ class DenseIndex {
   bool encode_slot(Slot slot);  // false: its row cannot be read
   void take_mean();
 
-  Status scan(const Query& query, const SlotSet* filter, const Deadline& deadline, Selection& best) const;
-  Status scan_part(const Query& query, const SlotSet* filter, const Deadline& deadline, std::size_t first,
-                   std::size_t end, Selection& best) const;
+  struct Scanned {
+    Selection best;
+    std::size_t coarse_parts = 0;
+  };
+  Status scan(const Query& query, const SlotSet* filter, const Deadline& deadline, Scanned& scanned) const;
+  struct Range {
+    std::size_t first, end;  // slots
+  };
+  Status scan_part(const Query& query, const SlotSet* filter, const Deadline& deadline, Range range,
+                   Scanned& scanned) const;
+  // Of blocks whose coarse bound is at least `least` (or the threshold) and below `below`; without bounds, of all.
+  struct Wave {
+    const CoarseBounds* bounds = nullptr;
+    float least = -std::numeric_limits<float>::infinity(), below = std::numeric_limits<float>::infinity();
+  };
+  Status scan_wave(const Query& query, const SlotSet* filter, const Deadline& deadline, Range range, const Wave& wave,
+                   Selection& best) const;
+  static constexpr std::size_t kScanAtOnce = 1024;  // slots between two looks at clock and threshold
+  using Mask = std::array<std::uint64_t, kScanAtOnce / SlotSet::kWordBits>;
+  bool next_mask(const SlotSet* filter, const Wave& wave, float threshold, std::size_t first, Mask& mask) const;
+  // The bound of blocks that are likely to hold what is looked for; none when bounds would leave out too little.
+  std::optional<float> coarse_level(const Query& query, const SlotSet* filter, Range range, std::size_t k) const;
+  void bound_blocks(const Query& query, const SlotSet* filter, Range range, float* bounds) const;
   void rank_by_bytes(const Query& query, std::span<const Candidate> candidates, Selection& best) const;
   Result<std::vector<Hit>> rank_exactly(std::span<const float> query, std::size_t k,
                                         std::span<const Candidate> candidates, const Deadline& deadline) const;

@@ -25,8 +25,12 @@ struct CodeBlocks {
   std::size_t blocks;   // a multiple of 4
 };
 
+// Of four values of a query whose signs stand in one half of a byte the amounts add up to at most this where one-bit
+// codes are scanned: then sums of many fit eight bits.
+inline constexpr int kNarrowSum = 25;
+
 struct ScanQuery {
-  const std::int8_t* code;  // 32 · rows values
+  const std::int8_t* code;  // 32 · rows values; for one bit: see kNarrowSum
   float centre;             // what the centre of the levels adds to a sum of code products
   float unit;
   float offset_weight;
@@ -48,6 +52,11 @@ struct Kernels {
                                float threshold, std::uint32_t base, Candidate* out);
   Scan scan_one_bit;
   Scan scan_two_bits;
+  // The largest bound of each block's slots in `mask`, by the one-bit codes of the first `rows` (at most 64) rows
+  // alone; −∞: there is nobody. `query` is scaled for so many dimensions. Returns nothing else: no branch depends on
+  // the data.
+  void (*bounds)(const CodeBlocks& blocks, const ScanQuery& query, std::size_t rows, const std::uint64_t* mask,
+                 float* out);
   std::int32_t (*dot_bytes)(const std::uint8_t* code, const std::int8_t* query, std::size_t n);  // n: a multiple of 128
   // Sixteen sums, each of every sixteenth product, ascending; then added in halves.
   float (*dot)(const float* a, const float* b, std::size_t n);

@@ -91,6 +91,36 @@ std::size_t scan(const CodeBlocks& blocks, const ScanQuery& query, const std::ui
   return found;
 }
 
+void bounds(const CodeBlocks& blocks, const ScanQuery& query, std::size_t rows, const std::uint64_t* mask, float* out) {
+  const std::size_t plane = 64 * blocks.rows;
+  const __m256 centre = _mm256_set1_ps(query.centre), unit = _mm256_set1_ps(query.unit);
+  const __m256 weight = _mm256_set1_ps(query.offset_weight), slack = _mm256_set1_ps(query.slack);
+  const __m256 nobody = _mm256_set1_ps(-__builtin_inff());
+  const __m256i lanes = _mm256_setr_epi32(1, 2, 4, 8, 16, 32, 64, 128);
+  for (std::size_t block = 0; block < blocks.blocks; ++block) {
+    out[block] = -__builtin_inff();
+    const unsigned wanted = mask ? mask[block / 4] >> (block % 4 * 16) & 0xffff : 0xffff;
+    if (wanted == 0) continue;
+    const std::uint8_t* high = blocks.high + block * plane;
+    __m256 largest = nobody;
+    for (std::size_t half = 0; half < 2; ++half) {
+      const std::size_t first = block * CodeBlocks::kSlots + 8 * half;
+      const __m256i sums = products<false>(high, high, query.code, rows, 32 * half);
+      const __m256 scale = _mm256_loadu_ps(blocks.scale + first), offset = _mm256_loadu_ps(blocks.offset + first);
+      const __m256 product = _mm256_mul_ps(_mm256_sub_ps(_mm256_cvtepi32_ps(sums), centre), unit);
+      const __m256 estimate = _mm256_add_ps(_mm256_mul_ps(product, scale), _mm256_mul_ps(weight, offset));
+      const __m256 bound = _mm256_add_ps(estimate, _mm256_mul_ps(slack, scale));
+      const __m256i in = _mm256_and_si256(_mm256_set1_epi32(static_cast<int>(wanted >> (8 * half))), lanes);
+      const __m256 passing = _mm256_castsi256_ps(_mm256_cmpeq_epi32(in, lanes));
+      // Of NaN and another number the second one.
+      largest = _mm256_max_ps(_mm256_blendv_ps(nobody, bound, passing), largest);
+    }
+    __m128 four = _mm_max_ps(_mm256_castps256_ps128(largest), _mm256_extractf128_ps(largest, 1));
+    four = _mm_max_ps(four, _mm_movehl_ps(four, four));
+    out[block] = _mm_cvtss_f32(_mm_max_ss(four, _mm_shuffle_ps(four, four, 1)));
+  }
+}
+
 // Products of full bytes do not fit pairs of 16 bits: widened first.
 std::int32_t dot_bytes(const std::uint8_t* code, const std::int8_t* query, std::size_t n) {
   __m256i sum = _mm256_setzero_si256();
@@ -123,6 +153,6 @@ float dot(const float* a, const float* b, std::size_t n) {
 
 }  // namespace
 
-const Kernels kAvx2Kernels{"AVX2", scan<false>, scan<true>, dot_bytes, dot};
+const Kernels kAvx2Kernels{"AVX2", scan<false>, scan<true>, bounds, dot_bytes, dot};
 
 }  // namespace pandora

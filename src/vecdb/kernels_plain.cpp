@@ -1,3 +1,5 @@
+#include <limits>
+
 #include "vecdb/kernels.h"
 
 namespace pandora {
@@ -43,6 +45,24 @@ std::size_t scan(const CodeBlocks& blocks, const ScanQuery& query, const std::ui
   return found;
 }
 
+void bounds(const CodeBlocks& blocks, const ScanQuery& query, std::size_t rows, const std::uint64_t* mask, float* out) {
+  const std::size_t plane = 64 * blocks.rows;
+  for (std::size_t block = 0; block < blocks.blocks; ++block) {
+    out[block] = -std::numeric_limits<float>::infinity();
+    const unsigned wanted = mask ? mask[block / 4] >> (block % 4 * 16) & 0xffff : 0xffff;
+    if (wanted == 0) continue;
+    std::int32_t sums[CodeBlocks::kSlots];
+    block_products<false>(blocks.high + block * plane, nullptr, query.code, rows, sums);
+    for (std::size_t lane = 0; lane < CodeBlocks::kSlots; ++lane) {
+      const std::size_t slot = block * CodeBlocks::kSlots + lane;
+      const float product = (static_cast<float>(sums[lane]) - query.centre) * query.unit;
+      const float estimate = product * blocks.scale[slot] + query.offset_weight * blocks.offset[slot];
+      const float bound = estimate + query.slack * blocks.scale[slot];
+      if ((wanted >> lane & 1) && bound > out[block]) out[block] = bound;
+    }
+  }
+}
+
 std::int32_t dot_bytes(const std::uint8_t* code, const std::int8_t* query, std::size_t n) {
   std::int32_t sum = 0;
   for (std::size_t i = 0; i < n; ++i) sum += code[i] * query[i];
@@ -63,6 +83,6 @@ float dot(const float* a, const float* b, std::size_t n) {
 
 }  // namespace
 
-const Kernels kPlainKernels{"plain", scan<false>, scan<true>, dot_bytes, dot};
+const Kernels kPlainKernels{"plain", scan<false>, scan<true>, bounds, dot_bytes, dot};
 
 }  // namespace pandora

@@ -15,6 +15,10 @@
 namespace pandora {
 
 inline constexpr double kSigmas = 3;
+// The signs of so many dimensions alone, of a vector of several times as many, are the coarsest code: after the
+// rotation any of them are as good a sample. What it drops is looked at by no other code, so its bound is wider.
+inline constexpr std::size_t kCoarseDimensions = 160;
+inline constexpr double kCoarseSigmas = 3.5;
 
 struct VectorCode {
   std::vector<std::uint8_t> two_bits;  // 0 to 3, one a dimension
@@ -28,8 +32,12 @@ void encode(const float* rotated, std::size_t n, VectorCode& code);
 struct QueryCode {
   std::vector<std::int8_t> code;  // −127 to 127
   float unit = 0;
-  float sum = 0;                             // of the code, for the centre of the levels
+  std::vector<std::int8_t> narrow;  // q ≈ narrow_unit · narrow, of fewer values: kNarrowSum (kernels.h)
+  float narrow_unit = 0;
+  float sum = 0, narrow_sum = 0,
+        coarse_sum = 0;                      // of the codes, for the centre of the levels; of narrow's first values
   float slack1 = 0, slack2 = 0, slack8 = 0;  // kSigmas · κ · |q|: times scale it bounds the error of a product
+  float coarse_slack = 0;                    // times scale1
 };
 // `least_norm` bounds |q| from below where it makes the slack: rounding stays within it.
 QueryCode encode_query(const float* rotated, std::size_t n, double least_norm);

@@ -28,6 +28,8 @@ class Selection {
   std::span<const Candidate> promising(std::span<Candidate> candidates) const;
   std::size_t offered() const { return offered_; }
   std::size_t k() const { return k_; }
+  // Brings the threshold up to what was offered.
+  void settle() { tighten(); }
   // As if everything that was offered to `other` had been offered to this one.
   void merge(Selection other);
   // What is left: at least min(k, offered), in no order.

@@ -94,15 +94,18 @@ TEST_P(DenseIndexOnEveryPath, finds_what_an_exact_scan_finds_whatever_the_data_a
 
 TEST(DenseIndex, gives_the_same_bits_with_every_kernel) {
   std::mt19937 random(53);
-  constexpr std::size_t kPoints = 3'000, kDimension = 200;
+  constexpr std::size_t kPoints = 17'000, kDimension = 300;
   const SlotTable slots = table_of(kPoints);
+  ClusteredVectors clusters(random, kDimension, 300, 0.7F);
   std::vector<Vector> vectors;
-  for (std::size_t i = 0; i < kPoints; ++i) vectors.push_back(normal_vector(random, kDimension));
+  for (std::size_t i = 0; i < kPoints; ++i)
+    vectors.push_back(i % 3 ? clusters.next() : normal_vector(random, kDimension));
   const SlotSet half = random_slots(random, kPoints, 0.5);
   std::vector<std::vector<Hit>> answers;
   for (const Kernels* kernels : {&kPlainKernels, avx2_kernels(), avx512_kernels()}) {
     if (!kernels) continue;
-    DenseIndex index(kDimension, slots, make_memory_rows(kDimension), {.kernels = kernels});
+    DenseIndex index(kDimension, slots, make_memory_rows(kDimension),
+                     {.kernels = kernels, .one_bit_from = 0, .coarse_from = kPoints});
     for (Slot slot = 0; slot < kPoints; ++slot) index.put(slot, vectors[slot]);
     std::vector<Hit> all;
     for (std::size_t i = 0; i < 50; ++i) {
@@ -116,6 +119,83 @@ TEST(DenseIndex, gives_the_same_bits_with_every_kernel) {
     answers.push_back(std::move(all));
   }
   for (const auto& answer : answers) EXPECT_EQ(answer, answers.front());
+}
+
+// Looked at coarsely first: what lies in clusters, and only that. The answers are those of a scan without, and changes
+// and filters are seen as ever.
+TEST(DenseIndex, a_coarse_look_spares_what_lies_far_and_changes_no_answer) {
+  const unsigned seed = 54;
+  std::mt19937 random(seed);
+  SCOPED_TRACE(seed);
+  constexpr std::size_t kPoints = 24'000, kDimension = 384;
+  ClusteredVectors clusters(random, kDimension, 400, 0.8F);
+  const std::vector<Data> kinds = {{"clustered", [&] { return clusters.next(); }},
+                                   {"random", [&] { return normalised(normal_vector(random, kDimension)); }}};
+  const SlotTable slots = table_of(kPoints);
+  const SlotSet half = random_slots(random, kPoints, 0.5);
+  for (const Data& data : kinds) {
+    const bool clustered = &data == kinds.data();
+    for (const bool one_bit : {true, false}) {
+      const std::size_t one_bit_from = one_bit ? 0 : kPoints + 1;
+      DenseIndex with(kDimension, slots, make_memory_rows(kDimension),
+                      {.one_bit_from = one_bit_from, .part_slots = 4'096 * 5, .coarse_from = 3'000});
+      DenseIndex without(kDimension, slots, make_memory_rows(kDimension),
+                         {.one_bit_from = one_bit_from, .part_slots = 4'096 * 5, .coarse_from = kPoints + 1});
+      for (Slot slot = 0; slot < kPoints; ++slot) {
+        const Vector vector = data.next();
+        with.put(slot, vector);
+        without.put(slot, vector);
+      }
+      std::size_t coarse = 0, spared = 0, searches = 0;
+      Found found;
+      for (int round = 0; round < 60; ++round) {
+        const auto changed = static_cast<Slot>(random() % kPoints);
+        Vector query = data.next();
+        for (DenseIndex* index : {&with, &without}) {
+          if (round % 3 == 0) index->remove(changed);
+          if (round % 3 == 1) index->put(changed, query);
+        }
+        const SlotSet* filter = round % 2 ? &half : nullptr;
+        const std::size_t k = round % 5 == 0 ? 100 : 10;
+        DenseTrace trace, plain;
+        const auto hits = with.search(query, k, filter, Deadline::never(), &trace);
+        ASSERT_TRUE(hits.has_value());
+        if (round % 3 == 1 && !filter) {
+          EXPECT_EQ(hits->front().slot, changed);
+        }
+        (void)without.search(query, k, filter, Deadline::never(), &plain);
+        EXPECT_EQ(plain.coarse_parts, 0u);
+        found.add(*hits, exact_search(with, slots, query, k, filter));
+        if (round % 3 == 1) continue;  // the question itself is there: the sample may have met it
+        coarse += trace.coarse_parts > 0;
+        spared += trace.by_bytes < plain.by_bytes;
+        ++searches;
+      }
+      EXPECT_GE(found.recall(), 0.999) << data.name;
+      if (clustered) {
+        EXPECT_GE(coarse, searches / 2);
+        EXPECT_GE(spared, searches / 2);
+      } else {
+        EXPECT_EQ(coarse, 0u) << "it spares nothing there";
+      }
+    }
+  }
+}
+
+TEST(DenseIndex, a_coarse_look_begins_at_a_certain_size) {
+  std::mt19937 random(56);
+  constexpr std::size_t kFrom = 20'000, kDimension = 384;
+  ClusteredVectors clusters(random, kDimension, 300, 0.3F);
+  SlotTable slots = table_of(kFrom - 1);
+  DenseIndex index(kDimension, slots, make_memory_rows(kDimension), {.coarse_from = kFrom});
+  for (Slot slot = 0; slot < kFrom - 1; ++slot) index.put(slot, clusters.next());
+  const Vector query = clusters.next();
+  DenseTrace trace;
+  ASSERT_TRUE(index.search(query, 10, nullptr, Deadline::never(), &trace).has_value());
+  EXPECT_EQ(trace.coarse_parts, 0u);
+  index.put(slots.add(id_of(kFrom)), clusters.next());
+  ASSERT_TRUE(index.search(query, 10, nullptr, Deadline::never(), &trace).has_value());
+  EXPECT_EQ(trace.coarse_parts, 1u);
 }
 
 TEST(DenseIndex, gives_the_same_bits_whoever_scans_its_parts) {

@@ -1,6 +1,8 @@
 // Every kind of kernel against the definition in kernels.h, and all of them against each other, bit for bit.
 #include "vecdb/kernels.h"
 
+#include <algorithm>
+#include <array>
 #include <bit>
 #include <cmath>
 #include <cstring>
@@ -54,11 +56,23 @@ std::vector<std::int8_t> random_query(std::mt19937& random, std::size_t n) {
   return query;
 }
 
+// As one-bit codes are scanned with: four that share half a byte add up to kNarrowSum at most.
+std::vector<std::int8_t> random_narrow_query(std::mt19937& random, std::size_t n) {
+  std::vector<std::int8_t> query(n);
+  for (std::size_t i = 0; i < n; ++i) query[i] = static_cast<std::int8_t>(static_cast<int>(random() % 13) - 6);
+  for (std::size_t i = 0; i < n; i += 48) {  // the most that may be
+    query[i] = static_cast<std::int8_t>(random() % 2 ? kNarrowSum : -kNarrowSum);
+    for (const std::size_t shares : {4, 8, 12})
+      if (i + shares < n) query[i + shares] = 0;
+  }
+  return query;
+}
+
 TEST_P(EveryKernel, finds_what_the_definition_finds) {
   const unsigned seed = 23;
   std::mt19937 random(seed);
   constexpr std::size_t kSlots = 192;
-  for (const std::size_t n : {128, 256, 384, 768}) {
+  for (const std::size_t n : {128, 256, 384, 768, 2'048, 2'176}) {  // the last is beyond the tables of AVX-512
     CodeTable table(n);
     std::vector<VectorCode> codes;
     std::vector<float> offsets;
@@ -71,8 +85,8 @@ TEST_P(EveryKernel, finds_what_the_definition_finds) {
     }
     for (Slot slot = 0; slot < kSlots; slot += 17) table.clear(slot);
     for (int round = 0; round < 8; ++round) {
-      const auto q = random_query(random, n);
       const bool two = round % 2 == 0, masked = round % 4 >= 2;
+      const auto q = two ? random_query(random, n) : random_narrow_query(random, n);
       const ScanQuery query{q.data(), static_cast<float>(random() % 5000), 0.001f, round < 4 ? 0.5f : -0.25f, 0.7f};
       std::vector<std::uint64_t> mask;
       for (std::size_t i = 0; i < kSlots / 64; ++i)
@@ -112,8 +126,60 @@ TEST_P(EveryKernel, no_sum_overflows_at_the_largest_dimension) {
     const CodeBlocks blocks{plane.data(), plane.data(), ones.data(), ones.data(), kN / 32, 4};
     ASSERT_EQ(kernels().scan_two_bits(blocks, query, nullptr, -INFINITY, 0, found.data()), 64u);
     for (const Candidate& one : found) EXPECT_EQ(one.estimate, static_cast<float>(sign * 3 * 127 * 65'536));
-    ASSERT_EQ(kernels().scan_one_bit(blocks, query, nullptr, -INFINITY, 0, found.data()), 64u);
-    for (const Candidate& one : found) EXPECT_EQ(one.estimate, static_cast<float>(sign * 127 * 65'536));
+    for (const std::size_t n : {std::size_t{2'048}, kN}) {
+      std::vector<std::int8_t> narrow(n);
+      for (std::size_t i = 0; i < n; ++i) narrow[i] = static_cast<std::int8_t>(i % 16 < 4 ? sign * kNarrowSum : 0);
+      const ScanQuery by_sign{narrow.data(), 0, 1, 0, 0};
+      const CodeBlocks same{plane.data(), plane.data(), ones.data(), ones.data(), n / 32, 4};
+      ASSERT_EQ(kernels().scan_one_bit(same, by_sign, nullptr, -INFINITY, 0, found.data()), 64u);
+      const auto sum = static_cast<float>(sign * kNarrowSum * static_cast<int>(n / 4));
+      for (const Candidate& one : found) EXPECT_EQ(one.estimate, sum);
+      if (n > 2'048) continue;
+      std::array<float, 4> bounds{};
+      kernels().bounds(same, by_sign, n / 32, nullptr, bounds.data());
+      for (const float bound : bounds) EXPECT_EQ(bound, sum);
+    }
+  }
+}
+
+TEST_P(EveryKernel, a_bound_of_a_block_is_the_largest_of_its_slots) {
+  const unsigned seed = 27;
+  std::mt19937 random(seed);
+  SCOPED_TRACE(seed);
+  constexpr std::size_t kSlots = 128, kBlocks = kSlots / CodeBlocks::kSlots;
+  for (const std::size_t n : {128, 384, 2'048}) {
+    CodeTable table(n);
+    std::vector<VectorCode> codes;
+    std::vector<float> offsets;
+    for (Slot slot = 0; slot < kSlots; ++slot) {
+      codes.push_back(random_code(random, n));
+      offsets.push_back(static_cast<float>(random() % 2000) / 1000 - 1);
+      table.put(slot, codes.back(), offsets.back());
+    }
+    const auto gone = [](Slot slot) { return slot / 16 == 3 || slot % 16 == 5; };  // of one block all are
+    for (Slot slot = 0; slot < kSlots; ++slot)
+      if (gone(slot)) table.clear(slot);
+    for (std::size_t rows = 1; rows <= n / 32; rows += rows < 6 ? 1 : 29) {
+      const auto q = random_narrow_query(random, n);
+      const ScanQuery query{q.data(), static_cast<float>(random() % 200), 0.001F, -0.25F, 0.7F};
+      std::vector<std::uint64_t> mask{std::uint64_t{random()} << 32 | random(), 0xffff};
+      for (const bool masked : {false, true}) {
+        std::vector<float> expected(kBlocks, -INFINITY), found(kBlocks, 7);
+        for (Slot slot = 0; slot < kSlots; ++slot) {
+          if (gone(slot) || (masked && !(mask[slot / 64] >> (slot % 64) & 1))) continue;
+          int sum = 0;
+          for (std::size_t i = 0; i < 32 * rows; ++i) sum += codes[slot].two_bits[i] / 2 * q[i];
+          const float scale = codes[slot].scale1;
+          const float estimate =
+              (static_cast<float>(sum) - query.centre) * query.unit * scale + query.offset_weight * offsets[slot];
+          float& most = expected[slot / CodeBlocks::kSlots];
+          most = std::max(most, estimate + query.slack * scale);
+        }
+        kernels().bounds(table.blocks(0, kSlots, CodeBits::kOne), query, rows, masked ? mask.data() : nullptr,
+                         found.data());
+        EXPECT_EQ(found, expected) << n << " dimensions, " << rows << " rows";
+      }
+    }
   }
 }
 

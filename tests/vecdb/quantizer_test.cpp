@@ -1,7 +1,10 @@
 #include "vecdb/quantizer.h"
 
+#include <algorithm>
+
 #include <gtest/gtest.h>
 
+#include "vecdb/kernels.h"
 #include "vecdb/rotation.h"
 #include "vectors.h"
 
@@ -56,6 +59,29 @@ TEST(Quantizer, a_vector_of_zeros_is_no_special_case_for_whoever_uses_it) {
   }
 }
 
+TEST(Quantizer, what_signs_are_multiplied_with_is_as_narrow_as_the_kernels_need) {
+  const unsigned seed = 47;
+  std::mt19937 random(seed);
+  SCOPED_TRACE(seed);
+  constexpr std::size_t kN = 384;
+  for (int round = 0; round < 200; ++round) {
+    Vector q = normal_vector(random, kN);
+    if (round % 2)
+      for (float& x : q) x = x * x * x * 1e6F;
+    if (round == 4) std::ranges::fill(q, 0.5F);  // all the same: the most is reached everywhere
+    const QueryCode query = encode_query(q.data(), kN, 0);
+    int most = 0;
+    for (std::size_t first = 0; first < kN; first += 16)
+      for (std::size_t z = first; z < first + 4; ++z)
+        most = std::max(most, std::abs(query.narrow[z]) + std::abs(query.narrow[z + 4]) +
+                                  std::abs(query.narrow[z + 8]) + std::abs(query.narrow[z + 12]));
+    EXPECT_LE(most, kNarrowSum);
+    EXPECT_GE(most, kNarrowSum - 4) << "precision is given away";
+    for (std::size_t i = 0; i < kN; ++i)
+      EXPECT_LE(std::fabs(q[i] - query.narrow_unit * query.narrow[i]), 0.501F * query.narrow_unit);
+  }
+}
+
 // What a search relies on: a product is off by more than the slack about as rarely as 3 σ of a normal distribution,
 // 0.27 %.
 TEST(Quantizer, a_product_is_within_its_bound_whatever_the_data) {
@@ -84,7 +110,7 @@ TEST(Quantizer, a_product_is_within_its_bound_whatever_the_data) {
     for (std::size_t kind = 0; kind < kinds.size(); ++kind) {
       std::vector<Vector> queries;
       for (std::size_t i = 0; i < kQueries; ++i) queries.push_back(rotated(kinds[(kind + i) % 3]()));
-      int outside1 = 0, outside2 = 0, outside8 = 0;
+      int outside1 = 0, outside2 = 0, outside8 = 0, outside_coarse = 0;
       double used8 = 0;
       for (std::size_t i = 0; i < kVectors; ++i) {
         const Vector x = rotated(kinds[kind]());
@@ -92,14 +118,17 @@ TEST(Quantizer, a_product_is_within_its_bound_whatever_the_data) {
         encode(x.data(), x.size(), code);
         for (const Vector& q : queries) {
           const QueryCode query = encode_query(q.data(), q.size(), 0);
-          double one = 0, two = 0, eight = 0;
+          double one = 0, coarse = 0, two = 0, eight = 0;
           for (std::size_t d = 0; d < x.size(); ++d) {
-            one += (code.two_bits[d] / 2 - 0.5) * query.code[d];
+            one += (code.two_bits[d] / 2 - 0.5) * query.narrow[d];
+            if (d + 1 == kCoarseDimensions) coarse = one * static_cast<double>(x.size()) / kCoarseDimensions;
             two += (code.two_bits[d] - 1.5) * query.code[d];
             eight += (code.byte[d] - 127.5) * query.code[d];
           }
           const double exact = dot_product(x, q), unit = static_cast<double>(query.unit);
-          outside1 += std::fabs(one * unit * code.scale1 - exact) > static_cast<double>(query.slack1 * code.scale1);
+          const double sign = static_cast<double>(query.narrow_unit * code.scale1);
+          outside1 += std::fabs(one * sign - exact) > static_cast<double>(query.slack1 * code.scale1);
+          outside_coarse += std::fabs(coarse * sign - exact) > static_cast<double>(query.coarse_slack * code.scale1);
           outside2 += std::fabs(two * unit * code.scale2 - exact) > static_cast<double>(query.slack2 * code.scale2);
           const double error8 =
               std::fabs(eight * unit * code.scale8 - exact) / static_cast<double>(query.slack8 * code.scale8);
@@ -109,6 +138,9 @@ TEST(Quantizer, a_product_is_within_its_bound_whatever_the_data) {
       }
       constexpr int kAllowed = kVectors * kQueries / 200;
       EXPECT_LE(outside1, kAllowed) << n << " dimensions, kind " << kind;
+      if (n > kCoarseDimensions) {
+        EXPECT_LE(outside_coarse, kAllowed / 4) << n << " dimensions, kind " << kind;
+      }
       EXPECT_LE(outside2, kAllowed) << n << " dimensions, kind " << kind;
       EXPECT_LE(outside8, kAllowed) << n << " dimensions, kind " << kind;
       EXPECT_GT(used8, 0.4) << "a bound that nothing comes near re-ranks too much";
