@@ -49,6 +49,7 @@ bench:  ## every benchmark; docs/benchmarks.md explains the figures
 	  esac || exit 1; \
 	done
 	@bench/vectors_beside_peers --install
+	@bench/encoder_beside_onnxruntime --install
 
 bench-gateway:  ## what the Gateway costs, beside nginx and beside asking the model server directly (PARTS=pass: that part)
 	@scripts/bootstrap --tests </dev/null

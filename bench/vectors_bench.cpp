@@ -155,29 +155,32 @@ int own_figures() {
   Points all;
   fmt::print("{} kernels, seed {}; memcpy copies {:.1f} GB/s\n", best_kernels().name, kSeed, memcpy_rate / 1e9);
   for (const std::size_t size : {std::size_t{100'000}, std::size_t{1'000'000}}) {
-    const bool large = size > 100'000;
     while (all.size() < size) all.add(clusters.next());
     std::vector<Vector> queries;
     for (int i = 0; i < 300; ++i) queries.push_back(clusters.next());
-    std::size_t by_bytes = 0, exactly = 0, hits = 0, expected = 0;
+    std::size_t by_bytes = 0, exactly = 0, coarse = 0, hits = 0, expected = 0;
     for (std::size_t i = 0; i < queries.size(); ++i) {
       DenseTrace trace;
       const auto found = all.find(queries[i], kNearest, nullptr, &trace);
       if (!found) return 1;
       by_bytes += trace.by_bytes;
       exactly += trace.exactly;
+      coarse += trace.coarse_parts > 0;
       if (i >= 100) continue;
       for (const Hit& hit : all.find_exactly(queries[i], kNearest)) {
         ++expected;
         hits += static_cast<std::size_t>(std::ranges::count(*found, hit.slot, &Hit::slot));
       }
     }
-    fmt::print("{} points: {:.1f} µs to put one; recall@10 {:.4f}; {} by bytes, {} by floats\n", size, all.put_micros(),
-               static_cast<double>(hits) / static_cast<double>(expected), by_bytes / queries.size(),
-               exactly / queries.size());
+    fmt::print(
+        "{} points: {:.1f} µs to put one; recall@10 {:.4f}; {} by bytes, {} by floats, {} of {} coarsely first\n", size,
+        all.put_micros(), static_cast<double>(hits) / static_cast<double>(expected), by_bytes / queries.size(),
+        exactly / queries.size(), coarse, queries.size());
     const auto every = [&](const Vector& query) { return all.find(query, kNearest, nullptr); };
     const auto micros = times(queries, every);
-    const double bytes = static_cast<double>(size) * (kDimension / (large ? 8 : 4) + 8);
+    // Of one bit a dimension, or of the coarse look, with two floats a point.
+    const double read = 2 * coarse > queries.size() ? kCoarseDimensions : kDimension;
+    const double bytes = static_cast<double>(size) * (read / 8 + 8);
     const double rate = bytes / quantile(micros, 0.5) * 1e6;
     show("ten of all", micros, fmt::format("codes {:.1f} GB/s, {:.2f} of memcpy", rate / 1e9, rate / memcpy_rate));
     for (const double share : {0.01, 0.1, 0.5}) {
