@@ -20,7 +20,7 @@ namespace {
 
 constexpr Duration kAnswerTime = std::chrono::seconds(1);  // for whoever does not answer at once
 constexpr Duration kSizesTime = std::chrono::minutes(5);
-constexpr Duration kSizesAside = std::chrono::milliseconds(60);  // so long one screen waits for them
+constexpr Duration kSizesAside = std::chrono::milliseconds(40);  // so long one screen waits for them
 constexpr Duration kSizesMeanwhile = std::chrono::seconds(10);   // while screens follow one another
 constexpr Duration kWatchTick = std::chrono::seconds(2), kTick = std::chrono::milliseconds(100);
 using Sizes = std::map<std::string, std::uint64_t>;
