@@ -70,7 +70,11 @@ void RedisPool::drop(std::unique_ptr<RedisConnection> connection, const Error& w
   connection.reset();  // before another takes its place
   const std::lock_guard lock(mutex_);
   --open_;
-  if (!answered) away_ = why, again_at_ = clock_.steady() + kRedisPause;
+  if (!answered) {
+    away_ = why, again_at_ = clock_.steady() + kRedisPause;
+    open_ -= idle_.size();
+    idle_.clear();  // each would be waited for in vain
+  }
   free_.notify_one();
 }
 
