@@ -33,9 +33,9 @@ Result<std::unique_ptr<Engine>> Engine::open(const std::string& directory, FileS
     return fail(std::move(lock).error().with_context(directory).with_remedy(
         "another process has it open: end that one, or choose another directory with --data"));
   std::unique_ptr<Engine> engine(new Engine(directory, files, clock, random, *std::move(lock)));
-  PANDORA_TRY(catalogue, Catalogue::read(files, join_path(directory, kCatalogueFile)));
+  PANDORA_TRY(catalogue, engine->read_catalogue());
   engine->catalogue_ = std::move(catalogue);
-  PANDORA_CHECK(engine->remove_strays());
+  PANDORA_CHECK(engine->remove_removed());
   for (const auto& [name, id] : engine->catalogue_.collections)
     engine->open_[name] = Collection::open(files, clock, engine->path_of(id));
   engine->keeper_ = std::thread([one = engine.get()] { one->keep_all(); });
@@ -92,17 +92,31 @@ Status Engine::write(const Catalogue& catalogue) {
   return catalogue.write(files_, join_path(directory_, kCatalogueFile));
 }
 
-// What a crash left between making a collection's files and naming it, or between the opposite.
-Status Engine::remove_strays() {
-  const std::string folder = join_path(directory_, kCollectionsFolder);
+// Written before there is any collection: one that is missing later was lost, and says nothing about collections.
+Result<Catalogue> Engine::read_catalogue() {
+  const std::string path = join_path(directory_, kCatalogueFile), folder = join_path(directory_, kCollectionsFolder);
+  auto catalogue = Catalogue::read(files_, path);
+  if (catalogue || catalogue.error().code != ErrorCode::kNotFound) return catalogue;
   PANDORA_TRY(found, files_.list(folder));
-  for (const FileInfo& entry : found) {
-    bool named = false;
-    for (const auto& [name, id] : catalogue_.collections) named |= id == entry.name;
-    if (named) continue;
-    log_warn("vectors.stray_removed", {{"directory", entry.name}});
-    PANDORA_CHECK(files_.remove_tree(join_path(folder, entry.name)));
-  }
+  if (!found.empty())
+    return fail(ErrorCode::kDataCorrupt, fmt::format("{} is missing, but {} is not empty", path, folder),
+                fmt::format("put {} back from a copy; to begin without these collections move {} away", kCatalogueFile,
+                            folder));
+  Catalogue none;
+  PANDORA_CHECK(write(none));
+  return none;
+}
+
+// What a crash left behind of collections that were removed. A folder that was never named may be one whose making was
+// not finished, but also one that a catalogue from an older copy does not know: it stays.
+Status Engine::remove_removed() {
+  for (const std::string& id : std::exchange(catalogue_.removed, {})) PANDORA_CHECK(files_.remove_tree(path_of(id)));
+  const std::string folder = join_path(directory_, kCollectionsFolder);
+  std::set<std::string> known;
+  for (const auto& [name, id] : catalogue_.collections) known.insert(id);
+  PANDORA_TRY(found, files_.list(folder));
+  for (const FileInfo& entry : found)
+    if (!known.contains(entry.name)) log_warn("vectors.stray", {{"directory", join_path(folder, entry.name)}});
   return {};
 }
 
@@ -169,6 +183,7 @@ Outcome<bool> Engine::remove(const std::string& name) {
   if (found == next.collections.end()) return false;
   const std::string id = found->second;
   next.collections.erase(found);
+  next.removed.insert(id);
   std::erase_if(next.aliases, [&](const auto& alias) { return alias.second == name; });
   PANDORA_CHECK(write(next));
   std::shared_ptr<Collection> removed;
@@ -181,7 +196,10 @@ Outcome<bool> Engine::remove(const std::string& name) {
   // Whoever still uses it has its files open; their names may go.
   removed->abandon();
   removed.reset();
-  if (const Status gone = files_.remove_tree(path_of(id)); !gone) log_error("vectors.files_stay", gone.error());
+  if (const Status gone = files_.remove_tree(path_of(id)); !gone)
+    log_error("vectors.files_stay", gone.error());
+  else
+    catalogue_.removed.erase(id);  // in the file with the next change
   return true;
 }
 

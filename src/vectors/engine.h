@@ -1,7 +1,9 @@
 // All collections of a directory.
 //
 // One process owns the directory (a lock). A collection is listed once it is on disk, and is removed from the list
-// before its files are; files that no list names are removed at the start. A thread keeps what has changed in parts
+// before its files are; what a crash left of those is removed at the start. Nothing else ever is: a folder that the
+// catalogue does not know stays where it is, and is warned of; without a catalogue nothing opens. A thread keeps what
+// has changed in parts
 // (`Collection::keep`), of whichever collection wants it, and gives memory back to the system. Thread-safe.
 #pragma once
 #include <shared_mutex>
@@ -16,7 +18,7 @@ inline constexpr std::size_t kMaxCollections = 10'000;
 
 class Engine {
  public:
-  // kConflict when another process has it.
+  // kConflict when another process has it; kDataCorrupt when there are collections, but nothing that names them.
   static Result<std::unique_ptr<Engine>> open(const std::string& directory, FileSystem& files, const Clock& clock,
                                               Random& random);
   ~Engine();
@@ -36,7 +38,8 @@ class Engine {
   Engine(std::string directory, FileSystem& files, const Clock& clock, Random& random, std::unique_ptr<FileLock> lock);
   std::string path_of(const std::string& id) const;
   Status write(const Catalogue& catalogue);
-  Status remove_strays();
+  Result<Catalogue> read_catalogue();
+  Status remove_removed();
   void keep_all();
 
   const std::string directory_;
