@@ -2,8 +2,6 @@
 
 #include <fmt/format.h>
 
-#include "vectors/payload_edit.h"
-
 namespace pandora::qdrant {
 namespace {
 
@@ -34,9 +32,9 @@ void append_vectors(std::string& out, Slot slot, const CollectionMemory& memory,
 
 // Behind what stands in `out` of the point already.
 void append_rest(std::string& out, Slot slot, const CollectionMemory& memory, const Shown& shown) {
-  if (shown.payload.kind != PayloadSelector::Kind::kNone) {
+  if (!shown.payload.is_none()) {
     out += ",\"payload\":";
-    append_selected(out, memory.payload(slot), shown.payload);
+    shown.payload.append(out, memory.payload(slot));
   }
   if (shown.vectors) {
     out += ",\"vector\":";

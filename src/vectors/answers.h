@@ -2,6 +2,7 @@
 #pragma once
 #include "net/http_types.h"
 #include "vectors/collection.h"
+#include "vectors/payload_edit.h"
 #include "vectors/searching.h"
 
 namespace pandora::qdrant {
@@ -15,7 +16,7 @@ HttpResponse text_response(int status, std::string text);
 Outcome<std::vector<std::size_t>> shown_vectors(const VectorSelector& selector, const CollectionMemory& memory);
 
 struct Shown {
-  const PayloadSelector& payload;
+  PayloadView payload;
   bool vectors = false;  // else none, whatever the numbers
   std::vector<std::size_t> numbers;
 };

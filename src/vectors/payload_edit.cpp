@@ -3,85 +3,58 @@
 #include <algorithm>
 #include <utility>
 
-#include <nlohmann/json.hpp>
-
 namespace pandora::qdrant {
 namespace {
 
-// Keeps what was written in the order it was written.
-using Value = nlohmann::ordered_json;
 using Steps = std::vector<PathStep>;
+using Trees = std::vector<const PathTree*>;  // where the paths have led so far
 
-Value parse(const std::string& payload) { return Value::parse(payload, nullptr, false); }
-
-void merge_into(Value& into, const Value& change) {
-  if (!into.is_object()) into = Value::object();
-  for (const auto& [name, value] : change.items()) into[name] = value;
+// A key without quotes and escapes; `buffer` may have to hold it.
+std::string_view text_of(JsonNode key, std::string& buffer) {
+  if (key.kind() == JsonKind::kString) return key.raw().substr(1, key.raw().size() - 2);
+  buffer = key.text();
+  return buffer;
 }
 
-void merge_at(Value& at, const Steps& steps, std::size_t from, const Value& change) {
-  if (from == steps.size()) return merge_into(at, change);
-  const PathStep& step = steps[from];
-  if (step.kind == PathStep::Kind::kKey) {
-    if (!at.is_object()) at = Value::object();
-    merge_at(at[step.key], steps, from + 1, change);
-  } else if (at.is_array()) {
-    for (std::size_t i = 0; i < at.size(); ++i)
-      if (step.kind == PathStep::Kind::kEvery || i == step.index) merge_at(at[i], steps, from + 1, change);
+void append_member(std::string& out, const char*& separator, JsonNode key) {
+  out += std::exchange(separator, ",");
+  out += key.raw();
+  out += ':';
+}
+
+Trees through_key(const Trees& trees, std::string_view key) {
+  Trees further;
+  for (const PathTree* tree : trees)
+    if (const auto found = tree->keys.find(key); found != tree->keys.end()) further.push_back(found->second.get());
+  return further;
+}
+
+Trees through_item(const Trees& trees, std::size_t item) {
+  Trees further;
+  for (const PathTree* tree : trees) {
+    if (tree->every) further.push_back(tree->every.get());
+    if (const auto found = tree->items.find(item); found != tree->items.end()) further.push_back(found->second.get());
   }
+  return further;
 }
 
-void erase_at(Value& at, const Steps& steps, std::size_t from) {
-  const PathStep& step = steps[from];
-  const bool last = from + 1 == steps.size();
-  if (step.kind == PathStep::Kind::kKey) {
-    if (!at.is_object() || !at.contains(step.key)) return;
-    if (last)
-      at.erase(step.key);
-    else
-      erase_at(at[step.key], steps, from + 1);
+bool any_ends(const Trees& trees) { return std::ranges::any_of(trees, &PathTree::ends); }
+
+void append_included(std::string& out, JsonNode value, const Trees& trees) {
+  if (any_ends(trees)) {
+    out += value.raw();
     return;
   }
-  if (!at.is_array()) return;
-  if (last && step.kind == PathStep::Kind::kEvery) {
-    at = Value::array();
-  } else if (last) {
-    if (step.index < at.size()) at.erase(step.index);
-  } else {
-    for (std::size_t i = 0; i < at.size(); ++i)
-      if (step.kind == PathStep::Kind::kEvery || i == step.index) erase_at(at[i], steps, from + 1);
-  }
-}
-
-// What of `value` the paths lead to; each a path and how far it has led.
-struct Led {
-  const Steps* steps;
-  std::size_t from;
-};
-
-void append_included(std::string& out, JsonNode value, const std::vector<Led>& led) {
-  if (std::ranges::any_of(led, [](const Led& one) { return one.from == one.steps->size(); }))
-    return append_compact(out, value);
-  const char* separator = "";
-  const auto through = [&](auto&& fits) {
-    std::vector<Led> further;
-    for (const Led& one : led)
-      if (fits((*one.steps)[one.from])) further.push_back({one.steps, one.from + 1});
-    return further;
-  };
   // A value that is neither has nothing further down.
-  const auto leads = [](JsonNode to, const std::vector<Led>& further) {
-    return !further.empty() && (to.is_object() || to.is_array() || std::ranges::any_of(further, [](const Led& one) {
-                                  return one.from == one.steps->size();
-                                }));
+  const auto leads = [](JsonNode to, const Trees& further) {
+    return !further.empty() && (to.is_object() || to.is_array() || any_ends(further));
   };
+  const char* separator = "";
   if (value.is_array()) {
     out += '[';
     std::size_t i = 0;
     for (JsonNode item = value.first(); item; item = item.next(), ++i) {
-      const auto further = through([&](const PathStep& step) {
-        return step.kind == PathStep::Kind::kEvery || (step.kind == PathStep::Kind::kIndex && step.index == i);
-      });
+      const Trees further = through_item(trees, i);
       if (!leads(item, further)) continue;
       out += std::exchange(separator, ",");
       append_included(out, item, further);
@@ -90,43 +63,174 @@ void append_included(std::string& out, JsonNode value, const std::vector<Led>& l
     return;
   }
   out += '{';
+  std::string buffer;
   for (JsonNode key = value.first(); key; key = key.next().next()) {
-    const auto further =
-        through([&](const PathStep& step) { return step.kind == PathStep::Kind::kKey && key.text_is(step.key); });
+    const Trees further = through_key(trees, text_of(key, buffer));
     if (!leads(key.next(), further)) continue;
-    out += std::exchange(separator, ",");
-    out += key.raw();
-    out += ':';
+    append_member(out, separator, key);
     append_included(out, key.next(), further);
   }
   out += '}';
 }
 
+// Nothing ends at `value` itself.
+void append_cut(std::string& out, JsonNode value, const Trees& trees) {
+  if (trees.empty() || !(value.is_array() || value.is_object())) {
+    out += value.raw();
+    return;
+  }
+  const char* separator = "";
+  if (value.is_array()) {
+    out += '[';
+    const bool all = std::ranges::any_of(trees, [](const PathTree* tree) { return tree->every && tree->every->ends; });
+    std::size_t i = 0;
+    for (JsonNode item = all ? JsonNode() : value.first(); item; item = item.next(), ++i) {
+      const Trees further = through_item(trees, i);
+      if (any_ends(further)) continue;
+      out += std::exchange(separator, ",");
+      append_cut(out, item, further);
+    }
+    out += ']';
+    return;
+  }
+  out += '{';
+  std::string buffer;
+  for (JsonNode key = value.first(); key; key = key.next().next()) {
+    const Trees further = through_key(trees, text_of(key, buffer));
+    if (any_ends(further)) continue;
+    append_member(out, separator, key);
+    append_cut(out, key.next(), further);
+  }
+  out += '}';
+}
+
+// Members of `value` as they stand, those that `change` has with its value, then the others of `change`.
+void append_joined(std::string& out, JsonNode value, JsonNode change) {
+  std::map<std::string, JsonNode> changed;
+  for (JsonNode key = change.first(); key; key = key.next().next()) changed.emplace(key.text(), key.next());
+  const char* separator = "";
+  out += '{';
+  for (JsonNode key = value.first(); key; key = key.next().next()) {
+    append_member(out, separator, key);
+    const auto found = changed.find(key.text());
+    out += found == changed.end() ? key.next().raw() : found->second.raw();
+    if (found != changed.end()) changed.erase(found);
+  }
+  for (JsonNode key = change.first(); key; key = key.next().next()) {
+    if (!changed.contains(key.text())) continue;
+    append_member(out, separator, key);
+    out += key.next().raw();
+  }
+  out += '}';
+}
+
+// `value`: none where there is nothing yet.
+void append_merged(std::string& out, JsonNode value, const Steps& steps, std::size_t from, JsonNode change) {
+  const bool is_object = value && value.is_object();
+  if (from == steps.size()) {
+    if (is_object)
+      append_joined(out, value, change);
+    else
+      out += change.raw();
+    return;
+  }
+  const PathStep& step = steps[from];
+  const char* separator = "";
+  if (step.kind == PathStep::Kind::kKey) {
+    bool found = false;
+    out += '{';
+    for (JsonNode key = is_object ? value.first() : JsonNode(); key; key = key.next().next()) {
+      append_member(out, separator, key);
+      const bool here = key.text_is(step.key);
+      found |= here;
+      if (here)
+        append_merged(out, key.next(), steps, from + 1, change);
+      else
+        out += key.next().raw();
+    }
+    if (!found) {
+      out += separator;
+      append_json_text(out, step.key);
+      out += ':';
+      append_merged(out, JsonNode(), steps, from + 1, change);
+    }
+    out += '}';
+  } else if (value && value.is_array()) {
+    out += '[';
+    std::size_t i = 0;
+    for (JsonNode item = value.first(); item; item = item.next(), ++i) {
+      out += std::exchange(separator, ",");
+      if (step.kind == PathStep::Kind::kEvery || i == step.index)
+        append_merged(out, item, steps, from + 1, change);
+      else
+        out += item.raw();
+    }
+    out += ']';
+  } else {
+    out += value ? value.raw() : "null";
+  }
+}
+
+std::vector<PayloadPath> paths_of(const PayloadSelector& selector, PayloadSelector::Kind kind) {
+  return selector.kind == kind ? selector.paths : std::vector<PayloadPath>();
+}
+
 }  // namespace
 
-std::string merge_payload(const std::string& payload, const std::string& change, const PayloadPath* key) {
-  Value value = parse(payload);
-  merge_at(value, key ? key->steps() : Steps(), 0, parse(change));
-  return value.dump();
-}
-
-std::string without_keys(const std::string& payload, const std::vector<PayloadPath>& keys) {
-  Value value = parse(payload);
-  for (const PayloadPath& key : keys) erase_at(value, key.steps(), 0);
-  return value.dump();
-}
-
-void append_selected(std::string& out, std::string_view payload, const PayloadSelector& selector) {
-  if (selector.kind == PayloadSelector::Kind::kAll) {
-    out += payload;
-  } else if (selector.kind == PayloadSelector::Kind::kExclude) {
-    out += without_keys(std::string(payload), selector.paths);
-  } else {
-    const auto tape = JsonTape::parse(payload);
-    std::vector<Led> led;
-    for (const PayloadPath& path : selector.paths) led.push_back({&path.steps(), 0});
-    if (tape) append_included(out, tape->root(), led);
+void PathTree::add(const PayloadPath& path) {
+  PathTree* at = this;
+  for (const PathStep& step : path.steps()) {
+    std::unique_ptr<PathTree>& next = step.kind == PathStep::Kind::kKey     ? at->keys[step.key]
+                                      : step.kind == PathStep::Kind::kIndex ? at->items[step.index]
+                                                                            : at->every;
+    if (!next) next = std::make_unique<PathTree>();
+    at = next.get();
   }
+  at->ends = true;
+}
+
+PayloadCut::PayloadCut(const std::vector<PayloadPath>& paths) {
+  bool another = true;
+  for (const PayloadPath& path : paths) {
+    const bool moves = path.leads_to_an_item();
+    if (another || moves) rounds_.emplace_back();
+    rounds_.back().add(path);
+    another = moves;
+  }
+}
+
+std::string PayloadCut::apply(std::string_view payload) const {
+  std::string text(payload);
+  for (const PathTree& round : rounds_) {
+    const auto tape = JsonTape::parse(text);
+    if (!tape) break;
+    std::string out;
+    append_cut(out, tape->root(), {&round});
+    text = std::move(out);
+  }
+  return text;
+}
+
+PayloadView::PayloadView(const PayloadSelector& selector)
+    : kind_(selector.kind), excluded_(paths_of(selector, PayloadSelector::Kind::kExclude)) {
+  for (const PayloadPath& path : paths_of(selector, PayloadSelector::Kind::kInclude)) included_.add(path);
+}
+
+void PayloadView::append(std::string& out, std::string_view payload) const {
+  if (kind_ == PayloadSelector::Kind::kAll) {
+    out += payload;
+  } else if (kind_ == PayloadSelector::Kind::kExclude) {
+    out += excluded_.apply(payload);
+  } else if (const auto tape = JsonTape::parse(payload)) {
+    append_included(out, tape->root(), {&included_});
+  }
+}
+
+std::string merge_payload(const std::string& payload, const std::string& change, const PayloadPath* key) {
+  const auto old = JsonTape::parse(payload), with = JsonTape::parse(change);
+  std::string out;
+  append_merged(out, old ? old->root() : JsonNode(), key ? key->steps() : Steps(), 0, with->root());
+  return out;
 }
 
 }  // namespace pandora::qdrant

@@ -62,9 +62,10 @@ Outcome<void> Staging::apply_one(const Operation& operation, const Deadline& dea
     for (const PointId& id : ids) change(id).payload = "{}";
   } else if (const auto* keys = std::get_if<DeletePayload>(&operation)) {
     PANDORA_TRY(ids, selected(keys->points, Missing::kRefused, deadline));
+    const PayloadCut cut(keys->keys);
     for (const PointId& id : ids) {
       StoredPoint& point = change(id);
-      point.payload = without_keys(point.payload, keys->keys);
+      point.payload = cut.apply(point.payload);
     }
   }
   return {};

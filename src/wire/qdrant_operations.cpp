@@ -189,11 +189,8 @@ Outcome<Operation> read_overwrite_payload(JsonNode body) { return read_payload_c
 Outcome<Operation> read_delete_payload(JsonNode body) {
   DeletePayload change;
   PANDORA_TRY(keys, required(body, "keys"));
-  if (!keys.is_array()) return fail(invalid_type(keys, "a sequence"));
-  for (JsonNode key = keys.first(); key; key = key.next()) {
-    PANDORA_TRY(path, read_path(key));
-    change.keys.push_back(std::move(path));
-  }
+  PANDORA_TRY(paths, read_paths(keys));
+  change.keys = std::move(paths);
   PANDORA_TRY(points, read_selector_in(body));
   change.points = std::move(points);
   return Operation(std::move(change));

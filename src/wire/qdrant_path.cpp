@@ -4,6 +4,8 @@
 
 #include <fmt/format.h>
 
+#include "wire/qdrant_read.h"
+
 namespace pandora::qdrant {
 namespace {
 
@@ -81,6 +83,19 @@ Outcome<PayloadPath> read_path(JsonNode node) {
   if (!node.is_string())
     return fail(bad_format(fmt::format("invalid type: {}, expected a string", node.raw().substr(0, 100))));
   return PayloadPath::parse(node.text());
+}
+
+Outcome<std::vector<PayloadPath>> read_paths(JsonNode list) {
+  std::vector<PayloadPath> paths;
+  if (!list.is_array()) return fail(invalid_type(list, "a sequence"));
+  std::size_t to_items = 0;
+  for (JsonNode item = list.first(); item; item = item.next()) {
+    PANDORA_TRY(path, read_path(item));
+    if (path.leads_to_an_item() && ++to_items > kMaxItemPaths)
+      return fail(bad_value(fmt::format("more than {} paths lead to an item of an array by its index", kMaxItemPaths)));
+    paths.push_back(std::move(path));
+  }
+  return paths;
 }
 
 }  // namespace pandora::qdrant

@@ -30,16 +30,6 @@ Outcome<std::optional<Filter>> read_optional_filter(JsonNode body, const std::st
   return filter;
 }
 
-Outcome<std::vector<PayloadPath>> read_paths(JsonNode list) {
-  std::vector<PayloadPath> paths;
-  if (!list.is_array()) return fail(invalid_type(list, "a sequence"));
-  for (JsonNode item = list.first(); item; item = item.next()) {
-    PANDORA_TRY(path, read_path(item));
-    paths.push_back(std::move(path));
-  }
-  return paths;
-}
-
 Outcome<void> read_payload_selector(JsonNode body, PayloadSelector& selector) {
   using enum PayloadSelector::Kind;
   const JsonNode given = optional_member(body, "with_payload");

@@ -1,0 +1,162 @@
+#include "vectors/payload_edit.h"
+
+#include <chrono>
+
+#include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
+
+#include "base/random.h"
+
+namespace pandora::qdrant {
+namespace {
+
+using Value = nlohmann::ordered_json;
+using Steps = std::vector<PathStep>;
+
+PayloadPath path(const std::string& text) { return PayloadPath::parse(text).value(); }
+std::vector<PayloadPath> paths(const std::vector<std::string>& texts) {
+  std::vector<PayloadPath> all;
+  for (const std::string& text : texts) all.push_back(path(text));
+  return all;
+}
+std::string cut(const std::string& payload, const std::vector<std::string>& keys) {
+  return PayloadCut(paths(keys)).apply(payload);
+}
+
+// The same in the simplest words, one path after the other on a tree of values.
+void merge_at(Value& at, const Steps& steps, std::size_t from, const Value& change) {
+  if (from == steps.size()) {
+    if (!at.is_object()) at = Value::object();
+    for (const auto& [name, value] : change.items()) at[name] = value;
+  } else if (const PathStep& step = steps[from]; step.kind == PathStep::Kind::kKey) {
+    if (!at.is_object()) at = Value::object();
+    merge_at(at[step.key], steps, from + 1, change);
+  } else if (at.is_array()) {
+    for (std::size_t i = 0; i < at.size(); ++i)
+      if (step.kind == PathStep::Kind::kEvery || i == step.index) merge_at(at[i], steps, from + 1, change);
+  }
+}
+void erase_at(Value& at, const Steps& steps, std::size_t from) {
+  const PathStep& step = steps[from];
+  const bool last = from + 1 == steps.size();
+  if (step.kind == PathStep::Kind::kKey) {
+    if (!at.is_object() || !at.contains(step.key)) return;
+    if (last)
+      at.erase(step.key);
+    else
+      erase_at(at[step.key], steps, from + 1);
+  } else if (at.is_array()) {
+    if (last && step.kind == PathStep::Kind::kEvery)
+      at = Value::array();
+    else if (last && step.index < at.size())
+      at.erase(step.index);
+    for (std::size_t i = 0; !last && i < at.size(); ++i)
+      if (step.kind == PathStep::Kind::kEvery || i == step.index) erase_at(at[i], steps, from + 1);
+  }
+}
+
+class Made {
+ public:
+  explicit Made(std::uint64_t seed) : random_(seed) {}
+  std::size_t below(std::size_t n) { return random_.next() % n; }
+  Value value(int depth) {
+    const std::size_t kind = depth == 0 ? 2 : below(3);
+    if (kind == 2) return below(100);
+    Value made = kind == 0 ? Value::object() : Value::array();
+    for (std::size_t i = below(4); i > 0; --i)
+      if (kind == 0)
+        made[name()] = value(depth - 1);
+      else
+        made.push_back(value(depth - 1));
+    return made;
+  }
+  Value object(int depth) {
+    Value made = Value::object();
+    for (std::size_t i = below(4); i > 0; --i) made[name()] = value(depth - 1);
+    return made;
+  }
+  std::string path() {
+    std::string text = name();
+    for (std::size_t i = below(4); i > 0; --i) {
+      const std::size_t kind = below(4);
+      text += kind == 0 ? "[]" : kind == 1 ? "[" + std::to_string(below(3)) + "]" : "." + name();
+    }
+    return text;
+  }
+
+ private:
+  std::string name() { return std::string(1, static_cast<char>('a' + below(3))); }
+  SeededRandom random_;
+};
+
+TEST(PayloadEdit, what_becomes_of_a_payload_is_what_one_path_after_the_other_makes_of_it) {
+  for (std::uint64_t seed = 1; seed <= 5'000; ++seed) {
+    SCOPED_TRACE("seed " + std::to_string(seed));
+    Made made(seed);
+    const Value payload = made.object(4);
+    const Value change = made.object(2);
+    const PayloadPath at = path(made.path());
+    Value merged = payload;
+    merge_at(merged, at.steps(), 0, change);
+    ASSERT_EQ(merge_payload(payload.dump(), change.dump(), &at), merged.dump()) << payload << ' ' << at.to_text();
+    Value joined = payload;
+    merge_at(joined, {}, 0, change);
+    ASSERT_EQ(merge_payload(payload.dump(), change.dump(), nullptr), joined.dump()) << payload;
+    std::vector<std::string> keys;
+    for (std::size_t i = made.below(4); i > 0; --i) keys.push_back(made.path());
+    Value less = payload;
+    for (const std::string& key : keys) erase_at(less, path(key).steps(), 0);
+    ASSERT_EQ(cut(payload.dump(), keys), less.dump()) << payload << ' ' << Value(keys);
+  }
+}
+
+TEST(PayloadEdit, an_item_that_goes_moves_those_behind_it_before_the_next_path_is_followed) {
+  EXPECT_EQ(cut(R"({"a":[1,2,3]})", {"a[0]", "a[0]"}), R"({"a":[3]})");
+  EXPECT_EQ(cut(R"({"a":[{"b":1},{"b":2,"c":3}]})", {"a[0]", "a[0].b"}), R"({"a":[{"c":3}]})");
+}
+
+TEST(PayloadEdit, a_key_is_found_however_it_was_written_and_what_stays_is_as_it_was) {
+  EXPECT_EQ(cut(R"({"\u0061":1,"b":1.50})", {"a"}), R"({"b":1.50})");
+  EXPECT_EQ(merge_payload(R"({"\u0061":1})", R"({"a":2})", nullptr), R"({"\u0061":2})");
+  const PayloadPath quote = path("a");
+  EXPECT_EQ(merge_payload("{}", R"({"k":1})", &quote), R"({"a":{"k":1}})");
+}
+
+TEST(PayloadEdit, of_a_selector_only_what_it_includes_is_shown) {
+  PayloadSelector selector{PayloadSelector::Kind::kInclude, paths({"a[].x", "a[1].y", "b"})};
+  std::string out;
+  PayloadView(selector).append(out, R"({"a":[{"x":1,"y":2},{"x":3,"y":4}],"b":{"c":5},"d":6})");
+  EXPECT_EQ(out, R"({"a":[{"x":1},{"x":3,"y":4}],"b":{"c":5}})");
+}
+
+TEST(PayloadEdit, of_many_keys_each_costs_little) {
+  std::string payload = "{", change = "{";
+  std::vector<std::string> keys;
+  for (int i = 0; i < 200'000; ++i) {
+    const std::string key = "key_" + std::to_string(i), separator = i > 0 ? "," : "";
+    payload += separator + "\"" + key + "\":1";
+    change += separator + "\"other_" + key + "\":1";
+    keys.push_back(key);
+  }
+  payload += '}', change += '}';
+  const auto begun = std::chrono::steady_clock::now();
+  EXPECT_EQ(merge_payload(payload, change, nullptr).size(), payload.size() + change.size() - 1);
+  EXPECT_EQ(cut(payload, keys), "{}");
+  std::string out;
+  PayloadView({PayloadSelector::Kind::kInclude, paths(keys)}).append(out, payload);
+  EXPECT_EQ(out, payload);
+  EXPECT_LT(std::chrono::steady_clock::now() - begun, std::chrono::seconds(20));  // some minutes when it is quadratic
+}
+
+TEST(PayloadEdit, a_list_leads_to_so_many_items_by_their_index_and_to_one_more_it_is_refused) {
+  const auto read = [](std::size_t count) {
+    std::string list = "[\"k\"";
+    for (std::size_t i = 0; i < count; ++i) list += ",\"a[0]\"";
+    return read_paths(JsonTape::parse(list += ']')->root());
+  };
+  EXPECT_TRUE(read(kMaxItemPaths));
+  EXPECT_EQ(read(kMaxItemPaths + 1).error().status, 422);
+}
+
+}  // namespace
+}  // namespace pandora::qdrant
