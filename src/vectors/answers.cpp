@@ -53,6 +53,12 @@ void append_order(std::string& out, const std::optional<OrderValue>& order) {
     out += std::to_string(std::get<Timestamp>(*order).micros);
 }
 
+// Before a point is added.
+Outcome<void> check_size(const std::string& out) {
+  if (out.size() <= kMaxAnswerBytes) return {};
+  return fail(bad_request(fmt::format("The answer is larger than {} bytes; ask for less at once", kMaxAnswerBytes)));
+}
+
 Json to_json(const std::string& text) { return Json::parse(text, nullptr, false); }
 
 }  // namespace
@@ -94,16 +100,19 @@ Outcome<std::vector<std::size_t>> shown_vectors(const VectorSelector& selector, 
   return numbers;
 }
 
-void append_record(std::string& out, Slot slot, const CollectionMemory& memory, const Shown& shown) {
+Outcome<void> append_record(std::string& out, Slot slot, const CollectionMemory& memory, const Shown& shown) {
+  PANDORA_CHECK(check_size(out));
   out += "{\"id\":";
   append_point_id(out, memory.table().id(slot));
   append_rest(out, slot, memory, shown);
   out += '}';
+  return {};
 }
 
-void append_scored(std::string& out, const Found& found, const CollectionMemory& memory, const Shown& shown) {
+Outcome<void> append_scored(std::string& out, const Found& found, const CollectionMemory& memory, const Shown& shown) {
   out += '[';
   for (const Ranked& one : found.points) {
+    PANDORA_CHECK(check_size(out));
     if (out.back() != '[') out += ',';
     out += "{\"id\":";
     append_point_id(out, memory.table().id(one.slot));
@@ -116,20 +125,22 @@ void append_scored(std::string& out, const Found& found, const CollectionMemory&
     out += '}';
   }
   out += ']';
+  return {};
 }
 
-void append_records(std::string& out, const std::vector<Ranked>& points, const CollectionMemory& memory,
-                    const Shown& shown) {
+Outcome<void> append_records(std::string& out, const std::vector<Ranked>& points, const CollectionMemory& memory,
+                             const Shown& shown) {
   out += '[';
   for (const Ranked& one : points) {
     if (out.back() != '[') out += ',';
-    append_record(out, one.slot, memory, shown);
+    PANDORA_CHECK(append_record(out, one.slot, memory, shown));
     if (!one.order) continue;
     out.pop_back();
     append_order(out, one.order);
     out += '}';
   }
   out += ']';
+  return {};
 }
 
 std::string written_json(const Written& written) {

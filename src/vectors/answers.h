@@ -7,6 +7,8 @@
 
 namespace pandora::qdrant {
 
+inline constexpr std::size_t kMaxAnswerBytes = std::size_t{256} << 20;  // of points; one of them may go beyond it
+
 // {"result": …, "status": "ok", "time": …}
 HttpResponse ok_response(std::string_view result, double seconds);
 HttpResponse fault_response(const Fault& fault, double seconds);
@@ -20,11 +22,11 @@ struct Shown {
   bool vectors = false;  // else none, whatever the numbers
   std::vector<std::size_t> numbers;
 };
-// Under the memory's lock.
-void append_scored(std::string& out, const Found& found, const CollectionMemory& memory, const Shown& shown);
-void append_records(std::string& out, const std::vector<Ranked>& points, const CollectionMemory& memory,
-                    const Shown& shown);
-void append_record(std::string& out, Slot slot, const CollectionMemory& memory, const Shown& shown);
+// Under the memory's lock. 400 when `out` becomes larger than an answer may be.
+Outcome<void> append_scored(std::string& out, const Found& found, const CollectionMemory& memory, const Shown& shown);
+Outcome<void> append_records(std::string& out, const std::vector<Ranked>& points, const CollectionMemory& memory,
+                             const Shown& shown);
+Outcome<void> append_record(std::string& out, Slot slot, const CollectionMemory& memory, const Shown& shown);
 
 std::string written_json(const Written& written);        // {"operation_id": …, "status": …}
 std::string batch_written_json(const Written& written);  // a list of them

@@ -22,7 +22,7 @@ Outcome<std::string> one_point(Call& call) {
   const PayloadSelector all{PayloadSelector::Kind::kAll, {}};
   PANDORA_TRY(numbers, shown_vectors({VectorSelector::Kind::kAll, {}}, memory));
   std::string out;
-  append_record(out, *slot, memory, {PayloadView(all), true, std::move(numbers)});
+  PANDORA_CHECK(append_record(out, *slot, memory, {PayloadView(all), true, std::move(numbers)}));
   PANDORA_CHECK(check_read(call, memory));
   return out;
 }
@@ -42,7 +42,7 @@ Outcome<std::string> retrieve(Call& call) {
     const auto slot = memory.table().find(id);
     if (!slot || !seen.insert(id).second) continue;
     if (out.size() > 1) out += ',';
-    append_record(out, *slot, memory, shown);
+    PANDORA_CHECK(append_record(out, *slot, memory, shown));
   }
   PANDORA_CHECK(check_read(call, memory));
   return out + "]";
@@ -57,9 +57,9 @@ Outcome<std::string> scroll(Call& call) {
   PANDORA_TRY(numbers, shown_vectors(request.vectors, memory));
   PANDORA_TRY(scrolled, run_scroll(request, memory, call.deadline()));
   std::string out = "{\"points\":";
-  append_records(
+  PANDORA_CHECK(append_records(
       out, scrolled.points, memory,
-      {PayloadView(request.payload), request.vectors.kind != VectorSelector::Kind::kNone, std::move(numbers)});
+      {PayloadView(request.payload), request.vectors.kind != VectorSelector::Kind::kNone, std::move(numbers)}));
   PANDORA_CHECK(check_read(call, memory));
   out += ",\"next_page_offset\":";
   if (scrolled.next)
@@ -110,9 +110,9 @@ Outcome<std::string> search(Call& call, const Asked& asked, const CollectionMemo
     PANDORA_TRY(found, run_query(request, memory, deadline));
     if (out.size() > 1) out += ',';
     if (!asked.is_old) out += "{\"points\":";
-    append_scored(
+    PANDORA_CHECK(append_scored(
         out, found, memory,
-        {PayloadView(request.payload), request.vectors.kind != VectorSelector::Kind::kNone, std::move(numbers)});
+        {PayloadView(request.payload), request.vectors.kind != VectorSelector::Kind::kNone, std::move(numbers)}));
     if (!asked.is_old) out += '}';
   }
   PANDORA_CHECK(check_read(call, memory));
