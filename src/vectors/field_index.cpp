@@ -1,6 +1,7 @@
 #include "vectors/field_index.h"
 
 #include <algorithm>
+#include <array>
 #include <unordered_map>
 
 #include "vecdb/payload_index.h"
@@ -171,7 +172,7 @@ class ColumnIndex final : public FieldIndex {
       SlotSet slots = has_;
       slots &= among;
       slots.for_each([&](Slot slot) {
-        all.push_back({OrderValue(values_[slot]), slot});
+        all.push_back({OrderValue(value(slot)), slot});
         if (const auto more = more_.find(slot); more != more_.end())
           for (const T& value : more->second) all.push_back({OrderValue(value), slot});
       });
@@ -183,17 +184,22 @@ class ColumnIndex final : public FieldIndex {
   bool insert(Slot slot, const std::vector<JsonNode>& values) override {
     auto read = distinct<T>(values, Traits::read);
     if (read.empty()) return false;
-    if (slot >= values_.size()) values_.resize(slot + 1);
-    values_[slot] = read.front();
+    if (slot / kChunk >= chunks_.size()) chunks_.resize(slot / kChunk + 1);
+    std::unique_ptr<Chunk>& chunk = chunks_[slot / kChunk];
+    if (!chunk) chunk = std::make_unique<Chunk>();
+    chunk->values[slot % kChunk] = read.front();
+    ++chunk->living;
     has_.insert(slot);
     if (read.size() > 1) more_[slot] = std::vector<T>(read.begin() + 1, read.end());
     return true;
   }
   bool erase(Slot slot, const std::vector<JsonNode>&) override {
-    const bool was_there = has_.contains(slot);
+    if (!has_.contains(slot)) return false;
     has_.erase(slot);
     more_.erase(slot);
-    return was_there;
+    std::unique_ptr<Chunk>& chunk = chunks_[slot / kChunk];
+    if (--chunk->living == 0) chunk.reset();
+    return true;
   }
   std::optional<SlotSet> find(const Predicate& predicate) const override {
     if constexpr (Traits::kOrdered)
@@ -214,14 +220,22 @@ class ColumnIndex final : public FieldIndex {
   SlotSet slots_where(Fits fits) const {
     SlotSet slots;
     has_.for_each([&](Slot slot) {
-      if (fits(values_[slot])) slots.insert(slot);
+      if (fits(value(slot))) slots.insert(slot);
     });
     for (const auto& [slot, values] : more_)
       if (std::ranges::any_of(values, fits)) slots.insert(slot);
     return slots;
   }
 
-  std::vector<T> values_;
+  // A slot is not given again: what is changed often would leave its values behind without end.
+  static constexpr std::size_t kChunk = 4'096;
+  struct Chunk {
+    std::array<T, kChunk> values;
+    std::size_t living = 0;  // it goes with the last of them
+  };
+  const T& value(Slot slot) const { return chunks_[slot / kChunk]->values[slot % kChunk]; }
+
+  std::vector<std::unique_ptr<Chunk>> chunks_;
   SlotSet has_;
   std::unordered_map<Slot, std::vector<T>> more_;  // further values of those that have several
 };
