@@ -140,6 +140,32 @@ Result<SlotSet> slots_of(const Filter& filter, const CollectionMemory& memory, c
   return Selecting(memory, deadline).run(filter);
 }
 
+double slots_looked_at(const Filter& filter, const CollectionMemory& memory) {
+  constexpr double kOfListed = 32;  // a look-up costs as much as so many slots in a row
+  const auto slots = static_cast<double>(memory.table().bound());
+  double sum = 0;
+  const auto add = [&](const Condition& condition) {
+    if (const auto* field = std::get_if<FieldCondition>(&condition)) {
+      for (const Predicate& predicate : field->any_of) {
+        sum += slots;
+        if (const auto* any = std::get_if<MatchAny>(&predicate))
+          sum += kOfListed * static_cast<double>(std::visit([](const auto& list) { return list.size(); }, any->values));
+        if (const auto* text = std::get_if<MatchText>(&predicate))
+          sum += kOfListed * static_cast<double>(text->text.size());
+      }
+    } else if (const auto* has = std::get_if<HasId>(&condition)) {
+      sum += slots + kOfListed * static_cast<double>(has->ids.size());
+    } else if (const auto* group = std::get_if<Grouped>(&condition)) {
+      sum += slots + slots_looked_at(*group->filter, memory);
+    } else {
+      sum += slots;
+    }
+  };
+  for (const auto* conditions : {&filter.must, &filter.should, &filter.must_not, &filter.min_should})
+    for (const Condition& condition : *conditions) add(condition);
+  return sum;
+}
+
 bool is_indexed(const Filter& filter, const CollectionMemory& memory) {
   const Deadline never = Deadline::never();
   return Selecting(memory, never).quick(filter).has_value();

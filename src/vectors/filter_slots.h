@@ -7,7 +7,9 @@ namespace pandora::qdrant {
 // Under the memory's lock. kDeadlineExceeded when too many payloads must be looked at.
 Result<SlotSet> slots_of(const Filter& filter, const CollectionMemory& memory, const Deadline& deadline);
 
-// Can the indexes alone tell? What they cannot costs as much as there are payloads.
+// About how many slots the indexes look at for it, values that it lists counted too.
+double slots_looked_at(const Filter& filter, const CollectionMemory& memory);
+// Can the indexes alone tell? What they cannot costs as much as there are payloads. It asks them: as `slots_looked_at`.
 bool is_indexed(const Filter& filter, const CollectionMemory& memory);
 
 }  // namespace pandora::qdrant

@@ -9,8 +9,14 @@
 namespace pandora::qdrant {
 namespace {
 
-constexpr std::size_t kQuickComponents = 400'000'000;  // of the vectors that are scanned by codes: some milliseconds
-constexpr std::size_t kQuickScan = 4'000'000;          // of those that are all read (Manhattan)
+constexpr double kQuickCost = 400'000'000;  // components that are scanned by codes: some milliseconds
+// What costs as much as so many of these:
+constexpr double kOfRead = 100;       // a component of a vector that is read (Manhattan)
+constexpr double kOfSlot = 32;        // a slot that an index looks at
+constexpr double kOfOrdered = 800;    // a point that is put in the order of a payload's value
+constexpr double kOfSorted = 100;     // a point that is put in the order of ids
+constexpr double kOfPosting = 16;     // a point that has a term, at most: most have few of them
+constexpr double kTermsOfPoint = 64;  // of a sparse vector that is another point's
 constexpr std::size_t kQuickResults = 1'000;
 
 Fault no_range_index(const PayloadPath& path) {
@@ -184,18 +190,39 @@ class Running {
   const Deadline& deadline_;
 };
 
-bool is_quick_step(const QueryStep& step, const CollectionMemory& memory) {
-  if (step.filter && !is_indexed(*step.filter, memory)) return false;
-  if (!std::ranges::all_of(step.prefetch, [&](const QueryStep& one) { return is_quick_step(one, memory); }))
-    return false;
-  if (step.limit > kQuickResults) return false;
-  if (const auto* order = std::get_if<OrderBy>(&step.query))
-    return memory.table().size() <= kQuickScan / 8 && memory.index(order->path.to_text());
+// In components that are scanned by codes, all its steps together. None: it takes its time whatever there is.
+std::optional<double> cost_of(const QueryStep& step, const CollectionMemory& memory) {
+  const auto slots = static_cast<double>(memory.table().bound()), points = static_cast<double>(memory.table().size());
+  if (step.limit > kQuickResults) return std::nullopt;
+  double cost = 0;
+  // Asked twice: here, whether the indexes can tell, and by the search.
+  if (step.filter) cost += 2 * kOfSlot * slots_looked_at(*step.filter, memory);
+  for (const QueryStep& one : step.prefetch) {
+    const auto more = cost_of(one, memory);
+    if (!more) return std::nullopt;
+    cost += *more;
+  }
+  if (const auto* order = std::get_if<OrderBy>(&step.query)) {
+    if (!memory.index(order->path.to_text())) return std::nullopt;
+    return cost + kOfOrdered * points;
+  }
+  if (!step.prefetch.empty()) return cost;  // what they found is little
+  const auto* nearest = std::get_if<Nearest>(&step.query);
+  if (!nearest) return cost + (step.filter ? kOfSorted * points : 0);
   const auto number = memory.number_of(step.vector_name);
-  const DenseSpace* space = number ? memory.dense(*number) : nullptr;
-  if (!space) return true;
-  return memory.table().size() * space->params().size <=
-         (space->params().distance == Distance::kManhattan ? kQuickScan : kQuickComponents);
+  if (!number) return cost;
+  if (const DenseSpace* space = memory.dense(*number))
+    return cost + points * static_cast<double>(space->params().size) *
+                      (space->params().distance == Distance::kManhattan ? kOfRead : 1);
+  const auto* target = std::get_if<VectorInput>(&nearest->target);
+  const auto* sparse = target ? std::get_if<SparseVector>(target) : nullptr;
+  const double terms = sparse ? static_cast<double>(sparse->indices.size()) : kTermsOfPoint;
+  return cost + kOfSlot * (step.filter ? slots : 0) + kOfPosting * terms * points;
+}
+
+bool filters_are_indexed(const QueryStep& step, const CollectionMemory& memory) {
+  return (!step.filter || is_indexed(*step.filter, memory)) &&
+         std::ranges::all_of(step.prefetch, [&](const QueryStep& one) { return filters_are_indexed(one, memory); });
 }
 
 }  // namespace
@@ -244,7 +271,9 @@ Outcome<std::size_t> run_count(const std::optional<Filter>& filter, const Collec
 }
 
 bool is_quick(const QueryRequest& request, const CollectionMemory& memory) {
-  return request.offset <= kQuickResults && is_quick_step(request.step, memory);
+  if (request.offset > kQuickResults) return false;
+  const auto cost = cost_of(request.step, memory);
+  return cost && *cost <= kQuickCost && filters_are_indexed(request.step, memory);
 }
 
 }  // namespace pandora::qdrant

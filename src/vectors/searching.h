@@ -23,7 +23,8 @@ Outcome<Scrolled> run_scroll(const ScrollRequest& request, const CollectionMemor
 Outcome<std::size_t> run_count(const std::optional<Filter>& filter, const CollectionMemory& memory,
                                const Deadline& deadline);
 
-// Does it cost little enough to be answered where it was read? Else it is for a thread that may take its time.
+// Does it, all its steps together, cost little enough to be answered where it was read? Else it is for a thread that
+// may take its time.
 bool is_quick(const QueryRequest& request, const CollectionMemory& memory);
 
 }  // namespace pandora::qdrant
