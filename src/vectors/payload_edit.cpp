@@ -171,6 +171,12 @@ void append_merged(std::string& out, JsonNode value, const Steps& steps, std::si
   }
 }
 
+std::size_t depth_of(JsonNode value) {
+  std::size_t deepest = 0;
+  for (JsonNode one = value.first(); one; one = one.next()) deepest = std::max(deepest, depth_of(one));
+  return deepest + (value.is_array() || value.is_object() ? 1 : 0);
+}
+
 std::vector<PayloadPath> paths_of(const PayloadSelector& selector, PayloadSelector::Kind kind) {
   return selector.kind == kind ? selector.paths : std::vector<PayloadPath>();
 }
@@ -231,6 +237,11 @@ std::string merge_payload(const std::string& payload, const std::string& change,
   std::string out;
   append_merged(out, old ? old->root() : JsonNode(), key ? key->steps() : Steps(), 0, with->root());
   return out;
+}
+
+bool is_too_deep(const std::string& payload) {
+  const auto tape = JsonTape::parse(payload);
+  return !tape || depth_of(tape->root()) > kMaxPayloadDepth;
 }
 
 }  // namespace pandora::qdrant

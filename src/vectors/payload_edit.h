@@ -9,7 +9,8 @@
 
 namespace pandora::qdrant {
 
-inline constexpr std::size_t kMaxPayloadText = 16 * 1024 * 1024;  // of one point
+inline constexpr std::size_t kMaxPayloadText = 16 * 1024 * 1024;    // of one point
+inline constexpr std::size_t kMaxPayloadDepth = kMaxJsonDepth - 3;  // as deep as it fits into the body of an upsert
 
 // Paths; those that begin alike share their beginning, so that many cost no more to follow than one.
 struct PathTree {
@@ -46,5 +47,7 @@ class PayloadView {
 // Top-level keys of `change` replace those of `payload`; below `key`, when there is one: what is no object there, and
 // was an object's to hold, becomes one.
 std::string merge_payload(const std::string& payload, const std::string& change, const PayloadPath* key);
+
+bool is_too_deep(const std::string& payload);  // for kMaxPayloadDepth
 
 }  // namespace pandora::qdrant

@@ -121,6 +121,9 @@ Outcome<void> Staging::set_payload(const SetPayload& operation, const Deadline& 
     if (point.payload.size() > kMaxPayloadText)
       return fail(bad_request(
           fmt::format("the payload of point {} would be larger than {} bytes", id.to_text(), kMaxPayloadText)));
+    if (is_too_deep(point.payload))
+      return fail(bad_request(
+          fmt::format("the payload of point {} would be more than {} deep", id.to_text(), kMaxPayloadDepth)));
   }
   return {};
 }

@@ -12,6 +12,7 @@
 
 #include "base/random.h"
 #include "vectors/engine.h"
+#include "vectors/payload_edit.h"
 #include "vectors/searching.h"
 
 namespace pandora::qdrant {
@@ -118,6 +119,25 @@ TEST(Collection, later_operations_of_a_batch_see_what_the_earlier_ones_did) {
   EXPECT_FALSE(table.find(PointId::of(1)));
   EXPECT_TRUE(table.find(PointId::of(2)));
   EXPECT_TRUE(table.find(PointId::of(3)));
+}
+
+TEST(Collection, a_payload_becomes_as_deep_as_an_upsert_may_bring_and_no_deeper) {
+  const Directory directory;
+  const auto collection = Collection::create(*posix(), kClock, directory.path(), params_of(kPlain)).value();
+  ASSERT_TRUE(upsert(*collection, R"({"id":1,"vector":[1,2]})"));
+  std::string key = "a";
+  for (std::size_t i = 1; i < kMaxPathSteps; ++i) key += ".a";
+  const auto set = [&](std::size_t depth) {  // behind the steps of the key
+    const std::string payload = "{\"b\":" + std::string(depth - 1, '[') + std::string(depth - 1, ']') + "}";
+    const std::string body = R"({"points":[1],"key":")" + key + R"(","payload":)" + payload + "}";
+    return write(*collection, one(read_set_payload(tape_of(body).root())));
+  };
+  const auto refused = set(kMaxPayloadDepth - kMaxPathSteps + 1);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().status, 400);
+  ASSERT_TRUE(set(kMaxPayloadDepth - kMaxPathSteps));
+  const std::string payload(collection->memory().payload(*collection->memory().table().find(PointId::of(1))));
+  EXPECT_TRUE(upsert(*collection, R"({"id":2,"vector":[1,2],"payload":)" + payload + "}"));
 }
 
 TEST(Collection, an_empty_one_takes_no_more_than_64_kib_of_disk) {
