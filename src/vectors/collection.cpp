@@ -332,8 +332,14 @@ void Collection::change_points(std::vector<Pending> group) {
     }
     if (memory_->damaged())
       committed = fail(ErrorCode::kDataCorrupt, fmt::format("{}: a part is damaged", parts_->directory()));
-    else if (memory_->table().bound() + staging.changed().size() > PointIndex::kMaxSlots)
-      committed = fail(ErrorCode::kStorageFull, "the collection has no place left", "split it");
+    const auto puts = static_cast<std::size_t>(
+        std::ranges::count_if(staging.changed(), [](const auto& one) { return one.second.has_value(); }));
+    // A slot is given once; a point that goes needs none.
+    if (committed && puts > 0 && memory_->table().bound() + puts > PointIndex::kMaxSlots)
+      committed =
+          fail(ErrorCode::kStorageFull,
+               fmt::format("the collection has taken {} changes of points and takes no more", PointIndex::kMaxSlots),
+               "make it anew: `pandora vectors export`, delete it, `pandora vectors import`");
   }
   CollectionFile::Change change;
   for (const auto& [id, point] : staging.changed()) {
