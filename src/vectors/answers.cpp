@@ -158,17 +158,20 @@ std::string batch_written_json(const Written& written) {
 }
 
 std::string collection_info(const Collection& collection) {
-  if (const auto damage = collection.damage())
+  const auto red = [](const Error& damage) {
     return Json{{"status", "red"},
-                {"optimizer_status", {{"error", damage->to_line()}}},
+                {"optimizer_status", {{"error", damage.to_line()}}},
                 {"indexed_vectors_count", 0},
                 {"points_count", 0},
                 {"segments_count", 0},
                 {"config", config_of({})},
                 {"payload_schema", Json::object()}}
         .dump();
+  };
+  if (const auto damage = collection.damage()) return red(*damage);
   const CollectionMemory& memory = collection.memory();
   const auto lock = memory.lock().read();
+  if (memory.damaged()) return red(collection.damage_of_part());
   std::size_t vectors = 0;
   for (std::size_t i = 0; i < memory.name_count(); ++i) vectors += memory.present(i).count();
   Json schema = Json::object();

@@ -13,6 +13,7 @@ namespace {
 constexpr const char* kFileName = "points.db";
 constexpr const char* kPartsFolder = "parts";
 constexpr std::size_t kPutAtOnce = 32;       // points that go into memory before readers have their turn
+constexpr std::size_t kPutHere = 256;        // likewise, where waiting for the next turn is worse
 constexpr std::size_t kMovedAtOnce = 32;     // likewise, out of files that are mostly dead
 constexpr std::size_t kFilledAtOnce = 4096;  // slots of an index, before a writer of memory has its turn
 constexpr std::string_view kRemedy = "delete the collection and fill it again, or restore its directory from a backup";
@@ -102,10 +103,13 @@ Collection::~Collection() {
 
 std::optional<Error> Collection::damage() const {
   if (damage_) return damage_;
-  const auto lock = memory_->lock().read();
-  if (!memory_->damaged()) return std::nullopt;
-  return Error{ErrorCode::kDataCorrupt, fmt::format("{}: a part is damaged", parts_->directory()),
-               std::string(kRemedy)};
+  const auto lock = memory_->lock().try_read();
+  if (!lock || !memory_->damaged()) return std::nullopt;
+  return damage_of_part();
+}
+
+Error Collection::damage_of_part() const {
+  return {ErrorCode::kDataCorrupt, fmt::format("{}: a part is damaged", parts_->directory()), std::string(kRemedy)};
 }
 
 bool Collection::wants_keeping(bool idle) const {
@@ -212,17 +216,26 @@ bool Collection::is_brief() const {
   return commits_briefly_ && !untidy_ && keepers_ == 0 && queued_bytes_ <= kBriefBytes;
 }
 
+// Whatever would have to wait for those who read just now is left to the thread.
 void Collection::do_here() {
   std::vector<Pending> group;
+  auto reading = memory_->lock().try_read();
+  if (!reading) return;
   {
     const std::lock_guard lock(mutex_);
     const bool of_points = std::holds_alternative<std::vector<Operation>>(queue_.front().request);
     if (of_points && is_brief()) group = take_some();
   }
   if (group.empty()) return;
-  change_points(std::move(group));
-  if (!is_untidy()) return;
+  auto changed = commit(std::move(group), std::move(reading));
+  if (changed && changed->staging.changed().size() <= kPutHere)
+    if (auto writing = memory_->lock().try_write()) {
+      finish(*changed, std::move(writing), kPutHere);
+      changed.reset();
+    }
+  if (!changed && !is_untidy()) return;
   const std::lock_guard lock(mutex_);
+  left_ = std::move(changed);
   untidy_ = true;
 }
 
@@ -259,19 +272,22 @@ void Collection::run() {
   give_turn_back();
   for (;;) {
     std::vector<Pending> group;
+    std::unique_ptr<Changed> left;
     {
       std::unique_lock lock(mutex_);
       wake_.wait(lock, [&] { return !taken_ && (ending_ || untidy_ || !queue_.empty()); });
       if (queue_.empty() && !untidy_) return;
       taken_ = true;
       untidy_ = false;
-      group = take_some();
+      left = std::move(left_);
+      if (!left) group = take_some();
     }
     struct Back {
       Collection& collection;
       ~Back() { collection.give_turn_back(); }
     };
     const Back back{*this};
+    if (left) finish(*left, memory_->lock().write(), kPutAtOnce);
     if (group.empty() || std::holds_alternative<std::vector<Operation>>(group.front().request)) {
       if (!group.empty()) change_points(std::move(group));
       tidy();
@@ -306,8 +322,8 @@ bool Collection::is_untidy() {
     const std::lock_guard file(file_mutex_);
     if (file_->wants_checkpoint()) return true;
   }
-  const auto lock = memory_->lock().read();
-  return !memory_->points().worth_moving(1).empty();
+  const auto lock = memory_->lock().try_read();
+  return !lock || !memory_->points().worth_moving(1).empty();
 }
 
 void Collection::move_some() {
@@ -320,18 +336,23 @@ void Collection::move_some() {
 }
 
 void Collection::change_points(std::vector<Pending> group) {
+  if (auto changed = commit(std::move(group), memory_->lock().read()))
+    finish(*changed, memory_->lock().write(), kPutAtOnce);
+}
+
+// Nothing: it could not be, and all were answered.
+std::unique_ptr<Collection::Changed> Collection::commit(std::vector<Pending> group, FairLock::Reading reading) {
   std::vector<std::optional<Fault>> faults(group.size());
   Staging staging(*memory_);
   Status committed;
   {
-    const auto lock = memory_->lock().read();  // `keep` puts parts in the place of others
+    const auto lock = std::move(reading);  // `keep` puts parts in the place of others
     for (std::size_t i = 0; i < group.size(); ++i) {
       const auto& operations = std::get<std::vector<Operation>>(group[i].request);
       if (auto staged = staging.apply(operations, group[i].number, Deadline::never()); !staged)
         faults[i] = std::move(staged).error();
     }
-    if (memory_->damaged())
-      committed = fail(ErrorCode::kDataCorrupt, fmt::format("{}: a part is damaged", parts_->directory()));
+    if (memory_->damaged()) committed = fail(damage_of_part());
     const auto puts = static_cast<std::size_t>(
         std::ranges::count_if(staging.changed(), [](const auto& one) { return one.second.has_value(); }));
     // A slot is given once; a point that goes needs none.
@@ -365,28 +386,38 @@ void Collection::change_points(std::vector<Pending> group) {
       alone.push_back(std::move(pending));
       change_points(std::move(alone));
     }
-    return;
+    return nullptr;
   }
   if (!committed) {
     log_error("vectors.write_failed", committed.error());
     for (auto& fault : faults)
       if (!fault) fault = Fault(committed.error());
-  } else {
-    std::size_t taken = 0;
-    auto lock = memory_->lock().write();
-    for (const auto& [id, point] : staging.changed()) {
-      if (++taken % kPutAtOnce == 0) {
-        lock.unlock();
-        lock = memory_->lock().write();
-      }
-      if (point)
-        memory_->put(*point);
-      else
-        memory_->remove(id, change.number);
-    }
-    memory_->points().set_applied(change.number, change.number);
-    changes_ += staging.changed().size();
+    answer(group, faults);
+    return nullptr;
   }
+  return std::make_unique<Changed>(std::move(group), std::move(faults), std::move(staging), change.number);
+}
+
+void Collection::finish(Changed& changed, FairLock::Writing writing, std::size_t at_once) {
+  std::size_t taken = 0;
+  for (const auto& [id, point] : changed.staging.changed()) {
+    if (++taken > at_once) {
+      taken = 1;
+      writing.unlock();
+      writing = memory_->lock().write();
+    }
+    if (point)
+      memory_->put(*point);
+    else
+      memory_->remove(id, changed.number);
+  }
+  memory_->points().set_applied(changed.number, changed.number);
+  changes_ += changed.staging.changed().size();
+  writing.unlock();
+  answer(changed.group, changed.faults);
+}
+
+void Collection::answer(std::vector<Pending>& group, std::vector<std::optional<Fault>>& faults) {
   for (std::size_t i = 0; i < group.size(); ++i) {
     if (!group[i].done) {
       if (faults[i]) log_warn("vectors.queued_write_failed", {{"why", faults[i]->text}});

@@ -67,8 +67,10 @@ class Collection : public std::enable_shared_from_this<Collection> {
   ~Collection();  // after everything that was queued; much that is in no part yet is kept
 
   // Why it cannot be used; none when it can. One that was red when it was opened has no memory and takes no writes; one
-  // that turned red since must not be believed. Not under the memory's lock.
+  // that turned red since must not be believed. Not under the memory's lock, and without waiting for it: who reads or
+  // writes meanwhile asks the memory itself.
   std::optional<Error> damage() const;
+  Error damage_of_part() const;  // the one when its memory is damaged
   const CollectionMemory& memory() const { return *memory_; }
   std::size_t queued() const;
   // `bytes`: roughly, of the request. `done` is called once, on this thread, the collection's or that of another write,
@@ -89,6 +91,12 @@ class Collection : public std::enable_shared_from_this<Collection> {
     std::size_t bytes = 0;
     Done done;
   };
+  struct Changed {  // in the file, and not in memory yet
+    std::vector<Pending> group;
+    std::vector<std::optional<Fault>> faults;
+    Staging staging;
+    std::uint64_t number = 0;
+  };
   Collection(const Clock& clock, Error damage) : clock_(clock), damage_(std::move(damage)) {}
   Collection(FileSystem& files, const Clock& clock, const std::string& directory, std::unique_ptr<CollectionFile> file,
              CollectionFacts facts);
@@ -104,6 +112,9 @@ class Collection : public std::enable_shared_from_this<Collection> {
   void move_some();
   std::unique_ptr<FieldIndex> filled(const IndexRequest& request) const;
   void change_points(std::vector<Pending> group);
+  std::unique_ptr<Changed> commit(std::vector<Pending> group, FairLock::Reading reading);
+  void finish(Changed& changed, FairLock::Writing writing, std::size_t at_once);
+  static void answer(std::vector<Pending>& group, std::vector<std::optional<Fault>>& faults);
   Outcome<void> change_schema(WriteRequest& request);
   static Written written(const Pending& pending, bool completed);
 
@@ -127,8 +138,9 @@ class Collection : public std::enable_shared_from_this<Collection> {
   std::size_t queued_bytes_ = 0;
   std::uint64_t next_number_ = 1;
   bool ending_ = false;
-  bool taken_ = true;    // somebody changes points; at first the thread, which fills indexes
-  bool untidy_ = false;  // the thread has something to do besides writes
+  bool taken_ = true;              // somebody changes points; at first the thread, which fills indexes
+  bool untidy_ = false;            // the thread has something to do besides writes
+  std::unique_ptr<Changed> left_;  // that the thread finishes before anything else
   std::thread thread_;
 };
 

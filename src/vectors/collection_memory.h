@@ -16,16 +16,28 @@
 
 namespace pandora::qdrant {
 
-// Readers that come while a writer waits, wait behind it: many readers cannot starve it.
+// Readers that come while a writer waits, wait behind it: many readers cannot starve it. So whoever must not wait for
+// the longest of those that read just now only tries.
 class FairLock {
  public:
-  std::shared_lock<std::shared_mutex> read() {
+  using Reading = std::shared_lock<std::shared_mutex>;
+  using Writing = std::unique_lock<std::shared_mutex>;
+  Reading read() {
     const std::lock_guard turn(turn_);
-    return std::shared_lock(mutex_);
+    return Reading(mutex_);
   }
-  std::unique_lock<std::shared_mutex> write() {
+  Writing write() {
     const std::lock_guard turn(turn_);
-    return std::unique_lock(mutex_);
+    return Writing(mutex_);
+  }
+  // Held, or not: somebody is in the way.
+  Reading try_read() {
+    const std::unique_lock turn(turn_, std::try_to_lock);
+    return turn ? Reading(mutex_, std::try_to_lock) : Reading();
+  }
+  Writing try_write() {
+    const std::unique_lock turn(turn_, std::try_to_lock);
+    return turn ? Writing(mutex_, std::try_to_lock) : Writing();
   }
 
  private:

@@ -12,11 +12,15 @@ Outcome<void> check_read(const Call& call, const CollectionMemory& memory) {
   return {};
 }
 
-Outcome<std::string> one_point(Call& call) {
-  PANDORA_TRY(id, parse_point_id(call.route.item));
-  PANDORA_TRY(collection, call.collection());
-  const CollectionMemory& memory = collection->memory();
-  const auto lock = memory.lock().read();
+// On the pool: it waits for whoever has the memory's lock, or takes its time.
+template <class Work>
+Outcome<void> later(const SharedCall& call, Work work) {
+  const bool taken = call->state.pool->submit([call, work = std::move(work)] { call->answer(work()); });
+  if (!taken) return fail(Fault{429, "Too many searches wait; try again in a moment"});
+  return {};
+}
+
+Outcome<std::string> show_point(const Call& call, const PointId& id, const CollectionMemory& memory) {
   const auto slot = memory.table().find(id);
   if (!slot) return fail(not_found("Point with id " + id.to_text() + " does not exists!"));
   const PayloadSelector all{PayloadSelector::Kind::kAll, {}};
@@ -25,6 +29,21 @@ Outcome<std::string> one_point(Call& call) {
   PANDORA_CHECK(append_record(out, *slot, memory, {PayloadView(all), true, std::move(numbers)}));
   PANDORA_CHECK(check_read(call, memory));
   return out;
+}
+
+// Here when nobody is in the way, on the pool otherwise.
+Outcome<void> one_point(const SharedCall& call) {
+  PANDORA_TRY(id, parse_point_id(call->route.item));
+  PANDORA_TRY(collection, call->collection());
+  std::optional<Outcome<std::string>> shown;
+  if (const auto lock = collection->memory().lock().try_read()) shown = show_point(*call, id, collection->memory());
+  if (!shown)
+    return later(call, [call, id, collection] {
+      const auto lock = collection->memory().lock().read();
+      return show_point(*call, id, collection->memory());
+    });
+  call->answer(*std::move(shown));
+  return {};
 }
 
 Outcome<std::string> retrieve(Call& call) {
@@ -101,44 +120,51 @@ Outcome<Asked> read_asked(Call& call) {
   return asked;
 }
 
-Outcome<std::string> search(Call& call, const Asked& asked, const CollectionMemory& memory) {
+// Under the memory's lock.
+Outcome<void> append_found(std::string& out, const Call& call, const QueryRequest& request, bool is_old,
+                           const CollectionMemory& memory, const Deadline& deadline) {
+  PANDORA_TRY(numbers, shown_vectors(request.vectors, memory));
+  PANDORA_TRY(found, run_query(request, memory, deadline));
+  if (!is_old) out += "{\"points\":";
+  PANDORA_CHECK(append_scored(
+      out, found, memory,
+      {PayloadView(request.payload), request.vectors.kind != VectorSelector::Kind::kNone, std::move(numbers)}));
+  if (!is_old) out += '}';
+  return check_read(call, memory);
+}
+
+// Each by itself: a writer, and whoever waits behind it, has its turn after every query of a batch.
+Outcome<std::string> search(const Call& call, const Asked& asked, const CollectionMemory& memory) {
   const Deadline deadline = call.deadline();
-  const auto lock = memory.lock().read();
   std::string out = asked.is_list ? "[" : "";
   for (const QueryRequest& request : asked.requests) {
-    PANDORA_TRY(numbers, shown_vectors(request.vectors, memory));
-    PANDORA_TRY(found, run_query(request, memory, deadline));
     if (out.size() > 1) out += ',';
-    if (!asked.is_old) out += "{\"points\":";
-    PANDORA_CHECK(append_scored(
-        out, found, memory,
-        {PayloadView(request.payload), request.vectors.kind != VectorSelector::Kind::kNone, std::move(numbers)}));
-    if (!asked.is_old) out += '}';
+    const auto lock = memory.lock().read();
+    PANDORA_CHECK(append_found(out, call, request, asked.is_old, memory, deadline));
   }
-  PANDORA_CHECK(check_read(call, memory));
   if (asked.is_list) out += ']';
   return out;
 }
 
-// Here when it is quick, on the pool otherwise.
+// Here when it is quick and nobody is in the way, on the pool otherwise.
 Outcome<void> query(const SharedCall& call) {
   PANDORA_TRY(asked, read_asked(*call));
   PANDORA_TRY(collection, call->collection());
   const CollectionMemory& memory = collection->memory();
-  bool quick = asked.requests.size() == 1;
-  if (quick) {
-    const auto lock = memory.lock().read();
-    quick = is_quick(asked.requests.front(), memory);
+  if (asked.requests.size() == 1) {
+    auto lock = memory.lock().try_read();
+    if (lock && is_quick(asked.requests.front(), memory)) {
+      std::string out = asked.is_list ? "[" : "";
+      PANDORA_CHECK(append_found(out, *call, asked.requests.front(), asked.is_old, memory, call->deadline()));
+      lock.unlock();
+      if (asked.is_list) out += ']';
+      call->answer(std::move(out));
+      return {};
+    }
   }
-  if (quick) {
-    call->answer(search(*call, asked, memory));
-    return {};
-  }
-  const auto later = std::make_shared<Asked>(std::move(asked));
-  const bool taken = call->state.pool->submit(
-      [call, later, collection] { call->answer(search(*call, *later, collection->memory())); });
-  if (!taken) return fail(Fault{429, "Too many searches wait; try again in a moment"});
-  return {};
+  return later(call, [call, asked = std::make_shared<Asked>(std::move(asked)), collection] {
+    return search(*call, *asked, collection->memory());
+  });
 }
 
 }  // namespace
@@ -146,7 +172,8 @@ Outcome<void> query(const SharedCall& call) {
 void answer_read(const SharedCall& call) {
   switch (call->route.api) {
     case Api::kPoint:
-      return call->answer(one_point(*call));
+      if (auto begun = one_point(call); !begun) call->answer(fail(std::move(begun).error()));
+      return;
     case Api::kRetrieve:
       return call->answer(retrieve(*call));
     case Api::kScroll:

@@ -19,6 +19,7 @@ Totals count_points(const Engine& engine) {
     if (collection->damage()) continue;
     const CollectionMemory& memory = collection->memory();
     const auto lock = memory.lock().read();
+    if (memory.damaged()) continue;
     totals.by_collection[name] = memory.table().size();
     totals.points += memory.table().size();
     for (std::size_t i = 0; i < memory.name_count(); ++i) totals.vectors += memory.present(i).count();

@@ -6,6 +6,7 @@
 
 #include "support/temporary_directory.h"
 #include "vectors/collection.h"
+#include "vectors/long_reader.h"
 
 namespace pandora::qdrant {
 namespace {
@@ -15,7 +16,11 @@ class SteppingClock final : public Clock {
  public:
   explicit SteppingClock(Duration step) : step_(step) {}
   Timestamp now() const override { return {}; }
-  SteadyTime steady() const override { return SteadyTime(Duration(at_ += step_.count())); }
+  SteadyTime steady() const override {
+    if (looked) looked();
+    return SteadyTime(Duration(at_ += step_.count()));
+  }
+  std::function<void()> looked;  // when a commit begins and when it has ended
 
  private:
   const Duration step_;
@@ -127,6 +132,38 @@ TEST_F(BriefWrites, none_is_lost_when_the_thread_that_brought_it_does_not_come_t
   refuses_ = true;
   ASSERT_TRUE(begin(2, 100)->get_future().get());
   EXPECT_TRUE(has(1) && has(2));
+}
+
+TEST_F(BriefWrites, whoever_brings_one_does_not_wait_for_a_long_reader_that_came_during_the_commit) {
+  create(Duration(0));
+  const Answer answer = begin(1, 100);
+  std::optional<LongReader> reader;
+  clock_->looked = [&] {
+    if (!reader) reader.emplace(collection_->memory().lock());
+  };
+  std::exchange(works_, {}).front()();
+  auto done = answer->get_future();
+  EXPECT_EQ(done.wait_for(std::chrono::seconds(0)), std::future_status::timeout);
+  const Answer behind = begin(2, 100);
+  EXPECT_TRUE(works_.empty()) << "the thread has to finish the first one before";
+  reader.reset();
+  ASSERT_TRUE(done.get());
+  ASSERT_TRUE(behind->get_future().get());
+  EXPECT_NE(done_on_, std::this_thread::get_id());
+  EXPECT_TRUE(has(1) && has(2));
+  clock_->looked = {};
+}
+
+TEST_F(BriefWrites, behind_a_long_reader_and_a_writer_it_is_left_to_the_collections_thread) {
+  create(Duration(0));
+  const Answer answer = begin(1, 100);
+  {
+    const WriterBehindReader others(collection_->memory().lock());
+    std::exchange(works_, {}).front()();  // else for ever
+    EXPECT_FALSE(collection_->damage());  // likewise
+  }
+  ASSERT_TRUE(answer->get_future().get());
+  EXPECT_NE(done_on_, std::this_thread::get_id());
 }
 
 TEST_F(BriefWrites, the_collection_lasts_until_what_is_to_be_done_is_done) {

@@ -7,6 +7,7 @@
 #include "net/io_threads.h"
 #include "support/raw_tcp.h"
 #include "support/temporary_directory.h"
+#include "vectors/long_reader.h"
 
 namespace pandora::qdrant {
 namespace {
@@ -40,6 +41,23 @@ class Served : public ::testing::Test {
   std::unique_ptr<Engine> engine_;
   std::unique_ptr<VectorsServer> server_;
 };
+
+TEST_F(Served, a_point_that_has_to_wait_for_a_writer_behind_a_long_reader_holds_up_nobody_else) {
+  const JsonTape params = JsonTape::parse(R"({"vectors":{"size":2,"distance":"Dot"}})").value();
+  ASSERT_TRUE(engine_->create("c", read_create_collection(params.root()).value()));
+  std::optional<WriterBehindReader> others(std::in_place, engine_->find("c").value()->memory().lock());
+  const auto point = testing::connect_raw(server_->http().port());
+  point->send("GET /collections/c/points/1 HTTP/1.1\r\nHost: localhost\r\n\r\n");
+  const auto query = testing::connect_raw(server_->http().port());
+  const std::string body = R"({"query":[1,2]})";
+  query->send("POST /collections/c/points/query HTTP/1.1\r\nHost: localhost\r\nContent-Length: " +
+              std::to_string(body.size()) + "\r\n\r\n" + body);
+  for (int i = 0; i < 3; ++i)  // the one loop has taken both up before the last of these
+    EXPECT_TRUE(answer_to("GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n").starts_with("HTTP/1.1 200"));
+  others.reset();
+  EXPECT_TRUE(point->receive_response().starts_with("HTTP/1.1 404"));
+  EXPECT_TRUE(query->receive_response().starts_with("HTTP/1.1 200"));
+}
 
 TEST_F(Served, a_body_that_does_not_come_is_refused_in_qdrants_form) {
   expect_fault(
