@@ -224,7 +224,7 @@ void Collection::do_here() {
   {
     const std::lock_guard lock(mutex_);
     const bool of_points = std::holds_alternative<std::vector<Operation>>(queue_.front().request);
-    if (of_points && is_brief()) group = take_some();
+    if (of_points && is_brief() && !abandoned_) group = take_some();
   }
   if (group.empty()) return;
   auto changed = commit(std::move(group), std::move(reading));
@@ -288,6 +288,11 @@ void Collection::run() {
     };
     const Back back{*this};
     if (left) finish(*left, memory_->lock().write(), kPutAtOnce);
+    if (abandoned_) {  // whoever lets go of it last may wait for this thread
+      std::vector<std::optional<Fault>> faults(group.size(), not_found("The collection was deleted meanwhile"));
+      answer(group, faults);
+      continue;
+    }
     if (group.empty() || std::holds_alternative<std::vector<Operation>>(group.front().request)) {
       if (!group.empty()) change_points(std::move(group));
       tidy();

@@ -81,7 +81,8 @@ class Collection : public std::enable_shared_from_this<Collection> {
   bool wants_keeping(bool idle) const;
   std::uint64_t changes() const { return changes_; }  // ever, since it was opened
   Status keep();                                      // one at a time; others wait
-  void abandon();                                     // its directory will be removed: nothing is kept any more
+  // Its directory will be removed: nothing is kept any more, and writes that wait are answered 404.
+  void abandon();
 
  private:
   struct Pending {

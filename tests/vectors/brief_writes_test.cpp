@@ -166,6 +166,19 @@ TEST_F(BriefWrites, behind_a_long_reader_and_a_writer_it_is_left_to_the_collecti
   EXPECT_NE(done_on_, std::this_thread::get_id());
 }
 
+TEST_F(BriefWrites, those_that_wait_for_a_collection_that_is_deleted_are_answered_and_not_done) {
+  create(Duration(0));
+  const Answer first = begin(1, 100), second = begin(2, 100);
+  collection_->abandon();
+  std::exchange(works_, {}).front()();
+  for (const Answer& answer : {first, second}) {
+    const auto refused = answer->get_future().get();
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error().status, 404);
+  }
+  EXPECT_FALSE(has(1) || has(2));
+}
+
 TEST_F(BriefWrites, the_collection_lasts_until_what_is_to_be_done_is_done) {
   create(Duration(0));
   const Answer answer = begin(1, 100);
