@@ -135,7 +135,7 @@ class PooledEndpoint final : public McpEndpoint {
           plain(400, fmt::format("{} must be 1 to {} visible characters", kSession, kMaxMcpSessionId)));
     if (request.method == "DELETE") {
       if (session.empty()) return writer->respond(plain(400, fmt::format("{} is missing", kSession)));
-      calls_.cancel_all(session);
+      calls_.cancel_all(owner_of(session, caller));
       return writer->respond({204, {}, ""});
     }
     if (!is_json(request.headers.get("Content-Type")))
@@ -156,7 +156,7 @@ class PooledEndpoint final : public McpEndpoint {
       if (headers.revision && !mcp_revision_named(*headers.revision))
         return refuse({}, judge_mcp(message, &headers), writer);
       if (message.method == "notifications/cancelled" && !session.empty())
-        calls_.cancel(session, message.params.value("requestId", Json()));
+        calls_.cancel(owner_of(session, caller), message.params.value("requestId", Json()));
       return writer->respond({202, {}, ""});
     }
     const McpVerdict verdict = judge_mcp(message, &headers);
@@ -168,7 +168,7 @@ class PooledEndpoint final : public McpEndpoint {
     if (has_envelope(verdict.revision)) {
       call->leaving_cancels();
     } else if (!session.empty()) {
-      auto state = calls_.begin(session, message.id, [weak = std::weak_ptr(call)] {
+      auto state = calls_.begin(owner_of(session, caller), message.id, [weak = std::weak_ptr(call)] {
         if (const auto still = weak.lock()) still->drop();
       });
       if (!state)
@@ -177,11 +177,16 @@ class PooledEndpoint final : public McpEndpoint {
       call->take(std::move(state));
     }
     const auto answer = server_.answer(message, verdict.revision, caller, *call);
-    if (!session.empty() && !has_envelope(verdict.revision)) calls_.end(session, message.id);
+    if (!session.empty() && !has_envelope(verdict.revision)) calls_.end(owner_of(session, caller), message.id);
     if (answer.fault)
       call->end(mcp_http_status(verdict.revision, answer.fault->code), rpc_error(message.id, *answer.fault));
     else
       call->end(200, rpc_result(message.id, answer.result));
+  }
+
+  // The session is what the client says that it is: two users may say the same. It holds no line end.
+  static std::string owner_of(const std::string& session, const ToolCaller& caller) {
+    return session + '\n' + caller.who.user.str();
   }
 
   // Of 2025-03-26 alone. Answered as a whole: without progress, and cancelled by nobody.

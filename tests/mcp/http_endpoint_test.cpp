@@ -25,7 +25,8 @@ class McpHttp : public ::testing::Test, public HttpRouter, public HttpHandler {
   }
   Result<HttpRoute> route(const HttpRequest&) override { return HttpRoute{this, RunOn::kLoop, kMaxRpcMessageBytes}; }
   void handle(HttpRequest request, std::shared_ptr<ResponseWriter> writer) override {
-    endpoint_->handle(std::move(request), world_.ana, std::move(writer));
+    const bool is_bob = request.headers.has("X-Bob");
+    endpoint_->handle(std::move(request), is_bob ? bob_ : world_.ana, std::move(writer));
   }
 
   static std::string post(const std::string& body, const std::string& more = "") {
@@ -55,6 +56,7 @@ class McpHttp : public ::testing::Test, public HttpRouter, public HttpHandler {
     return "Mcp-Session-Id: " + id + "\r\nMCP-Protocol-Version: 2025-11-25\r\n";
   }
 
+  const ToolCaller bob_{.who = Principal::of(UserId::parse("bob").value())};
   SystemClock clock_;
   SeededRandom random_{7};
   IoThreads threads_{clock_};
@@ -182,6 +184,22 @@ TEST_F(McpHttp, ASessionCancelsItsOwnCallsAndNoOtherDoes) {
   const std::string dropped = waiting->receive_all();  // while the tool still runs
   EXPECT_THAT(dropped, HasSubstr("text/event-stream"));
   EXPECT_THAT(dropped, Not(HasSubstr("result")));
+}
+
+TEST_F(McpHttp, TwoUsersWhoNameTheirSessionsAlikeDoNotMeet) {
+  const std::string call = message("tools/call", {{"name", "held"}}, 5);
+  const std::string cancel = R"({"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":5}})";
+  const std::string of_bob = of_session("1") + "X-Bob: yes\r\n";
+  auto of_ana = begin(post(call, of_session("1") + "Connection: close\r\n"));
+  ASSERT_TRUE(eventually([&] { return world_.holding == 1; }));
+  auto waiting = begin(post(call, of_bob + "Connection: close\r\n"));
+  ASSERT_TRUE(eventually([&] { return world_.holding == 2; }));  // it is not refused
+  EXPECT_THAT(ask(post(cancel, of_bob)), HasSubstr("HTTP/1.1 202"));
+  EXPECT_THAT(waiting->receive_all(), Not(HasSubstr("result")));
+  EXPECT_THAT(ask("DELETE /mcp HTTP/1.1\r\nHost: localhost\r\nX-Bob: yes\r\nMcp-Session-Id: 1\r\n\r\n"),
+              HasSubstr("HTTP/1.1 204"));
+  world_.let_go();
+  EXPECT_THAT(of_ana->receive_all(), HasSubstr("result"));
 }
 
 TEST_F(McpHttp, TheEndOfASessionCancelsWhatIsUnderWay) {
