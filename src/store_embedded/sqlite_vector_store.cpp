@@ -75,8 +75,11 @@ class SqliteVectorStoreImpl final : public SqliteVectorStore {
     CollectionRow row{spec, 0};
     const auto insert = [&](Connection& connection, std::uint64_t& seq) -> Result<bool> {
       row.removals_since = ++seq;  // files of an earlier one of this name are older
-      PANDORA_CHECK(connection.run("INSERT INTO collections (name, spec, removals_since) VALUES (?, ?, ?)", spec.name,
-                                   encode_spec(spec), static_cast<std::int64_t>(seq)));
+      // A row of that name, that nobody holds, is of one whose files could not be begun after its commit.
+      PANDORA_CHECK(connection.run(
+          "INSERT INTO collections (name, spec, removals_since) VALUES (?, ?, ?) ON CONFLICT (name) DO UPDATE SET "
+          "spec = excluded.spec, removals_since = excluded.removals_since",
+          spec.name, encode_spec(spec), static_cast<std::int64_t>(seq)));
       PANDORA_CHECK(write_last_seq(connection, seq));
       return true;
     };

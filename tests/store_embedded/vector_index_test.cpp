@@ -25,6 +25,7 @@ class GatedFiles final : public FileSystem {
  public:
   void close_gate() { set(false); }
   void open_gate() { set(true); }
+  std::atomic<bool> removes = true;
   Result<std::unique_ptr<File>> open(const std::string& path, OpenMode mode) override {
     if (mode == OpenMode::kCreateNew) {
       std::unique_lock lock(mutex_);
@@ -41,7 +42,10 @@ class GatedFiles final : public FileSystem {
   }
   Status rename(const std::string& from, const std::string& to) override { return files_->rename(from, to); }
   Status remove_file(const std::string& path) override { return files_->remove_file(path); }
-  Status remove_tree(const std::string& path) override { return files_->remove_tree(path); }
+  Status remove_tree(const std::string& path) override {
+    if (!removes) return fail(ErrorCode::kUnavailable, path + ": input/output error");
+    return files_->remove_tree(path);
+  }
   Status create_directories(const std::string& path) override { return files_->create_directories(path); }
   Result<std::vector<FileInfo>> list(const std::string& path) override { return files_->list(path); }
   Result<FileInfo> info(const std::string& path) override { return files_->info(path); }
@@ -276,6 +280,19 @@ TEST_F(VectorIndex, a_collection_that_was_made_again_sees_nothing_of_the_files_o
   auto store = open();
   EXPECT_EQ(store->count("turns", {}, kSystem, kNever), 3);
   for (const auto& answer : ask(*store)) EXPECT_LE(answer.size(), 3U);
+}
+
+TEST_F(VectorIndex, a_collection_whose_files_could_not_be_begun_is_made_when_they_can) {
+  auto store = open();
+  files.removes = false;
+  EXPECT_EQ(store->ensure_collection(spec("other"), kNever).error().code, ErrorCode::kUnavailable);
+  files.removes = true;
+  ASSERT_TRUE(store->ensure_collection(spec("other"), kNever));
+  put(*store, 0, 10, "other");
+  store.reset();
+  store = open();
+  EXPECT_EQ(store->collections(kNever).value().size(), 2U);
+  EXPECT_EQ(store->unsearched("other", kNever), 0);
 }
 
 TEST_F(VectorIndex, files_of_a_collection_that_is_gone_go_at_the_next_start) {
