@@ -10,19 +10,21 @@ namespace {
 
 constexpr Duration kUsesPatience = std::chrono::seconds(5);
 
-// Adds headers, and counts the answer when it is complete or given up.
+// Adds headers, and counts the answer when it is complete or given up. That may be after the gateway has ended: of what
+// belongs to it nothing is used.
 class GuardedWriter final : public ResponseWriter {
  public:
-  GuardedWriter(std::shared_ptr<ResponseWriter> inner, GatewayCore& core, std::string_view route, std::string method)
+  GuardedWriter(std::shared_ptr<ResponseWriter> inner, const GatewayParts& parts, std::string_view route,
+                std::string method)
       : inner_(std::move(inner)),
-        core_(core),
+        metrics_(parts.metrics),
+        clock_(parts.clock),
         route_(route),
         method_(std::move(method)),
-        begun_(core.parts.clock.steady()) {}
+        begun_(clock_.steady()) {}
   ~GuardedWriter() override {
-    if (core_.parts.metrics)
-      core_.parts.metrics->http_request(route_, method_, status_,
-                                        std::chrono::duration_cast<Duration>(core_.parts.clock.steady() - begun_));
+    if (metrics_)
+      metrics_->http_request(route_, method_, status_, std::chrono::duration_cast<Duration>(clock_.steady() - begun_));
   }
   void tell(HttpHeaders headers) { headers_ = std::move(headers); }
   void respond(HttpResponse response) override {
@@ -44,8 +46,9 @@ class GuardedWriter final : public ResponseWriter {
 
  private:
   const std::shared_ptr<ResponseWriter> inner_;
-  GatewayCore& core_;
-  const std::string_view route_;
+  Metrics* const metrics_;
+  const Clock& clock_;
+  const std::string route_;
   const std::string method_;
   const SteadyTime begun_;
   std::atomic<int> status_ = 500;  // of who drops it without an answer
@@ -64,7 +67,7 @@ std::string_view GuardedHandler::route_of(const HttpRequest& request) const {
 }
 
 void GuardedHandler::handle(HttpRequest request, std::shared_ptr<ResponseWriter> inner) {
-  const auto writer = std::make_shared<GuardedWriter>(std::move(inner), core_, route_of(request), request.method);
+  const auto writer = std::make_shared<GuardedWriter>(std::move(inner), core_.parts, route_of(request), request.method);
   const auto caller = core_.guard.identify(request, needs_);  // once more: it may have been revoked while the body came
   if (!caller) return writer->respond(caller.error());
   auto headers = core_.guard.count(*caller);
