@@ -18,7 +18,7 @@ constexpr const char* kListSchema = R"({"type": "object", "properties": {
 constexpr const char* kReadSchema = R"({"type": "object", "properties": {
   "folder": {"type": "string", "minLength": 1, "maxLength": 128, "description": "its name"},
   "path": {"type": "string", "minLength": 1, "maxLength": 1024},
-  "first_line": {"type": "integer", "minimum": 1},
+  "first_line": {"type": "integer", "minimum": 1, "maximum": 1000000000},
   "lines": {"type": "integer", "minimum": 1, "maximum": 2000}},
   "required": ["folder", "path"], "additionalProperties": false})";
 constexpr std::int64_t kShownLines = 400;

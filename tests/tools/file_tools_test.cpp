@@ -10,6 +10,7 @@
 
 #include "contract/expect.h"
 #include "support/temporary_directory.h"
+#include "tools/argument_schema.h"
 
 namespace pandora {
 namespace {
@@ -95,6 +96,19 @@ TEST_F(FileTools, APartIsShownByLines) {
   EXPECT_EQ(read({{"path", "a.txt"}, {"lines", 2}}), "(lines 1 to 2 of 3)\none\ntwo\n");
   EXPECT_EQ(read({{"path", "a.txt"}, {"lines", 3}}), "one\ntwo\nthree\n");
   EXPECT_FAILS(kInvalidArgument, run("file_read", {{"path", "a.txt"}, {"first_line", 4}}));
+}
+
+TEST_F(FileTools, ALineHasTheNumberOfALineAtMost) {
+  for (const auto& tool : make_file_tools({{"notes", root}})) {
+    if (tool->info().definition.name != "file_read") continue;
+    const auto schema = must(ArgumentSchema::parse("file_read", tool->info().definition.schema));
+    const auto read_from = [&](const std::string& line) {
+      return schema.read(R"({"folder": "notes", "path": "a.txt", "first_line": )" + line + "}", 1'000);
+    };
+    EXPECT_TRUE(read_from("1000000000"));
+    EXPECT_FAILS(kInvalidArgument, read_from("1000000001"));
+    EXPECT_FAILS(kInvalidArgument, read_from("9223372036854775807"));  // to which no number of lines can be added
+  }
 }
 
 TEST_F(FileTools, TheirBoundsHoldAtThemAndOnePast) {
