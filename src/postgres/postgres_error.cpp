@@ -48,8 +48,8 @@ constexpr std::array kConditions = {
     Condition{"42", ErrorCode::kInternal, ""},
     Condition{"23505", ErrorCode::kConflict, ""},
     Condition{"23", ErrorCode::kInvalidArgument, ""},
-    Condition{"22", ErrorCode::kInvalidArgument, ""},
     Condition{"2200H", ErrorCode::kResourceExhausted, ""},
+    Condition{"22", ErrorCode::kInvalidArgument, ""},
     Condition{"54", ErrorCode::kTooLarge, ""},
     Condition{"40", ErrorCode::kUnavailable, "try again"},
     Condition{"55", ErrorCode::kUnavailable, "try again in a moment"},
@@ -61,7 +61,6 @@ constexpr std::array kConditions = {
 
 Error postgres_error(std::string_view state, std::string_view message, std::string_view place) {
   const std::string said = collapse_space(one_line(message));
-  if (state == "2200H") return {ErrorCode::kResourceExhausted, fmt::format("PostgreSQL at {}: {}", place, said), ""};
   const auto found = std::ranges::find_if(
       kConditions, [&](const Condition& condition) { return !state.empty() && state.starts_with(condition.state); });
   // Without a state it is the connection that failed.

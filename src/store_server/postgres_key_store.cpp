@@ -8,7 +8,6 @@
 namespace pandora {
 namespace {
 
-#define PANDORA_MICROS(column) "(extract(epoch FROM " column ") * 1000000)::bigint"
 #define PANDORA_KEY_COLUMNS \
   "key_id, name, user_id, scopes, requests_a_minute, tokens_a_minute, hint, secret_sha256, " \
   PANDORA_MICROS("created_at") ", " PANDORA_MICROS("expires_at") ", " PANDORA_MICROS("revoked_at") ", " PANDORA_MICROS("last_used_at")

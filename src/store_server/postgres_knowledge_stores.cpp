@@ -16,8 +16,6 @@ using postgres_rows::done;
 using postgres_rows::sees_all;
 using postgres_rows::Statements;
 
-#define PANDORA_MICROS(column) "(extract(epoch FROM " column ") * 1000000)::bigint"
-
 // A value of a table whose rows are documents: memories and research are read and removed alike.
 template <class T>
 struct Documents;

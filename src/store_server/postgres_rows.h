@@ -6,6 +6,9 @@
 #include "ports/outbox.h"
 #include "postgres/postgres_pool.h"
 
+// A time as microseconds, in a list of columns.
+#define PANDORA_MICROS(column) "(extract(epoch FROM " column ") * 1000000)::bigint"
+
 namespace pandora::postgres_rows {
 
 using Statements = std::vector<PostgresStatement>;
