@@ -122,10 +122,11 @@ Status remove_containers(StackSession& session, const InstanceVolumes& volumes, 
                           "twice on this machine",
                           container.name, volume.name, folder.name),
               "run this in the folder of that instance, or give this one a name of its own");
+  // A volume without a name may be of a service that the user has added: nobody could have it back.
   for (const auto& container : containers) {
     PANDORA_CHECK(
         engine->call("POST", fmt::format("/containers/{}/stop?t={}", container.id, kStopSeconds), nullptr, deadline));
-    PANDORA_CHECK(engine->call("DELETE", fmt::format("/containers/{}?v=1&force=1", container.id), nullptr, deadline));
+    PANDORA_CHECK(engine->call("DELETE", fmt::format("/containers/{}?force=1", container.id), nullptr, deadline));
   }
   PANDORA_TRY(networks, get(*engine, "/networks", deadline));
   for (const auto& network : networks)
