@@ -111,6 +111,13 @@ class Init(InitCase):
         self.init("--yes", "--data", self.data)
         self.assertEqual(settings()["data.path"][0], self.data)
 
+    def test_secrets_stay_where_the_instance_has_them(self):
+        elsewhere = pathlib.Path(self.home, "elsewhere")
+        self.init("--secrets", str(elsewhere))
+        again = self.init("--yes")
+        self.assertEqual((again["secrets"], again["secrets_made"], again["written"]), (str(elsewhere), [], []))
+        self.assertFalse((self.secrets / "pandora").exists())
+
     def test_a_lost_folder_is_the_same_instance_again(self):
         self.init()
         before = (self.folder / ".env").read_text()

@@ -44,6 +44,15 @@ Result<std::string> absolute(const std::string& path) {
   return text;
 }
 
+// Asked for, or as the instance has it (Compose takes a path from its folder), or the usual one.
+std::string secrets_wanted(const InitOptions& options, const std::string& directory, const std::string& env,
+                           const std::string& name) {
+  if (!options.secrets.empty()) return options.secrets;
+  const std::string present = env_value(parse_env(env), "PANDORA_SECRETS").value_or("");
+  if (present.empty()) return secrets_directory(name);
+  return present.starts_with('/') ? present : join_path(directory, present);
+}
+
 // Whoever copies, commits or shares the folder is not to share the passwords with it.
 Status check_apart(const std::string& directory, const std::string& secrets) {
   if (secrets != directory && !secrets.starts_with(directory == "/" ? directory : directory + "/")) return {};
@@ -144,7 +153,7 @@ Result<Outcome> init(const InitOptions& options) {
   PANDORA_TRY(directory, absolute(options.directory));
   PANDORA_TRY(env, text_if_there(*files, join_path(directory, ".env")));
   PANDORA_TRY(name, instance_name(options.name, env));
-  PANDORA_TRY(secrets, absolute(options.secrets.empty() ? secrets_directory(name) : options.secrets));
+  PANDORA_TRY(secrets, absolute(secrets_wanted(options, directory, env, name)));
   PANDORA_CHECK(check_apart(directory, secrets));
   PANDORA_TRY(data, absolute(options.data.empty() ? instance_data_directory(name) : expanded_path(options.data)));
   InstanceOptions instance{.name = options.name,
