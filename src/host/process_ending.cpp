@@ -40,11 +40,11 @@ std::vector<ProcessEntry> all_of(const std::string& mark, int main, std::vector<
 }  // namespace
 
 EndReport end_processes(const std::string& mark, const std::optional<ProcessIdentity>& main, Duration grace,
-                        const Clock& clock, const std::function<bool()>& hurry) {
+                        const Clock& clock, const std::function<bool()>& hurry, std::vector<ProcessEntry> known) {
   EndReport report;
   const auto never = [] { return false; };
   const int leader = main && still_runs(*main) ? main->pid : 0;
-  auto members = all_of(mark, leader, {});
+  auto members = all_of(mark, leader, std::move(known));
   if (leader > 0) {
     std::vector<ProcessEntry> first;
     std::ranges::copy_if(members, std::back_inserter(first), [&](const auto& entry) { return entry.pid == leader; });

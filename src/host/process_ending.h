@@ -20,9 +20,9 @@ struct EndReport {
 };
 // SIGTERM to the main process, which ends its own; after `grace` SIGKILL to all that belong to it. Without a main
 // process SIGTERM goes to all. `hurry` becoming true ends the grace. Blocks until they have ended, kKillPatience at
-// most past the graces.
+// most past the graces. `known`: others that belong to it, although nothing may tie them to the mark any more.
 EndReport end_processes(const std::string& mark, const std::optional<ProcessIdentity>& main, Duration grace,
-                        const Clock& clock, const std::function<bool()>& hurry);
+                        const Clock& clock, const std::function<bool()>& hurry, std::vector<ProcessEntry> known = {});
 std::string names_of(const std::vector<ProcessEntry>& entries);  // "python (pid 12), python (pid 13)"
 
 // "exited with code 3", "was killed by SIGSEGV"; for the code of an ExitStatus (128 + signal).

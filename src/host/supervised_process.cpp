@@ -451,7 +451,7 @@ void SupervisedProcess::watch() {
 // Its main process has ended, and nobody has asked it to.
 void SupervisedProcess::ended() {
   // As long as nobody has waited for it its number, and so its session, is its own.
-  auto left = members_now(running_->mark, running_->child ? running_->identity.pid : 0);
+  const auto left = members_now(running_->mark, running_->child ? running_->identity.pid : 0);
   std::string how = "ended; how is not known, for another supervisor had started it";
   int code = 0;
   if (running_->child) {
@@ -470,8 +470,9 @@ void SupervisedProcess::ended() {
   const std::string line = fmt::format("{} (pid {}) {}", name_, running_->identity.pid, how);
   const bool was_steady =
       running_->ready && core_.parts.clock.steady() - running_->ready_at >= core_.settings.restarts.steady;
+  // By now nothing ties those to it that have thrown the mark away: their session's leader is gone.
   const EndReport report = end_processes(running_->mark, std::nullopt, kLeftoverGrace, core_.parts.clock,
-                                         [this] { return core_.hurry.load(); });
+                                         [this] { return core_.hurry.load(); }, left);
   if (!left.empty()) core_.board.note(name_, fmt::format("left behind, and ended: {}", names_of(left)));
   if (!report.survivors.empty()) core_.board.note(name_, "cannot be killed: " + names_of(report.survivors));
   log_.say("[pandora: " + line + "]\n");

@@ -170,6 +170,18 @@ TEST_F(SupervisorCase, what_a_process_forks_ends_with_it) {
   EXPECT_THAT(all_said(), HasSubstr("forks: left behind, and ended: sleep (pid"));
 }
 
+TEST_F(SupervisorCase, what_it_leaves_in_its_session_without_its_mark_is_ended_too) {
+  const std::string note = folder.path() + "/child";
+  const auto port = unused_port();
+  open();
+  ASSERT_TRUE(supervisor->apply({program("leaves", {"leaves", std::to_string(port), note}, port)}));
+  ASSERT_TRUE(settle());
+  const int child = std::stoi(text_of(note));
+  ASSERT_EQ(::kill(row("leaves").pid, SIGKILL), 0);
+  ASSERT_TRUE(comes_about([&] { return row("leaves").restarts == 1 && is_in("leaves", HostState::kReady); }));
+  EXPECT_FALSE(is_alive(child));
+}
+
 TEST_F(SupervisorCase, one_that_goes_into_the_background_is_followed_there) {
   const auto port = unused_port();
   open();

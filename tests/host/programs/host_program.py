@@ -68,6 +68,11 @@ def main():
         with open(more[1], "w") as file:
             file.write(str(child.pid))
         serve(port)
+    elif behaviour == "leaves":  # likewise, in its session, and with nothing in its environment
+        child = subprocess.Popen(["/bin/sleep", "1000"], env={})
+        with open(more[1], "w") as file:
+            file.write(str(child.pid))
+        serve(port)
     elif behaviour == "daemon":
         if os.fork() == 0:
             os.setsid()
