@@ -119,7 +119,8 @@ class HostControl {
   // Until each is ready, cold or given up. The error is that of the first that was given up, in starting order (its
   // last lines are in `status`); kDeadlineExceeded; kCancelled when it is stopped meanwhile.
   virtual Status settle(const HostProgress& progress, const Deadline& deadline) = 0;
-  // Drains it and starts it again; also one that was given up. Returns when it is ready. kNotFound: no such process.
+  // Drains it and starts it again; also one that was given up. Returns when it is ready. kNotFound: no such process;
+  // kConflict: they are being stopped.
   virtual Status restart(const std::string& name, const HostProgress& progress, const Deadline& deadline) = 0;
   // All of them, in reverse, each bounded by its grace; then the supervisor ends. What had to be killed is said.
   virtual Status stop(const HostProgress& progress) = 0;

@@ -81,7 +81,7 @@ class ThreadedSupervisor final : public Supervisor {
     const std::lock_guard one_at_a_time(change_mutex_);
     {
       const std::lock_guard lock(mutex_);
-      if (stopping_) return fail(ErrorCode::kConflict, "the processes are being stopped", "try again when they are");
+      if (stopping_) return being_stopped();
       settle_from_ = core_.board.next();
     }
     end_those_gone(ordered);
@@ -122,6 +122,7 @@ class ThreadedSupervisor final : public Supervisor {
       const std::lock_guard lock(mutex_);
       SupervisedProcess* process = find(name);
       if (!process) return unknown(name);
+      if (stopping_) return being_stopped();  // it may be waited for already
       process->again("asked for");
       // Those that were given up because of it get another chance.
       std::set<std::string> hopeful = {name};
@@ -222,6 +223,9 @@ class ThreadedSupervisor final : public Supervisor {
     const std::string name_;
   };
 
+  static Status being_stopped() {
+    return fail(ErrorCode::kConflict, "the processes are being stopped", "try again when they are");
+  }
   static Status unknown(const std::string& name) {
     return fail(ErrorCode::kNotFound, fmt::format("there is no process \"{}\"", one_line(ellipsize(name, kMaxName))),
                 "`pandora status` names them");

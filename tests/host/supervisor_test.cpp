@@ -170,6 +170,20 @@ TEST_F(SupervisorCase, what_a_process_forks_ends_with_it) {
   EXPECT_THAT(all_said(), HasSubstr("forks: left behind, and ended: sleep (pid"));
 }
 
+TEST_F(SupervisorCase, while_they_are_stopped_none_is_started_again) {
+  const auto port = unused_port();
+  open();
+  ASSERT_TRUE(supervisor->apply({program("deaf", {"deaf", std::to_string(port)}, port)}));
+  ASSERT_TRUE(settle());
+  std::thread stop([&] { EXPECT_TRUE(supervisor->stop({})); });
+  EXPECT_TRUE(comes_about([&] { return is_in("deaf", HostState::kStopping); }));
+  const Status again = supervisor->restart("deaf", {}, Deadline::after(clock, 10s));
+  EXPECT_EQ(again ? ErrorCode::kInternal : again.error().code, ErrorCode::kConflict);
+  supervisor->hurry();
+  stop.join();
+  EXPECT_EQ(row("deaf").state, HostState::kStopped);
+}
+
 TEST_F(SupervisorCase, what_it_leaves_in_its_session_without_its_mark_is_ended_too) {
   const std::string note = folder.path() + "/child";
   const auto port = unused_port();
