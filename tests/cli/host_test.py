@@ -150,6 +150,14 @@ class Host(HostCase):
         self.assertFalse(any(alive(pid) for pid in pids))
         self.assertFalse(list(self.host().glob("*.pid")))
 
+    def test_one_sigterm_to_the_supervisor_leaves_them_their_time(self):
+        self.write_config(f'[model_servers.slow]\ncommand = "{HOST_PROGRAM} ends-slowly {{port}}"\nport = {self.model}\n')
+        self.up()
+        pids = [row["pid"] for row in self.rows().values()]
+        os.kill(self.supervisor(), signal.SIGTERM)
+        self.wait_until(lambda: not any(alive(pid) for pid in pids))
+        self.assertIn("ended in peace", (self.host() / "logs/model-slow.log").read_text())
+
     def test_ctrl_c_in_the_middle_of_the_start_leaves_nothing_that_the_next_minds(self):
         never = pathlib.Path(self.home) / "never"
         self.write_config(f'[model_servers.late]\ncommand = "{HOST_PROGRAM} waits-for {{port}} {never}"\nport = {self.model}\n')

@@ -96,13 +96,18 @@ void print_last_lines(HostControl& control, const Clock& clock) {
   }
 }
 
+// What has come must not be met again: a second one means something else.
+void take_signal(int signals) {
+  signalfd_siginfo info{};
+  (void)!::read(signals, &info, sizeof info);
+}
+
 // Until a signal comes, or what is told by `done`. True: a signal.
 bool wait_for_signal(int signals, int done) {
   std::array<pollfd, 2> watched{{{signals, POLLIN, 0}, {done, POLLIN, 0}}};
   while (::poll(watched.data(), watched.size(), -1) < 0) continue;
   if (watched[0].revents == 0) return false;
-  signalfd_siginfo info{};
-  (void)!::read(signals, &info, sizeof info);
+  take_signal(signals);
   return true;
 }
 
@@ -151,7 +156,9 @@ class Owner {
     const auto patience = std::chrono::duration_cast<std::chrono::milliseconds>(kIdleSupervisor).count();
     while (::poll(watched.data(), watched.size(), static_cast<int>(patience)) == 0)
       if (!supervisor_->has_processes()) return {};
-    if (watched[0].revents != 0) stop();
+    if (watched[0].revents == 0) return {};
+    take_signal(signals_);
+    stop();
     return {};
   }
 

@@ -60,6 +60,9 @@ def main():
     elif behaviour == "runs":
         print("runs", flush=True)
         signal.pause()
+    elif behaviour == "ends-slowly":
+        signal.signal(signal.SIGTERM, lambda *_: (print("asked to end", flush=True), time.sleep(1), print("ended in peace", flush=True), os._exit(0)))
+        serve(port)
     elif behaviour == "deaf":
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
         serve(port)
