@@ -336,7 +336,12 @@ Status SupervisedProcess::write_pid_file(const std::string& mark, const ProcessI
 }
 
 void SupervisedProcess::start() {
-  const HostProcess process = this->process();
+  HostProcess process;
+  {
+    const std::lock_guard lock(mutex_);
+    process = process_;
+    fingerprint_ = fingerprint_of(process_);  // of its files as they are now, not as they were when it was told
+  }
   if (const std::string stranger = stranger_on_port(process.readiness.port, {}); !stranger.empty())
     return attempt_failed(fmt::format("port {} is taken by {}", process.readiness.port, stranger));
   const Uuid mark = UuidV7Generator(core_.parts.clock, core_.parts.random).next();

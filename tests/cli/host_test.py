@@ -202,6 +202,20 @@ class Host(HostCase):
         self.up()
         self.assertNotEqual(self.rows()["gateway"]["pid"], before["gateway"]["pid"])
 
+    def test_a_changed_secret_restarts_who_has_read_it_once(self):
+        secret = pathlib.Path(self.home) / "key"
+        secret.write_text("first\n")
+        self.environment["PANDORA_MODEL_API_KEY_FILE"] = str(secret)
+        self.up()
+        pids = [self.rows()["gateway"]["pid"]]
+        for ways in (["up", "--detach"], ["restart", "gateway"]):
+            secret.write_text(secret.read_text() + "x")
+            self.run_pandora("host", *ways)
+            pids.append(self.rows()["gateway"]["pid"])
+            self.up()  # it has read it by now
+            self.assertEqual(self.rows()["gateway"]["pid"], pids[-1])
+        self.assertEqual(len(set(pids)), 3)
+
     def test_watching_a_changed_setting_drains_and_restarts(self):
         self.up("--watch")
         pid = self.rows()["gateway"]["pid"]

@@ -30,8 +30,10 @@ void pass_settings_on(const Config& config, const HostPlanOptions& options, Host
     const bool is_path = value.setting->kind == SettingKind::kPath && !value.value.empty();
     if (value.source == SettingSource::kEnvironment || value.source == SettingSource::kInstance)
       process.environment[name] = is_path ? absolute(expanded_path(value.value)) : value.value;
-    if (value.source == SettingSource::kEnvironmentFile || value.source == SettingSource::kInstanceFile)
-      process.environment[name + "_FILE"] = absolute(value.origin.substr(name.size() + 6));  // "NAME_FILE=path"
+    if (value.source == SettingSource::kEnvironmentFile || value.source == SettingSource::kInstanceFile) {
+      process.made_of.push_back(absolute(value.origin.substr(name.size() + 6)));  // "NAME_FILE=path"
+      process.environment[name + "_FILE"] = process.made_of.back();
+    }
   }
   for (const auto& [key, value] : options.flags) {
     if (key == "data.path") continue;  // given by its own flag
