@@ -77,6 +77,8 @@ enum class HostState {
   kFailed,   // given up: `reason` says why
   kLeft,     // it runs, without a supervisor
 };
+// Nothing is to be done, or waited for, until it is used.
+inline bool is_well(HostState state) { return state == HostState::kReady || state == HostState::kCold; }
 std::string_view to_string(HostState state);  // "ready", "back-off"
 
 // A row of `pandora status`.

@@ -1,5 +1,7 @@
 """Commands about an instance's volumes, beside an Engine that is none: what they ask of it, and what they leave alone."""
+import json
 import pathlib
+import subprocess
 import unittest
 
 from fake_engine import FakeEngine
@@ -32,6 +34,27 @@ class Reset(VolumesCase):
             self.in_folder(*command, "--no-backup", "--yes", "pandora")
         removed = [asked for asked in self.engine.asked if asked.startswith("DELETE /containers/")]
         self.assertEqual(removed, ["DELETE /containers/id-pandora-mine-1?force=1"])
+
+
+class Status(VolumesCase):
+    def test_a_process_that_nobody_looks_after_is_not_well(self):
+        # Containers that are all ready: of services that this program knows no store of.
+        for service in ("vectordb", "postgres"):
+            env = self.folder / ".env"
+            env.write_text("\n".join(f"PANDORA_PORT_{service.upper()}=" if line.startswith(f"PANDORA_PORT_{service.upper()}=") else line
+                                     for line in env.read_text().splitlines()) + "\n")
+            self.engine.add_container(f"pandora-{service}-1", service)
+        self.in_folder("status")
+        mark = "0190b3a2-0000-7000-8000-000000000001"
+        left = subprocess.Popen(["sleep", "1000"], env={**self.environment, "PANDORA_HOST_PROCESS": mark})
+        self.addCleanup(left.wait)
+        self.addCleanup(left.kill)
+        host = pathlib.Path(self.data, "host")
+        host.mkdir(parents=True)
+        (host / "gateway.pid").write_text(json.dumps({"version": 1, "mark": mark, "pid": 0, "start_ticks": 0, "boot_id": "",
+                                                      "fingerprint": "", "restarts": 0}))
+        shown = self.in_folder("status", "--json", code=8)
+        self.assertEqual(json.loads(shown.stdout)["processes"][0]["state"], "left")
 
 
 if __name__ == "__main__":

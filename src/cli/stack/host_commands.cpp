@@ -286,9 +286,7 @@ int show_status(const HostContext& context, bool json) {
   } else {
     print_out(rows->empty() ? "no process runs\n" : render_host_rows(*rows));
   }
-  const bool well = std::ranges::all_of(
-      *rows, [](const HostStatus& row) { return row.state == HostState::kReady || row.state == HostState::kCold; });
-  return well ? 0 : error_info(ErrorCode::kUnavailable).exit_code;
+  return std::ranges::all_of(*rows, is_well, &HostStatus::state) ? 0 : error_info(ErrorCode::kUnavailable).exit_code;
 }
 
 int restart_one(const HostContext& context, const std::string& name) {
@@ -362,7 +360,7 @@ std::string render_host_rows(const std::vector<HostStatus>& rows) {
     text += row.port ? fmt::format("  port {}", row.port) : "";
     text += row.restarts ? fmt::format("  {} restarts", row.restarts) : "";
     text += row.reason.empty() ? "\n" : fmt::format("  {}\n", visible(row.reason));
-    if (row.state == HostState::kReady || row.state == HostState::kCold) continue;
+    if (is_well(row.state)) continue;
     for (const auto& line : row.last_lines) text += fmt::format("    {}\n", visible(line));
   }
   return text;
