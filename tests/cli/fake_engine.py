@@ -15,7 +15,7 @@ class FakeEngine:
     def __init__(self, socket, folder):
         self.containers, self.volumes, self.networks, self.asked = [], [], [], []
         self.folder = pathlib.Path(folder)
-        self.before_one_off = lambda wanted: None  # may block: as one that takes long
+        self.instead_of_one_off = lambda wanted: None  # the code it ends with; may take long. None: it runs
         self.one_offs, self.ended = {}, {}
         engine = self
 
@@ -116,7 +116,10 @@ class FakeEngine:
         if what == "start":
             return 204, b""
         if what == "wait":
-            self.before_one_off(wanted)
+            code = self.instead_of_one_off(wanted)
+            if code is not None:
+                self.ended[name] = b""
+                return 200, {"StatusCode": code}
             mounts = self.folder / name
             mounts.mkdir()
             for mount in wanted["HostConfig"]["Mounts"]:

@@ -1,11 +1,12 @@
 """Commands about an instance's volumes, beside an Engine that is none: what they ask of it, and what they leave alone."""
 import json
+import os
 import pathlib
 import subprocess
 import unittest
 
-from fake_engine import FakeEngine
-from pandora_case import PandoraCase
+from fake_engine import FakeEngine, fake_compose
+from pandora_case import PROGRAM, PandoraCase
 
 
 class VolumesCase(PandoraCase):
@@ -34,6 +35,33 @@ class Reset(VolumesCase):
             self.in_folder(*command, "--no-backup", "--yes", "pandora")
         removed = [asked for asked in self.engine.asked if asked.startswith("DELETE /containers/")]
         self.assertEqual(removed, ["DELETE /containers/id-pandora-mine-1?force=1"])
+
+
+class Adopt(VolumesCase):
+    def setUp(self):
+        super().setUp()
+        volumes = {key: {"name": f"pandora_{key}"} for key in ("postgres_data", "qdrant_data")}
+        services = {"postgres": {"image": "postgres:16.14", "volumes": [{"type": "volume", "source": "postgres_data", "target": "/d"}]},
+                    "vectordb": {"image": "qdrant", "volumes": [{"type": "volume", "source": "qdrant_data", "target": "/d"}]}}
+        programs = fake_compose(f"{self.home}/bin", {"name": "pandora", "services": services, "volumes": volumes})
+        (programs / "pandora").symlink_to(PROGRAM)
+        self.environment["PATH"] = f"{programs}:{os.environ['PATH']}"
+
+    def files(self):
+        return [(self.folder / name).read_text() for name in (".env", "compose.yaml")]
+
+    def test_undo_gives_back_what_was_in_use_after_a_reset(self):
+        labels = {"pandora.instance": self.env("PANDORA_INSTANCE")}
+        self.engine.add_volume("pandora_postgres_data", **labels)
+        self.in_folder("reset", "--no-backup", "--yes", "pandora")
+        self.assertEqual(self.env("PANDORA_VOLUME_POSTGRES_DATA"), "pandora_postgres_data_2")
+        before = self.files()
+        theirs = self.engine.add_volume("old_postgres_data")
+        (theirs / "PG_VERSION").write_text("16\n")
+        done = json.loads(self.in_folder("init", "--yes", "--adopt", "old", "--json").stdout)["adoption"]
+        self.assertEqual(self.env("PANDORA_VOLUME_POSTGRES_DATA"), "old_postgres_data")
+        subprocess.run(["sh", "-ec", done["undo"]], cwd=self.folder, env=self.environment, check=True, capture_output=True, timeout=60)
+        self.assertEqual(self.files(), before)
 
 
 class Status(VolumesCase):

@@ -5,10 +5,13 @@
 #include <fmt/format.h>
 
 #include "base/text.h"
+#include "cli/stack/doctor_stack.h"
+#include "compose/env_file.h"
 
 namespace pandora {
 namespace {
 
+constexpr const char* kVolumes = "PANDORA_VOLUME";  // so begins whatever .env says of them
 constexpr Duration kPatience = std::chrono::minutes(10);  // a large volume is given to another user file by file
 
 // $1: the instance. Each further argument: KEY:USER, or KEY: when it stays whose it is.
@@ -90,7 +93,8 @@ Result<std::string> what_it_holds(const Candidate& candidate, const VolumeConten
   return std::string(candidate.key == "qdrant_data" ? "Qdrant" : candidate.key == "redis_data" ? "Redis" : "files");
 }
 
-std::string undo_of(const std::vector<AdoptedVolume>& taken, const std::string& image) {
+// `env`: as it was before.
+std::string undo_of(const std::vector<AdoptedVolume>& taken, const std::string& image, const std::string& env) {
   std::string text;
   for (const auto& volume : taken) {
     std::string give_back = "rm -f /v/.pandora-instance";
@@ -98,7 +102,11 @@ std::string undo_of(const std::vector<AdoptedVolume>& taken, const std::string& 
     text += fmt::format("docker run --rm --network none --user 0:0 --entrypoint sh -v {}:/v {} -c '{}'\n", volume.name,
                         image, give_back);
   }
-  return text + "sed -i '/^PANDORA_VOLUME/d' .env && pandora init --yes\n";
+  std::string before;
+  for (const auto& line : parse_env(env))
+    if (line.name.starts_with(kVolumes)) before += " " + shell_word(line.text);
+  if (!before.empty()) before = fmt::format(" && printf '%s\\n'{} >>.env", before);
+  return text + fmt::format("sed -i '/^{}/d' .env{} && pandora init --yes\n", kVolumes, before);
 }
 
 }  // namespace
@@ -110,6 +118,7 @@ Result<Adoption> adopt(const std::string& directory, const std::string& project)
   PANDORA_TRY(volumes, read_volumes(*session, deadline));
   PANDORA_TRY(sight, session->look());
   const StackFolder& folder = session->folder();
+  PANDORA_TRY(env, session->files().read_file(join_path(folder.directory, ".env"), kMaxEnvBytes));
   const auto found = candidates(volumes, sight, project, folder);
   if (found.empty())
     return fail(
@@ -150,7 +159,7 @@ Result<Adoption> adopt(const std::string& directory, const std::string& project)
   PANDORA_CHECK(run_one_off(*engine, take, deadline));
   PANDORA_TRY(aside, switch_volumes(*session, volumes, chosen));
   adoption.aside = std::move(aside);
-  adoption.undo = undo_of(adoption.taken, image);
+  adoption.undo = undo_of(adoption.taken, image, env);
   return adoption;
 }
 
