@@ -63,6 +63,16 @@ class Adopt(VolumesCase):
         subprocess.run(["sh", "-ec", done["undo"]], cwd=self.folder, env=self.environment, check=True, capture_output=True, timeout=60)
         self.assertEqual(self.files(), before)
 
+    def test_what_was_begun_is_said_with_how_to_undo_it(self):
+        (self.engine.add_volume("old_postgres_data") / "PG_VERSION").write_text("15\n")
+        refused = self.in_folder("init", "--yes", "--adopt", "old", code=12)
+        self.assert_one_clear_line(refused, "nothing was taken over")
+        (self.engine.folder / "old_postgres_data/PG_VERSION").write_text("16\n")
+        self.engine.instead_of_one_off = lambda wanted: 1 if "chown" in wanted["Cmd"][1] else None
+        broken = self.in_folder("init", "--yes", "--adopt", "old", code=8)
+        self.assert_one_clear_line(broken, "was begun", "rm -f /v/.pandora-instance", "pandora init --yes")
+        self.assertNotIn("nothing was taken over", broken.stderr.decode())
+
 
 class Status(VolumesCase):
     def test_a_process_that_nobody_looks_after_is_not_well(self):

@@ -1,6 +1,7 @@
 #include "cli/stack/adopt.h"
 
 #include <algorithm>
+#include <memory>
 
 #include <fmt/format.h>
 
@@ -109,12 +110,19 @@ std::string undo_of(const std::vector<AdoptedVolume>& taken, const std::string& 
   return text + fmt::format("sed -i '/^{}/d' .env{} && pandora init --yes\n", kVolumes, before);
 }
 
-}  // namespace
+// What is decided before anything is touched.
+struct Decided {
+  std::unique_ptr<StackSession> session;
+  InstanceVolumes volumes;
+  OneOff take;
+  VolumeChoices chosen;
+  Adoption adoption;
+};
 
-Result<Adoption> adopt(const std::string& directory, const std::string& project) {
+Result<Decided> decide(const std::string& directory, const std::string& project, const Deadline& deadline) {
+  Decided decided;
   PANDORA_TRY(session, StackSession::open(directory, {"*"}));
   PANDORA_CHECK(session->hold("init --adopt"));
-  const auto deadline = Deadline::after(session->clock(), kPatience);
   PANDORA_TRY(volumes, read_volumes(*session, deadline));
   PANDORA_TRY(sight, session->look());
   const StackFolder& folder = session->folder();
@@ -137,9 +145,7 @@ Result<Adoption> adopt(const std::string& directory, const std::string& project)
     mounts.push_back({.volume = candidate.volume->name, .key = candidate.key, .writable = true});
   PANDORA_TRY(inside, look_into(*engine, image, mounts, deadline));
 
-  Adoption adoption;
-  VolumeChoices chosen;
-  OneOff take{.image = image, .script = kTake, .arguments = {folder.instance}, .mounts = mounts};
+  decided.take = {.image = image, .script = kTake, .arguments = {folder.instance}, .mounts = mounts};
   for (const auto& candidate : found) {
     const VolumeContents& contents = inside[candidate.key];
     PANDORA_TRY(holds, what_it_holds(candidate, contents, folder.instance));
@@ -147,19 +153,50 @@ Result<Adoption> adopt(const std::string& directory, const std::string& project)
     const unsigned owner = contents.other_user.value_or(contents.user);
     const unsigned wanted = candidate.service ? candidate.service->user.value_or(owner) : owner;
     const bool is_given = wanted != owner || wanted != contents.user;
-    take.arguments.push_back(fmt::format("{}:{}", candidate.key, is_given ? std::to_string(wanted) : ""));
-    chosen[candidate.key] = {.name = candidate.volume->name, .adopted = true};
-    adoption.taken.push_back({.name = candidate.volume->name,
-                              .key = candidate.key,
-                              .holds = holds,
-                              .user = owner,
-                              .group = owner == contents.user ? contents.group : owner,
-                              .user_now = wanted});
+    decided.take.arguments.push_back(
+        fmt::format("{}:{}", candidate.key, is_given ? std::to_string(wanted) : ""));
+    decided.chosen[candidate.key] = {.name = candidate.volume->name, .adopted = true};
+    decided.adoption.taken.push_back({.name = candidate.volume->name,
+                                      .key = candidate.key,
+                                      .holds = holds,
+                                      .user = owner,
+                                      .group = owner == contents.user ? contents.group : owner,
+                                      .user_now = wanted});
   }
-  PANDORA_CHECK(run_one_off(*engine, take, deadline));
-  PANDORA_TRY(aside, switch_volumes(*session, volumes, chosen));
-  adoption.aside = std::move(aside);
-  adoption.undo = undo_of(adoption.taken, image, env);
+  decided.adoption.undo = undo_of(decided.adoption.taken, image, env);
+  decided.session = std::move(session);
+  decided.volumes = std::move(volumes);
+  return decided;
+}
+
+Result<std::vector<AsideVolume>> take(Decided& decided, const Deadline& deadline) {
+  PANDORA_TRY(engine, decided.session->engine());
+  PANDORA_CHECK(run_one_off(*engine, decided.take, deadline));
+  return switch_volumes(*decided.session, decided.volumes, decided.chosen);
+}
+
+std::string in_one_line(std::string_view commands) {
+  std::string text;
+  for (; !commands.empty(); commands.remove_prefix(commands.find('\n') + 1))
+    text += (text.empty() ? "" : " && ") + std::string(commands.substr(0, commands.find('\n')));
+  return text;
+}
+
+}  // namespace
+
+Result<Adoption> adopt(const std::string& directory, const std::string& project) {
+  const SystemClock clock;
+  const auto deadline = Deadline::after(clock, kPatience);
+  auto decided = decide(directory, project, deadline);
+  if (!decided) return fail(std::move(decided).error().with_context("nothing was taken over"));
+  auto aside = take(*decided, deadline);
+  if (!aside)
+    return fail(std::move(aside)
+                    .error()
+                    .with_context("taking it over was begun")
+                    .with_remedy(fmt::format("try again; to undo it: {}", in_one_line(decided->adoption.undo))));
+  Adoption adoption = std::move(decided->adoption);
+  adoption.aside = *std::move(aside);
   return adoption;
 }
 

@@ -21,7 +21,7 @@ struct Adoption {
   std::string undo;                // commands, one a line
 };
 // kConflict: a container that runs uses one. kIncompatible: PostgreSQL of another version. kDataCorrupt: it holds
-// something else than its name says. Nothing has been changed then.
+// something else than its name says. The message says whether anything has been changed, and the remedy how to undo it.
 Result<Adoption> adopt(const std::string& directory, const std::string& project);
 
 }  // namespace pandora

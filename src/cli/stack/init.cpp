@@ -225,7 +225,7 @@ int init_instance(const InitOptions& options, bool json) {
   std::optional<Adoption> adoption;
   if (!options.adopt.empty()) {
     auto adopted = adopt(outcome->directory, options.adopt);
-    if (!adopted) return report(std::move(adopted).error().with_context("nothing was taken over"));
+    if (!adopted) return report(adopted.error());
     adoption = *std::move(adopted);
   }
   if (!json) {
