@@ -63,6 +63,14 @@ class Adopt(VolumesCase):
         subprocess.run(["sh", "-ec", done["undo"]], cwd=self.folder, env=self.environment, check=True, capture_output=True, timeout=60)
         self.assertEqual(self.files(), before)
 
+    def test_an_empty_volume_stays_empty(self):
+        empty = self.engine.add_volume("old_postgres_data")
+        (self.engine.add_volume("old_qdrant_data") / "collections").mkdir()
+        self.in_folder("init", "--yes", "--adopt", "old")
+        self.assertEqual(list(empty.iterdir()), [])
+        self.assertEqual((self.engine.folder / "old_qdrant_data/.pandora-instance").read_text().strip(), self.env("PANDORA_INSTANCE"))
+        self.assertEqual(self.env("PANDORA_VOLUME_POSTGRES_DATA"), "old_postgres_data")
+
     def test_what_was_begun_is_said_with_how_to_undo_it(self):
         (self.engine.add_volume("old_postgres_data") / "PG_VERSION").write_text("15\n")
         refused = self.in_folder("init", "--yes", "--adopt", "old", code=12)

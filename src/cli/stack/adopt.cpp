@@ -15,7 +15,7 @@ namespace {
 constexpr const char* kVolumes = "PANDORA_VOLUME";  // so begins whatever .env says of them
 constexpr Duration kPatience = std::chrono::minutes(10);  // a large volume is given to another user file by file
 
-// $1: the instance. Each further argument: KEY:USER, or KEY: when it stays whose it is.
+// An empty one stays so: PostgreSQL makes its data in no folder that holds anything. $1: the instance. Each further argument: KEY:USER, or KEY: when it stays whose it is.
 constexpr const char* kTake = R"SH(
 set -eu
 instance=$1
@@ -24,8 +24,10 @@ for entry in "$@"; do
   volume="/volumes/${entry%%:*}"
   user="${entry#*:}"
   if [ -n "$user" ]; then chown -R "$user:$user" "$volume"; fi
-  printf '%s\n' "$instance" > "$volume/.pandora-instance"
-  chown "$(stat -c %u:%g "$volume")" "$volume/.pandora-instance"
+  if [ -n "$(ls -A "$volume")" ]; then
+    printf '%s\n' "$instance" > "$volume/.pandora-instance"
+    chown "$(stat -c %u:%g "$volume")" "$volume/.pandora-instance"
+  fi
 done
 )SH";
 
