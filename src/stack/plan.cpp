@@ -194,7 +194,7 @@ StackPlan plan_stack(Goal goal, const StackSight& sight, const StackFolder& fold
     const Step step = step_for(goal, service);
     if (starts && step.kind != StepKind::kKeep) {
       obstacles.look_at(service);
-      if (service.image_id.empty() && step.kind != StepKind::kStart && step.kind != StepKind::kRestart)
+      if (service.image_id.empty() && !service.is_built && step.kind != StepKind::kStart && step.kind != StepKind::kRestart)
         plan.steps.push_back({StepKind::kPull, service.name, fmt::format("{} is not on this machine", service.image)});
     }
     plan.steps.push_back(step);

@@ -86,6 +86,7 @@ std::vector<ServiceSight> services_of(const ComposeModel& model, const StackFold
   for (const auto& [name, service] : all.items()) {
     ServiceSight sight{.name = name,
                        .image = text_in(service, "image"),
+                       .is_built = !member(service, "build").is_null(),
                        .ports = ports_of(service, name, folder),
                        .patience = patience_of(service)};
     const Json& profiles = member(service, "profiles");
@@ -148,6 +149,8 @@ Result<StackSight> observe(const Observer& observer, const StackFolder& folder, 
   sight.services = services_of(model, folder, observer.facts);
   for (auto& service : sight.services) {
     service.hash = compose->hashes[service.name];
+    if (service.image.empty())  // as Compose names one that it builds
+      service.image = fmt::format("{}{}{}", folder.name, sight.compose.is_version_two() ? "-" : "_", service.name);
     PANDORA_CHECK(look_at_container(observer.engine, folder, sight.containers, service, deadline));
   }
   sight.listeners = listeners();

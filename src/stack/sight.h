@@ -24,6 +24,7 @@ struct SecretSight {
 struct ServiceSight {
   std::string name, image;
   bool is_wanted = false;            // its profile is asked for
+  bool is_built = false;             // Compose builds its image: it cannot be pulled
   std::string hash;                  // what Compose would make it from
   std::string image_id;              // empty: the image is not on this machine
   std::optional<unsigned> user;      // none: as its image says

@@ -16,7 +16,7 @@ class FakeEngine:
         self.containers, self.volumes, self.networks, self.asked = [], [], [], []
         self.folder = pathlib.Path(folder)
         self.instead_of_one_off = lambda wanted: None  # the code it ends with; may take long. None: it runs
-        self.one_offs, self.ended = {}, {}
+        self.one_offs, self.ended, self.missing_images = {}, {}, set()
         engine = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
@@ -78,6 +78,8 @@ class FakeEngine:
         if path == "/system/df":
             return 200, {"Volumes": []}
         if parts[0] == "images":
+            if not parts[1] or "/".join(parts[1:-1]) in self.missing_images:
+                return (404 if parts[1] else 400), {"message": "no such image"}
             return 200, {"Id": "sha256:1"}
         if path == "/volumes/create":
             self.add_volume(body["Name"], **body["Labels"])

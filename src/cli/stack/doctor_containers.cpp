@@ -228,7 +228,7 @@ void examine_containers(StackSession& session, const StackSight& sight, std::vec
       std::ranges::any_of(sight.services, [](const ServiceSight& service) { return service.state.state == "running"; });
   std::size_t running = 0;
   for (const auto& service : sight.services) {
-    if (service.is_wanted && service.image_id.empty())
+    if (service.is_wanted && service.image_id.empty() && !service.is_built)
       results.push_back(broken("images", fmt::format("{} of {} is not on this machine", service.image, service.name),
                                "fetch it", fmt::format("{} pull {}", look.compose(), service.name),
                                ErrorCode::kNotFound));

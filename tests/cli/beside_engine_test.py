@@ -1,4 +1,4 @@
-"""Commands about an instance's volumes, beside an Engine that is none: what they ask of it, and what they leave alone."""
+"""Commands about an instance, beside an Engine that is none: what they ask of it, and what they leave alone."""
 import json
 import os
 import pathlib
@@ -9,7 +9,7 @@ from fake_engine import FakeEngine, fake_compose
 from pandora_case import PROGRAM, PandoraCase
 
 
-class VolumesCase(PandoraCase):
+class EngineCase(PandoraCase):
     def setUp(self):
         super().setUp()
         self.folder = pathlib.Path(self.home, "instance")
@@ -28,7 +28,7 @@ class VolumesCase(PandoraCase):
         return next((line.partition("=")[2] for line in lines if line.startswith(name + "=")), None)
 
 
-class Reset(VolumesCase):
+class Reset(EngineCase):
     def test_a_volume_without_a_name_is_left_where_it_is(self):
         self.engine.add_container("pandora-mine-1", "mine", volumes=["0f3a" * 16])
         for command in (["reset"], ["down", "--volumes"]):
@@ -37,7 +37,17 @@ class Reset(VolumesCase):
         self.assertEqual(removed, ["DELETE /containers/id-pandora-mine-1?force=1"])
 
 
-class Adopt(VolumesCase):
+class Built(EngineCase):
+    def test_a_service_that_compose_builds_is_not_pulled(self):
+        programs = fake_compose(f"{self.home}/bin", {"name": "pandora", "services": {"mine": {"build": {"context": "."}}}})
+        self.environment["PATH"] = f"{programs}:{os.environ['PATH']}"
+        self.engine.missing_images.add("pandora-mine")
+        plan = json.loads(self.in_folder("up", "--containers", "--dry-run", "--json").stdout)
+        self.assertEqual([(step["step"], step["service"]) for step in plan["steps"]], [("create", "mine")])
+        self.assertIn("GET /images/pandora-mine/json", self.engine.asked)
+
+
+class Adopt(EngineCase):
     def setUp(self):
         super().setUp()
         volumes = {key: {"name": f"pandora_{key}"} for key in ("postgres_data", "qdrant_data")}
@@ -82,7 +92,7 @@ class Adopt(VolumesCase):
         self.assertNotIn("nothing was taken over", broken.stderr.decode())
 
 
-class Status(VolumesCase):
+class Status(EngineCase):
     def test_a_process_that_nobody_looks_after_is_not_well(self):
         # Containers that are all ready: of services that this program knows no store of.
         for service in ("vectordb", "postgres"):
