@@ -57,6 +57,7 @@ Command compose_command(const ComposeProgram& compose, const ComposeFiles& files
   const auto add = [&](std::initializer_list<std::string> more) {
     command.arguments.insert(command.arguments.end(), more);
   };
+  if (!files.docker_host.empty()) command.environment["DOCKER_HOST"] = files.docker_host;
   if (!files.project.empty()) add({"-p", files.project});
   for (const auto& path : files.paths) add({"-f", path});
   for (const auto& profile : files.profiles) add({"--profile", profile});

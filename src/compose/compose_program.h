@@ -27,8 +27,9 @@ struct ComposeFiles {
   std::vector<std::string> paths;  // absolute, in the order of merging
   std::string directory;           // where `.env` is
   std::set<std::string> profiles;  // all that are to be in it
+  std::string docker_host;         // the Engine ("unix:///…"); empty: the one that Compose finds
 };
-// `docker compose -p … -f … --profile … WORDS`, to be run in the folder.
+// `docker compose -p … -f … --profile … WORDS`, to be run in the folder, with its environment.
 Command compose_command(const ComposeProgram& compose, const ComposeFiles& files,
                         const std::vector<std::string>& words);
 // What each service is made from, as a hash that its container carries.

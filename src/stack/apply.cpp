@@ -60,7 +60,7 @@ class Caller {
     PANDORA_CHECK(tools_.files.write_atomic(tools_.log, "", Durability::kDeferred));
     Command command = compose_command(tools_.compose, tools_.compose_files, words);
     // Lines for a log, not for a terminal; and no wait for an answer that nobody gives.
-    command.environment = {{"COMPOSE_ANSI", "never"}, {"COMPOSE_PROGRESS", "plain"}};
+    command.environment.insert({{"COMPOSE_ANSI", "never"}, {"COMPOSE_PROGRESS", "plain"}});
     PANDORA_TRY(process, tools_.runner.start(command, tools_.log));
     PANDORA_TRY(status, wait_for(*process, call, list));
     if (status.code == 0) return {};

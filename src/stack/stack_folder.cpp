@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "base/text.h"
+#include "stack/docker_engine.h"
 #include "stack/instance.h"
 
 namespace pandora {
@@ -35,7 +36,7 @@ std::uint16_t StackFolder::port_of(const StackService& service) const {
 }
 
 ComposeFiles StackFolder::compose_files() const {
-  return {.project = name, .paths = files, .directory = directory, .profiles = profiles};
+  return {.project = name, .paths = files, .directory = directory, .profiles = profiles, .docker_host = docker_host};
 }
 
 Result<StackFolder> read_stack_folder(FileSystem& files, const std::string& directory, const Environment& environment,
@@ -52,7 +53,9 @@ Result<StackFolder> read_stack_folder(FileSystem& files, const std::string& dire
                      .secrets = {},
                      .files = {},
                      .profiles = profiles,
-                     .variables = {}};
+                     .variables = {},
+                     .docker_host = environment("DOCKER_HOST").value_or("")};
+  if (folder.docker_host.empty()) folder.docker_host = fmt::format("unix://{}", kUsualDockerSocket);
   for (const auto& line : env)
     if (!line.name.empty()) folder.variables[line.name] = environment(line.name).value_or(line.value);
   if (const auto given = environment("COMPOSE_PROFILES")) folder.variables["COMPOSE_PROFILES"] = *given;

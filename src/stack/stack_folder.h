@@ -22,6 +22,7 @@ struct StackFolder {
   std::vector<std::string> files;                // of Compose, absolute, in the order of merging
   std::set<std::string> profiles;                // COMPOSE_PROFILES, and what the caller asked for
   std::map<std::string, std::string> variables;  // of .env, overridden by the environment
+  std::string docker_host;                       // DOCKER_HOST, or where the Engine usually is
 
   std::string variable(const std::string& which) const;  // empty: not set
   // The port of a service on this machine; 0: none is set.

@@ -113,5 +113,15 @@ class Status(EngineCase):
         self.assertEqual(json.loads(shown.stdout)["processes"][0]["state"], "left")
 
 
+class Daemon(EngineCase):
+    def test_compose_speaks_to_the_engine_that_is_spoken_to(self):
+        programs = fake_compose(f"{self.home}/bin", {})
+        self.environment["PATH"] = f"{programs}:{os.environ['PATH']}"
+        self.assertEqual(self.in_folder("logs").stdout.decode(), f"DOCKER_HOST={self.environment['DOCKER_HOST']}\n")
+        # Not to that of a context, which Compose alone would know of.
+        del self.environment["DOCKER_HOST"]
+        self.assertEqual(self.in_folder("logs").stdout, b"DOCKER_HOST=unix:///var/run/docker.sock\n")
+
+
 if __name__ == "__main__":
     unittest.main()

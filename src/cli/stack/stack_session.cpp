@@ -80,7 +80,7 @@ Status StackSession::hold(const std::string& command) {
 
 Result<DockerEngine*> StackSession::engine() {
   if (!engine_) {
-    PANDORA_TRY(socket, docker_socket(environment("DOCKER_HOST").value_or("")));
+    PANDORA_TRY(socket, docker_socket(folder_.docker_host));
     auto engine = DockerEngine::open(socket, *threads_);
     if (!engine)
       return fail(Error(engine.error()).with_remedy("`pandora doctor` looks at what is wrong with Docker here"));

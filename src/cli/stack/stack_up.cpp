@@ -1,6 +1,7 @@
 #include "cli/stack/stack_up.h"
 
 #include <algorithm>
+#include <cstdlib>
 #include <thread>
 
 #include <fmt/format.h>
@@ -310,6 +311,7 @@ int show_logs(const LogOptions& options) {
   std::vector<char*> arguments;
   for (auto& argument : command.arguments) arguments.push_back(argument.data());
   arguments.push_back(nullptr);
+  for (const auto& [name, value] : command.environment) ::setenv(name.c_str(), value.c_str(), 1);
   flush_output();
   if (::chdir(command.directory.c_str()) == 0) ::execvp(arguments[0], arguments.data());
   return report({ErrorCode::kUnavailable, fmt::format("{} could not be run", compose->name()), ""});
