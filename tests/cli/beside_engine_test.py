@@ -3,6 +3,7 @@ import json
 import os
 import pathlib
 import subprocess
+import threading
 import unittest
 
 from fake_engine import FakeEngine, fake_compose
@@ -35,6 +36,42 @@ class Reset(EngineCase):
             self.in_folder(*command, "--no-backup", "--yes", "pandora")
         removed = [asked for asked in self.engine.asked if asked.startswith("DELETE /containers/")]
         self.assertEqual(removed, ["DELETE /containers/id-pandora-mine-1?force=1"])
+
+
+class Move(EngineCase):
+    def test_half_a_copy_is_no_data(self):
+        labels = {"pandora.instance": self.env("PANDORA_INSTANCE"), "com.docker.compose.volume": "postgres_data"}
+        (self.engine.add_volume("pandora_postgres_data", **labels) / "kept").write_text("42")
+        begun, over = threading.Event(), threading.Event()
+
+        def killed_meanwhile(_):
+            begun.set()
+            over.wait(60)
+            return 137
+        self.engine.instead_of_one_off = killed_meanwhile
+        move = subprocess.Popen([PROGRAM, "volumes", "move", "pandora_postgres_data", "--dir", str(self.folder)], env=self.environment)
+        self.assertTrue(begun.wait(60))
+        move.kill()
+        move.wait()
+        self.assertEqual(self.engine.volume_names(), ["pandora_postgres_data", "pandora_postgres_data_2"])
+        listed = json.loads(self.in_folder("volumes", "list", "--json").stdout)["volumes"]
+        self.assertNotIn("pandora_postgres_data_2", [volume["volume"] for volume in listed])
+        # The container goes on copying: the next command ends it.
+        self.engine.instead_of_one_off = lambda _: None
+        self.in_folder("volumes", "move", "pandora_postgres_data")
+        over.set()
+        self.assertEqual((self.engine.containers, self.engine.volume_names()), ([], ["pandora_postgres_data", "pandora_postgres_data_2"]))
+        self.assertEqual(self.env("PANDORA_VOLUME_POSTGRES_DATA"), "pandora_postgres_data_2")
+        self.assertEqual((self.engine.folder / "pandora_postgres_data_2/kept").read_text(), "42")
+        self.assertFalse((self.folder / ".pandora/copying").exists())
+
+    def test_a_copy_that_fails_leaves_nothing(self):
+        self.engine.add_volume("pandora_postgres_data", **{"pandora.instance": self.env("PANDORA_INSTANCE")})
+        self.engine.instead_of_one_off = lambda _: 1
+        self.in_folder("volumes", "move", "pandora_postgres_data", code=8)
+        self.assertEqual(self.engine.volume_names(), ["pandora_postgres_data"])
+        self.assertEqual(self.env("PANDORA_VOLUME_POSTGRES_DATA"), "pandora_postgres_data")
+        self.assertFalse((self.folder / ".pandora/copying").exists())
 
 
 class Built(EngineCase):

@@ -47,6 +47,16 @@ Result<Json> get(DockerEngine& engine, const std::string& path, const Deadline& 
   return parse_json(body, kMaxAnswer, "the Docker Engine's answer");
 }
 
+// A file that names the volume which is being copied into: until it is gone that is no copy, whatever its label says.
+std::string copying_note(const StackFolder& folder) { return join_path(folder.state_directory(), "copying"); }
+
+Result<std::string> half_copy(StackSession& session) {
+  auto note = session.files().read_file(copying_note(session.folder()), kMaxFile);
+  if (!note && note.error().code == ErrorCode::kNotFound) return std::string();
+  if (!note) return fail(note.error());
+  return std::string(trim(*note));
+}
+
 }  // namespace
 
 std::string InstanceVolumes::key_of(std::string_view name) const {
@@ -79,8 +89,9 @@ Result<InstanceVolumes> read_volumes(StackSession& session, const Deadline& dead
   for (const auto& entry : volumes_aside(env))
     if (volumes.key_of(entry.name).empty() && find_volume(volumes.all, entry.name))
       volumes.aside.push_back(volume_of(entry));
+  PANDORA_TRY(half, half_copy(session));
   for (const auto& volume : volumes.all) {  // .env was lost; its label says whose it is
-    if (volume.instance != folder.instance || !volumes.key_of(volume.name).empty() || volumes.find_aside(volume.name))
+    if (volume.instance != folder.instance || volume.name == half || !volumes.key_of(volume.name).empty() || volumes.find_aside(volume.name))
       continue;
     const auto made = parse_iso8601(volume.created);
     const Timestamp since = made ? *made : Timestamp{};
@@ -177,6 +188,28 @@ Result<std::vector<AsideVolume>> set_aside(StackSession& session, const Instance
   return switch_volumes(session, volumes, chosen);
 }
 
+Status discard_half_copy(StackSession& session, const Deadline& deadline) {
+  PANDORA_TRY(name, half_copy(session));
+  const std::string note = copying_note(session.folder());
+  if (name.empty()) return {};
+  PANDORA_TRY(volumes, read_volumes(session, deadline));
+  if (find_volume(volumes.all, name) && volumes.key_of(name).empty()) {
+    PANDORA_TRY(engine, session.engine());
+    // What copied may still be at it: the Engine's containers outlive whoever has started them.
+    PANDORA_TRY(containers, get(*engine, "/containers/json?all=1", deadline));
+    for (const auto& container : containers) {
+      const Json& mounts = member(container, "Mounts");
+      const bool uses_it =
+          std::ranges::any_of(mounts, [&](const Json& mount) { return text_in(mount, "Name") == name; });
+      if (uses_it && !text_in(member(container, "Labels"), "pandora.one_off").empty())
+        PANDORA_CHECK(engine->call("DELETE", fmt::format("/containers/{}?force=1&v=1", text_in(container, "Id")),
+                                   nullptr, deadline));
+    }
+    PANDORA_CHECK(engine->call("DELETE", "/volumes/" + name, nullptr, deadline));
+  }
+  return session.files().remove_file(note);
+}
+
 Result<std::vector<AsideVolume>> move_volume(StackSession& session, const InstanceVolumes& volumes,
                                              const std::string& key, const Deadline& deadline) {
   const StackFolder& folder = session.folder();
@@ -189,6 +222,8 @@ Result<std::vector<AsideVolume>> move_volume(StackSession& session, const Instan
                         {{kInstanceLabel, folder.instance},
                          {"com.docker.compose.project", folder.name},
                          {"com.docker.compose.volume", key}}}};
+  const std::string note = copying_note(folder);
+  PANDORA_CHECK(session.files().write_atomic(note, to + "\n", Durability::kNow));
   PANDORA_CHECK(engine->call("POST", "/volumes/create", wanted, deadline));
   // With the mode and the owner of the folder itself.
   const OneOff copy{
@@ -199,10 +234,12 @@ Result<std::vector<AsideVolume>> move_volume(StackSession& session, const Instan
       .arguments = {},
       .mounts = {{.volume = from, .key = "from"}, {.volume = to, .key = "to", .writable = true}}};
   if (auto copied = run_one_off(*engine, copy, deadline); !copied) {
-    (void)engine->call("DELETE", "/volumes/" + to, nullptr, deadline);
+    (void)discard_half_copy(session, deadline);  // what is left of it the next command discards
     return fail(std::move(copied).error().with_context(fmt::format("copying {}; nothing has changed", from)));
   }
-  return switch_volumes(session, volumes, {{key, {.name = to, .adopted = false}}});
+  PANDORA_TRY(aside, switch_volumes(session, volumes, {{key, {.name = to, .adopted = false}}}));
+  (void)session.files().remove_file(note);  // it names what is in use, and so no half copy
+  return aside;
 }
 
 Status remove_aside(StackSession& session, const InstanceVolumes& volumes, const std::string& name,

@@ -48,6 +48,8 @@ Result<std::vector<AsideVolume>> set_aside(StackSession& session, const Instance
 // Names `chosen` in place of the present ones, which are set aside.
 Result<std::vector<AsideVolume>> switch_volumes(StackSession& session, const InstanceVolumes& volumes,
                                                 const VolumeChoices& chosen);
+// What a move that was killed has left, also of its container: for whoever holds the instance.
+Status discard_half_copy(StackSession& session, const Deadline& deadline);
 // Copies it into a new volume where Docker keeps its own, and uses that from then on.
 Result<std::vector<AsideVolume>> move_volume(StackSession& session, const InstanceVolumes& volumes,
                                              const std::string& key, const Deadline& deadline);

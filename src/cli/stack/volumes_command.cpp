@@ -32,8 +32,12 @@ struct Opened {
 // `command`: it changes something, and nobody else may meanwhile.
 Result<Opened> open(const std::string& directory, const std::string& command) {
   PANDORA_TRY(session, StackSession::open(directory, {}));
-  if (!command.empty()) PANDORA_CHECK(session->hold(command));
-  PANDORA_TRY(volumes, read_volumes(*session, Deadline::after(session->clock(), kPatience)));
+  const auto deadline = Deadline::after(session->clock(), kPatience);
+  if (!command.empty()) {
+    PANDORA_CHECK(session->hold(command));
+    PANDORA_CHECK(discard_half_copy(*session, deadline));
+  }
+  PANDORA_TRY(volumes, read_volumes(*session, deadline));
   return Opened{std::move(session), std::move(volumes)};
 }
 
