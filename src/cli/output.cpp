@@ -31,6 +31,7 @@ void prepare_process() {
     (void)::open("/dev/null", descriptor == STDIN_FILENO ? O_WRONLY : O_RDONLY);
   }
   ::signal(SIGPIPE, SIG_IGN);
+  ::signal(SIGCHLD, SIG_DFL);  // where whoever has started this one ignores it, no program's end could be known
   ::umask(S_IRWXG | S_IRWXO);
 }
 

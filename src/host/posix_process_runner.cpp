@@ -104,6 +104,11 @@ Result<Descriptor> input_of(const Command& command) {
   return file;
 }
 
+// Another part of this process has waited for it, or SIGCHLD is ignored. Whatever its code was, it is not 0.
+Error end_unknown(int pid) {
+  return {ErrorCode::kUnavailable, fmt::format("process {} has ended, and how is not known", pid), ""};
+}
+
 struct Spawned {
   int pid = 0;
   Descriptor watch;  // readable once it has ended
@@ -199,12 +204,15 @@ class PosixProcess final : public Process {
   Status signal(int number) override {
     const std::lock_guard lock(mutex_);
     if (!look() && ::kill(spawned_.pid, number) == 0) return {};
-    if (!status_ && errno == EINVAL) return fail(ErrorCode::kInvalidArgument, fmt::format("{} is no signal", number));
+    if (!status_ && !lost_ && errno == EINVAL) return fail(ErrorCode::kInvalidArgument, fmt::format("{} is no signal", number));
     return fail(ErrorCode::kNotFound, fmt::format("process {} has ended", spawned_.pid));
   }
   Result<std::optional<ExitStatus>> wait(const Deadline& deadline) override {
     for (;;) {
-      if (const auto status = ended()) return status;
+      if (ended()) {
+        const std::lock_guard lock(mutex_);
+        return status_ ? Result<std::optional<ExitStatus>>(status_) : fail(end_unknown(spawned_.pid));
+      }
       if (deadline.expired()) return std::optional<ExitStatus>();
       pollfd watched{spawned_.watch.get(), POLLIN, 0};
       (void)::poll(&watched, 1, poll_ms(deadline));
@@ -212,21 +220,24 @@ class PosixProcess final : public Process {
   }
 
  private:
-  std::optional<ExitStatus> ended() {
+  bool ended() {
     const std::lock_guard lock(mutex_);
-    look();
-    return status_;
+    return look();
   }
   // Under the lock: once it is waited for, its number may be another's.
   bool look() {
+    if (status_ || lost_) return true;
     int status = 0;
-    if (!status_ && ::waitpid(spawned_.pid, &status, WNOHANG) == spawned_.pid) status_ = status_of(status);
-    return status_.has_value();
+    const int found = ::waitpid(spawned_.pid, &status, WNOHANG);
+    if (found == spawned_.pid) status_ = status_of(status);
+    lost_ = found < 0 && errno == ECHILD;
+    return status_ || lost_;
   }
 
   std::mutex mutex_;
   Spawned spawned_;
   std::optional<ExitStatus> status_;
+  bool lost_ = false;  // it has ended, and how nobody can say
   Abandoned& abandoned_;
 };
 
@@ -252,9 +263,10 @@ class PosixProcessRunner final : public ProcessRunner {
     CommandOutput output;
     const Status watched = watch(spawned, read_ends, output, deadline);
     ::kill(-spawned.pid, SIGKILL);  // whatever it has left behind, and itself when it is to end
-    int status = 0;
-    while (::waitpid(spawned.pid, &status, 0) < 0 && errno == EINTR) continue;
+    int status = 0, found = 0;
+    while ((found = ::waitpid(spawned.pid, &status, 0)) < 0 && errno == EINTR) continue;
     if (!watched) return fail(Error(watched.error()).with_context(command.arguments[0]));
+    if (found < 0) return fail(end_unknown(spawned.pid).with_context(command.arguments[0]));
     output.status = status_of(status);
     return output;
   }

@@ -3,7 +3,8 @@
 //
 // Errors: kNotFound (no such program, no such directory), kPermissionDenied (not executable), kInvalidArgument (no
 // program named, a NUL byte anywhere but in the input, a variable without a name or with '=' in it), kTooLarge (past a
-// maximum below), kDeadlineExceeded (also a deadline that had passed before: nothing is started), kResourceExhausted.
+// maximum below), kDeadlineExceeded (also a deadline that had passed before: nothing is started), kResourceExhausted,
+// kUnavailable (it has ended, and how is not known).
 #pragma once
 #include <map>
 #include <memory>

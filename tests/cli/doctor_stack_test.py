@@ -2,6 +2,7 @@
 import json
 import os
 import pathlib
+import signal
 import socket
 import subprocess
 import unittest
@@ -90,6 +91,14 @@ class DoctorOfAStack(PandoraCase):
         os.chmod(program, 0o755)
         check, = self.checks("compose")
         self.assertIn("1.25.0 is too old", check["detail"])
+
+    def test_whoever_starts_it_may_ignore_how_programs_end(self):
+        program = os.path.join(self.environment["PATH"], "docker-compose")
+        pathlib.Path(program).write_text("#!/bin/sh\necho 2.26.1\n")
+        os.chmod(program, 0o755)
+        done = subprocess.run([PROGRAM, "doctor", "--json"], cwd=self.folder, capture_output=True, env=self.environment,
+                              preexec_fn=lambda: signal.signal(signal.SIGCHLD, signal.SIG_IGN))
+        self.assertEqual([check["state"] for check in json.loads(done.stdout)["checks"] if check["check"] == "compose"], ["ok"])
 
     def test_commands_that_need_an_engine_say_so_in_one_line(self):
         for command in (["volumes", "list"], ["volumes", "browse", "x"], ["reset", "--no-backup", "--yes", "pandora"],

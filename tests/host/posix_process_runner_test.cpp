@@ -97,6 +97,17 @@ TEST_F(RealProcess, AStartedOneIsASessionOfItsOwn) {
   EXPECT_EQ(must(process->wait(in(std::chrono::seconds(20)))), ExitStatus{128 + SIGKILL});
 }
 
+TEST_F(RealProcess, AnEndThatNobodyKnowsIsNoSuccess) {
+  const auto before = std::signal(SIGCHLD, SIG_IGN);  // the kernel forgets how they end
+  const auto output = runner_.run(shell("exit 0"), in(std::chrono::seconds(20)));
+  const auto process = must(runner_.start(shell("exit 0"), setup_.new_path("log")));
+  const auto status = process->wait(in(std::chrono::seconds(20)));
+  EXPECT_FAILS(kNotFound, process->signal(SIGTERM));
+  std::signal(SIGCHLD, before);
+  EXPECT_FAILS(kUnavailable, output);
+  EXPECT_FAILS(kUnavailable, status);
+}
+
 TEST_F(RealProcess, AFileThatIsNoProgramIsRefused) {
   const std::string path = setup_.new_path("text");
   std::ofstream(path) << "hello";
