@@ -2,11 +2,13 @@
 import json
 import os
 import pathlib
+import signal
 import subprocess
 import threading
 import unittest
 
 from fake_engine import FakeEngine, fake_compose
+from host_test import HOST_PROGRAM, HostCase
 from pandora_case import PROGRAM, PandoraCase
 
 
@@ -158,6 +160,27 @@ class Daemon(EngineCase):
         # Not to that of a context, which Compose alone would know of.
         del self.environment["DOCKER_HOST"]
         self.assertEqual(self.in_folder("logs").stdout, b"DOCKER_HOST=unix:///var/run/docker.sock\n")
+
+
+class Detached(HostCase):
+    def test_ctrl_c_ends_the_wait_and_not_what_is_waited_for(self):
+        folder = pathlib.Path(self.home, "instance")
+        self.json("init", "--dir", str(folder))
+        (pathlib.Path(self.home) / "volumes").mkdir()
+        engine = FakeEngine(f"{self.home}/docker.sock", f"{self.home}/volumes")
+        self.addCleanup(engine.close)
+        self.environment["DOCKER_HOST"] = f"unix://{self.home}/docker.sock"
+        self.environment["PATH"] = f"{fake_compose(f'{self.home}/bin', {'services': {}})}:{os.environ['PATH']}"
+        self.write_config(f'[model_servers.late]\ncommand = "{HOST_PROGRAM} waits-for {{port}} {self.home}/never"\nport = {self.model}\n')
+        process = subprocess.Popen([PROGRAM, "up", "--detach", "--dir", str(folder)], env=self.environment, stdout=subprocess.PIPE,
+                                   stderr=subprocess.PIPE)
+        self.addCleanup(lambda: process.poll() is None and process.kill())
+        self.wait_until(lambda: process.poll() is not None or self.rows().get("model-late", {}).get("state") == "starting")
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=60)
+        self.assertEqual(process.returncode, 130, err)
+        self.assertIn(b"what was begun goes on", err)
+        self.assertEqual(self.rows()["model-late"]["state"], "starting")
 
 
 if __name__ == "__main__":

@@ -117,12 +117,23 @@ class Owner {
   Owner(Tools& tools, const HostContext& context, const HostUpOptions& options)
       : tools_(tools), context_(context), options_(options) {}
 
-  // Keeps them until it is told to end. kConflict: another supervisor has the place.
-  Status run(const HostPlace& place, std::vector<HostProcess> processes, bool json) {
-    const sigset_t signals = hold_stop_signals();
+  // From then on a signal is for it. kConflict: somebody has the place; then signals do what they did before.
+  Status open(const HostPlace& place) {
+    sigset_t before;
+    ::pthread_sigmask(SIG_BLOCK, nullptr, &before);
+    const sigset_t signals = hold_stop_signals();  // before it starts its threads
+    auto supervisor = Supervisor::open(settings_for(place, context_, options_.watch), tools_.parts());
+    if (!supervisor) {
+      ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
+      return fail(supervisor.error());
+    }
     signals_ = ::signalfd(-1, &signals, SFD_CLOEXEC);
-    PANDORA_TRY(supervisor, Supervisor::open(settings_for(place, context_, options_.watch), tools_.parts()));
-    supervisor_ = std::move(supervisor);
+    supervisor_ = *std::move(supervisor);
+    return {};
+  }
+
+  // Keeps them until it is told to end.
+  Status run(std::vector<HostProcess> processes, bool json) {
     PANDORA_CHECK(supervisor_->apply(std::move(processes)));
     Status settled;
     std::thread waiter([&] {
@@ -147,11 +158,7 @@ class Owner {
   }
 
   // The same for one that others tell what to do; it ends when it has nothing to do for too long.
-  Status serve(const HostPlace& place) {
-    const sigset_t signals = hold_stop_signals();
-    signals_ = ::signalfd(-1, &signals, SFD_CLOEXEC);
-    PANDORA_TRY(supervisor, Supervisor::open(settings_for(place, context_, options_.watch), tools_.parts()));
-    supervisor_ = std::move(supervisor);
+  Status serve() {
     std::array<pollfd, 2> watched{{{signals_, POLLIN, 0}, {supervisor_->ended_descriptor(), POLLIN, 0}}};
     const auto patience = std::chrono::duration_cast<std::chrono::milliseconds>(kIdleSupervisor).count();
     while (::poll(watched.data(), watched.size(), static_cast<int>(patience)) == 0)
@@ -191,12 +198,18 @@ class Owner {
   std::unique_ptr<Supervisor> supervisor_;
 };
 
+Error stopped_waiting() {
+  return {ErrorCode::kCancelled, "stopped waiting; what was begun goes on",
+          "`pandora host status` shows it, `pandora host down` ends it"};
+}
+
 // The one that runs, or has just been started by another command.
 Result<std::unique_ptr<RemoteHostControl>> reach(const HostPlace& place, const Clock& clock) {
   const Deadline deadline = Deadline::after(clock, kSupervisorStart);
   for (;;) {
     auto control = connect_host_supervisor(place, clock);
     if (control || control.error().code != ErrorCode::kNotFound) return control;
+    if (interrupted()) return fail(stopped_waiting());
     if (deadline.expired())
       return fail(ErrorCode::kUnavailable, "the supervisor does not take calls",
                   fmt::format("its log is {}", place.log("supervisor")));
@@ -222,18 +235,25 @@ Status start_supervisor(Tools& tools, const HostContext& context, const HostUpOp
 }
 
 // By a supervisor that goes on without us.
-Status join(const HostPlace& place, Tools& tools, std::vector<HostProcess> processes, const HostUpOptions& options,
+Status join(RemoteHostControl& control, Tools& tools, std::vector<HostProcess> processes, const HostUpOptions& options,
             bool json) {
-  PANDORA_TRY(control, reach(place, tools.clock));
-  PANDORA_CHECK(control->apply(std::move(processes)));
-  const Status settled =
-      control->settle(printed(), Deadline::after(tools.clock, std::chrono::seconds(options.timeout_s)));
+  std::atomic<bool> settles = true;
+  std::thread watcher([&] {  // Ctrl-C ends the wait; only whoever counts it is still there to end it
+    while (settles && !interrupted()) (void)::poll(nullptr, 0, kLookMs);
+    if (settles) control.abandon();
+  });
+  Status settled = control.apply(std::move(processes));
+  if (settled)
+    settled = control.settle(printed(), Deadline::after(tools.clock, std::chrono::seconds(options.timeout_s)));
+  settles = false;
+  watcher.join();
+  if (!settled && interrupted()) return fail(stopped_waiting());
   if (!settled) {
-    print_last_lines(*control, tools.clock);
+    print_last_lines(control, tools.clock);
     return settled;
   }
-  return print_rows(*control, tools.clock, json, options.beside) == 0 ? Status()
-                                                                      : fail(ErrorCode::kUnavailable, "no status");
+  return print_rows(control, tools.clock, json, options.beside) == 0 ? Status()
+                                                                     : fail(ErrorCode::kUnavailable, "no status");
 }
 
 // What cannot fit is not begun.
@@ -253,17 +273,22 @@ Status up(const HostContext& context, const HostUpOptions& options, bool json) {
   Tools tools;
   PANDORA_CHECK(tools.open());
   PANDORA_CHECK(check_card(context.config, tools));
-  if (connect_host_supervisor(place, tools.clock)) {
+  if (const auto control = connect_host_supervisor(place, tools.clock)) {
     print_error("A supervisor is there already; it goes on.\n");
-    return join(place, tools, std::move(processes), options, json);
+    return join(**control, tools, std::move(processes), options, json);
   }
   if (options.detach) {
     PANDORA_CHECK(start_supervisor(tools, context, options, place));
-    return join(place, tools, std::move(processes), options, json);
+    PANDORA_TRY(control, reach(place, tools.clock));
+    return join(*control, tools, std::move(processes), options, json);
   }
-  const Status done = Owner(tools, context, options).run(place, processes, json);
-  if (done || done.error().code != ErrorCode::kConflict) return done;
-  return join(place, tools, std::move(processes), options, json);  // another command was quicker
+  Owner owner(tools, context, options);
+  const Status opened = owner.open(place);
+  if (opened) return owner.run(std::move(processes), json);
+  if (opened.error().code != ErrorCode::kConflict) return opened;
+  const auto control = reach(place, tools.clock);  // another command was quicker
+  if (!control) return control.error().code == ErrorCode::kCancelled ? fail(control.error()) : opened;
+  return join(**control, tools, std::move(processes), options, json);
 }
 
 std::string since(Timestamp at, Timestamp now) {
@@ -305,7 +330,9 @@ int supervise(const HostContext& context, bool watch) {
   Tools tools;
   if (const Status opened = tools.open(); !opened) return report(opened.error());
   const HostUpOptions options{.detach = true, .watch = watch};
-  const Status served = Owner(tools, context, options).serve(*place);
+  Owner owner(tools, context, options);
+  Status served = owner.open(*place);
+  if (served) served = owner.serve();
   return served ? 0 : report(served.error());
 }
 
