@@ -303,11 +303,16 @@ std::vector<LeftProcess> left_host_processes(const HostPlace& place, FileSystem&
     auto decoded = text ? decode_pid_file(*text) : Result<PidFile>(fail(text.error()));
     if (decoded) left.push_back({file.name.substr(0, file.name.size() - kPidFile.size()), *std::move(decoded)});
   }
+  // One that was never noted was about to be started: the last of them.
+  const auto started = [](const LeftProcess& one) {
+    return one.file.process.pid > 0 ? one.file.process.start_ticks : UINT64_MAX;
+  };
+  std::ranges::stable_sort(left, {}, started);
   return left;
 }
 
-void end_left_host_process(const HostPlace& place, const LeftProcess& left, FileSystem& files, const Clock& clock,
-                           const HostProgress& progress) {
+std::vector<ProcessEntry> end_left_host_process(const HostPlace& place, const LeftProcess& left, FileSystem& files,
+                                                const Clock& clock, const HostProgress& progress) {
   const auto tell = [&](const std::string& text) {
     if (progress) progress({clock.now(), left.name, HostState::kStopping, text});
   };
@@ -317,9 +322,10 @@ void end_left_host_process(const HostPlace& place, const LeftProcess& left, File
     tell(fmt::format("ends what is left from before: {}", names_of(members)));
     const EndReport report = end_processes(left.file.mark, main, kLeftGrace, clock, [] { return false; });
     if (!report.killed.empty()) tell(fmt::format("killed: {}", names_of(report.killed)));
-    if (!report.survivors.empty()) return tell(fmt::format("cannot be killed: {}", names_of(report.survivors)));
+    if (!report.survivors.empty()) return report.survivors;
   }
   (void)files.remove_file(place.pid_file(left.name));
+  return {};
 }
 
 Result<std::unique_ptr<RemoteHostControl>> connect_host_supervisor(const HostPlace& place, const Clock& clock) {
@@ -359,8 +365,13 @@ Status stop_left_host_processes(const HostPlace& place, const Clock& clock, cons
   PANDORA_TRY(lock, files->lock(place.lock(), "ending what is left"));
   auto left = left_host_processes(place, *files);
   std::ranges::reverse(left);
-  for (const auto& one : left) end_left_host_process(place, one, *files, clock, progress);
-  return {};
+  std::vector<ProcessEntry> survivors;
+  for (const auto& one : left)
+    for (auto& entry : end_left_host_process(place, one, *files, clock, progress))
+      survivors.push_back(std::move(entry));
+  if (survivors.empty()) return {};
+  return fail(ErrorCode::kUnavailable, "cannot be killed: " + names_of(survivors),
+              "they wait in the kernel, for a disk or a card; try again when that answers");
 }
 
 }  // namespace pandora

@@ -26,10 +26,10 @@ struct LeftProcess {
   std::string name;
   PidFile file;
 };
-// By name; also those that do not run any more. Pid files that cannot be read are passed over.
+// In starting order; also those that do not run any more. Pid files that cannot be read are passed over.
 std::vector<LeftProcess> left_host_processes(const HostPlace& place, FileSystem& files);
-// Ends what still runs of it, and takes the pid file away.
-void end_left_host_process(const HostPlace& place, const LeftProcess& left, FileSystem& files, const Clock& clock,
-                           const HostProgress& progress);
+// Ends what still runs of it, and takes the pid file away. What could not be ended keeps it, and is returned.
+std::vector<ProcessEntry> end_left_host_process(const HostPlace& place, const LeftProcess& left, FileSystem& files,
+                                                const Clock& clock, const HostProgress& progress);
 
 }  // namespace pandora

@@ -142,7 +142,7 @@ Result<std::unique_ptr<RemoteHostControl>> connect_host_supervisor(const HostPla
 // For `pandora status`: what the supervisor says; without one, what still runs (kLeft). kDeadlineExceeded.
 Result<std::vector<HostStatus>> host_status(const HostPlace& place, const Clock& clock, const Deadline& deadline);
 // For `pandora down` where no supervisor runs any more: what one that was killed has left, in reverse. Touches nothing
-// that does not carry this place's mark.
+// that does not carry this place's mark. kUnavailable: what even SIGKILL did not end.
 Status stop_left_host_processes(const HostPlace& place, const Clock& clock, const HostProgress& progress);
 
 }  // namespace pandora

@@ -260,10 +260,15 @@ class ThreadedSupervisor final : public Supervisor {
       gone.pop_back();
       core_.board.forget(name);
     }
-    for (const auto& left : left_host_processes(core_.settings.place, core_.parts.files))
-      if (!is_wanted(left.name))
-        end_left_host_process(core_.settings.place, left, core_.parts.files, core_.parts.clock,
-                              [this](const HostEvent& event) { core_.board.note(event.process, event.text); });
+    auto left = left_host_processes(core_.settings.place, core_.parts.files);
+    std::ranges::reverse(left);
+    for (const auto& one : left) {
+      if (is_wanted(one.name)) continue;
+      const auto note = [this](const HostEvent& event) { core_.board.note(event.process, event.text); };
+      const auto survivors =
+          end_left_host_process(core_.settings.place, one, core_.parts.files, core_.parts.clock, note);
+      if (!survivors.empty()) core_.board.note(one.name, "cannot be killed: " + names_of(survivors));
+    }
   }
 
   std::uint64_t wait_stopped(const std::string& name, std::uint64_t from, const HostProgress& progress) {

@@ -123,6 +123,18 @@ TEST_F(LeftBehind, down_without_a_supervisor_ends_what_is_left) {
   EXPECT_TRUE(host_status(settings.place, clock, Deadline::never())->empty());
 }
 
+TEST_F(LeftBehind, they_are_ended_as_they_were_started_in_reverse_whatever_their_names) {
+  auto gateway = server("gateway");
+  gateway.needs = {"tools"};
+  open();
+  ASSERT_TRUE(supervisor->apply({gateway, server("tools")}));
+  ASSERT_TRUE(settle());
+  lose_supervisor();
+  said.clear();
+  ASSERT_TRUE(stop_left_host_processes(settings.place, clock, recorder()));
+  EXPECT_LT(all_said().find("gateway: ends"), all_said().find("tools: ends")) << all_said();
+}
+
 TEST_F(LeftBehind, a_pid_file_that_is_none_is_set_aside) {
   std::filesystem::create_directories(settings.place.directory);
   std::ofstream(settings.place.pid_file("gateway")) << "4711\n";
