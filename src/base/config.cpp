@@ -231,7 +231,9 @@ Result<std::optional<EffectiveValue>> from_variables(const Setting& setting, con
                                                      SettingSource file_source, FileSystem& files) {
   const std::string name(setting.environment), name_file = name + "_FILE";
   if (!variables || name.empty()) return std::nullopt;
-  const auto direct = variables(name), by_file = variables(name_file);
+  const auto direct = variables(name);
+  auto by_file = variables(name_file);
+  if (by_file && by_file->empty()) by_file.reset();  // whoever inherits one takes it away so
   if (direct && by_file)
     return fail(ErrorCode::kInvalidArgument, fmt::format("both {} and {} are set", name, name_file),
                 "unset one of them");

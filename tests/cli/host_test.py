@@ -277,6 +277,9 @@ class Host(HostCase):
         self.assertIn('"--set" "recall.limit=10"', unit)
         self.assertIn('Environment="PANDORA_ENCODER=hashing"', unit)
         self.assert_one_clear_line(self.run_pandora("host", "unit", code=2, PANDORA_MODEL_API_KEY="x"), "PANDORA_MODEL_API_KEY_FILE")
+        refused = self.run_pandora("host", "unit", "--set", "model.api_key=hunter2", code=2)
+        self.assert_one_clear_line(refused, "PANDORA_MODEL_API_KEY_FILE")
+        self.assertNotIn(b"hunter2", refused.stderr)
         checker = shutil.which("systemd-analyze")
         if not checker:
             self.skipTest("no systemd-analyze to check it with")
@@ -284,6 +287,17 @@ class Host(HostCase):
         path.write_text(unit)
         done = subprocess.run([checker, "verify", str(path)], capture_output=True, text=True)
         self.assertEqual((done.returncode, [line for line in done.stderr.splitlines() if "pandora.service" in line]), (0, []))
+
+    def test_a_secret_of_the_command_line_is_in_no_other_one(self):
+        file = pathlib.Path(self.home) / "key"
+        file.write_text("of the file")
+        self.up("--set", "model.api_key=hunter2", "--set", "recall.limit=10", PANDORA_MODEL_API_KEY_FILE=str(file))
+        for pid in (self.supervisor(), *(row["pid"] for row in self.rows().values())):
+            of_process = pathlib.Path(f"/proc/{pid}")
+            line = (of_process / "cmdline").read_bytes()
+            self.assertIn(b"recall.limit=10", line)
+            self.assertNotIn(b"hunter2", line)
+            self.assertIn(b"PANDORA_MODEL_API_KEY=hunter2", (of_process / "environ").read_bytes().split(b"\0"))
 
     def test_a_service_of_type_notify_is_told_when_all_are_ready(self):
         inbox = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)

@@ -227,8 +227,9 @@ Status start_supervisor(Tools& tools, const HostContext& context, const HostUpOp
     command.arguments.insert(command.arguments.end(),
                              {"--config", std::filesystem::absolute(context.config_file).string()});
   command.directory = context.folder;  // when it reads its settings again they are of the same instance
-  for (const auto& [key, value] : context.flags)
-    if (key != "data.path") command.arguments.insert(command.arguments.end(), {"--set", key + "=" + value});
+  const auto flags = open_flags(context.config, context.flags);
+  command.arguments.insert(command.arguments.end(), flags.begin(), flags.end());
+  command.environment = secret_variables(context.config);
   if (options.watch) command.arguments.emplace_back("--watch");
   PANDORA_CHECK(tools.runner->start(command, place.log("supervisor")));
   return {};
@@ -430,9 +431,9 @@ int print_unit(const HostContext& context) {
     if (gateway.arguments[i] == "--config" || gateway.arguments[i] == "--set")
       options.command.insert(options.command.end(), {gateway.arguments[i], gateway.arguments[i + 1]});
   for (const auto& value : context.config.values())
-    if (value.source == SettingSource::kEnvironment && value.setting->secret)
+    if ((value.source == SettingSource::kEnvironment || value.source == SettingSource::kFlag) && value.setting->secret)
       return report({ErrorCode::kInvalidArgument,
-                     fmt::format("{} is a secret, and a unit can be read by everybody", value.setting->environment),
+                     fmt::format("{} is a secret, and a unit can be read by everybody", value.key),
                      fmt::format("give it by {}_FILE, or in pandora.toml", value.setting->environment)});
   options.environment = gateway.environment;
   for (const auto& value : context.config.values())

@@ -23,6 +23,10 @@ std::string absolute(const std::string& path) {
   return code ? path : whole.lexically_normal().string();
 }
 
+bool is_secret_flag(const EffectiveValue& value) {
+  return value.source == SettingSource::kFlag && value.setting->secret;
+}
+
 // What the processes are to read as this one has read it: variables by name, files whose content is a value, flags.
 void pass_settings_on(const Config& config, const HostPlanOptions& options, HostProcess& process) {
   for (const auto& value : config.values()) {
@@ -35,11 +39,9 @@ void pass_settings_on(const Config& config, const HostPlanOptions& options, Host
       process.environment[name + "_FILE"] = process.made_of.back();
     }
   }
-  for (const auto& [key, value] : options.flags) {
-    if (key == "data.path") continue;  // given by its own flag
-    process.arguments.push_back("--set");
-    process.arguments.push_back(fmt::format("{}={}", key, value));
-  }
+  for (const auto& [name, value] : secret_variables(config)) process.environment[name] = value;
+  const auto flags = open_flags(config, options.flags);
+  process.arguments.insert(process.arguments.end(), flags.begin(), flags.end());
 }
 
 HostProcess own_process(const Config& config, const HostPlanOptions& options, const DataPaths& paths,
@@ -73,6 +75,28 @@ Result<HostReadiness> readiness_of(const Config& config, const std::string& name
 }
 
 }  // namespace
+
+std::map<std::string, std::string> secret_variables(const Config& config) {
+  std::map<std::string, std::string> variables;
+  for (const auto& value : config.values()) {
+    if (!is_secret_flag(value)) continue;
+    const std::string name(value.setting->environment);
+    variables[name] = value.value;
+    variables[name + "_FILE"] = "";  // one that is inherited would contradict it
+  }
+  return variables;
+}
+
+std::vector<std::string> open_flags(const Config& config, const std::map<std::string, std::string>& flags) {
+  std::vector<std::string> words;
+  for (const auto& [key, value] : flags) {
+    const auto found = std::ranges::find(config.values(), key, &EffectiveValue::key);
+    const bool is_secret = found != config.values().end() && is_secret_flag(*found);
+    if (key == "data.path" || is_secret) continue;  // the one is given by its own flag
+    words.insert(words.end(), {"--set", fmt::format("{}={}", key, value)});
+  }
+  return words;
+}
 
 Result<HostPlace> host_place(const Config& config) {
   PANDORA_TRY(paths, data_paths(config));
