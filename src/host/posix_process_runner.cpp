@@ -201,12 +201,8 @@ class PosixProcess final : public Process {
     if (!ended()) abandoned_.add(spawned_.pid);
   }
   int pid() const override { return spawned_.pid; }
-  Status signal(int number) override {
-    const std::lock_guard lock(mutex_);
-    if (!look() && ::kill(spawned_.pid, number) == 0) return {};
-    if (!status_ && !lost_ && errno == EINVAL) return fail(ErrorCode::kInvalidArgument, fmt::format("{} is no signal", number));
-    return fail(ErrorCode::kNotFound, fmt::format("process {} has ended", spawned_.pid));
-  }
+  Status signal(int number) override { return signal(spawned_.pid, number); }
+  Status signal_all(int number) override { return signal(-spawned_.pid, number); }  // it leads a group
   Result<std::optional<ExitStatus>> wait(const Deadline& deadline) override {
     for (;;) {
       if (ended()) {
@@ -220,6 +216,13 @@ class PosixProcess final : public Process {
   }
 
  private:
+  Status signal(int target, int number) {
+    const std::lock_guard lock(mutex_);
+    if (!look() && ::kill(target, number) == 0) return {};
+    if (!status_ && !lost_ && errno == EINVAL)
+      return fail(ErrorCode::kInvalidArgument, fmt::format("{} is no signal", number));
+    return fail(ErrorCode::kNotFound, fmt::format("process {} has ended", spawned_.pid));
+  }
   bool ended() {
     const std::lock_guard lock(mutex_);
     return look();

@@ -39,7 +39,8 @@ class Process {
  public:
   virtual ~Process() = default;
   virtual int pid() const = 0;
-  virtual Status signal(int number) = 0;  // kNotFound when it has ended
+  virtual Status signal(int number) = 0;      // kNotFound when it has ended
+  virtual Status signal_all(int number) = 0;  // likewise, with what it has started and what has not gone elsewhere
   // None: still running at the deadline. Afterwards always the same.
   virtual Result<std::optional<ExitStatus>> wait(const Deadline& deadline) = 0;
 };

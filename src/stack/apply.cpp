@@ -106,10 +106,10 @@ class Caller {
     }
   }
   void end(Process& process) {
-    (void)process.signal(SIGINT);
+    (void)process.signal_all(SIGINT);  // `docker` starts its plugin, which would go on
     const auto ended = process.wait(Deadline::after(tools_.clock, kComposeEnd));
     if (ended && *ended) return;
-    (void)process.signal(SIGKILL);
+    (void)process.signal_all(SIGKILL);
     (void)process.wait(Deadline::after(tools_.clock, kComposeEnd));
   }
 

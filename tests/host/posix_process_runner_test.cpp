@@ -97,6 +97,19 @@ TEST_F(RealProcess, AStartedOneIsASessionOfItsOwn) {
   EXPECT_EQ(must(process->wait(in(std::chrono::seconds(20)))), ExitStatus{128 + SIGKILL});
 }
 
+TEST_F(RealProcess, ASignalForAllReachesWhatItHasStarted) {
+  const std::string log = setup_.new_path("log");
+  const auto process = must(runner_.start(
+      shell("sh -c 'trap \"echo heard; exit\" TERM; echo begun; while :; do sleep 0.01; done' & wait"), log));
+  const Deadline patience = in(std::chrono::seconds(20));
+  while (setup_.read_log(log).find("begun") == std::string::npos && !patience.expired()) std::this_thread::yield();
+  must(process->signal_all(SIGTERM));
+  while (setup_.read_log(log).find("heard") == std::string::npos && !patience.expired()) std::this_thread::yield();
+  EXPECT_NE(setup_.read_log(log).find("heard"), std::string::npos);
+  must(process->wait(patience));
+  EXPECT_FAILS(kNotFound, process->signal_all(SIGTERM));
+}
+
 TEST_F(RealProcess, AnEndThatNobodyKnowsIsNoSuccess) {
   const auto before = std::signal(SIGCHLD, SIG_IGN);  // the kernel forgets how they end
   const auto output = runner_.run(shell("exit 0"), in(std::chrono::seconds(20)));

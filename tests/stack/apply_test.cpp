@@ -1,6 +1,8 @@
 // What Compose is called with: beside programs that only remember it.
 #include "stack/apply.h"
 
+#include <csignal>
+
 #include <gtest/gtest.h>
 
 #include "support/temporary_directory.h"
@@ -13,7 +15,8 @@ class Called final : public Process {
  public:
   Called(std::vector<int>& signals, bool runs) : signals_(signals), runs_(runs) {}
   int pid() const override { return 0; }
-  Status signal(int number) override {
+  Status signal(int) override { return fail(ErrorCode::kInternal, "what it has started is not told"); }
+  Status signal_all(int number) override {
     signals_.push_back(number);
     runs_ = false;
     return {};
@@ -71,6 +74,14 @@ TEST_F(Apply, ComposeIsToldWhichEngineAndThatNobodyWatches) {
   EXPECT_EQ(programs_.commands[0].environment,
             (std::map<std::string, std::string>{
                 {"COMPOSE_ANSI", "never"}, {"COMPOSE_PROGRESS", "plain"}, {"DOCKER_HOST", "unix:///here"}}));
+}
+
+TEST_F(Apply, WhatComposeHasStartedEndsWithIt) {
+  programs_.run_on = true;
+  const auto applied = apply(true);
+  ASSERT_FALSE(applied);
+  EXPECT_EQ(applied.error().error.code, ErrorCode::kCancelled);
+  EXPECT_EQ(programs_.signals, std::vector<int>{SIGINT});
 }
 
 }  // namespace
