@@ -1,5 +1,6 @@
 // Stores that speak HTTP: Qdrant, and what has a health check of its own.
 #include <algorithm>
+#include <cctype>
 #include <cerrno>
 
 #include <fmt/format.h>
@@ -17,6 +18,16 @@ constexpr std::size_t kMaxDetail = 200;
 constexpr std::uint64_t kMaxAnswer = 4u << 20;
 constexpr std::size_t kMaxCollections = 1000;  // looked at; more are not
 constexpr int kGood = 200;
+
+// A name of a collection is any text: "my notes", "50%".
+std::string path_segment(std::string_view name) {
+  std::string text;
+  for (const char c : name) {
+    const bool plain = std::isalnum(static_cast<unsigned char>(c)) || c == '-' || c == '_' || c == '~';
+    text += plain ? std::string(1, c) : fmt::format("%{:02X}", static_cast<unsigned char>(c));
+  }
+  return text;
+}
 
 class HttpProbe : public HealthProbe {
  public:
@@ -72,7 +83,7 @@ class QdrantProbe final : public HttpProbe {
     const Json& collections = member(listed, "collections");
     for (std::size_t i = 0; i < std::min(collections.size(), kMaxCollections); ++i) {
       const std::string collection = text_in(collections[i], "name");
-      PANDORA_TRY(described, json("/collections/" + collection, deadline));
+      PANDORA_TRY(described, json("/collections/" + path_segment(collection), deadline));
       if (text_in(described, "status") == "red")
         return fail(ErrorCode::kUnavailable, fmt::format("the collection {} is red", collection));
     }

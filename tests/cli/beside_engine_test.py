@@ -1,4 +1,5 @@
 """Commands about an instance, beside an Engine that is none: what they ask of it, and what they leave alone."""
+import http.server
 import json
 import os
 import pathlib
@@ -6,6 +7,7 @@ import signal
 import subprocess
 import threading
 import unittest
+import urllib.parse
 
 from fake_engine import FakeEngine, fake_compose
 from host_test import HOST_PROGRAM, HostCase
@@ -132,6 +134,31 @@ class Adopt(EngineCase):
 
 
 class Status(EngineCase):
+    def test_a_collection_may_be_called_anything(self):
+        name, asked = "my notes/50%?", []
+
+        class Qdrant(http.server.BaseHTTPRequestHandler):
+            def log_message(self, *_):
+                pass
+
+            def do_GET(self):
+                asked.append(self.path)
+                known = {"/readyz": "all shards are ready", "/collections": json.dumps({"result": {"collections": [{"name": name}]}}),
+                         "/collections/" + urllib.parse.quote(name, safe=""): json.dumps({"result": {"status": "green"}})}
+                text = known.get(self.path, "").encode()
+                self.send_response(200 if text else 404)
+                self.send_header("Content-Length", str(len(text)))
+                self.end_headers()
+                self.wfile.write(text)
+        qdrant = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Qdrant)
+        threading.Thread(target=qdrant.serve_forever, daemon=True).start()
+        self.addCleanup(qdrant.server_close)
+        self.addCleanup(qdrant.shutdown)
+        self.environment["PANDORA_PORT_VECTORDB"] = str(qdrant.server_port)
+        self.engine.add_container("pandora-vectordb-1", "vectordb")
+        rows = json.loads(self.in_folder("status", "--json", code=8).stdout)["services"]
+        self.assertEqual([row["state"] for row in rows if row["service"] == "vectordb"], ["ready"], (rows, asked))
+
     def test_a_process_that_nobody_looks_after_is_not_well(self):
         # Containers that are all ready: of services that this program knows no store of.
         for service in ("vectordb", "postgres"):
