@@ -115,6 +115,17 @@ class DoctorOfAStack(PandoraCase):
         self.assertIn("redis_password", check["detail"])
         self.assertEqual(check["command"], "pandora init --yes && pandora secrets rotate redis")
 
+    def test_a_lost_password_of_grafana(self):
+        path = pathlib.Path(self.home, ".config/pandora/secrets/pandora/grafana_password")
+        os.symlink(PROGRAM, os.path.join(self.home, "empty/pandora"))
+        for lose in (path.unlink, lambda: (path.chmod(0o644), path.write_text(""))):
+            lose()
+            check, = self.checks("secrets")
+            self.assertIn("grafana_password", check["detail"])
+            environment = {**self.environment, "PATH": f"{self.environment['PATH']}:/usr/bin:/bin"}
+            subprocess.run(check["command"], shell=True, cwd=self.folder, env=environment, check=True, capture_output=True)
+            self.assertEqual(self.checks("secrets")[0]["state"], "ok")
+
     def test_a_file_that_was_changed(self):
         self.assertEqual(self.checks("files")[0]["state"], "ok")
         (self.folder / "compose.yaml").write_text((self.folder / "compose.yaml").read_text() + "# mine\n")

@@ -179,10 +179,13 @@ CheckResult check_secrets(const StackFolder& folder) {
                                 path, info.st_mode & 07777),
                     "make it readable; the folder keeps others out", "chmod 444 " + shell_word(path));
     const std::string service = service_of_secret(name);
+    const bool is_told = service != "grafana";  // whose password is its own once it has data
     return broken("secrets", fmt::format("{} {}", path, there ? "is empty" : "is not there"),
-                  "put it back, or have another made: a store that has data is then told the new one",
-                  fmt::format("{}pandora init --yes && pandora secrets rotate {}",
-                              there ? fmt::format("rm -f {} && ", shell_word(path)) : "", service),
+                  is_told ? "put it back, or have another made: a store that has data is then told the new one"
+                          : "put it back, or have another made: a Grafana that has data keeps the one that it was made "
+                            "with until `grafana cli admin reset-admin-password` is run in its container",
+                  fmt::format("{}{}{}", there ? fmt::format("rm -f {} && ", shell_word(path)) : "", kInit,
+                              is_told ? " && pandora secrets rotate " + service : ""),
                   ErrorCode::kNotFound);
   }
   struct stat info{};
