@@ -1,12 +1,17 @@
 #include "stack/instance.h"
 
 #include <algorithm>
+#include <cstdlib>
+#include <fstream>
 #include <set>
+#include <tuple>
 
 #include <gtest/gtest.h>
 
 #include "base/hash.h"
+#include "compose/compose_model.h"
 #include "compose/env_file.h"
+#include "support/temporary_directory.h"
 
 namespace pandora {
 namespace {
@@ -34,6 +39,35 @@ TEST(Instance, HasAnEnvThatMakesComposeCommandsWorkAsTyped) {
   EXPECT_EQ(env_of(plan, "PANDORA_INSTANCE"), "0190b3a2-0000-7000-8000-000000000001");
   for (const auto& file : {"compose.yaml", "compose.dev.yaml", "compose.prod.yaml", "monitoring/prometheus.yml"})
     EXPECT_NE(text_of(plan, file), "(none)") << file;
+}
+
+void replace_all(std::string& text, const std::string& old, const std::string& by) {
+  for (auto at = text.find(old); at != std::string::npos; at = text.find(old, at + by.size()))
+    text.replace(at, old.size(), by);
+}
+
+// An empty key would let everybody in.
+TEST(Instance, AStoreWithoutItsSecretDoesNotStart) {
+  const testing::TemporaryDirectory folder;
+  std::vector<SourceFile> sources;
+  for (const auto& file : deployment_files())
+    if (file.path == "compose.yaml") sources.push_back({std::string(file.path), std::string(file.text)});
+  const auto model = read_compose(sources, [](const std::string&) { return std::optional<std::string>("x"); });
+  ASSERT_TRUE(model) << model.error().to_line();
+  for (const auto& [service, secret, program] : {std::tuple("vectordb", "qdrant_api_key", "./entrypoint.sh"),
+                                                 std::tuple("objects", "objects_secret_key", "versitygw")}) {
+    std::string script = member(member(member(model->value, "services"), service), "entrypoint").back();
+    replace_all(script, "$$", "$");
+    replace_all(script, "/run/secrets/", folder.path() + "/");
+    replace_all(script, std::string("exec ") + program, "exec true");
+    std::ofstream(folder.path() + "/script") << script;
+    const auto starts = [&] { return std::system(("sh " + folder.path() + "/script 2>/dev/null").c_str()) == 0; };
+    EXPECT_FALSE(starts()) << script;
+    std::ofstream(folder.path() + "/" + secret) << "";
+    EXPECT_FALSE(starts()) << script;
+    std::ofstream(folder.path() + "/" + secret) << "word";
+    EXPECT_TRUE(starts()) << script;
+  }
 }
 
 // Every ${NAME} of the Compose files has its line in .env: nothing starts with a default that nobody chose.
