@@ -28,7 +28,8 @@ struct StackFolder {
   // The port of a service on this machine; 0: none is set.
   std::uint16_t port_of(const StackService& service) const;
   ComposeFiles compose_files() const;
-  std::string state_directory() const { return join_path(directory, ".pandora"); }  // what `up` keeps for itself
+  std::string state_directory() const { return state_directory_in(directory); }
+  static std::string state_directory_in(const std::string& directory) { return join_path(directory, ".pandora"); }
 };
 inline constexpr std::size_t kMaxEnvBytes = 1u << 20;
 inline constexpr std::size_t kMaxSecretBytes = 64 * 1024;

@@ -1,4 +1,5 @@
 """`pandora init`: what it writes, what it never replaces, and that both Composes take it."""
+import fcntl
 import json
 import os
 import pathlib
@@ -130,6 +131,16 @@ class Init(InitCase):
         env = self.folder / ".env"
         env.write_text(env.read_text().replace("PANDORA_INSTANCE=0", "PANDORA_INSTANCE=f"))
         self.assert_one_clear_line(self.run_pandora("init", "--dir", str(self.folder), code=4), "another instance")
+
+    def test_waits_for_nobody_who_changes_the_instance(self):
+        self.init()
+        before = (self.folder / ".env").read_text()
+        with open(self.folder / ".pandora/lock", "r+") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            refused = self.run_pandora("init", "--yes", "--production", "--dir", str(self.folder), code=4)
+        self.assert_one_clear_line(refused, "another command works on pandora")
+        self.assertEqual((self.folder / ".env").read_text(), before)
+        self.init("--yes", "--production")
 
     def test_does_not_rename_an_instance(self):
         self.init()

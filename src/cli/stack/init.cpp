@@ -12,6 +12,7 @@
 #include "cli/installation.h"
 #include "cli/output.h"
 #include "cli/stack/adopt.h"
+#include "cli/stack/stack_session.h"
 #include "cli/terminal.h"
 #include "compose/env_file.h"
 #include "stack/instance.h"
@@ -147,34 +148,52 @@ struct Outcome {
   std::string directory, secrets;
 };
 
-Result<Outcome> init(const InitOptions& options) {
-  Outcome outcome;
-  const auto files = make_posix_file_system();
-  PANDORA_TRY(directory, absolute(options.directory));
-  PANDORA_TRY(env, text_if_there(*files, join_path(directory, ".env")));
+// What is to be, from what is there; nothing is changed.
+struct Wanted {
+  std::string name, secrets;
+  InstanceOptions instance;
+  InstancePlan plan;
+};
+Result<Wanted> plan_init(const InitOptions& options, const std::string& directory, FileSystem& files) {
+  PANDORA_TRY(env, text_if_there(files, join_path(directory, ".env")));
   PANDORA_TRY(name, instance_name(options.name, env));
   PANDORA_TRY(secrets, absolute(secrets_wanted(options, directory, env, name)));
   PANDORA_CHECK(check_apart(directory, secrets));
   PANDORA_TRY(data, absolute(options.data.empty() ? instance_data_directory(name) : expanded_path(options.data)));
-  InstanceOptions instance{.name = options.name,
-                           .overlay = {},
-                           .secrets = secrets,
-                           .instance = {},
-                           .present_env = env,
-                           .data = data,
-                           .moves_data = !options.data.empty()};
+  Wanted wanted{.name = name,
+                .secrets = secrets,
+                .instance = {.name = options.name,
+                             .overlay = {},
+                             .secrets = secrets,
+                             .instance = {},
+                             .present_env = env,
+                             .data = data,
+                             .moves_data = !options.data.empty()},
+                .plan = {}};
   if (options.production || options.development)
-    instance.overlay = options.production ? Overlay::kProduction : Overlay::kDevelopment;
-  PANDORA_TRY(id, instance_of(*files, secrets, env));
-  instance.instance = id;
-  PANDORA_TRY(plan, plan_instance(instance));
-  PANDORA_TRY(changed, changed_files(*files, directory, plan, outcome.written));
+    wanted.instance.overlay = options.production ? Overlay::kProduction : Overlay::kDevelopment;
+  PANDORA_TRY(id, instance_of(files, secrets, env));
+  wanted.instance.instance = id;
+  PANDORA_TRY(plan, plan_instance(wanted.instance));
+  wanted.plan = std::move(plan);
+  return wanted;
+}
+
+Result<Outcome> init(const InitOptions& options) {
+  Outcome outcome;
+  const auto files = make_posix_file_system();
+  PANDORA_TRY(directory, absolute(options.directory));
+  // What is wrong is said before anything is made; then once more, for what nobody else changes meanwhile.
+  PANDORA_TRY(first, plan_init(options, directory, *files));
+  PANDORA_TRY(lock, hold_instance(*files, StackFolder::state_directory_in(directory), first.name, "init"));
+  PANDORA_TRY(wanted, plan_init(options, directory, *files));
+  PANDORA_TRY(changed, changed_files(*files, directory, wanted.plan, outcome.written));
   PANDORA_CHECK(ask_about(changed, directory, options.yes));
-  PANDORA_CHECK(write_secrets(*files, secrets, id, outcome.written));
-  PANDORA_CHECK(write_files(*files, directory, plan, outcome.written));
-  outcome.plan = std::move(plan);
+  PANDORA_CHECK(write_secrets(*files, wanted.secrets, wanted.instance.instance, outcome.written));
+  PANDORA_CHECK(write_files(*files, directory, wanted.plan, outcome.written));
+  outcome.plan = std::move(wanted.plan);
   outcome.directory = directory;
-  outcome.secrets = secrets;
+  outcome.secrets = wanted.secrets;
   return outcome;
 }
 

@@ -65,16 +65,20 @@ Result<std::unique_ptr<StackSession>> StackSession::open(const std::string& dire
   return session;
 }
 
-Status StackSession::hold(const std::string& command) {
-  PANDORA_CHECK(files_->create_directories(folder_.state_directory()));
-  auto lock = files_->lock(join_path(folder_.state_directory(), "lock"),
-                           fmt::format("`pandora {}`, process {}", command, ::getpid()));
+Result<std::unique_ptr<FileLock>> hold_instance(FileSystem& files, const std::string& state_directory,
+                                                const std::string& name, const std::string& command) {
+  PANDORA_CHECK(files.create_directories(state_directory));
+  auto lock =
+      files.lock(join_path(state_directory, "lock"), fmt::format("`pandora {}`, process {}", command, ::getpid()));
   if (!lock && lock.error().code == ErrorCode::kConflict)
-    return fail(ErrorCode::kConflict,
-                fmt::format("another command works on {}: {}", folder_.name, lock.error().message),
+    return fail(ErrorCode::kConflict, fmt::format("another command works on {}: {}", name, lock.error().message),
                 "wait until it has ended, or end it with Ctrl-C");
-  if (!lock) return fail(lock.error());
-  lock_ = *std::move(lock);
+  return lock;
+}
+
+Status StackSession::hold(const std::string& command) {
+  PANDORA_TRY(lock, hold_instance(*files_, folder_.state_directory(), folder_.name, command));
+  lock_ = std::move(lock);
   return {};
 }
 

@@ -11,6 +11,10 @@
 
 namespace pandora {
 
+// From then on no other command changes the instance in that folder. kConflict: another is at it.
+Result<std::unique_ptr<FileLock>> hold_instance(FileSystem& files, const std::string& state_directory,
+                                                const std::string& name, const std::string& command);
+
 class StackSession {
  public:
   // An open folder; no Engine yet. kNotFound: no instance is there.
