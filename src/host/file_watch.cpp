@@ -37,26 +37,29 @@ class InotifyWatch final : public FileWatch {
 
  private:
   void live() {
-    const auto millis = static_cast<int>(std::chrono::ceil<std::chrono::milliseconds>(settle_).count());
     std::set<std::string> touched;
+    SteadyTime settled{};  // of what was touched: what else happens in its folders does not put that off
     for (;;) {
+      const auto left = std::chrono::ceil<std::chrono::milliseconds>(settled - clock_.steady());
+      const int wait = touched.empty() ? -1 : static_cast<int>(std::max<std::int64_t>(0, left.count()));
       std::array<pollfd, 2> watched{{{fd_, POLLIN, 0}, {ends_.descriptor(), POLLIN, 0}}};
-      const int ready = ::poll(watched.data(), watched.size(), touched.empty() ? -1 : millis);
+      const int ready = ::poll(watched.data(), watched.size(), wait);
       if (watched[1].revents != 0) return;
-      if (ready > 0) {
-        read(touched);
-      } else if (ready == 0) {
-        std::vector<std::string> there;
-        struct stat info{};
-        std::ranges::copy_if(touched, std::back_inserter(there),
-                             [&](const std::string& path) { return ::stat(path.c_str(), &info) == 0; });
-        touched.clear();
-        if (!there.empty()) changed_(there);
-      }
+      if (ready > 0 && read(touched))
+        settled = clock_.steady() + std::chrono::duration_cast<SteadyTime::duration>(settle_);
+      if (touched.empty() || clock_.steady() < settled) continue;
+      std::vector<std::string> there;
+      struct stat info{};
+      std::ranges::copy_if(touched, std::back_inserter(there),
+                           [&](const std::string& path) { return ::stat(path.c_str(), &info) == 0; });
+      touched.clear();
+      if (!there.empty()) changed_(there);
     }
   }
 
-  void read(std::set<std::string>& touched) {
+  // True: it was about one of the files that are watched.
+  bool read(std::set<std::string>& touched) {
+    bool ours = false;
     alignas(inotify_event) std::array<char, kEventBytes> bytes;
     const auto got = ::read(fd_, bytes.data(), bytes.size());
     for (std::size_t at = 0; got > 0 && at < static_cast<std::size_t>(got);) {
@@ -67,12 +70,17 @@ class InotifyWatch final : public FileWatch {
       at += sizeof event + event.len;
       if ((event.mask & IN_Q_OVERFLOW) != 0)  // some were not told: all may have changed
         for (const auto& [watch, files] : names_)
-          for (const auto& [file, path] : files) touched.insert(path);
+          for (const auto& [file, path] : files) ours = touched.insert(path).second || ours;
       if (folder == names_.end()) continue;
-      if (const auto file = folder->second.find(name); file != folder->second.end()) touched.insert(file->second);
+      if (const auto file = folder->second.find(name); file != folder->second.end()) {
+        touched.insert(file->second);
+        ours = true;
+      }
     }
+    return ours;
   }
 
+  const SystemClock clock_;
   const int fd_;
   const std::map<int, std::map<std::string, std::string>> names_;  // watch → name → path
   const Duration settle_;

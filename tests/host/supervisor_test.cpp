@@ -1,7 +1,10 @@
 #include "host/supervisor.h"
 
+#include <atomic>
+
 #include <gmock/gmock.h>
 
+#include "host/file_watch.h"
 #include "host/supervisor_case.h"
 
 namespace pandora {
@@ -307,6 +310,18 @@ TEST_F(SupervisorCase, a_program_that_is_not_there_is_named) {
   const Status settled = settle();
   ASSERT_FALSE(settled);
   EXPECT_THAT(settled.error().message, HasSubstr("no-such-program: No such file"));
+}
+
+TEST(FileWatch, what_else_happens_in_the_folder_does_not_put_a_change_off) {
+  const TemporaryDirectory folder;
+  std::atomic<bool> told = false;
+  const auto watch = FileWatch::open({folder.path() + "/config"}, 500ms, [&](const auto&) { told = true; });
+  ASSERT_TRUE(watch) << watch.error().to_line();
+  std::ofstream(folder.path() + "/config") << "x";
+  EXPECT_TRUE(comes_about([&] {
+    std::ofstream(folder.path() + "/other") << "x";
+    return told.load();
+  }));
 }
 
 TEST_F(SupervisorCase, a_changed_file_drains_and_restarts_who_watches_it) {
