@@ -105,7 +105,7 @@ ProbeAnswer probe_host_process(const HostReadiness& readiness, ProbeDepth depth,
 std::string stranger_on_port(std::uint16_t port, const std::vector<int>& pids, const std::string& proc) {
   if (port == 0) return "";
   for (const Listener& one : listeners(proc)) {
-    if (one.port != port) continue;
+    if (one.port != port || !one.keeps("127.0.0.1")) continue;  // where it is asked
     const auto owner = process_of(one.inode, proc);
     if (!owner) return "a process of another user";
     if (std::ranges::find(pids, owner->pid) == pids.end()) return fmt::format("{} (pid {})", owner->name, owner->pid);

@@ -50,7 +50,19 @@ std::optional<std::string> address_of(std::string_view digits) {
   return std::string(text.data());
 }
 
+std::string_view as_ipv4(std::string_view address) {
+  constexpr std::string_view kMapped = "::ffff:";
+  if (address.starts_with(kMapped)) address.remove_prefix(kMapped.size());
+  return address;
+}
+bool stands_for_all(std::string_view address) { return address.empty() || address == "0.0.0.0" || address == "::"; }
+
 }  // namespace
+
+bool Listener::keeps(std::string_view other) const {
+  const auto mine = as_ipv4(address), theirs = as_ipv4(other);
+  return mine == theirs || stands_for_all(mine) || stands_for_all(theirs);
+}
 
 std::vector<Listener> parse_listeners(std::string_view text) {
   constexpr std::size_t kAddress = 1, kState = 3, kInode = 9;

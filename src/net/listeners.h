@@ -12,6 +12,9 @@ struct Listener {
   std::string address;  // "127.0.0.1", "0.0.0.0", "::"
   std::uint16_t port = 0;
   std::uint64_t inode = 0;  // of its socket
+  // Nobody else can listen on that address and this port: it is the same, or one of the two stands for all ("0.0.0.0",
+  // "::", or nothing). One for all of IPv6 has IPv4 as well, as Linux has it by default.
+  bool keeps(std::string_view other) const;
   bool is_loopback() const {
     return address.starts_with("127.") || address == "::1" || address.starts_with("::ffff:127.");
   }

@@ -52,8 +52,8 @@ class Obstacles {
 
  private:
   void ports(const ServiceSight& service) {
-    for (const auto port : service.ports) {
-      const std::string stranger = stranger_on(port, service.name, folder_, sight_);
+    for (const auto& [address, port] : service.ports) {
+      const std::string stranger = stranger_on({address, port}, service.name, folder_, sight_);
       if (stranger.empty()) continue;
       const StackService* known = find_stack_service(service.name);
       const std::string free = std::to_string(free_port(sight_.listeners, static_cast<std::uint16_t>(port + 1)));
@@ -204,15 +204,17 @@ StackPlan plan_stack(Goal goal, const StackSight& sight, const StackFolder& fold
   return plan;
 }
 
-std::string stranger_on(std::uint16_t port, std::string_view service, const StackFolder& folder,
+std::string stranger_on(const PublishedPort& port, std::string_view service, const StackFolder& folder,
                         const StackSight& sight) {
-  const auto listener = std::ranges::find(sight.listeners, port, &Listener::port);
+  const auto listener = std::ranges::find_if(sight.listeners, [&](const Listener& one) {
+    return one.port == port.port && one.keeps(port.address);
+  });
   if (listener == sight.listeners.end()) return "";
   for (const auto& container : sight.containers)
     if (container.project == folder.name && container.service == service && container.state == "running") return "";
   for (const auto& container : sight.containers)
     for (const auto& published : container.ports)
-      if (published.published == port)
+      if (published.published == port.port && Listener{.address = published.address}.keeps(port.address))
         return container.project.empty()
                    ? fmt::format("the container {}", container.name)
                    : fmt::format("the container {} of the project {}", container.name, container.project);

@@ -30,7 +30,7 @@ enum class Goal { kUp, kStop, kDown, kRestart, kRecreate };
 StackPlan plan_stack(Goal goal, const StackSight& sight, const StackFolder& folder, const std::set<std::string>& named);
 
 // Whose a port is when not this service's: "process 12 (postgres)"; empty: nobody has it, or the service itself.
-std::string stranger_on(std::uint16_t port, std::string_view service, const StackFolder& folder,
+std::string stranger_on(const PublishedPort& port, std::string_view service, const StackFolder& folder,
                         const StackSight& sight);
 
 }  // namespace pandora

@@ -22,14 +22,14 @@ std::optional<unsigned> number_of(std::string_view text) {
   return number;
 }
 
-std::vector<std::uint16_t> ports_of(const Json& service, const std::string& name, const StackFolder& folder) {
-  std::vector<std::uint16_t> ports;
+std::vector<PublishedPort> ports_of(const Json& service, const std::string& name, const StackFolder& folder) {
+  std::vector<PublishedPort> ports;
   for (const auto& port : member(service, "ports"))
     if (const auto number = number_of(text_in(port, "published")); number && *number > 0 && *number <= UINT16_MAX)
-      ports.push_back(static_cast<std::uint16_t>(*number));
+      ports.push_back({text_in(port, "host_ip"), static_cast<std::uint16_t>(*number)});
   const StackService* known = find_stack_service(name);
   if (known && text_in(service, "network_mode") == "host" && folder.port_of(*known) != 0)
-    ports.push_back(folder.port_of(*known));
+    ports.push_back({"127.0.0.1", folder.port_of(*known)});
   return ports;
 }
 

@@ -21,6 +21,11 @@ struct SecretSight {
   std::string name, file;
   std::optional<FileFacts> facts;  // none: it is not there, or not for us to look at
 };
+struct PublishedPort {
+  std::string address;  // empty: all of this machine
+  std::uint16_t port = 0;
+  bool operator==(const PublishedPort&) const = default;
+};
 struct ServiceSight {
   std::string name, image;
   bool is_wanted = false;            // its profile is asked for
@@ -28,7 +33,7 @@ struct ServiceSight {
   std::string hash;                  // what Compose would make it from
   std::string image_id;              // empty: the image is not on this machine
   std::optional<unsigned> user;      // none: as its image says
-  std::vector<std::uint16_t> ports;  // on this machine
+  std::vector<PublishedPort> ports;  // on this machine
   std::vector<std::string> volumes;  // by their real names
   std::vector<SecretSight> secrets;
   Duration patience{};  // until its own health check would give it up

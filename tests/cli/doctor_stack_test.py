@@ -44,6 +44,7 @@ class DoctorOfAStack(PandoraCase):
     def listen(self, address, port):
         server = socket.create_server((address, port))
         self.addCleanup(server.close)
+        return server
 
     def test_elsewhere_nobody_needs_docker(self):
         self.assertNotIn('"docker"', self.run_pandora("doctor", "--json", code=None).stdout.decode())
@@ -51,6 +52,9 @@ class DoctorOfAStack(PandoraCase):
     def test_names_who_has_a_port_and_a_free_one(self):
         self.assertEqual([check["state"] for check in self.checks("ports")], ["ok"])
         port = self.port("POSTGRES")
+        other = self.listen("127.0.0.2", port)  # it is in nobody's way
+        self.assertEqual([check["state"] for check in self.checks("ports")], ["ok"])
+        other.close()
         self.listen("127.0.0.1", port)
         check, = self.checks("ports")
         self.assertEqual(check["state"], "failure")

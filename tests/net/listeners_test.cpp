@@ -76,5 +76,15 @@ TEST(Listeners, AFreePortIsTheNextThatNobodyHas) {
   EXPECT_EQ(free_port(taken, 65'535), 0);
 }
 
+TEST(Listeners, keep_a_port_from_those_who_would_share_its_address) {
+  const auto keeps = [](const char* address, const char* other) { return Listener{.address = address}.keeps(other); };
+  for (const char* same : {"127.0.0.1", "0.0.0.0", "::", "", "::ffff:127.0.0.1"}) {
+    EXPECT_TRUE(keeps("127.0.0.1", same)) << same;
+    EXPECT_TRUE(keeps(same, "127.0.0.1")) << same;
+  }
+  for (const char* other : {"127.0.0.2", "192.0.2.1", "::1"}) EXPECT_FALSE(keeps("127.0.0.1", other)) << other;
+  EXPECT_TRUE(keeps("192.0.2.1", "0.0.0.0"));
+}
+
 }  // namespace
 }  // namespace pandora

@@ -108,8 +108,10 @@ TEST_F(Plan, AServiceThatThereIsNoneOfIsSaidWithThoseThatThereAre) {
 }
 
 TEST_F(Plan, APortThatSomebodyElseHasStandsInTheWay) {
-  service("postgres").ports = {kPort};
+  service("postgres").ports = {{"127.0.0.1", kPort}};
   EXPECT_TRUE(obstacles().empty());
+  sight_.listeners = {{.address = "192.0.2.1", .port = kPort, .inode = 0}};
+  EXPECT_TRUE(obstacles().empty()) << "on another address";
   sight_.listeners = {{.address = "127.0.0.1", .port = kPort, .inode = 0}};
   ASSERT_EQ(obstacles().size(), 1u);
   EXPECT_EQ(obstacles()[0].code, ErrorCode::kConflict);

@@ -135,8 +135,9 @@ void check_ports(StackSession& session, const std::vector<Container>& containers
   for (const auto& use : port_uses()) {
     const std::string port = folder.variable(use.variable);
     if (!is_wanted(folder, use.profile) || port.empty()) continue;
-    const auto found =
-        std::ranges::find_if(all, [&](const Listener& listener) { return std::to_string(listener.port) == port; });
+    const auto found = std::ranges::find_if(all, [&](const Listener& listener) {
+      return std::to_string(listener.port) == port && listener.keeps("127.0.0.1");
+    });
     if (found == all.end()) continue;
     const std::string what = use.service.empty() ? "the Gateway" : use.service;
     const Stranger stranger = stranger_on(folder, containers, use, *found);
