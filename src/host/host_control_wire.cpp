@@ -12,7 +12,6 @@ namespace pandora {
 namespace {
 
 constexpr std::size_t kMaxCallBytes = 4u << 20;
-constexpr std::size_t kMaxPidFileBytes = 64 * 1024;
 constexpr Duration kLeftGrace = std::chrono::seconds(15);
 constexpr std::string_view kPidFile = ".pid";
 

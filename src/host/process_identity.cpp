@@ -19,8 +19,6 @@
 namespace pandora {
 namespace {
 
-constexpr std::size_t kMaxPidFile = 64 * 1024;
-
 std::optional<ProcessEntry> entry_of(int pid, const std::string& proc) {
   return parse_process_entry(kernel_file(fmt::format("{}/{}/stat", proc, pid)));
 }
@@ -79,7 +77,7 @@ std::string encode_pid_file(const PidFile& file) {
 }
 
 Result<PidFile> decode_pid_file(std::string_view text) {
-  const auto json = parse_json(text, kMaxPidFile, "a pid file");
+  const auto json = parse_json(text, kMaxPidFileBytes, "a pid file");
   const auto wrong = [] { return fail(ErrorCode::kDataCorrupt, "it is no pid file of this program"); };
   if (!json || !json->is_object()) return wrong();
   PidFile file;

@@ -40,6 +40,7 @@ struct PidFile {
   std::string fingerprint;  // of what was started
   int restarts = 0;
 };
+inline constexpr std::size_t kMaxPidFileBytes = 64 * 1024;
 std::string encode_pid_file(const PidFile& file);
 Result<PidFile> decode_pid_file(std::string_view text);  // kDataCorrupt
 

@@ -18,7 +18,6 @@
 namespace pandora {
 namespace {
 
-constexpr std::size_t kMaxPidFileBytes = 64 * 1024;
 constexpr Duration kFirstLook = std::chrono::milliseconds(25);  // between two probes of one that starts; then longer
 constexpr Duration kLongestLook = std::chrono::seconds(1);
 constexpr Duration kCardLook = std::chrono::seconds(2);
