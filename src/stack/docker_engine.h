@@ -78,9 +78,10 @@ class DockerEngine {
   // kInvalidArgument, kNotFound or kConflict, with its reason.
   Result<std::string> call(const std::string& method, const std::string& path, const Json& body,
                            const Deadline& deadline);
+  // Likewise, of what is asked for as JSON.
+  Result<Json> get(const std::string& path, const Deadline& deadline);
 
  private:
-  Result<Json> get(const std::string& path, const Deadline& deadline);
   std::unique_ptr<HttpClient> client_;
 };
 

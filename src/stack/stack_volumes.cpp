@@ -10,8 +10,6 @@
 namespace pandora {
 namespace {
 
-constexpr std::size_t kMaxAnswer = 32u << 20;
-
 // Fifteen fields a volume. What is not there prints as nothing.
 constexpr const char* kLook = R"SH(
 set -u
@@ -69,17 +67,12 @@ void add_users(const Json& containers, std::map<std::string, StackVolume>& volum
   }
 }
 
-Result<Json> get(DockerEngine& engine, const std::string& path, const Deadline& deadline) {
-  PANDORA_TRY(body, engine.call("GET", path, nullptr, deadline));
-  return parse_json(body, kMaxAnswer, "the Docker Engine's answer");
-}
-
 Error strange_answer() { return {ErrorCode::kUnavailable, "the look into the volumes printed what it should not", ""}; }
 
 }  // namespace
 
 Result<std::vector<StackVolume>> engine_volumes(DockerEngine& engine, const Deadline& deadline) {
-  PANDORA_TRY(answer, get(engine, "/volumes", deadline));
+  PANDORA_TRY(answer, engine.get("/volumes", deadline));
   std::map<std::string, StackVolume> volumes;
   for (const auto& value : member(answer, "Volumes")) {
     const Json& labels = member(value, "Labels");
@@ -91,7 +84,7 @@ Result<std::vector<StackVolume>> engine_volumes(DockerEngine& engine, const Dead
                      .created = text_in(value, "CreatedAt"),
                      .users = {}};
   }
-  PANDORA_TRY(containers, get(engine, "/containers/json?all=1", deadline));
+  PANDORA_TRY(containers, engine.get("/containers/json?all=1", deadline));
   add_users(containers, volumes);
   std::vector<StackVolume> all;
   for (auto& [name, volume] : volumes) all.push_back(std::move(volume));

@@ -14,7 +14,6 @@ namespace {
 constexpr Duration kPatience = std::chrono::seconds(30), kProbePatience = std::chrono::seconds(5);
 constexpr int kLastLines = 5, kManyRestarts = 3;
 constexpr std::uint64_t kNearlyFull = 20;  // one part in so many
-constexpr std::size_t kMaxAnswer = 8u << 20;
 
 struct Look {
   StackSession& session;
@@ -24,11 +23,6 @@ struct Look {
   Deadline deadline() const { return Deadline::after(session.clock(), kPatience); }
   std::string compose() const { return fmt::format("{}", fmt::join(sight.compose.command, " ")); }
 };
-
-Result<Json> ask(const Look& look, const std::string& path) {
-  PANDORA_TRY(body, look.engine.call("GET", path, nullptr, look.deadline()));
-  return parse_json(body, kMaxAnswer, "the Docker Engine's answer");
-}
 
 std::string last_words(const Look& look, const std::string& container) {
   const auto lines = look.engine.last_lines(container, kLastLines, look.deadline());
@@ -90,7 +84,7 @@ bool check_state(const Look& look, const ServiceSight& service, bool others_run)
 
 // What its container was made with, which may differ from what the files say now.
 void check_making(const Look& look, const ServiceSight& service) {
-  const auto inspected = ask(look, fmt::format("/containers/{}/json", service.container->id));
+  const auto inspected = look.engine.get(fmt::format("/containers/{}/json", service.container->id), look.deadline());
   if (!inspected) return;
   const Json& host = member(*inspected, "HostConfig");
   const auto wrong = [&](std::string detail, std::string remedy) {
@@ -113,7 +107,7 @@ void check_making(const Look& look, const ServiceSight& service) {
 }
 
 void check_networks(const Look& look) {
-  const auto networks = ask(look, "/networks");
+  const auto networks = look.engine.get("/networks", look.deadline());
   if (!networks) return;
   for (const auto& network : *networks)
     if (text_in(member(network, "Labels"), "com.docker.compose.project") == look.session.folder().name &&

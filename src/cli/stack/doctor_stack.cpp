@@ -288,11 +288,6 @@ CheckResult check_images(const StackFolder& folder) {
   return {CheckState::kOk, "images", "pinned by version", ""};
 }
 
-Result<Json> ask(DockerEngine& engine, const std::string& path, const Deadline& deadline) {
-  PANDORA_TRY(body, engine.call("GET", path, nullptr, deadline));
-  return parse_json(body, std::size_t{32} << 20, "the Docker Engine's answer");
-}
-
 // Where the Engine keeps images and volumes, as far as that is a place of this machine.
 CheckResult check_docker_space(const Json& info) {
   const std::string root = text_in(info, "DockerRootDir");
@@ -325,7 +320,7 @@ CheckResult check_clock_of(const Json& info, Timestamp now) {
 
 // Everything that takes an Engine, and files that Compose takes.
 void examine_engine(StackSession& session, DockerEngine& engine, bool has_compose, std::vector<CheckResult>& results) {
-  const auto info = ask(engine, "/info", Deadline::after(session.clock(), kPatience));
+  const auto info = engine.get("/info", Deadline::after(session.clock(), kPatience));
   const Timestamp now = session.clock().now();
   if (!info)
     return results.push_back(broken("docker", info.error().message, info.error().remedy, "", info.error().code));

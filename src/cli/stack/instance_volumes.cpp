@@ -12,7 +12,6 @@ namespace pandora {
 namespace {
 
 constexpr std::size_t kMaxFile = 1u << 20;
-constexpr std::size_t kMaxAnswer = 8u << 20;
 constexpr unsigned kReadable = 0644;
 constexpr int kStopSeconds = 120;  // as the Compose files have it
 
@@ -40,11 +39,6 @@ std::string unused_name(const InstanceVolumes& volumes, const std::string& insta
   std::string name = fmt::format("{}_{}", instance, key);
   for (int number = 2; find_volume(volumes.all, name); ++number) name = fmt::format("{}_{}_{}", instance, key, number);
   return name;
-}
-
-Result<Json> get(DockerEngine& engine, const std::string& path, const Deadline& deadline) {
-  PANDORA_TRY(body, engine.call("GET", path, nullptr, deadline));
-  return parse_json(body, kMaxAnswer, "the Docker Engine's answer");
 }
 
 // A file that names the volume which is being copied into: until it is gone that is no copy, whatever its label says.
@@ -139,7 +133,7 @@ Status remove_containers(StackSession& session, const InstanceVolumes& volumes, 
         engine->call("POST", fmt::format("/containers/{}/stop?t={}", container.id, kStopSeconds), nullptr, deadline));
     PANDORA_CHECK(engine->call("DELETE", fmt::format("/containers/{}?force=1", container.id), nullptr, deadline));
   }
-  PANDORA_TRY(networks, get(*engine, "/networks", deadline));
+  PANDORA_TRY(networks, engine->get("/networks", deadline));
   for (const auto& network : networks)
     if (text_in(member(network, "Labels"), "com.docker.compose.project") == folder.name)
       PANDORA_CHECK(engine->call("DELETE", "/networks/" + text_in(network, "Id"), nullptr, deadline));
@@ -196,7 +190,7 @@ Status discard_half_copy(StackSession& session, const Deadline& deadline) {
   if (find_volume(volumes.all, name) && volumes.key_of(name).empty()) {
     PANDORA_TRY(engine, session.engine());
     // What copied may still be at it: the Engine's containers outlive whoever has started them.
-    PANDORA_TRY(containers, get(*engine, "/containers/json?all=1", deadline));
+    PANDORA_TRY(containers, engine->get("/containers/json?all=1", deadline));
     for (const auto& container : containers) {
       const Json& mounts = member(container, "Mounts");
       const bool uses_it =
