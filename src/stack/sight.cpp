@@ -90,10 +90,10 @@ std::vector<ServiceSight> services_of(const ComposeModel& model, const StackFold
                        .ports = ports_of(service, name, folder),
                        .patience = patience_of(service)};
     const Json& profiles = member(service, "profiles");
-    sight.is_wanted = !profiles.is_array() || profiles.empty() || folder.profiles.contains("*") ||
-                      std::ranges::any_of(profiles, [&](const Json& profile) {
-                        return profile.is_string() && folder.profiles.contains(profile.get<std::string>());
-                      });
+    sight.is_wanted =
+        !profiles.is_array() || profiles.empty() || std::ranges::any_of(profiles, [&](const Json& profile) {
+          return profile.is_string() && folder.asks_for(profile.get<std::string>());
+        });
     const std::string user = text_in(service, "user");
     sight.user = number_of(std::string_view(user).substr(0, user.find(':')));
     for (const auto& volume : member(service, "volumes")) {

@@ -39,6 +39,10 @@ ComposeFiles StackFolder::compose_files() const {
   return {.project = name, .paths = files, .directory = directory, .profiles = profiles, .docker_host = docker_host};
 }
 
+bool StackFolder::asks_for(std::string_view profile) const {
+  return profile.empty() || profiles.contains("*") || profiles.contains(std::string(profile));
+}
+
 Result<StackFolder> read_stack_folder(FileSystem& files, const std::string& directory, const Environment& environment,
                                       const std::set<std::string>& profiles) {
   const auto text = files.read_file(join_path(directory, ".env"), kMaxEnvBytes);

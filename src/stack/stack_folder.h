@@ -28,6 +28,7 @@ struct StackFolder {
   // The port of a service on this machine; 0: none is set.
   std::uint16_t port_of(const StackService& service) const;
   ComposeFiles compose_files() const;
+  bool asks_for(std::string_view profile) const;  // empty: of none, so always
   std::string state_directory() const { return state_directory_in(directory); }
   static std::string state_directory_in(const std::string& directory) { return join_path(directory, ".pandora"); }
 };

@@ -39,11 +39,6 @@ void look_at(ServiceStatus& status, const Container& container, DockerEngine& en
   status.since = runs ? known->started : known->ended;
 }
 
-bool is_asked_for(const StackService& service, const StackFolder& folder) {
-  return service.profile.empty() || folder.profiles.contains("*") ||
-         folder.profiles.contains(std::string(service.profile));
-}
-
 }  // namespace
 
 std::string_view to_string(ServiceCondition condition) {
@@ -105,7 +100,7 @@ Result<std::vector<ServiceStatus>> stack_status(const StackFolder& folder, Docke
   }
   for (auto& one : asked) one.get();
   for (const auto& service : stack_services())
-    if (is_asked_for(service, folder) && std::ranges::find(all, service.name, &ServiceStatus::service) == all.end())
+    if (folder.asks_for(service.profile) && std::ranges::find(all, service.name, &ServiceStatus::service) == all.end())
       all.push_back({.service = std::string(service.name), .reason = "it has no container: `pandora up` makes it"});
   for (auto& status : all)  // on the host's network nothing is published
     if (const StackService* known = find_stack_service(status.service);

@@ -27,10 +27,6 @@ constexpr std::uint64_t kLittleSpace = 1ull << 30, kFewFiles = 10'000;
 constexpr Duration kClockSkew = std::chrono::seconds(2);
 constexpr const char* kInit = "pandora init --yes";
 
-bool is_wanted(const StackFolder& folder, std::string_view profile) {
-  return profile.empty() || folder.profiles.contains(std::string(profile)) || folder.profiles.contains("*");
-}
-
 bool has_program(const std::string& name) {
   std::string path = std::getenv("PATH") ? std::getenv("PATH") : "";
   for (path += ":/usr/sbin:/usr/local/sbin"; !path.empty();) {
@@ -134,7 +130,7 @@ void check_ports(StackSession& session, const std::vector<Container>& containers
   };
   for (const auto& use : port_uses()) {
     const std::string port = folder.variable(use.variable);
-    if (!is_wanted(folder, use.profile) || port.empty()) continue;
+    if (!folder.asks_for(use.profile) || port.empty()) continue;
     const auto found = std::ranges::find_if(all, [&](const Listener& listener) {
       return std::to_string(listener.port) == port && listener.keeps("127.0.0.1");
     });
@@ -222,7 +218,7 @@ CheckResult check_memory(StackSession& session) {
   for (const auto& [name, service] : member(model->value, "services").items()) {
     const Json& profiles = member(service, "profiles");
     if (profiles.is_array() && std::ranges::none_of(profiles, [&](const Json& profile) {
-          return profile.is_string() && is_wanted(folder, profile.get<std::string>());
+          return profile.is_string() && folder.asks_for(profile.get<std::string>());
         }))
       continue;
     limits +=
