@@ -38,7 +38,8 @@ struct ServiceSight {
   std::vector<SecretSight> secrets;
   Duration patience{};  // until its own health check would give it up
   std::optional<Container> container;
-  ContainerState state;  // of the container
+  ContainerState state;               // of the container
+  std::string major_version() const;  // of its image: "16" of "postgres:16.14-bookworm"; empty: its tag is no number
 };
 struct StackSight {
   ComposeProgram compose;

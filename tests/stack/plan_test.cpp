@@ -129,6 +129,18 @@ TEST_F(Plan, APortThatSomebodyElseHasStandsInTheWay) {
   EXPECT_TRUE(obstacles().empty());
 }
 
+TEST_F(Plan, TheVersionOfAnImageIsInItsTag) {
+  auto& postgres = service("postgres");
+  for (const auto& [image, version] : std::map<std::string, std::string>{{"postgres:16.14-bookworm", "16"},
+                                                                         {"here:5000/postgres:15@sha256:12ab", "15"},
+                                                                         {"here:5000/postgres", ""},
+                                                                         {"postgres", ""},
+                                                                         {"postgres:latest", ""}}) {
+    postgres.image = image;
+    EXPECT_EQ(postgres.major_version(), version) << image;
+  }
+}
+
 TEST_F(Plan, ASecretThatItsContainerCannotReadStandsInTheWay) {
   auto& postgres = service("postgres");
   postgres.user = 999;

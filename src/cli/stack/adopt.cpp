@@ -12,10 +12,11 @@
 namespace pandora {
 namespace {
 
-constexpr const char* kVolumes = "PANDORA_VOLUME";  // so begins whatever .env says of them
+constexpr const char* kVolumes = "PANDORA_VOLUME";        // so begins whatever .env says of them
 constexpr Duration kPatience = std::chrono::minutes(10);  // a large volume is given to another user file by file
 
-// An empty one stays so: PostgreSQL makes its data in no folder that holds anything. $1: the instance. Each further argument: KEY:USER, or KEY: when it stays whose it is.
+// An empty one stays so: PostgreSQL makes its data in no folder that holds anything. $1: the instance. Each further
+// argument: KEY:USER, or KEY: when it stays whose it is.
 constexpr const char* kTake = R"SH(
 set -eu
 instance=$1
@@ -63,13 +64,6 @@ Status check_unused(const Candidate& candidate) {
   return {};
 }
 
-std::string version_of_image(const ServiceSight* service) {
-  const std::string image = service ? service->image : "";
-  const auto colon = image.rfind(':');
-  const std::string tag = colon == std::string::npos ? "" : image.substr(colon + 1);
-  return tag.substr(0, tag.find_first_not_of("0123456789"));
-}
-
 // What it holds; an error when that is not what its key says.
 Result<std::string> what_it_holds(const Candidate& candidate, const VolumeContents& inside,
                                   const std::string& instance) {
@@ -82,7 +76,7 @@ Result<std::string> what_it_holds(const Candidate& candidate, const VolumeConten
   if (candidate.key == "postgres_data") {
     if (postgres.empty())
       return fail(ErrorCode::kDataCorrupt, fmt::format("{} holds no PostgreSQL: there is no PG_VERSION in it", name));
-    if (postgres != version_of_image(candidate.service))
+    if (!candidate.service || postgres != candidate.service->major_version())
       return fail(ErrorCode::kIncompatible,
                   fmt::format("{} holds the data of PostgreSQL {}, but the image is {}", name, postgres,
                               candidate.service ? candidate.service->image : "none"),
@@ -155,8 +149,7 @@ Result<Decided> decide(const std::string& directory, const std::string& project,
     const unsigned owner = contents.other_user.value_or(contents.user);
     const unsigned wanted = candidate.service ? candidate.service->user.value_or(owner) : owner;
     const bool is_given = wanted != owner || wanted != contents.user;
-    decided.take.arguments.push_back(
-        fmt::format("{}:{}", candidate.key, is_given ? std::to_string(wanted) : ""));
+    decided.take.arguments.push_back(fmt::format("{}:{}", candidate.key, is_given ? std::to_string(wanted) : ""));
     decided.chosen[candidate.key] = {.name = candidate.volume->name, .adopted = true};
     decided.adoption.taken.push_back({.name = candidate.volume->name,
                                       .key = candidate.key,

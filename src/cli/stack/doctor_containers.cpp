@@ -150,8 +150,7 @@ void check_version(const Look& look, const std::string& volume, const VolumeCont
   const ServiceSight* postgres = look.sight.find("postgres");
   const std::string held(trim(inside.postgres));
   if (held.empty() || !postgres || std::ranges::find(postgres->volumes, volume) == postgres->volumes.end()) return;
-  const std::string tag = postgres->image.substr(std::min(postgres->image.rfind(':'), postgres->image.size() - 1) + 1);
-  if (tag.substr(0, tag.find_first_not_of("0123456789")) == held) return;
+  if (postgres->major_version() == held) return;
   look.results.push_back(broken(
       "volumes", fmt::format("{} holds the data of PostgreSQL {}, but the image is {}", volume, held, postgres->image),
       fmt::format("dump it with PostgreSQL {0} and restore the dump, or begin anew beside it", held),
