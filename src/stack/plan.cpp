@@ -53,7 +53,8 @@ class Obstacles {
  private:
   void ports(const ServiceSight& service) {
     for (const auto& [address, port] : service.ports) {
-      const std::string stranger = stranger_on({address, port}, service.name, folder_, sight_);
+      const Listener* listener = listener_on(sight_.listeners, {address, port});
+      const auto stranger = listener ? stranger_on(*listener, service.name, folder_, sight_.containers).who : "";
       if (stranger.empty()) continue;
       const StackService* known = find_stack_service(service.name);
       const std::string free = std::to_string(free_port(sight_.listeners, static_cast<std::uint16_t>(port + 1)));
@@ -194,7 +195,8 @@ StackPlan plan_stack(Goal goal, const StackSight& sight, const StackFolder& fold
     const Step step = step_for(goal, service);
     if (starts && step.kind != StepKind::kKeep) {
       obstacles.look_at(service);
-      if (service.image_id.empty() && !service.is_built && step.kind != StepKind::kStart && step.kind != StepKind::kRestart)
+      if (service.image_id.empty() && !service.is_built && step.kind != StepKind::kStart &&
+          step.kind != StepKind::kRestart)
         plan.steps.push_back({StepKind::kPull, service.name, fmt::format("{} is not on this machine", service.image)});
     }
     plan.steps.push_back(step);
@@ -204,22 +206,25 @@ StackPlan plan_stack(Goal goal, const StackSight& sight, const StackFolder& fold
   return plan;
 }
 
-std::string stranger_on(const PublishedPort& port, std::string_view service, const StackFolder& folder,
-                        const StackSight& sight) {
-  const auto listener = std::ranges::find_if(sight.listeners, [&](const Listener& one) {
-    return one.port == port.port && one.keeps(port.address);
-  });
-  if (listener == sight.listeners.end()) return "";
-  for (const auto& container : sight.containers)
-    if (container.project == folder.name && container.service == service && container.state == "running") return "";
-  for (const auto& container : sight.containers)
-    for (const auto& published : container.ports)
-      if (published.published == port.port && Listener{.address = published.address}.keeps(port.address))
-        return container.project.empty()
-                   ? fmt::format("the container {}", container.name)
-                   : fmt::format("the container {} of the project {}", container.name, container.project);
-  const auto process = process_of(listener->inode);
-  return process ? fmt::format("process {} ({})", process->pid, process->name) : "a process of another user";
+const Listener* listener_on(const std::vector<Listener>& listeners, const PublishedPort& port) {
+  const auto found = std::ranges::find_if(
+      listeners, [&](const Listener& one) { return one.port == port.port && one.keeps(port.address); });
+  return found == listeners.end() ? nullptr : &*found;
+}
+
+Stranger stranger_on(const Listener& listener, std::string_view service, const StackFolder& folder,
+                     const std::vector<Container>& containers) {
+  for (const auto& container : containers)
+    if (container.project == folder.name && container.service == service && container.state == "running") return {};
+  for (const auto& container : containers)
+    for (const auto& port : container.ports)
+      if (port.published == listener.port && listener.keeps(port.address))
+        return {container.project.empty()
+                    ? fmt::format("the container {}", container.name)
+                    : fmt::format("the container {} of the project {}", container.name, container.project),
+                container.name};
+  const auto process = process_of(listener.inode);
+  return {process ? fmt::format("process {} ({})", process->pid, process->name) : "a process of another user", ""};
 }
 
 }  // namespace pandora

@@ -29,8 +29,14 @@ enum class Goal { kUp, kStop, kDown, kRestart, kRecreate };
 // An obstacle of code kNotFound: no such service.
 StackPlan plan_stack(Goal goal, const StackSight& sight, const StackFolder& folder, const std::set<std::string>& named);
 
-// Whose a port is when not this service's: "process 12 (postgres)"; empty: nobody has it, or the service itself.
-std::string stranger_on(const PublishedPort& port, std::string_view service, const StackFolder& folder,
-                        const StackSight& sight);
+// Who keeps a service from that port; null: nobody listens there.
+const Listener* listener_on(const std::vector<Listener>& listeners, const PublishedPort& port);
+// Whose a listener is when not that service's: "process 12 (postgres)"; empty: its own.
+struct Stranger {
+  std::string who;
+  std::string container;  // that has the port; empty: it is a process
+};
+Stranger stranger_on(const Listener& listener, std::string_view service, const StackFolder& folder,
+                     const std::vector<Container>& containers);
 
 }  // namespace pandora

@@ -28,8 +28,8 @@ std::string StackFolder::variable(const std::string& which) const {
   return found == variables.end() ? "" : found->second;
 }
 
-std::uint16_t StackFolder::port_of(const StackService& service) const {
-  const std::string text = variable(std::string(service.port_variable));
+std::uint16_t StackFolder::port_in(const std::string& which) const {
+  const std::string text = variable(which);
   std::uint16_t port = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), port);
   return error == std::errc() && end == text.data() + text.size() ? port : 0;

@@ -25,8 +25,9 @@ struct StackFolder {
   std::string docker_host;                       // DOCKER_HOST, or where the Engine usually is
 
   std::string variable(const std::string& which) const;  // empty: not set
-  // The port of a service on this machine; 0: none is set.
-  std::uint16_t port_of(const StackService& service) const;
+  // Of a variable, or of a service, on this machine; 0: none is set.
+  std::uint16_t port_in(const std::string& which) const;
+  std::uint16_t port_of(const StackService& service) const { return port_in(std::string(service.port_variable)); }
   ComposeFiles compose_files() const;
   bool asks_for(std::string_view profile) const;  // empty: of none, so always
   std::string state_directory() const { return state_directory_in(directory); }

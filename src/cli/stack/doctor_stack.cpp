@@ -16,6 +16,7 @@
 #include "compose/lint.h"
 #include "stack/firewall.h"
 #include "stack/instance.h"
+#include "stack/plan.h"
 
 namespace pandora {
 namespace {
@@ -92,26 +93,6 @@ std::vector<PortUse> port_uses() {
   return uses;
 }
 
-struct Stranger {
-  std::string who, container;  // empty `who`: the port is as it should be
-};
-Stranger stranger_on(const StackFolder& folder, const std::vector<Container>& containers, const PortUse& use,
-                     const Listener& listener) {
-  for (const auto& container : containers)
-    if (container.project == folder.name && container.service == use.service && container.state == "running") return {};
-  for (const auto& container : containers)
-    for (const auto& port : container.ports)
-      if (port.published == listener.port)
-        return {container.project.empty()
-                    ? fmt::format("the container {}", container.name)
-                    : fmt::format("the container {} of the project {}", container.name, container.project),
-                container.name};
-  const auto process = process_of(listener.inode);
-  if (!process) return {"a process of another user", ""};
-  if (use.service.empty() && process->name == "pandora") return {};
-  return {fmt::format("process {} ({})", process->pid, process->name), ""};
-}
-
 void check_ports(StackSession& session, const std::vector<Container>& containers, std::vector<CheckResult>& results) {
   const StackFolder& folder = session.folder();
   const auto all = listeners();
@@ -129,15 +110,14 @@ void check_ports(StackSession& session, const std::vector<Container>& containers
                              fmt::format("{} && pandora up --containers", kInit)));
   };
   for (const auto& use : port_uses()) {
-    const std::string port = folder.variable(use.variable);
-    if (!folder.asks_for(use.profile) || port.empty()) continue;
-    const auto found = std::ranges::find_if(all, [&](const Listener& listener) {
-      return std::to_string(listener.port) == port && listener.keeps("127.0.0.1");
-    });
-    if (found == all.end()) continue;
+    const auto port = folder.port_in(use.variable);
+    if (!folder.asks_for(use.profile) || port == 0) continue;
+    const Listener* found = listener_on(all, {"127.0.0.1", port});
+    if (!found) continue;
     const std::string what = use.service.empty() ? "the Gateway" : use.service;
-    const Stranger stranger = stranger_on(folder, containers, use, *found);
-    if (!stranger.who.empty()) {
+    const auto own = use.service.empty() ? process_of(found->inode) : std::nullopt;
+    const Stranger stranger = stranger_on(*found, use.service, folder, containers);
+    if (!stranger.who.empty() && !(own && own->name == "pandora")) {
       ++wrong;
       const auto free = free_port(all, static_cast<std::uint16_t>(found->port + 1));
       const std::string other = fmt::format("sed -i 's/^{0}=.*/{0}={1}/' .env && {2}", use.variable, free, kInit);
