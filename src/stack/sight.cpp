@@ -74,10 +74,10 @@ Status look_at_container(DockerEngine& engine, const StackFolder& folder, const 
 }  // namespace
 
 std::string ServiceSight::major_version() const {
-  const std::string_view name = std::string_view(image).substr(0, image.find('@'));  // without a digest
-  const auto colon = name.rfind(':');
+  const std::string_view reference = std::string_view(image).substr(0, image.find('@'));  // without a digest
+  const auto colon = reference.rfind(':');
   if (colon == std::string_view::npos) return "";
-  const auto tag = name.substr(colon + 1);
+  const auto tag = reference.substr(colon + 1);
   if (tag.find('/') != std::string_view::npos) return "";  // the port of a registry
   return std::string(tag.substr(0, tag.find_first_not_of("0123456789")));
 }
