@@ -128,7 +128,7 @@ class FakeEngine:
                 os.symlink(self.folder / mount["Source"], mounts / mount["Target"].rpartition("/")[2])
             script, *arguments = wanted["Cmd"][1:]
             # A volume is a folder, not a link to one, for whoever looks at it.
-            script = script.replace("/volumes/*", f"{mounts}/*").replace("/volumes/", f"{mounts}/").replace("stat ", "stat -L ")
+            script = script.replace("/volumes/", f"{mounts}/").replace("stat ", "stat -L ")
             done = subprocess.run(["sh", "-c", script, *arguments], capture_output=True)
             self.ended[name] = b"".join(struct.pack(">BxxxI", stream, len(said)) + said
                                         for stream, said in ((1, done.stdout), (2, done.stderr)) if said)
