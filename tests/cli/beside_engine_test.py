@@ -103,14 +103,14 @@ class Adopt(EngineCase):
 
     def test_undo_gives_back_what_was_in_use_after_a_reset(self):
         labels = {"pandora.instance": self.env("PANDORA_INSTANCE")}
-        self.engine.add_volume("pandora_postgres_data", **labels)
+        self.engine.add_volume("pandora_qdrant_data", **labels)
         self.in_folder("reset", "--no-backup", "--yes", "pandora")
-        self.assertEqual(self.env("PANDORA_VOLUME_POSTGRES_DATA"), "pandora_postgres_data_2")
+        self.assertEqual(self.env("PANDORA_VOLUME_QDRANT_DATA"), "pandora_qdrant_data_2")
         before = self.files()
-        theirs = self.engine.add_volume("old_postgres_data")
-        (theirs / "PG_VERSION").write_text("16\n")
+        theirs = self.engine.add_volume("old_qdrant_data")
+        (theirs / "collections").mkdir()
         done = json.loads(self.in_folder("init", "--yes", "--adopt", "old", "--json").stdout)["adoption"]
-        self.assertEqual(self.env("PANDORA_VOLUME_POSTGRES_DATA"), "old_postgres_data")
+        self.assertEqual(self.env("PANDORA_VOLUME_QDRANT_DATA"), "old_qdrant_data")
         subprocess.run(["sh", "-ec", done["undo"]], cwd=self.folder, env=self.environment, check=True, capture_output=True, timeout=60)
         self.assertEqual(self.files(), before)
 
