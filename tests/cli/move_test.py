@@ -95,7 +95,8 @@ class Moving(PandoraCase):
         self.assertIn("To cut over: end it", first["next"])
         owner.stdin.write(b"Said after the first move.\n")
         owner.stdin.flush()
-        owner.stdout.readline()
+        # A reply does not wait until its turn is kept.
+        self.wait_until(lambda: len(self.json("turns", "list")["turns"]) == 6)
         second = self.move("server")
         self.assertEqual(second["passes"][0]["turns"]["written"], 1)
         owner.communicate()
