@@ -16,8 +16,10 @@ namespace {
 constexpr Duration kSlice = std::chrono::milliseconds(100);  // a deadline's clock may be one that is ticked by hand
 constexpr int kSlicesOfSilence = 650;                        // kLongestStatement, and some
 
+constexpr std::string_view kHomeLetters = "0123456789-ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 constexpr std::string_view kLimit =
-    "SELECT set_config('statement_timeout', $1, true), set_config('synchronous_commit', 'on', true)";
+    "SELECT set_config('statement_timeout', $1, true), set_config('synchronous_commit', 'on', true)"
+    ", set_config('gateway.home', $2, true)";
 
 int milliseconds(Duration time) {
   return static_cast<int>(std::chrono::duration_cast<std::chrono::milliseconds>(time).count());
@@ -39,6 +41,8 @@ int line_of(std::string_view sql, const char* position) {
 
 Result<std::unique_ptr<PostgresConnection>> PostgresConnection::start(const PostgresOptions& options,
                                                                       PostgresPulse* pulse) {
+  if (options.home.find_first_not_of(kHomeLetters) != std::string::npos)
+    return fail(ErrorCode::kInvalidArgument, "the home of a session is of letters, digits and '-'");
   PANDORA_TRY(parameters, connection_parameters(options));
   std::vector<const char*> names, values;
   for (const auto& [name, value] : parameters) {
@@ -49,7 +53,7 @@ Result<std::unique_ptr<PostgresConnection>> PostgresConnection::start(const Post
   values.push_back(nullptr);
   pg_conn* handle = PQconnectStartParams(names.data(), values.data(), 0);
   if (!handle) return fail(ErrorCode::kResourceExhausted, "there is no memory for a connection");
-  return std::unique_ptr<PostgresConnection>(new PostgresConnection(handle, place_of(parameters), pulse));
+  return std::unique_ptr<PostgresConnection>(new PostgresConnection(handle, place_of(parameters), options.home, pulse));
 }
 
 Result<std::unique_ptr<PostgresConnection>> PostgresConnection::open(const PostgresOptions& options,
@@ -119,8 +123,8 @@ Status PostgresConnection::greet() {
   return script(fmt::format(
       "SET synchronous_commit = on; SET statement_timeout = {0}; SET idle_in_transaction_session_timeout = {0};"
       " SET tcp_keepalives_idle = 20; SET tcp_keepalives_interval = 10; SET tcp_keepalives_count = 3;"
-      " SET tcp_user_timeout = 50000",
-      milliseconds(kLongestStatement)));
+      " SET tcp_user_timeout = 50000; SET gateway.home = '{1}'",
+      milliseconds(kLongestStatement), home_));
 }
 
 Status PostgresConnection::wait(bool to_write) {
@@ -237,7 +241,7 @@ Result<std::vector<PostgresRows>> PostgresConnection::exchange(std::span<const P
   const bool limited = pooled_ || deadline_.remaining() < kLongestStatement;
   if (first && limited && greeted_) {
     const Duration limit = std::min(deadline_.remaining(), kLongestStatement);
-    PANDORA_CHECK(send({kLimit, {std::to_string(std::max(1, milliseconds(limit)))}}, true, order));
+    PANDORA_CHECK(send({kLimit, {std::to_string(std::max(1, milliseconds(limit))), home_}}, true, order));
   }
   for (const PostgresStatement& statement : statements) PANDORA_CHECK(send(statement, false, order));
   if (commits) PANDORA_CHECK(send({"COMMIT", {}}, false, order));

@@ -77,8 +77,8 @@ class PostgresConnection {
   const std::string& place() const { return place_; }
 
  private:
-  PostgresConnection(pg_conn* handle, std::string place, PostgresPulse* pulse)
-      : handle_(handle), place_(std::move(place)), pulse_(pulse) {}
+  PostgresConnection(pg_conn* handle, std::string place, std::string home, PostgresPulse* pulse)
+      : handle_(handle), place_(std::move(place)), home_(std::move(home)), pulse_(pulse) {}
   static Result<std::unique_ptr<PostgresConnection>> start(const PostgresOptions& options, PostgresPulse* pulse);
   Status connect(Duration patience);
   bool is_given_up(Duration waited);
@@ -99,7 +99,7 @@ class PostgresConnection {
   Error error_of(const pg_result* result);
 
   pg_conn* handle_;
-  const std::string place_;
+  const std::string place_, home_;
   PostgresPulse* const pulse_;  // null: nobody else looks whether the server lives
   Deadline deadline_ = Deadline::never();
   std::map<std::string, std::string, std::less<>> prepared_;  // by text: name

@@ -17,6 +17,7 @@ struct PostgresOptions {
   std::string password;         // empty: what libpq finds (~/.pgpass), or none
   std::string tls_mode;         // libpq's sslmode: disable … verify-full; empty: prefer, or what the URL says
   std::string tls_root;         // PEM file of the authorities that verify-ca and verify-full trust
+  std::string home;             // what outbox entries of these sessions belong to (letters, digits, '-'); empty: nobody
   std::size_t connections = 8;  // of a pool, at most; 1 to kMaxPostgresConnections
   Duration connect_patience = std::chrono::seconds(5);
 };

@@ -62,6 +62,7 @@ class PostgresPool {
   }
 
   std::size_t open_connections();
+  const std::string& home() const { return options_.home; }
 
  private:
   template <class Work>

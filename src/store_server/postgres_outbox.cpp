@@ -23,28 +23,37 @@ Status PostgresOutbox::enqueue(std::span<const OutboxItem> items, const Deadline
   return postgres_rows::done(write(statements, deadline));
 }
 
+// $1: this machine's time, when it has the database alone; else the server's, which all share.
+#define PANDORA_CLOCK "(SELECT coalesce($1::bigint, (extract(epoch FROM now()) * 1000000)::bigint) AS now) AS clock"
+// $2: kMaxOutboxWait; $3: the owner.
+#define PANDORA_DUE                                                   \
+  "(due_at <= clock.now OR due_at > clock.now + $2::bigint) AND"      \
+  " (leased_until <= clock.now OR leased_until > clock.now + $2) AND" \
+  " (home = '' OR home = $3 OR kind <> 'turn_directory')"
+
+PostgresValue PostgresOutbox::now() const {
+  return pool_.home().empty() ? PostgresValue(clock_.now().micros) : PostgresValue(std::optional<std::int64_t>());
+}
+
 Result<std::vector<OutboxEntry>> PostgresOutbox::claim(std::string_view owner, Duration lease, std::size_t n,
                                                        const Deadline& deadline) {
-  const Timestamp now = clock_.now(), latest = now + kMaxOutboxWait;
   std::vector<OutboxEntry> entries;
   // Whoever looks for work does so all day: when there is none, no lock is taken and nothing is written.
-  PANDORA_TRY(due, pool_.query("SELECT 1 FROM pandora.outbox WHERE (due_at <= $1::bigint OR due_at > $2::bigint)"
-                               " AND (leased_until <= $1 OR leased_until > $2) LIMIT 1",
-                               deadline, now.micros, latest.micros));
+  PANDORA_TRY(due, pool_.query("SELECT 1 FROM pandora.outbox, " PANDORA_CLOCK " WHERE " PANDORA_DUE " LIMIT 1",
+                               deadline, now(), kMaxOutboxWait.count(), owner));
   if (due.empty()) return entries;
   Statements statements;
-  postgres_rows::take_counters(statements, now);
+  postgres_rows::take_counters(statements, clock_.now());
   // The array is made once; what stands in IN may be looked up again and again, and then takes more than the limit.
   // A claim is a new version: who lost his lease cannot ack what somebody else works on now. What another is claiming
   // at this moment is passed over.
   statements.push_back(
-      {"UPDATE pandora.outbox SET version = nextval('pandora.outbox_versions'), leased_until = $2, owner = $3,"
-       " attempts = attempts + 1 WHERE id = ANY (ARRAY(SELECT id FROM pandora.outbox WHERE (due_at <= $1::bigint OR "
-       "due_at > "
-       "$5::bigint)"
-       " AND (leased_until <= $1 OR leased_until > $5) ORDER BY id LIMIT $4::bigint FOR UPDATE SKIP LOCKED))"
+      {"UPDATE pandora.outbox SET version = nextval('pandora.outbox_versions'), leased_until = clock.now + $4::bigint,"
+       " owner = $3, attempts = attempts + 1 FROM " PANDORA_CLOCK
+       " WHERE id = ANY (ARRAY(SELECT id FROM pandora.outbox, " PANDORA_CLOCK " WHERE " PANDORA_DUE
+       " ORDER BY id LIMIT $5::bigint FOR UPDATE OF outbox SKIP LOCKED))"
        " RETURNING id, kind, key, version, attempts, last_error",
-       {now.micros, (now + std::min(lease, kMaxOutboxWait)).micros, owner, std::min(n, kMaxClaim), latest.micros}});
+       {now(), kMaxOutboxWait.count(), owner, std::min(lease, kMaxOutboxWait).count(), std::min(n, kMaxClaim)}});
   PANDORA_TRY(answers, write(statements, deadline));
   const PostgresRows& rows = answers.back();
   for (int i = 0; i < rows.size(); ++i) {
@@ -90,13 +99,15 @@ Result<std::size_t> PostgresOutbox::ack_all(std::span<const OutboxEntry> entries
 Status PostgresOutbox::retry(std::int64_t id, std::int64_t version, Duration delay, std::string_view error,
                              const Deadline& deadline) {
   return postgres_rows::done(
-      pool_.query("UPDATE pandora.outbox SET due_at = $2, leased_until = 0, owner = '', last_error = $3 WHERE id = $1 "
-                  "AND version = $4",
-                  deadline, id, (clock_.now() + std::min(delay, kMaxOutboxWait)).micros, error, version));
+      pool_.query("UPDATE pandora.outbox SET due_at = clock.now + $2::bigint, leased_until = 0, owner = '', last_error "
+                  "= $3 FROM " PANDORA_CLOCK " WHERE id = $4 AND version = $5",
+                  deadline, now(), std::min(delay, kMaxOutboxWait).count(), error, id, version));
 }
 
 Result<std::int64_t> PostgresOutbox::size(const Deadline& deadline) {
-  PANDORA_TRY(rows, pool_.query("SELECT count(*) FROM pandora.outbox", deadline));
+  PANDORA_TRY(rows, pool_.query("SELECT count(*) FROM pandora.outbox WHERE home = '' OR home = $1"
+                                " OR kind <> 'turn_directory'",
+                                deadline, pool_.home()));
   return rows.integer(0, 0);
 }
 

@@ -20,6 +20,7 @@ class PostgresOutbox final : public Outbox {
 
  private:
   Result<std::vector<PostgresRows>> write(std::span<const PostgresStatement> statements, const Deadline& deadline);
+  PostgresValue now() const;
   PostgresPool& pool_;
   const Clock& clock_;
 };

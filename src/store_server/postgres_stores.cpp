@@ -1,6 +1,7 @@
 #include "store_server/postgres_stores.h"
 
 #include "postgres/postgres_schema.h"
+#include "store_server/postgres_journal_register.h"
 #include "store_server/postgres_key_store.h"
 #include "store_server/postgres_knowledge_stores.h"
 #include "store_server/postgres_outbox.h"
@@ -22,7 +23,8 @@ class PostgresStoresImpl final : public PostgresStores {
         instance_(pool_),
         outbox_(pool_, clock),
         receipts_(pool_, receipts),
-        keys_(pool_) {}
+        keys_(pool_),
+        journals_(pool_) {}
   TurnStore& turns() override { return turns_; }
   MemoryStore& memories() override { return memories_; }
   ResearchStore& research() override { return research_; }
@@ -32,6 +34,7 @@ class PostgresStoresImpl final : public PostgresStores {
   Outbox& outbox() override { return outbox_; }
   ReceiptStore& receipts() override { return receipts_; }
   KeyStore& keys() override { return keys_; }
+  JournalRegister& journals() override { return journals_; }
   PostgresPool& pool() override { return pool_; }
 
  private:
@@ -45,6 +48,7 @@ class PostgresStoresImpl final : public PostgresStores {
   PostgresOutbox outbox_;
   PostgresReceiptStore receipts_;
   PostgresKeyStore keys_;
+  PostgresJournalRegister journals_;
 };
 
 }  // namespace

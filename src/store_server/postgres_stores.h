@@ -2,6 +2,7 @@
 #pragma once
 #include <memory>
 
+#include "ports/journal_register.h"
 #include "ports/key_store.h"
 #include "ports/knowledge_stores.h"
 #include "ports/observation_store.h"
@@ -15,7 +16,8 @@ namespace pandora {
 class PostgresStores {
  public:
   // Connects at the first use, and looks at the schema then (check_postgres_schema): a server that is down is no reason
-  // not to start. `clock` outlives it. At most `receipts` of recalls are kept.
+  // not to start. `clock` outlives it. At most `receipts` of recalls are kept. With a home, which each of the processes
+  // that share the database must have, leases are of the server's clock, not of this machine's.
   static std::unique_ptr<PostgresStores> open(PostgresOptions options, const Clock& clock,
                                               std::size_t receipts = kDefaultReceipts);
   virtual ~PostgresStores() = default;
@@ -28,6 +30,7 @@ class PostgresStores {
   virtual Outbox& outbox() = 0;
   virtual ReceiptStore& receipts() = 0;
   virtual KeyStore& keys() = 0;
+  virtual JournalRegister& journals() = 0;
   virtual PostgresPool& pool() = 0;
 };
 

@@ -29,10 +29,10 @@ class ServerRows(PandoraCase, Database):
     def test_a_schema_is_planned_applied_looked_at_and_verified(self):
         self.use_postgres(migrated=False)
         self.assert_one_clear_line(self.run_pandora("turns", "list", code=12), "pandora db migrate")
-        self.assertEqual([one["version"] for one in self.json("db", "status")["pending"]], [1, 2, 3])
+        self.assertEqual([one["version"] for one in self.json("db", "status")["pending"]], [1, 2, 3, 4])
         self.assertIn("CREATE TABLE turns", self.out("db", "plan"))
         self.assertEqual(self.json("db", "status")["applied"], [], "a plan leaves nothing")
-        self.assertEqual(self.json("db", "migrate"), {"applied": 3})
+        self.assertEqual(self.json("db", "migrate"), {"applied": 4})
         self.assertEqual(self.json("db", "migrate"), {"applied": 0})
         self.assertEqual(self.json("db", "verify"), {"clean": True, "differences": []})
         self.server.sql("ALTER TABLE pandora.turns ADD COLUMN mine text", database="pandora")
@@ -84,7 +84,7 @@ class ServerRows(PandoraCase, Database):
         self.use_postgres()
         found = self.out("config", "--check")
         self.assertIn("PostgreSQL 15.", found)
-        self.assertIn("schema version 3", found)
+        self.assertIn("schema version 4", found)
         wrong = self.json("config", "--check", code=13, POSTGRES_PASSWORD="wrong")["checks"][0]
         self.assertIn("POSTGRES_PASSWORD", wrong["remedy"])
         self.assertNotIn("wrong", json.dumps(wrong))

@@ -77,22 +77,43 @@ TEST_F(PostgresSchemaCase, APlanRunsAndLeavesNothing) {
 
 TEST_F(PostgresSchemaCase, KilledAtEveryStatementItIsAsBeforeAndTheNextRunDoesAll) {
   // The server itself ends the session there: the same as a migrator, or a server, that dies at that moment.
-  const Migration initial = embedded_migrations("postgres").front();
-  std::vector<std::size_t> ends;
-  const std::string text(initial.sql);
-  for (std::size_t at = text.find(";\n"); at != std::string::npos; at = text.find(";\n", at + 1))
-    ends.push_back(at + 2);
-  ASSERT_GT(ends.size(), 20u);
-  for (const std::size_t end : ends) {
-    std::string killed = text;
-    killed.insert(end, "SELECT pg_terminate_backend(pg_backend_pid());\n");
-    EXPECT_FAILS(kUnavailable, migrate({{1, initial.name, killed}}));
-    EXPECT_FALSE(connection->usable());
-    connection = connect();
-    ASSERT_EQ(count("SELECT count(*) FROM pg_namespace WHERE nspname = 'pandora'"), 0) << "after byte " << end;
+  std::vector<Migration> before;
+  for (const Migration& version : embedded_migrations("postgres")) {
+    std::vector<std::size_t> ends;
+    const std::string text(version.sql);
+    for (std::size_t at = text.find(";\n"); at != std::string::npos; at = text.find(";\n", at + 1))
+      ends.push_back(at + 2);
+    ASSERT_GT(ends.size(), version.version == 1 ? 20u : 0u);
+    for (const std::size_t end : ends) {
+      std::string killed = text;
+      killed.insert(end, "SELECT pg_terminate_backend(pg_backend_pid());\n");
+      std::vector<Migration> all = before;
+      all.push_back({version.version, version.name, killed});
+      EXPECT_FAILS(kUnavailable, migrate(all));
+      EXPECT_FALSE(connection->usable());
+      connection = connect();
+      if (text.find("without a transaction") != std::string::npos) continue;  // what was made is made again
+      if (before.empty())
+        ASSERT_EQ(count("SELECT count(*) FROM pg_namespace WHERE nspname = 'pandora'"), 0) << "after byte " << end;
+      else
+        EXPECT_THAT(must(schema(before).verify()), IsEmpty()) << version.name << " after byte " << end;
+    }
+    before.push_back(version);
+    EXPECT_EQ(must(migrate(before)), 1);
   }
-  must(migrate());
   EXPECT_THAT(must(schema().verify()), IsEmpty());
+}
+
+TEST_F(PostgresSchemaCase, FromEachVersionOfOursItGoesOnWithWhatIsThere) {
+  const std::vector<Migration> all = embedded_migrations("postgres");
+  for (std::size_t from = 1; from < all.size(); ++from) {
+    must(connection->script("DROP SCHEMA IF EXISTS pandora CASCADE"));
+    must(migrate({all.begin(), all.begin() + static_cast<std::ptrdiff_t>(from)}));
+    must(connection->script("INSERT INTO pandora.outbox (kind, key, version) VALUES ('turn_directory', 'x', 7)"));
+    EXPECT_EQ(must(migrate()), static_cast<int>(all.size() - from));
+    EXPECT_EQ(count("SELECT count(*) FROM pandora.outbox WHERE home = '' AND version = 7"), 1) << "anybody's";
+    EXPECT_THAT(must(schema().verify()), IsEmpty());
+  }
 }
 
 TEST_F(PostgresSchemaCase, AMigrationThatFailsLeavesWhatWasBefore) {

@@ -14,6 +14,9 @@
 namespace pandora::testing {
 namespace {
 
+using ::testing::ElementsAre;
+using ::testing::UnorderedElementsAre;
+
 TurnRecord turn_of(UuidV7Generator& ids, const Clock& clock, const std::string& session, const std::string& text) {
   TurnRecord made;
   made.turn.uid = ids.next();
@@ -228,6 +231,83 @@ TEST_F(DurablePostgresStoresCase, WhatWasCommittedIsThereAfterEveryCrashOfTheSer
       ++count;
     }
   EXPECT_EQ(must(processes[0]->turns().count(ana, kNever)), static_cast<std::int64_t>(count)) << "none is there twice";
+}
+
+// Gateways, each with a journal of its own.
+class PostgresHomesCase : public PostgresStoresCase {
+ protected:
+  std::unique_ptr<PostgresStores> gateway(const std::string& home, const Clock& with) const {
+    PostgresOptions at = options;
+    at.home = home;
+    return PostgresStores::open(at, with);
+  }
+  static std::vector<std::string> kinds_of(const std::vector<OutboxEntry>& entries) {
+    std::vector<std::string> kinds;
+    for (const auto& entry : entries) kinds.emplace_back(to_string(entry.item.kind));
+    return kinds;
+  }
+  static constexpr Duration kLease = std::chrono::minutes(1);
+};
+
+TEST_F(PostgresHomesCase, ADirectoryIsWrittenByTheGatewayThatHoldsTheTurnAndPointsByAnybody) {
+  const auto a = gateway("journal-a", clock), b = gateway("journal-b", clock);
+  const TurnRecord turn = turn_of(ids, clock, "s", "of a");
+  must(a->turns().commit_turn(turn, ana, kNever));
+  EXPECT_EQ(must(b->outbox().size(kNever)), 1) << "the directory is none of its business";
+  EXPECT_THAT(kinds_of(must(b->outbox().claim("journal-b", kLease, 10, kNever))), ElementsAre("turn_point"));
+  const auto named = must(b->journals().list(kNever));
+  EXPECT_TRUE(named.empty());
+  // Whoever asks for it again, it stays where the turn is.
+  const std::vector<OutboxItem> again = {{OutboxKind::kTurnDirectory, turn.turn.uid.to_string()}};
+  must(b->outbox().enqueue(again, kNever));
+  EXPECT_TRUE(must(b->outbox().claim("journal-b", kLease, 10, kNever)).empty());
+  // It dies with the lease; the next one with its journal goes on.
+  EXPECT_EQ(must(a->outbox().claim("journal-a", kLease, 10, kNever)).size(), 1u);
+  const auto successor = gateway("journal-a", clock);
+  must(successor->outbox().release("journal-a", kNever));
+  const auto taken = must(successor->outbox().claim("journal-a", kLease, 10, kNever));
+  ASSERT_THAT(kinds_of(taken), ElementsAre("turn_directory"));
+  EXPECT_TRUE(must(successor->outbox().ack(taken[0].id, taken[0].version, kNever)));
+  // A change of a turn whose directory is there is for whoever makes it.
+  must(b->turns().change(must(b->turns().list({}, ana, kNever)).front().number, {.rejected = true}, ana, kNever));
+  EXPECT_THAT(kinds_of(must(b->outbox().claim("journal-b", kLease, 10, kNever))),
+              UnorderedElementsAre("turn_directory", "turn_point"));
+}
+
+TEST_F(PostgresHomesCase, LeasesAreOfTheServersClockHoweverWrongAMachinesIs) {
+  ManualClock ahead(clock.now() + std::chrono::hours(5)), behind(clock.now() - std::chrono::hours(5));
+  const auto a = gateway("journal-a", ahead), b = gateway("journal-b", behind);
+  const std::vector<OutboxItem> item = {{OutboxKind::kSourceFile, "example.com"}};
+  must(a->outbox().enqueue(item, kNever));
+  const auto held = must(a->outbox().claim("journal-a", kLease, 10, kNever));
+  ASSERT_EQ(held.size(), 1u);
+  EXPECT_TRUE(must(b->outbox().claim("journal-b", kLease, 10, kNever)).empty()) << "it is leased";
+  must(a->outbox().retry(held[0].id, held[0].version, Duration(0), "away", kNever));
+  const auto taken = must(b->outbox().claim("journal-b", Duration(0), 10, kNever));
+  ASSERT_EQ(taken.size(), 1u) << "it is due";
+  EXPECT_EQ(must(a->outbox().claim("journal-a", kLease, 10, kNever)).size(), 1u) << "a lease of no time is over";
+  EXPECT_FALSE(must(b->outbox().ack(taken[0].id, taken[0].version, kNever)));
+}
+
+TEST_F(PostgresHomesCase, JournalsAreNamedWithWhatWaitsThere) {
+  const auto a = gateway("journal-a", clock), b = gateway("journal-b", clock);
+  must(a->journals().put({"journal-a", "one.example", "/data/a", 3, 0, {}}, kNever));
+  must(b->journals().put({"journal-b", "two.example", "/data/b", 0, 0, {}}, kNever));
+  must(a->turns().commit_turn(turn_of(ids, clock, "s", "of a"), ana, kNever));
+  must(a->journals().put({"journal-a", "one.example", "/data/a", 2, 0, {}}, kNever));
+  server.sql("pandora", "UPDATE pandora.journals SET seen_at = now() - interval '15 s' WHERE journal_id = 'journal-a'");
+  const auto known = must(b->journals().list(kNever));
+  ASSERT_EQ(known.size(), 2u);
+  EXPECT_EQ(known[0].id, "journal-a");
+  EXPECT_EQ(known[0].host, "one.example");
+  EXPECT_EQ(known[0].directory, "/data/a");
+  EXPECT_EQ(known[0].pending, 2);
+  EXPECT_EQ(known[0].directories, 1);
+  EXPECT_TRUE(known[0].is_silent());
+  EXPECT_FALSE(known[1].is_silent());
+  must(b->journals().remove("journal-a", kNever));
+  must(b->journals().remove("journal-a", kNever));
+  EXPECT_EQ(must(b->journals().list(kNever)).size(), 1u);
 }
 
 }  // namespace
