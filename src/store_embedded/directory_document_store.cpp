@@ -20,13 +20,18 @@ bool within(const std::string& path, const std::string& folder) { return path.st
 
 class Store final : public DocumentStore {
  public:
-  Store(FileSystem& files, std::string root, const Clock& clock)
-      : files_(files), root_(std::move(root)), clock_(clock) {}
+  Store(FileSystem& files, std::string root, const Clock& clock, const std::string& process)
+      : files_(files),
+        root_(std::move(root)),
+        clock_(clock),
+        staging_(process.empty() ? std::string(kStaging) : fmt::format("{}-{}", kStaging, process)) {}
 
   Status open() {
     PANDORA_CHECK(files_.create_directories(root_));
-    PANDORA_CHECK(files_.create_directories(at(std::string(kStaging))));
-    PANDORA_CHECK(recover());
+    PANDORA_CHECK(files_.create_directories(at(staging_)));
+    PANDORA_CHECK(recover(staging_));
+    // What a process left that had the directory alone.
+    if (staging_ != kStaging && files_.exists(at(std::string(kStaging)))) PANDORA_CHECK(recover(std::string(kStaging)));
     return files_.sync_directory(root_);  // a process that was killed may have made folders and not synced them
   }
 
@@ -157,7 +162,7 @@ class Store final : public DocumentStore {
   std::string at(const std::string& path) const { return join_path(root_, path); }
 
   // .staging/new~7; of a folder that is replaced .staging/old~turns~turn_000012~7: for `recover` its name stands there.
-  std::string staged(std::string_view what) { return at(fmt::format("{}/{}~{}", kStaging, what, ++counter_)); }
+  std::string staged(std::string_view what) { return at(fmt::format("{}/{}~{}", staging_, what, ++counter_)); }
   std::string staged_old(const std::string& folder) {
     std::string flat = folder;
     std::ranges::replace(flat, '/', '~');
@@ -219,7 +224,7 @@ class Store final : public DocumentStore {
   }
   void owe_swap(const std::string& path) {
     owed_.insert(parent_of(at(path)));
-    owed_.insert(at(std::string(kStaging)));
+    owed_.insert(at(staging_));
   }
   Status settle() {
     while (!owed_.empty()) {
@@ -232,7 +237,7 @@ class Store final : public DocumentStore {
       PANDORA_CHECK(files_.remove_tree(*litter_.begin()));
       litter_.erase(litter_.begin());
     }
-    return littered ? files_.sync_directory(at(std::string(kStaging))) : Status();
+    return littered ? files_.sync_directory(at(staging_)) : Status();
   }
 
   Status write_document(const std::string& path, std::string_view bytes, bool sync) {
@@ -311,10 +316,10 @@ class Store final : public DocumentStore {
     return files_.sync_directory(path);
   }
 
-  Status recover() {
-    PANDORA_TRY(left, files_.list(at(std::string(kStaging))));
+  Status recover(const std::string& staging) {
+    PANDORA_TRY(left, files_.list(at(staging)));
     for (const auto& entry : left) {
-      const std::string path = at(fmt::format("{}/{}", kStaging, entry.name));
+      const std::string path = at(fmt::format("{}/{}", staging, entry.name));
       const auto first = entry.name.find('~'), last = entry.name.rfind('~');
       const bool old = entry.name.starts_with("old~") && last > first;
       if (old) {
@@ -335,6 +340,7 @@ class Store final : public DocumentStore {
   FileSystem& files_;
   const std::string root_;
   const Clock& clock_;
+  const std::string staging_;
   std::mutex mutex_;         // one writer at a time
   std::shared_mutex names_;  // taken after mutex_: readers share it
   std::set<std::string> deferred_;
@@ -345,8 +351,8 @@ class Store final : public DocumentStore {
 }  // namespace
 
 Result<std::unique_ptr<DocumentStore>> DirectoryDocumentStore::open(FileSystem& files, const std::string& root,
-                                                                    const Clock& clock) {
-  auto store = std::make_unique<Store>(files, root, clock);
+                                                                    const Clock& clock, const std::string& process) {
+  auto store = std::make_unique<Store>(files, root, clock, process);
   PANDORA_CHECK(store->open());
   return store;
 }

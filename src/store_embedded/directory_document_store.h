@@ -1,8 +1,9 @@
 // DocumentStore in a directory. See ports/document_store.h for what it promises.
 //
 // Everything is written under .staging/, then renamed into place; a folder that is replaced is renamed aside first and
-// removed last; what is removed is renamed there before. Opening finishes or undoes what a crash interrupted. One
-// process at a time.
+// removed last; what is removed is renamed there before. Opening finishes or undoes what a crash interrupted. Processes
+// that share the directory each have a name, and so a staging folder of their own: two never write the same thing at
+// once (the outbox sees to that), but for the moment between two renames another process may find nothing there.
 #pragma once
 #include <memory>
 #include <string>
@@ -16,7 +17,8 @@ inline constexpr std::size_t kManyDeferred = 32;
 
 class DirectoryDocumentStore {
  public:
-  static Result<std::unique_ptr<DocumentStore>> open(FileSystem& files, const std::string& root, const Clock& clock);
+  static Result<std::unique_ptr<DocumentStore>> open(FileSystem& files, const std::string& root, const Clock& clock,
+                                                     const std::string& process = "");
 };
 
 }  // namespace pandora
