@@ -9,6 +9,7 @@
 
 #include "base/hash.h"
 #include "base/log.h"
+#include "turns/journal_id.h"
 
 namespace pandora {
 namespace {
@@ -49,19 +50,6 @@ std::size_t next_record(std::string_view bytes, std::size_t at) {
   for (at = bytes.find(kRecordMagic, at); at != std::string_view::npos; at = bytes.find(kRecordMagic, at + 1))
     if (record_at(bytes, at)) return at;
   return bytes.size();
-}
-
-// Creates `directory`; every name that was missing on the way is on disk when this returns.
-Status create_durably(FileSystem& files, const std::string& directory) {
-  std::vector<std::string> parents;
-  for (std::string path = directory; path.size() > 1 && !files.exists(path);) {
-    const std::size_t slash = path.rfind('/');
-    path = slash == std::string::npos ? "." : slash == 0 ? "/" : path.substr(0, slash);
-    parents.push_back(path);
-  }
-  PANDORA_CHECK(files.create_directories(directory));
-  for (const auto& parent : parents) PANDORA_CHECK(files.sync_directory(parent));
-  return {};
 }
 
 std::optional<std::uint64_t> segment_number(const std::string& name) {

@@ -60,6 +60,17 @@ Status give_numbers_back(std::vector<TurnRecordPtr>& records, Stores& stores, co
 
 }  // namespace
 
+std::vector<Uuid> turns_with_points(const std::vector<Uuid>& uids, const PointSpace& space, Stores& stores,
+                                    const Deadline& deadline) {
+  std::vector<Uuid> ids, there;
+  for (const Uuid& uid : uids) ids.push_back(turn_point_id(uid));
+  if (ids.empty()) return there;
+  const auto points = stores.vectors.retrieve(space.turns, ids, Principal::system(), deadline);
+  for (std::size_t i = 0; points && i < uids.size(); ++i)
+    if (std::ranges::find(*points, ids[i], &Point::id) != points->end()) there.push_back(uids[i]);
+  return there;
+}
+
 Result<ReplayedTurns> compare_replayed(const std::vector<TurnRecordPtr>& records, Stores& stores,
                                        const Deadline& deadline) {
   ReplayedTurns found;

@@ -15,6 +15,7 @@
 #include "ports/row_checks.h"
 #include "turns/documents.h"
 #include "turns/journal.h"
+#include "turns/live_turn.h"
 #include "turns/outbox_worker.h"
 #include "turns/replayed_turns.h"
 #include "turns/turn_objects.h"
@@ -31,30 +32,17 @@ constexpr Duration kDrainPoll = std::chrono::milliseconds(2);
 constexpr Duration kMaxPause = std::chrono::seconds(1);
 // Who waits for a session's row waits no longer once rows have failed for so long: it would be in vain.
 constexpr Duration kHope = std::chrono::seconds(2);
+constexpr Duration kSeenByOthers = std::chrono::milliseconds(300);
 constexpr Duration kStatusPatience = std::chrono::seconds(2);
 constexpr int kCommitsInARow = 64;  // then files and points get their turn, however long the queue is
 constexpr Duration kPoll = std::chrono::milliseconds(200);  // for entries that become due, and for new ones of others
-
-// An acknowledged turn that is not yet in all its places.
-struct Live {
-  TurnRecordPtr record;  // until its directory is written
-  SessionId session;
-  TurnNumber number;  // 0: no row yet
-  bool directory = false, point = false;
-  bool findable() const { return number.value > 0 && point; }
-};
-
-// Is it this turn that can never be written, or the database that cannot be written now (full, read-only, damaged, of
-// another version)? In the second case turns wait in the journal, whatever it takes.
-bool concerns_the_turn(ErrorCode code) {
-  return code == ErrorCode::kInvalidArgument || code == ErrorCode::kTooLarge || code == ErrorCode::kConflict;
-}
 
 class JournalledTurnSaver final : public TurnSaver {
  public:
   JournalledTurnSaver(SaverOptions options, Stores stores, PointSpaces& spaces, const Clock& clock)
       : options_(std::move(options)),
         stores_(stores),
+        spaces_(spaces),
         clock_(clock),
         objects_(stores),
         outbox_(stores, spaces, clock, [this](const Uuid& uid) { return record_of(uid); }),
@@ -99,7 +87,7 @@ class JournalledTurnSaver final : public TurnSaver {
     auto readable = decode_record(payload);
     if (!readable && readable.error().code == ErrorCode::kTooLarge) return fail(std::move(readable).error());
     if (!readable) return fail(ErrorCode::kInvalidArgument, "the turn cannot be kept: " + readable.error().message);
-    const std::shared_lock gate(rotation_);  // a checkpoint must not come between the journal and the queue
+    std::shared_lock gate(rotation_);  // a checkpoint must not come between the journal and the queue
     {
       const std::lock_guard lock(mutex_);
       if (pending_.size() >= options_.max_pending)
@@ -110,8 +98,12 @@ class JournalledTurnSaver final : public TurnSaver {
     PANDORA_CHECK(journal_->append(payload));
     if (options_.on_sync) options_.on_sync(std::chrono::duration_cast<Duration>(clock_.steady() - begun));
     enqueue(std::make_shared<const TurnRecord>(*std::move(readable)));
+    gate.unlock();
+    if (is_shared_) wait_row(record.turn.uid);
     return {};
   }
+
+  void set_shared(bool shared) override { is_shared_ = shared; }
 
   Result<TurnNumber> wait_findable(const Uuid& turn_uid, const Deadline& deadline) override {
     std::unique_lock lock(mutex_);
@@ -217,6 +209,14 @@ class JournalledTurnSaver final : public TurnSaver {
       changed_.wait_for(lock, std::min<Duration>(deadline.remaining(), kPoll));
     }
     return true;
+  }
+
+  void wait_row(const Uuid& uid) {
+    std::unique_lock lock(mutex_);
+    (void)wait(lock, Deadline::after(clock_, kSeenByOthers), [&] {
+      const auto found = live_.find(uid);
+      return found == live_.end() || found->second.number.value > 0 || rows_fail_since_ || stopping_;
+    });
   }
 
   bool is_quiet(const SessionId& session) const {  // under mutex_
@@ -346,6 +346,7 @@ class JournalledTurnSaver final : public TurnSaver {
       const bool worked = run_outbox();
       checkpoint_when_due();
       if (worked) continue;
+      look_for_points();
       rest();
     }
   }
@@ -389,10 +390,7 @@ class JournalledTurnSaver final : public TurnSaver {
       // It can never be written as it is; it must neither block the others nor be lost.
       const Status aside =
           set_aside("turn-" + record->turn.uid.to_string() + ".json", encode_record(*record), number.error().to_line());
-      if (!aside) {
-        note_error(aside.error());
-        return false;
-      }
+      if (!aside) return note_error(aside.error()), false;
     }
     const std::lock_guard lock(mutex_);
     pending_.pop_front();
@@ -411,7 +409,10 @@ class JournalledTurnSaver final : public TurnSaver {
 
   // true: there was something to do.
   bool run_outbox() {
+    // A claim whose answer was lost may have been one: its lease would hold everybody up, this worker too.
+    if (is_claim_unknown_ && !stores_.outbox.release(options_.owner, step())) return false;
     auto outcome = outbox_.run_once(options_.owner, options_.lease, step());
+    is_claim_unknown_ = !outcome;
     if (!outcome) {
       note_error(outcome.error());
       return false;
@@ -427,6 +428,21 @@ class JournalledTurnSaver final : public TurnSaver {
     return !outcome->done.empty();
   }
 
+  // Of turns that wait for theirs: another process may have taken the entry up, and says nothing.
+  void look_for_points() {
+    std::vector<Uuid> without;
+    {
+      const std::lock_guard lock(mutex_);
+      for (const auto& [uid, live] : live_)
+        if (live.number.value > 0 && !live.point && without.size() < kMaxClaim) without.push_back(uid);
+    }
+    const auto found =
+        turns_with_points(without, *spaces_.current(), stores_, Deadline::after(clock_, kStatusPatience));
+    const std::lock_guard lock(mutex_);
+    for (const auto& uid : found) mark({OutboxKind::kTurnPoint, uid.to_string()});
+    if (!found.empty()) changed_.notify_all();
+  }
+
   void mark(const OutboxItem& item) {  // under mutex_
     if (item.kind != OutboxKind::kTurnDirectory && item.kind != OutboxKind::kTurnPoint) return;
     const auto uid = Uuid::parse(item.key);
@@ -435,14 +451,10 @@ class JournalledTurnSaver final : public TurnSaver {
     const auto found = live_.find(*uid);
     if (found == live_.end()) return;
     if (item.kind == OutboxKind::kTurnPoint) found->second.point = true;
-    if (item.kind == OutboxKind::kTurnDirectory) {
-      found->second.directory = true;
-      // The files may be lost until the next sync; the record in the journal then makes them again.
-    }
-    if (found->second.point && found->second.directory)
-      live_.erase(found);
-    else if (found->second.directory)
-      found->second.record.reset();
+    // The files may be lost until the next sync; the record in the journal then makes them again.
+    if (item.kind == OutboxKind::kTurnDirectory) found->second.directory = true;
+    if (found->second.directory) found->second.record.reset();
+    if (found->second.point && found->second.directory) live_.erase(found);
   }
 
   void note_error(const Error& error) {
@@ -533,6 +545,7 @@ class JournalledTurnSaver final : public TurnSaver {
 
   const SaverOptions options_;
   Stores stores_;
+  const PointSpaces& spaces_;
   const Clock& clock_;
   TurnObjects objects_;
   OutboxWorker outbox_;
@@ -543,13 +556,14 @@ class JournalledTurnSaver final : public TurnSaver {
   std::mutex mutex_;
   std::condition_variable wake_, changed_, waits_;  // the worker; whoever waits for it; the watcher, when somebody does
   std::deque<TurnRecordPtr> pending_;
-  std::vector<TurnRecordPtr> replayed_;  // the head of pending_, until it is prepared
-  bool is_prepared_ = false;             // of the worker, once it runs
-  std::map<Uuid, Live> live_;
+  std::vector<TurnRecordPtr> replayed_;                  // the head of pending_, until it is prepared
+  bool is_prepared_ = false, is_claim_unknown_ = false;  // of the worker, once it runs
+  std::map<Uuid, LiveTurn> live_;
   Error last_error_;
   bool failing_ = false;  // since last_error_ nothing has succeeded
   std::optional<SteadyTime> rows_fail_since_;
   std::uint64_t moves_ = 0, failures_ = 0;  // so far
+  std::atomic<bool> is_shared_ = false;
   bool stopping_ = false, urgent_ = false, idle_ = false;
   struct Closing {
     std::uint64_t segment;   // it and those before it hold nothing but these turns and what is in place

@@ -50,6 +50,10 @@ class TurnSaver {
   virtual Status save(const TurnRecord& record, std::span<const Attachment> attachments, const Deadline& deadline) = 0;
   Status save(const TurnRecord& record, const Deadline& deadline) { return save(record, {}, deadline); }
 
+  // While others share the rows, `save` returns once the turn has its row, or 300 ms after it is acknowledged, or at
+  // once when rows fail: so who follows it at another gateway finds it there.
+  virtual void set_shared(bool shared) = 0;
+
   // The turn's number, once it is findable; kDeadlineExceeded before that (the turn stays acknowledged).
   virtual Result<TurnNumber> wait_findable(const Uuid& turn_uid, const Deadline& deadline) = 0;
   // Until every acknowledged turn of the session is findable: what the next request of a session waits for, bounded.

@@ -7,6 +7,7 @@
 
 #include "turns/archiver.h"
 #include "turns/documents.h"
+#include "turns/journal_id.h"
 #include "world.h"
 
 namespace pandora {
@@ -254,6 +255,57 @@ TEST(TurnSaver, WhoWaitsForASessionIsToldWhyOnceRowsHaveFailedForAWhile) {
   world.files.limit_bytes(std::nullopt);
   ASSERT_TRUE(world.saver->drain(world.soon()));
   EXPECT_TRUE(world.saver->wait_session(record.turn.session, never));
+}
+
+// Another gateway sees rows alone.
+TEST(TurnSaver, WhileOthersShareTheRowsASaveReturnsWithTheRowUnlessRowsFail) {
+  World world;
+  testing::FaultFileSystem journal;
+  world.journal_files = &journal;
+  ASSERT_TRUE(world.start());
+  world.saver->set_shared(true);
+  for (int i = 1; i <= 20; ++i) {
+    ASSERT_TRUE(world.saver->save(world.record("s", "one", "two"), world.soon()));
+    EXPECT_EQ(world.rows->turns().count(Principal::system(), world.soon()).value(), i);
+  }
+  world.files.limit_bytes(0);
+  EXPECT_TRUE(world.saver->save(world.record("s", "The disk is full.", "So it is."), world.soon()));
+  world.files.limit_bytes(std::nullopt);
+  ASSERT_TRUE(world.saver->drain(world.soon()));
+  EXPECT_EQ(world.rows->turns().count(Principal::system(), world.soon()).value(), 21);
+}
+
+TEST(TurnSaver, ItIsSeenThatAnotherProcessHasMadeAPoint) {
+  World world;
+  ASSERT_TRUE(world.start());
+  world.embedder.down = true;
+  const auto record = world.record("s", "Who is first?", "Not I.");
+  ASSERT_TRUE(world.saver->save(record, world.soon()));
+  ASSERT_TRUE(world.saver->wait_rows(world.soon()));
+  EXPECT_FALSE(world.saver->wait_findable(record.turn.uid, Deadline::after(world.clock, Duration(1))));
+  const auto space = world.spaces->current();
+  Point point;
+  point.id = turn_point_id(record.turn.uid);
+  point.version = 1;
+  point.payload["user_id"] = std::string("ana");
+  for (const auto& spec : collection_specs(*space)) ASSERT_TRUE(world.vectors->ensure_collection(spec, world.soon()));
+  const auto made = world.vectors->upsert(space->turns, {&point, 1}, Principal::system(), world.soon());
+  ASSERT_TRUE(made) << made.error().to_line();
+  EXPECT_TRUE(world.saver->wait_findable(record.turn.uid, world.soon()));
+}
+
+// A journal keeps its name, so that leases and directories are its successor's.
+TEST(JournalId, ItIsMadeOnceAndSurvivesACrash) {
+  testing::FaultFileSystem files;
+  SystemClock clock;
+  SeededRandom random(5);
+  UuidV7Generator ids(clock, random);
+  const auto made = journal_id(files, "/data/journal", ids);
+  ASSERT_TRUE(made);
+  files.crash(random);
+  EXPECT_EQ(journal_id(files, "/data/journal", ids).value(), *made);
+  ASSERT_TRUE(files.write_atomic("/data/journal/id", "nonsense", Durability::kNow));
+  EXPECT_EQ(journal_id(files, "/data/journal", ids).error().code, ErrorCode::kDataCorrupt);
 }
 
 TEST(TurnSaver, ATurnThatNobodyCouldReadAgainIsRefused) {
