@@ -37,7 +37,7 @@ class Reconciler::Run {
     PANDORA_CHECK(points());
     PANDORA_CHECK(objects());
     if (apply_ == Apply::kApply) {
-      PANDORA_CHECK(stores_.outbox.enqueue(repairs_, deadline_));
+      PANDORA_CHECK(ask_for_repairs(1));
       PANDORA_CHECK(saver_.checkpoint(deadline_));
     }
     return std::move(report_);
@@ -48,9 +48,25 @@ class Reconciler::Run {
   const Principal system_ = Principal::system();
 
   void differs(std::string kind, std::string what, std::string repair) {
-    report_.differences.push_back({std::move(kind), std::move(what), std::move(repair)});
+    if (report_.differences.size() < kMaxDifferences)
+      report_.differences.push_back({std::move(kind), std::move(what), std::move(repair)});
+    else
+      ++report_.more;
   }
-  void bring_up_to_date(OutboxKind kind, std::string key) { repairs_.push_back({kind, std::move(key)}); }
+  void bring_up_to_date(OutboxKind kind, std::string key) {
+    if (applying()) repairs_.push_back({kind, std::move(key)});
+  }
+  // Once there are so many.
+  Status ask_for_repairs(std::size_t many) {
+    if (repairs_.size() < many) return {};
+    PANDORA_CHECK(stores_.outbox.enqueue(repairs_, deadline_));
+    repairs_.clear();
+    return {};
+  }
+  Status progress(std::string_view stage, std::int64_t done) {
+    PANDORA_CHECK(ask_for_repairs(kMaxPage));
+    return progress_(stage, done);
+  }
   Status quarantine(const std::string& path, const Error& why) {
     differs("damaged files", path, "set aside in quarantine: " + why.to_line());
     if (!applying()) return {};
@@ -91,7 +107,7 @@ class Reconciler::Run {
       PANDORA_TRY(folders, stores_.documents.list(area, deadline_));
       for (const auto& folder : folders) {
         PANDORA_CHECK(turn_file(fmt::format("{}/{}", area, folder.name), folder.name));
-        PANDORA_CHECK(progress_("turns on disk", ++report_.turns));
+        PANDORA_CHECK(progress("turns on disk", ++report_.turns));
       }
     }
     return {};
@@ -121,7 +137,7 @@ class Reconciler::Run {
       PANDORA_TRY(forgotten, was_forgotten_meanwhile(record->turn.uid));
       if (forgotten) return {};
       differs("turn without row", fmt::format("turn {}", number->value), "the row is made again from the files");
-      restored_.insert(record->turn.uid);
+      if (!applying()) restored_.insert(record->turn.uid);
       return applying() ? restore_turn(*record, path) : Status();
     }
     if (rows.front().number != *number) return renumber(*std::move(record), path, rows.front());
@@ -189,7 +205,7 @@ class Reconciler::Run {
       }
       PANDORA_CHECK(turn_points(page));
       done += static_cast<std::int64_t>(page.size());
-      PANDORA_CHECK(progress_("rows of turns", done));
+      PANDORA_CHECK(progress("rows of turns", done));
     }
   }
 
@@ -250,7 +266,7 @@ class Reconciler::Run {
       if (!row) {
         PANDORA_TRY(forgotten, was_forgotten_meanwhile(value->id));
         if (forgotten) continue;
-        restored_.insert(value->id);
+        if (!applying()) restored_.insert(value->id);
       }
       differs(row ? fmt::format("{} unlike its file", what) : fmt::format("{} without row", what),
               value->id.to_string(), "the row is made from the file");
@@ -321,6 +337,7 @@ class Reconciler::Run {
           bring_up_to_date(point_kind, value.id.to_string());
         }
       }
+      PANDORA_CHECK(ask_for_repairs(kMaxPage));
     }
   }
   Status knowledge_rows() {
@@ -366,7 +383,7 @@ class Reconciler::Run {
         if (applying() && !strays.empty())
           PANDORA_CHECK(stores_.vectors.remove(collection, strays, system_, deadline_).map([](auto) {}));
         report_.points += static_cast<std::int64_t>(page->size());
-        PANDORA_CHECK(progress_("points", report_.points));
+        PANDORA_CHECK(progress("points", report_.points));
       }
     }
     return {};
@@ -401,7 +418,7 @@ class Reconciler::Run {
           return fail(bytes.error());
       }
       report_.objects += static_cast<std::int64_t>(page.size());
-      PANDORA_CHECK(progress_("objects", report_.objects));
+      PANDORA_CHECK(progress("objects", report_.objects));
     }
     for (const auto& [key, turn] : named_)
       if (!there.contains(key)) differs("turn without its object", turn, kLost);
@@ -425,7 +442,7 @@ class Reconciler::Run {
     const auto* text = value == point.payload.end() ? nullptr : std::get_if<std::string>(&value->second);
     const auto id = text ? Uuid::parse(*text) : Result<Uuid>(fail(ErrorCode::kDataCorrupt, "no id"));
     if (!id) return false;
-    if (restored_.contains(*id)) return true;  // also in a dry run
+    if (restored_.contains(*id)) return true;
     if (collection == space_->turns) {
       PANDORA_TRY(rows, stores_.turns.find_all({&*id, 1}, system_, deadline_));
       return !rows.empty();
@@ -449,10 +466,10 @@ class Reconciler::Run {
   const Deadline& deadline_;
   ReconcileReport report_;
   std::set<Uuid> tombstones_;
-  std::set<Uuid> restored_;  // whose row is made again in this run
+  std::set<Uuid> restored_;  // whose row would be made again by a run that applies
   std::set<std::int64_t> damaged_;
   std::map<std::string, std::string> named_;  // object → the first turn that names it, and as what
-  std::vector<OutboxItem> repairs_;
+  std::vector<OutboxItem> repairs_;           // to be asked for
 };
 
 Result<ReconcileReport> Reconciler::run(Apply apply, const Progress& progress, const Deadline& deadline) {

@@ -3,7 +3,9 @@
 // Truth is in this order: journal, files, rows, points. A dry run only reports; `apply` repairs, and a second run then
 // finds nothing. Rows are walked in pages; of the files only names are held in memory. What cannot be read is set aside
 // in quarantine with its reason, never deleted. Deleting the databases and reconciling brings everything back from the
-// files. One thing cannot be repaired, and is said at every run: a turn's object whose bytes are missing or damaged.
+// files. However much is wrong, memory is bounded by the names: at most kMaxDifferences are told, and what is to be
+// brought up to date is asked for page by page. One thing cannot be repaired, and is said at every run: a turn's object
+// whose bytes are missing or damaged.
 #pragma once
 #include <functional>
 #include <string>
@@ -22,8 +24,10 @@ struct Difference {
   std::string what;    // "turn 12", "memory 0190…", "example.com"
   std::string repair;  // what is done about it
 };
+inline constexpr std::size_t kMaxDifferences = 10'000;
 struct ReconcileReport {
-  std::vector<Difference> differences;
+  std::vector<Difference> differences;  // the first kMaxDifferences
+  std::int64_t more = 0;                // that there are besides
   std::int64_t turns = 0, memories = 0, research = 0, sources = 0, points = 0, objects = 0;  // looked at
 };
 

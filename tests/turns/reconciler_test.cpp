@@ -102,6 +102,34 @@ TEST(Reconciler, FilesAloneBringEverythingBackWithTheirNumbers) {
   EXPECT_GT(world.saver->wait_findable(next.turn.uid, world.soon())->value, records.back().turn.number.value);
 }
 
+TEST(Reconciler, MoreDifferencesThanAreToldAreCountedAndRepairedAllTheSame) {
+  World world("many");
+  ASSERT_TRUE(world.start());
+  fill(world, 1);
+  const std::string collection = world.spaces->current()->turns;
+  for (std::size_t left = kMaxDifferences + 1; left > 0;) {
+    std::vector<Point> strays(std::min<std::size_t>(left, 500));
+    for (auto& stray : strays) {
+      stray.id = world.ids.next();
+      stray.version = 1;
+      stray.payload["user_id"] = std::string("ana");
+      stray.payload["turn_uid"] = stray.id.to_string();
+    }
+    ASSERT_TRUE(world.vectors->upsert(collection, strays, Principal::system(), world.soon()));
+    left -= strays.size();
+  }
+  const auto never = Deadline::never();
+  const auto dry = world.reconciler->run(Apply::kDryRun, kQuiet, never);
+  ASSERT_TRUE(dry) << dry.error().to_line();
+  EXPECT_EQ(dry->differences.size(), kMaxDifferences);
+  EXPECT_EQ(dry->more, 1);
+  ASSERT_TRUE(world.reconciler->run(Apply::kApply, kQuiet, never));
+  const auto after = world.reconciler->run(Apply::kDryRun, kQuiet, never);
+  ASSERT_TRUE(after);
+  EXPECT_TRUE(after->differences.empty());
+  EXPECT_EQ(after->more, 0);
+}
+
 TEST(Reconciler, AFlippedBitIsSetAsideWithItsReasonAndTheFilesAreMadeAgain) {
   for (const char* name : {"metadata.json", "context.md"}) {
     World world("flipped");
