@@ -65,8 +65,12 @@ Result<DataPaths> data_paths(const Config& config) {
   paths.database = join_path(paths.root, "pandora.db");
   paths.vectors = join_path(paths.root, "vectors.db");
   paths.journal = join_path(paths.root, "journal");
-  paths.documents = join_path(paths.root, "panda_system_docs");
-  paths.objects = join_path(paths.root, "objects");
+  const auto placed = [&](const char* key, const char* usual) {
+    const std::string& given = config.string(key);
+    return given.empty() ? join_path(paths.root, usual) : expanded_path(given);
+  };
+  paths.documents = placed("documents.path", "panda_system_docs");
+  paths.objects = placed("objects.path", "objects");
   paths.socket = join_path(paths.root, "pandora.sock");
   paths.lock = join_path(paths.root, "LOCK");
   paths.orchestrator_secret = join_path(paths.root, "orchestrator.key");

@@ -156,7 +156,8 @@ CheckResult check_points(const Config& config, const Json& status) {
 // What an import brought may be of the future; a day is a clock that jumped back.
 std::optional<CheckResult> check_order_of_time(const Json& status) {
   constexpr Duration kDay = std::chrono::hours(24);
-  const auto newest = parse_iso8601(status["newest_at"].is_string() ? status["newest_at"].get<std::string>() : "");
+  const Json said = status.value("newest_at", Json());
+  const auto newest = parse_iso8601(said.is_string() ? said.get<std::string>() : "");
   const Timestamp now = SystemClock().now();
   if (!newest || *newest - now < kDay) return std::nullopt;
   return CheckResult{CheckState::kFailure, "clock",
@@ -198,9 +199,20 @@ void check_service(const Config& config, const UserId& user, std::vector<CheckRe
   Service& service = (*installation)->service();
   const auto status = ask(service, user, "status", nobody, Deadline::never());
   if (!status) return results.push_back(failure("stores", status.error()));
+  if (const std::string why = status->value("rows_error", ""); !why.empty())
+    return results.push_back({CheckState::kFailure, "stores", why,
+                              "turns wait in the journal meanwhile, and nothing acknowledged is lost",
+                              ErrorCode::kUnavailable});
   if (const auto wrong = check_order_of_time(*status)) results.push_back(*wrong);
   results.push_back({CheckState::kOk, "stores", fmt::format("{} turns", status->value("turns", 0)), ""});
   results.push_back(check_saving(*status));
+  for (const auto& journal : status->value("journals", Json::array()))
+    if (journal.value("silent", false))
+      results.push_back(
+          {CheckState::kWarning, "journals",
+           fmt::format("the gateway with {}:{} died {} s ago, and turns may wait in its journal",
+                       journal.value("host", ""), journal.value("directory", ""), journal.value("silent_seconds", 0)),
+           "start `pandora gateway` on that directory: it drains it"});
   results.push_back(check_points(config, *status));
   if (status->value("last_error", "").empty() && status->value("points_error", "").empty())
     results.push_back(check_copies(service, user));

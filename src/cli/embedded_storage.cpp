@@ -58,6 +58,7 @@ class EmbeddedStorage final : public Storage {
   KeyStore& keys() override { return rows_->keys(); }
   AttemptLog& attempts() override { return *attempts_; }
   TurnVectorLog& turn_vectors() override { return *vectors_; }
+  JournalRegister* journals() override { return nullptr; }
   Status overwrite_deleted(const Deadline& deadline) override {
     PANDORA_CHECK(rows_->database().checkpoint(deadline));
     if (served_) return {};  // when it overwrites what was removed is the server's to decide

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <atomic>
+#include <condition_variable>
+#include <mutex>
 #include <thread>
 
 #include <fmt/format.h>
@@ -24,6 +26,7 @@
 #include "recall/receipt_queue.h"
 #include "service/local_service.h"
 #include "store_embedded/process_cache.h"
+#include "turns/journal_id.h"
 #include "turns/reindexer.h"
 
 namespace pandora {
@@ -34,10 +37,11 @@ constexpr Duration kServerPatience = std::chrono::seconds(5);  // for a server o
 constexpr Duration kOwnerPoll = std::chrono::milliseconds(50);
 constexpr Duration kCatchUp = std::chrono::seconds(10);  // for what a crash left to be done
 constexpr Duration kClockMayDiffer =
-    std::chrono::hours(24);             // from the newest turn's time; an import may be of tomorrow elsewhere
-constexpr std::int64_t kLookAhead = 8;  // numbers may have gaps
-constexpr Duration kLeave = std::chrono::seconds(3);  // at the end, for files and points
-constexpr int kMostIoThreads = 4;                     // they only move bytes
+    std::chrono::hours(24);  // from the newest turn's time; an import may be of tomorrow elsewhere
+constexpr Duration kAttendPatience = std::chrono::seconds(2);  // for what is done again and again
+constexpr std::int64_t kLookAhead = 8;                         // numbers may have gaps
+constexpr Duration kLeave = std::chrono::seconds(3);           // at the end, for files and points
+constexpr int kMostIoThreads = 4;                              // they only move bytes
 
 Result<std::shared_ptr<Embedder>> open_embedder(const Config& config, const std::string& model) {
   if (model == "hashing") return std::shared_ptr<Embedder>(make_hashing_embedder());
@@ -66,13 +70,39 @@ Result<std::shared_ptr<Embedder>> open_embedder_of(const Config& config, const E
   return std::shared_ptr<Embedder>(make_missing_embedder(made_by, why, std::move(counts)));
 }
 
-// Of leases: the same after a restart, which takes over what its predecessor had; another on every machine and
-// directory.
-std::string outbox_owner(const std::string& root) {
+std::string host_name() {
   char host[256] = "";
   (void)::gethostname(host, sizeof host - 1);
-  return fmt::format("{}:{}", host, root);
+  return host;
 }
+
+// Does its work from time to time, on a thread of its own, until it goes.
+class Repeated {
+ public:
+  Repeated(Duration every, std::function<void()> work)
+      : thread_([this, every, work = std::move(work)] {
+          std::unique_lock lock(mutex_);
+          while (!wake_.wait_for(lock, every, [this] { return ended_; })) {
+            lock.unlock();
+            work();
+            lock.lock();
+          }
+        }) {}
+  ~Repeated() {
+    {
+      const std::lock_guard lock(mutex_);
+      ended_ = true;
+    }
+    wake_.notify_all();
+    thread_.join();
+  }
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable wake_;
+  bool ended_ = false;
+  std::thread thread_;
+};
 
 class Owner final : public Installation {
  public:
@@ -83,17 +113,23 @@ class Owner final : public Installation {
   // not done then is done by the next owner.
   ~Owner() override {
     server_.reset();
+    attending_.reset();
     if (toolbox_) toolbox_->disconnect();
     if (keys_)
       if (const Status written = keys_->write_uses(Deadline::after(clock_, kLeave)); !written)
         log_info("end.uses_not_written", {{"why", written.error().to_line()}});
     if (!saver_) return;
-    if (const Status whole = saver_->checkpoint(Deadline::after(clock_, kLeave)); !whole)
-      log_info("end.behind", {{"why", whole.error().to_line()}});
+    const Status whole = saver_->checkpoint(Deadline::after(clock_, kLeave));
+    if (!whole) log_info("end.behind", {{"why", whole.error().to_line()}});
+    if (JournalRegister* journals = storage_->journals())
+      (void)(whole ? journals->remove(journal_.id, Deadline::after(clock_, kLeave))
+                   : register_journal(saver_->status().pending));
   }
 
   Status wire(const Config& config, const DataPaths& paths, const OpenOptions& options) {
-    PANDORA_TRY(storage, open_storage(*files_, config, paths, {options.damage, options.thorough}, clock_));
+    PANDORA_TRY(id, journal_id(*files_, paths.journal, ids_));
+    journal_ = {id, host_name(), paths.root};
+    PANDORA_TRY(storage, open_storage(*files_, config, paths, {options.damage, options.thorough, id}, clock_));
     storage_ = std::move(storage);
     const Stores kept = storage_->stores();
     documents_root_ = paths.documents;
@@ -109,7 +145,7 @@ class Owner final : public Installation {
     SaverOptions saving;
     saving.journal_directory = paths.journal;
     saving.segment_bytes = static_cast<std::size_t>(config.integer("journal.segment_bytes"));
-    saving.owner = outbox_owner(paths.root);
+    saving.owner = journal_.id;
     saving.before_rows = [this, kept](const Deadline& deadline) { return settle(kept, deadline); };
     saving.on_sync = [this](Duration took) { metrics_.journal_sync(took); };
     PANDORA_TRY(saver, TurnSaver::open(saving, stores, *spaces_, *files_, clock_));
@@ -145,20 +181,38 @@ class Owner final : public Installation {
     }
     runtime_ = std::make_unique<TurnRuntime>(running, stores, *recall_, *saver_, ids_, clock_, admit_by(*admission_),
                                              model_.get(), toolbox_ ? &toolbox_->runner() : nullptr);
-    service_ = make_local_service(
-        {stores, *spaces_, *saver_, *runtime_, *recall_, *files_, clock_, ids_, *keys_, paths.journal,
-         running.message_bytes, config.integer("turns.archive_after_days"), recall_defaults, running.recall_deadline,
-         [this](const Deadline& deadline) { return storage_->overwrite_deleted(deadline); },
-         [this, config](const std::string& model) -> Result<std::shared_ptr<Embedder>> {
-           PANDORA_TRY(embedder, open_embedder(config, model));
-           return std::shared_ptr<Embedder>(measured(std::move(embedder), metrics_, clock_));
-         },
-         config.string("encoder.model"),
-         [this, config, paths, stores](const std::string& to, const std::string& points) {
-           return open_move_places(*files_, config, paths, clock_, stores, *storage_, to, points);
-         },
-         approvals_.get()});
+    service_ =
+        make_local_service({stores,
+                            *spaces_,
+                            *saver_,
+                            *runtime_,
+                            *recall_,
+                            *files_,
+                            clock_,
+                            ids_,
+                            *keys_,
+                            paths.journal,
+                            running.message_bytes,
+                            config.integer("turns.archive_after_days"),
+                            recall_defaults,
+                            running.recall_deadline,
+                            [this](const Deadline& deadline) { return storage_->overwrite_deleted(deadline); },
+                            [this, config](const std::string& model) -> Result<std::shared_ptr<Embedder>> {
+                              PANDORA_TRY(embedder, open_embedder(config, model));
+                              return std::shared_ptr<Embedder>(measured(std::move(embedder), metrics_, clock_));
+                            },
+                            config.string("encoder.model"),
+                            [this, config, paths, stores](const std::string& to, const std::string& points) {
+                              return open_move_places(*files_, config, paths, clock_, stores, *storage_, to, points);
+                            },
+                            approvals_.get(),
+                            storage_->journals(),
+                            journal_.id});
     if (toolbox_) toolbox_->connect(*service_);
+    if (storage_->journals()) {
+      attend(kept);
+      attending_ = std::make_unique<Repeated>(kJournalHeard, [this, kept] { attend(kept); });
+    }
     PANDORA_TRY(server, serve_locally(paths.socket, *service_));
     server_ = std::move(server);
     figures_ = metrics_.add_source([this, stores, root = paths.root](std::vector<Sample>& samples) {
@@ -197,10 +251,40 @@ class Owner final : public Installation {
     if (is_settled_) return {};
     PANDORA_CHECK(follow_points(stores, deadline));
     if (!keys_->is_complete()) PANDORA_CHECK(keys_->refresh(deadline));
+    if (const Status known = register_journal(0); !known)  // it is said again; a database may be full, or read-only
+      log_warn("start.not_registered", {{"why", known.error().to_line()}});
     PANDORA_CHECK(keep_known_numbers(stores, deadline));
     PANDORA_CHECK(look_at_clock(stores, deadline));
     is_settled_ = true;
     return {};
+  }
+
+  Status register_journal(std::int64_t pending) {
+    JournalRegister* journals = storage_->journals();
+    RegisteredJournal now = journal_;
+    now.pending = pending;
+    return journals ? journals->put(now, Deadline::after(clock_, kAttendPatience)) : Status();
+  }
+  // Others that are known to live; when that is not known, they do.
+  bool is_alone() {
+    JournalRegister* journals = storage_->journals();
+    if (!journals) return true;
+    const auto known = journals->list(Deadline::after(clock_, kAttendPatience));
+    return known && std::ranges::all_of(*known, [this](const RegisteredJournal& one) {
+             return one.id == journal_.id || one.is_silent();
+           });
+  }
+
+  // Says that this gateway lives, and hears what others have changed: keys, and by what points are made. What fails is
+  // done again soon; who is answered meanwhile learns it from the stores themselves.
+  void attend(const Stores& stores) {
+    if (!is_settled_) return;
+    const Deadline deadline = Deadline::after(clock_, kAttendPatience);
+    Status heard = register_journal(saver_->status().pending);
+    saver_->set_shared(!is_alone());
+    if (heard) heard = keys_->refresh(deadline);
+    if (heard) heard = follow_points(stores, deadline);
+    if (!heard) log_debug("attend.failed", {{"why", heard.error().to_line()}});
   }
 
   Status open_keys(const OpenOptions& options, const Stores& stores) {
@@ -243,8 +327,9 @@ class Owner final : public Installation {
     spaces_ = std::make_unique<PointSpaces>(space);
     if (!record) return {};  // what the points are made by is not known yet: nothing is tidied
     PANDORA_CHECK(write_point_space(stores.instance, *space, Deadline::never()));
-    // A server that is away is no reason not to start: turns are saved, and their points follow.
-    const auto dropped = tidy_collections(stores.vectors, *space, patience);
+    // What another gateway makes beside them just now is not dropped. A server that is away is no reason not to start:
+    // turns are saved, and their points follow.
+    const auto dropped = served && !is_alone() ? Result<int>(0) : tidy_collections(stores.vectors, *space, patience);
     if (!dropped && !error_info(dropped.error().code).retryable) return fail(dropped.error());
     if (!dropped) log_warn("start.points_out_of_reach", {{"why", dropped.error().to_line()}});
     if (dropped && *dropped > 0)
@@ -347,6 +432,7 @@ class Owner final : public Installation {
   std::unique_ptr<FileLock> lock_;
   std::unique_ptr<Storage> storage_;
   std::string documents_root_;
+  RegisteredJournal journal_;  // of this process
   std::atomic<bool> is_settled_ = false;
   std::function<Result<std::shared_ptr<const PointSpace>>(const std::optional<PointSpaceRecord>&)> make_space_;
   std::unique_ptr<KeyRing> keys_;
@@ -366,6 +452,7 @@ class Owner final : public Installation {
   std::unique_ptr<TurnRuntime> runtime_;
   std::unique_ptr<Service> service_;
   std::unique_ptr<Metrics::Added> figures_;
+  std::unique_ptr<Repeated> attending_;
   std::unique_ptr<LocalServer> server_;  // last: nobody calls while the rest goes
 };
 

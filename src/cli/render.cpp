@@ -230,7 +230,7 @@ std::string differences(const Json& all) {
 
 std::string reconciled(const Json& result) {
   const bool applied = result.value("applied", false);
-  const auto count = result["differences"].size();
+  const auto count = static_cast<std::int64_t>(result["differences"].size()) + result.value("more", std::int64_t{0});
   return fmt::format("{}{} turns, {} memories, {} research, {} sources, {} points looked at: {} differences{}\n",
                      differences(result["differences"]), result.value("turns", 0), result.value("memories", 0),
                      result.value("research", 0), result.value("sources", 0), result.value("points", 0), count,
@@ -260,8 +260,21 @@ std::string approval(const Json& result) {
 }
 
 std::string status(const Json& result) {
-  std::string out = fmt::format("{} turns; {} turns and {} files and points wait\n", result.value("turns", 0),
-                                result.value("pending", 0), result.value("outbox", 0));
+  const std::string away = text_of(result, "rows_error");
+  std::string out = away.empty()
+                        ? fmt::format("{} turns; {} turns and {} files and points wait\n", result.value("turns", 0),
+                                      result.value("pending", 0), result.value("outbox", 0))
+                        : fmt::format("{} turns wait: {}\n", result.value("pending", 0), away);
+  for (const auto& journal : result.value("journals", Json::array()))
+    if (!journal.value("mine", false))
+      out += journal.value("silent", false)
+                 ? fmt::format(
+                       "gateway {}:{} died {} s ago; {} turns or more wait in its journal, and {} directories: start "
+                       "one there\n",
+                       text_of(journal, "host"), text_of(journal, "directory"), journal.value("silent_seconds", 0),
+                       journal.value("pending", 0), journal.value("directories", 0))
+                 : fmt::format("gateway {}:{} lives, {} turns wait in its journal\n", text_of(journal, "host"),
+                               text_of(journal, "directory"), journal.value("pending", 0));
   if (const std::string error = text_of(result, "last_error"); !error.empty())
     out += fmt::format("what was met last: {}\n", error);
   for (const auto& collection : result["collections"])

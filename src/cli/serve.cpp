@@ -23,8 +23,10 @@ std::vector<std::unique_ptr<HealthProbe>> make_probes(Service& service, const Se
   probes.push_back(
       make_probe("stores", HealthState::kDown, parts.clock, [&service, user](const Deadline& deadline) -> Status {
         NoObserver nobody;
-        PANDORA_CHECK(service.call({"status", user, "{}"}, nobody, deadline));
-        return {};
+        PANDORA_TRY(answer, service.call({"status", user, "{}"}, nobody, deadline));
+        PANDORA_TRY(status, parse_json(answer, kMaxStatusBytes, "a status"));
+        const std::string why = status.value("rows_error", "");
+        return why.empty() ? Status() : fail(ErrorCode::kUnavailable, why);
       }));
   // Being built anew it is no reason to stay away: recall says what it lacks.
   probes.push_back(

@@ -13,19 +13,24 @@
 namespace pandora {
 namespace {
 
+PostgresOptions at_home(PostgresOptions options, const std::string& home) {
+  options.home = home;
+  return options;
+}
+
 class ServerStorage final : public Storage {
  public:
-  ServerStorage(FileSystem& files, const Config& config, const Clock& clock)
+  ServerStorage(FileSystem& files, const Config& config, const std::string& home, const Clock& clock)
       : files_(files),
         clock_(clock),
-        rows_(PostgresStores::open(postgres_options(config), clock,
+        rows_(PostgresStores::open(at_home(postgres_options(config), home), clock,
                                    static_cast<std::size_t>(config.integer("recall.receipts")))),
         attempts_(rows_->pool()),
         vectors_(rows_->pool()),
         texts_(rows_->pool()) {}
 
   Status open(const Config& config, const DataPaths& paths, const StorageOptions& options) {
-    PANDORA_TRY(documents, DirectoryDocumentStore::open(files_, paths.documents, clock_));
+    PANDORA_TRY(documents, DirectoryDocumentStore::open(files_, paths.documents, clock_, options.journal_id));
     documents_ = std::move(documents);
     PANDORA_TRY(objects, DirectoryObjectStore::open(files_, paths.objects));
     objects_ = std::move(objects);
@@ -54,6 +59,7 @@ class ServerStorage final : public Storage {
   AttemptLog& attempts() override { return attempts_; }
   TurnVectorLog& turn_vectors() override { return vectors_; }
   TextSearch* texts() override { return &texts_; }
+  JournalRegister* journals() override { return &rows_->journals(); }
   // Of the rows that were deleted the server's next writes take the room; its write-ahead log goes with its next
   // checkpoints (docs/operations.md).
   Status overwrite_deleted(const Deadline& deadline) override {
@@ -85,7 +91,7 @@ class ServerStorage final : public Storage {
 
 Result<std::unique_ptr<Storage>> open_server_storage(FileSystem& files, const Config& config, const DataPaths& paths,
                                                      const StorageOptions& options, const Clock& clock) {
-  auto storage = std::make_unique<ServerStorage>(files, config, clock);
+  auto storage = std::make_unique<ServerStorage>(files, config, options.journal_id, clock);
   PANDORA_CHECK(storage->open(config, paths, options));
   return std::unique_ptr<Storage>(std::move(storage));
 }

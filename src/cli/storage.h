@@ -6,6 +6,7 @@
 #include "base/file_system.h"
 #include "cli/data_paths.h"
 #include "ports/attempt_log.h"
+#include "ports/journal_register.h"
 #include "ports/key_store.h"
 #include "ports/stores.h"
 #include "ports/text_search.h"
@@ -17,7 +18,8 @@ namespace pandora {
 enum class Damage { kReport, kSetAside };
 struct StorageOptions {
   Damage damage = Damage::kReport;
-  bool thorough = false;  // looks at every page and row, however many, before it returns; setting aside does so too
+  bool thorough = false;   // looks at every page and row, however many, before it returns; setting aside does so too
+  std::string journal_id;  // whose process this is, where several share a database
 };
 
 class Storage {
@@ -29,6 +31,7 @@ class Storage {
   virtual TurnVectorLog& turn_vectors() = 0;
   // Of the rows, for when points cannot be asked; null: these rows have none.
   virtual TextSearch* texts() { return nullptr; }
+  virtual JournalRegister* journals() = 0;  // null: nobody shares the rows
   // What was deleted is gone from the files as well, not from what is found alone.
   virtual Status overwrite_deleted(const Deadline& deadline) = 0;
 };

@@ -6,6 +6,7 @@
 
 #include "access/key_ring.h"
 #include "pipeline/turn_runtime.h"
+#include "ports/journal_register.h"
 #include "ports/stores.h"
 #include "recall/recall.h"
 #include "service/approval_desk.h"
@@ -39,7 +40,9 @@ struct ServiceParts {
   // What `move` reads and writes: rows of the profile "embedded" or "server", and where points go ("embedded",
   // "qdrant"; empty: they stay). kInvalidArgument: everything is there already.
   std::function<Result<std::unique_ptr<MovePlaces>>(const std::string& to, const std::string& points)> open_move;
-  ApprovalDesk* approvals = nullptr;  // null: no tool waits for an approval here
+  ApprovalDesk* approvals = nullptr;    // null: no tool waits for an approval here
+  JournalRegister* journals = nullptr;  // null: nobody shares the rows
+  std::string journal_id = {};          // of this process's, there
 };
 
 std::unique_ptr<Service> make_local_service(ServiceParts parts);

@@ -22,14 +22,9 @@ Result<Json> reconcile(OperationCall& call) {
   Json differences = Json::array();
   for (const auto& difference : report.differences)
     differences.push_back({{"kind", difference.kind}, {"what", difference.what}, {"repair", difference.repair}});
-  return Json{{"applied", apply},
-              {"differences", differences},
-              {"turns", report.turns},
-              {"memories", report.memories},
-              {"research", report.research},
-              {"sources", report.sources},
-              {"points", report.points},
-              {"objects", report.objects}};
+  return Json{{"applied", apply},          {"differences", differences},  {"more", report.more},
+              {"turns", report.turns},     {"memories", report.memories}, {"research", report.research},
+              {"sources", report.sources}, {"points", report.points},     {"objects", report.objects}};
 }
 
 Result<Json> reindex(OperationCall& call) {
@@ -80,32 +75,60 @@ Status list_collections(OperationCall& call, Json& collections) {
   return {};
 }
 
+// Of the gateways that share the rows, this one first.
+Status list_journals(OperationCall& call, Json& journals) {
+  if (!call.parts.journals) return {};
+  PANDORA_TRY(all, call.parts.journals->list(call.deadline));
+  for (const auto& one : all) {
+    const bool mine = one.id == call.parts.journal_id;
+    journals.insert(mine ? journals.begin() : journals.end(),
+                    Json{{"id", one.id},
+                         {"host", one.host},
+                         {"directory", one.directory},
+                         {"pending", one.pending},
+                         {"directories", one.directories},
+                         {"silent_seconds", one.silent / std::chrono::seconds(1)},
+                         {"silent", one.is_silent() && !mine},
+                         {"mine", mine}});
+  }
+  return {};
+}
+
+// What rows say; when they are out of reach, the rest is still told.
+Status add_rows(OperationCall& call, Json& status) {
+  PANDORA_TRY(turns, call.parts.stores.turns.count(Principal::system(), call.deadline));
+  PANDORA_TRY(newest, call.parts.stores.turns.list({.limit = 1}, Principal::system(), call.deadline));
+  PANDORA_TRY(receipts, call.parts.stores.receipts.status(call.deadline));
+  status["turns"] = turns;
+  status["newest_at"] = newest.empty() ? Json() : Json(to_iso8601(newest.front().created_at));
+  status["receipts"] = {{"kept", receipts.kept},
+                        {"waiting", receipts.waiting},
+                        {"lost", receipts.lost},
+                        {"last_error", receipts.last_error}};
+  return list_journals(call, status["journals"]);
+}
+
 Result<Json> status(OperationCall& call) {
   PANDORA_CHECK(call.in.finish());
   const SaverStatus saver = call.parts.saver.status();
-  PANDORA_TRY(turns, call.parts.stores.turns.count(Principal::system(), call.deadline));
-  PANDORA_TRY(newest, call.parts.stores.turns.list({.limit = 1}, Principal::system(), call.deadline));
+  Json status = {{"journals", Json::array()}};
+  const Status rows = add_rows(call, status);
+  if (!rows && !error_info(rows.error().code).retryable) return fail(rows.error());
   Json collections = Json::array();
   const Status searched = list_collections(call, collections);
-  PANDORA_TRY(receipts, call.parts.stores.receipts.status(call.deadline));
   const auto space = call.parts.spaces.current();
   const EmbedderIdentity& embedder = space->origin.embedder;
-  return Json{
-      {"turns", turns},
-      {"newest_at", newest.empty() ? Json() : Json(to_iso8601(newest.front().created_at))},
-      {"pending", saver.pending},
-      {"outbox", saver.outbox},
-      {"last_error", saver.last_error},
-      {"collections", collections},
-      {"points_error", searched ? "" : searched.error().to_line()},
-      {"receipts",
-       {{"kept", receipts.kept},
-        {"waiting", receipts.waiting},
-        {"lost", receipts.lost},
-        {"last_error", receipts.last_error}}},
-      {"encoder", {{"model", embedder.model}, {"revision", embedder.revision}, {"dimension", embedder.dimension}}},
-      {"points",
-       {{"made_by", space->origin.text()}, {"analyzer", space->origin.analyzer}, {"form", space->origin.form}}}};
+  status.update(
+      {{"pending", saver.pending},
+       {"outbox", saver.outbox},
+       {"last_error", saver.last_error},
+       {"rows_error", rows ? "" : rows.error().to_line()},
+       {"collections", collections},
+       {"points_error", searched ? "" : searched.error().to_line()},
+       {"encoder", {{"model", embedder.model}, {"revision", embedder.revision}, {"dimension", embedder.dimension}}},
+       {"points",
+        {{"made_by", space->origin.text()}, {"analyzer", space->origin.analyzer}, {"form", space->origin.form}}}});
+  return status;
 }
 
 }  // namespace

@@ -1,0 +1,110 @@
+"""Several gateways on one PostgreSQL and one server of points: what one does the others see, and one that dies is named and made up for."""
+import json
+import os
+import signal
+import subprocess
+import unittest
+
+from pandora_case import PROGRAM
+from postgres_server import PostgresServer
+from served_case import ServedCase, whole
+
+
+class Gateways(ServedCase):
+    def setUp(self):
+        super().setUp()
+        self.server = PostgresServer()
+        self.addCleanup(self.server.close)
+        self.environment.update(self.server.environment())
+        points = subprocess.Popen([PROGRAM, "vectors", "--json", "--set", "vectors.port=0", "--set", "vectors.path=" + os.path.join(self.home, "points")],
+                                  stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=self.environment)
+        self.addCleanup(points.stdout.close)
+        self.addCleanup(points.wait)
+        self.addCleanup(points.kill)
+        self.environment.update({"PANDORA_POINTS_STORE": "qdrant", "QDRANT_URL": json.loads(points.stdout.readline())["url"],
+                                 "PANDORA_DOCUMENTS": os.path.join(self.home, "documents"), "PANDORA_OBJECTS": os.path.join(self.home, "objects")})
+        self.upstream(*[whole("heard")] * 100)
+        self.out("db", "migrate")
+
+    def gateway(self, name):
+        """A gateway with a journal of its own: (process, port)"""
+        process = subprocess.Popen([PROGRAM, "serve", "--json", "--set", "gateway.port=0", "--log-level", "error", "--data", os.path.join(self.home, name)],
+                                   stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=self.environment)
+        self.addCleanup(process.stdout.close)
+        self.addCleanup(process.wait)
+        self.addCleanup(process.kill)
+        return process, int(json.loads(process.stdout.readline())["url"].rsplit(":", 1)[1])
+
+    def at(self, gateway):
+        self.port = gateway[1]
+
+    def tell(self, gateway, message, headers=()):
+        self.at(gateway)
+        status, head, body = self.chat(message, {"Pandora-Session": "one", **dict(headers)})
+        self.assertEqual(status, 200, body)
+        self.assertIn(head["Pandora-Acknowledged"], ("true", "pending"))
+
+    def status(self, name):
+        return self.json("status", "--data", os.path.join(self.home, name))
+
+    def rows(self):
+        return self.server.sql("SELECT document::json -> 'message' ->> 'text' FROM pandora.turns ORDER BY turn_number", database="pandora").splitlines()
+
+    def numbers(self):
+        return self.server.sql("SELECT turn_number FROM pandora.turns ORDER BY 1", database="pandora").splitlines()
+
+    def test_what_one_saves_the_other_finds_with_all_that_was_said(self):
+        a, b = self.gateway("a"), self.gateway("b")
+        key = {"Authorization": "Bearer " + self.json("keys", "create", "phone", "--data", os.path.join(self.home, "b"))["secret"]}
+        self.at(a)
+        self.wait_until(lambda: self.chat("who am I?")[0] == 401, 15)  # and so a has heard of b as well
+        self.tell(a, "I am allergic to peanuts.", key)
+        self.wait_until(lambda: self.status("a")["outbox"] == 0)
+        self.assertIn("peanuts", self.out("turns", "search", "peanuts", "--data", os.path.join(self.home, "b")))
+        with open(os.path.join(self.home, f"documents/turns/turn_{int(self.numbers()[-1]):06}/context.md"), encoding="utf-8") as file:
+            self.assertNotIn("made again from the index", file.read(), "not only what a row says")
+        for round in range(6):
+            self.tell((a, b)[round % 2], f"round {round}", key)
+        self.wait_until(lambda: self.status("a")["outbox"] == 0 and self.status("b")["outbox"] == 0)
+        self.assertEqual(self.rows()[-6:], [f"round {round}" for round in range(6)], "in order")
+        for later, number in enumerate(self.numbers()[-5:]):
+            shown = json.dumps(self.json("turns", "show", number, "--data", os.path.join(self.home, "a"))["context"])
+            self.assertIn(f"round {later}", shown, "each saw what the other had acknowledged just before")
+        self.assertEqual(self.json("reconcile", "--data", os.path.join(self.home, "b"))["differences"], [])
+
+    def test_keys_are_known_and_refused_everywhere_within_seconds(self):
+        a, b = self.gateway("a"), self.gateway("b")
+        secret = self.json("keys", "create", "phone", "--data", os.path.join(self.home, "a"))["secret"]
+        self.at(b)
+        known = {"Authorization": f"Bearer {secret}"}
+        self.wait_until(lambda: self.chat("who am I?")[0] == 401, 15)
+        self.assertEqual(self.chat("it is me", known)[0], 200)
+        self.out("keys", "revoke", "phone", "--yes", "--data", os.path.join(self.home, "a"))
+        self.wait_until(lambda: self.chat("still me?", known)[0] == 401, 15)
+
+    def test_one_that_dies_is_named_by_the_other_and_made_up_for_by_its_successor(self):
+        a, b = self.gateway("a"), self.gateway("b")
+        self.tell(b, "before")
+        self.server.stop()
+        self.tell(a, "in the journal of a")
+        a[0].kill()
+        a[0].wait()
+        self.server.start()
+        self.server.sql("UPDATE pandora.journals SET seen_at = seen_at - interval '1 minute'", database="pandora")
+
+        def silent():
+            return [one["directory"] for one in self.status("b")["journals"] if one["silent"]]
+
+        self.wait_until(lambda: silent() == [os.path.join(self.home, "a")])
+        self.assertIn(os.path.join(self.home, "a"), self.out("status", "--data", os.path.join(self.home, "b")))
+        self.assertEqual(self.rows(), ["before"])
+        a = self.gateway("a")
+        self.wait_until(lambda: self.rows() == ["before", "in the journal of a"])
+        self.wait_until(lambda: silent() == [])
+        a[0].send_signal(signal.SIGTERM)
+        self.assertEqual(a[0].wait(), 0)
+        self.assertEqual(len(self.status("b")["journals"]), 1, "who ends with an empty journal leaves")
+
+
+if __name__ == "__main__":
+    unittest.main()
