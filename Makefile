@@ -1,6 +1,6 @@
 # Everything a person types. Each target installs what it needs (scripts/bootstrap is quick when nothing is missing).
 .DEFAULT_GOAL := help
-.PHONY: help run build test sanitize check bench bench-gateway bench-vectors bench-stack bench-server fuzz crash gate broken-machines vectors-property format install clean
+.PHONY: help run build test sanitize check bench bench-gateway bench-vectors bench-stack bench-server fuzz crash gate gate-server broken-machines vectors-property format install clean
 PREFIX ?= $(HOME)/.local
 KILLS ?= 2000
 TURNS ?= 10000
@@ -99,6 +99,12 @@ gate:  ## TURNS (10000) turns while the ways to model server and Orchestrator st
 	@$(NINJA) -C build pandora
 	@tests/gate/gate_driver.py --pandora build/pandora --turns $(TURNS)
 	@tests/gate/gate_driver.py --pandora build/pandora --turns $(TURNS) --apart
+
+gate-server:  ## TURNS (10000) turns from 64 clients through four gateways on one PostgreSQL while each is killed at random; compare
+	@scripts/bootstrap --tests </dev/null
+	@cmake --preset release -DPANDORA_TESTS=ON >/dev/null
+	@$(NINJA) -C build pandora
+	@tests/gate/gateways_driver.py --pandora build/pandora --turns $(TURNS)
 
 broken-machines:  ## machines broken in three dozen ways beside an Engine of its own: doctor names each, and its remedy is typed; bad input with Compose 1.29
 	@scripts/bootstrap --tests </dev/null
