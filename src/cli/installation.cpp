@@ -334,7 +334,10 @@ class Owner final : public Installation {
     if (!dropped) log_warn("start.points_out_of_reach", {{"why", dropped.error().to_line()}});
     if (dropped && *dropped > 0)
       log_info("start.points_dropped", {{"collections", *dropped}, {"why", "a move that did not end"}});
-    if (served && dropped) PANDORA_CHECK(check_made_by(stores.vectors, *space, patience));
+    if (!served || !dropped) return {};
+    const Status made = check_made_by(stores.vectors, *space, patience);
+    if (!made && !error_info(made.error().code).retryable) return made;
+    if (!made) log_warn("start.points_out_of_reach", {{"why", made.error().to_line()}});
     return {};
   }
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <map>
+#include <span>
 
 #include <fmt/format.h>
 
@@ -74,19 +75,28 @@ std::vector<Uuid> turns_with_points(const std::vector<Uuid>& uids, const PointSp
 Result<ReplayedTurns> compare_replayed(const std::vector<TurnRecordPtr>& records, Stores& stores,
                                        const Deadline& deadline) {
   ReplayedTurns found;
-  for (const auto& record : records) {
-    const Uuid& uid = record->turn.uid;
-    const auto rows = stores.turns.find_all({&uid, 1}, Principal::system(), deadline);
+  // Many at once: a database that comes and goes must be able to answer for all of a long journal.
+  for (std::size_t from = 0; from < records.size(); from += kMaxPage) {
+    const std::span page = std::span(records).subspan(from, std::min(kMaxPage, records.size() - from));
+    std::vector<Uuid> uids;
+    for (const auto& record : page) uids.push_back(record->turn.uid);
+    const auto rows = stores.turns.find_all(uids, Principal::system(), deadline);
     if (!rows && is_away(rows.error())) return fail(rows.error());
-    if (!rows || rows->empty() || rows->front().user != record->turn.user) {
-      found.without_row.push_back(record);
-      continue;
+    std::map<Uuid, const Turn*> by_uid;
+    if (rows)
+      for (const Turn& row : *rows) by_uid.emplace(row.uid, &row);
+    for (const auto& record : page) {
+      const auto row = by_uid.find(record->turn.uid);
+      if (row == by_uid.end()) {
+        found.without_row.push_back(record);
+        continue;
+      }
+      PANDORA_TRY(whole, has_its_files(*record, *row->second, stores.documents, deadline));
+      if (whole)
+        found.whole.push_back(record->turn.uid);
+      else
+        found.without_files.emplace_back(record->turn.uid, row->second->number);
     }
-    PANDORA_TRY(whole, has_its_files(*record, rows->front(), stores.documents, deadline));
-    if (whole)
-      found.whole.push_back(uid);
-    else
-      found.without_files.emplace_back(uid, rows->front().number);
   }
   if (!found.without_row.empty()) PANDORA_CHECK(give_numbers_back(found.without_row, stores, deadline));
   return found;
