@@ -1,7 +1,9 @@
 // The implementations of DocumentStore that the suites run on: one more is one more class and one more line below.
 #include "contract/document_store_contract.h"
+#include "contract/s3_place.h"
 #include "store_embedded/directory_document_store.h"
 #include "store_memory/memory_document_store.h"
+#include "store_server/s3_document_store.h"
 #include "support/fault_file_system.h"
 #include "support/temporary_directory.h"
 
@@ -58,12 +60,27 @@ class FaultSetup final : public CrashingDocumentStoreSetup {
   std::unique_ptr<DocumentStore> store_;
 };
 
+class S3Setup final : public DocumentStoreSetup {
+ public:
+  S3Setup() { reopen(); }
+  DocumentStore& store() override { return *store_; }
+  void reopen() override { store_ = std::make_unique<S3DocumentStore>(place_.bucket(), place_.prefix(), clock_); }
+
+ private:
+  S3Place place_;
+  std::unique_ptr<DocumentStore> store_;
+};
+
 }  // namespace
 
 std::vector<Implementation<DocumentStoreSetup>> document_store_implementations() {
-  return {{"Memory", [] { return std::make_unique<MemorySetup>(); }},
-          {"Directory", [] { return std::make_unique<DirectorySetup>(); }},
-          {"DirectoryOnADiskThatForgets", [] { return std::make_unique<FaultSetup>(); }}};
+  std::vector<Implementation<DocumentStoreSetup>> all = {
+      {"Memory", [] { return std::make_unique<MemorySetup>(); }},
+      {"Directory", [] { return std::make_unique<DirectorySetup>(); }},
+      {"DirectoryOnADiskThatForgets", [] { return std::make_unique<FaultSetup>(); }}};
+  // Where there is one: tests/images/fetch_programs builds it.
+  if (!testing::found_s3_server().empty()) all.push_back({"S3", [] { return std::make_unique<S3Setup>(); }});
+  return all;
 }
 
 std::vector<Implementation<CrashingDocumentStoreSetup>> crashing_document_stores() {

@@ -1,7 +1,9 @@
 // The implementations of ObjectStore that the suite runs on: one more is one more class and one more line below.
 #include "contract/object_store_contract.h"
+#include "contract/s3_place.h"
 #include "store_embedded/directory_object_store.h"
 #include "store_memory/memory_object_store.h"
+#include "store_server/s3_object_store.h"
 #include "support/fault_file_system.h"
 #include "support/temporary_directory.h"
 
@@ -68,12 +70,31 @@ class FaultSetup final : public CrashingObjectStoreSetup {
   std::unique_ptr<ObjectStore> store_;
 };
 
+class S3Setup final : public ObjectStoreSetup {
+ public:
+  S3Setup() { reopen(); }
+  ObjectStore& store() override { return *store_; }
+  void reopen() override { store_ = std::make_unique<S3ObjectStore>(place_.bucket(), place_.prefix()); }
+  void damage(const std::string& key) override {
+    const auto files = make_posix_file_system();
+    must(must(files->open(S3Place::server().file_of(place_.prefix() + key), OpenMode::kAppend))->append("!"));
+  }
+
+ private:
+  S3Place place_;
+  std::unique_ptr<ObjectStore> store_;
+};
+
 }  // namespace
 
 std::vector<Implementation<ObjectStoreSetup>> object_store_implementations() {
-  return {{"Memory", [] { return std::make_unique<MemorySetup>(); }},
-          {"Directory", [] { return std::make_unique<DirectorySetup>(); }},
-          {"DirectoryOnADiskThatForgets", [] { return std::make_unique<FaultSetup>(); }}};
+  std::vector<Implementation<ObjectStoreSetup>> all = {
+      {"Memory", [] { return std::make_unique<MemorySetup>(); }},
+      {"Directory", [] { return std::make_unique<DirectorySetup>(); }},
+      {"DirectoryOnADiskThatForgets", [] { return std::make_unique<FaultSetup>(); }}};
+  // Where there is one: tests/images/fetch_programs builds it.
+  if (!testing::found_s3_server().empty()) all.push_back({"S3", [] { return std::make_unique<S3Setup>(); }});
+  return all;
 }
 
 std::vector<Implementation<CrashingObjectStoreSetup>> crashing_object_stores() {
