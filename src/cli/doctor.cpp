@@ -153,6 +153,13 @@ CheckResult check_points(const Config& config, const Json& status) {
           "run `pandora reindex`"};
 }
 
+std::optional<CheckResult> check_cache(const Json& status) {
+  const std::string why = status.value("cache_error", "");
+  if (why.empty()) return std::nullopt;
+  return CheckResult{CheckState::kWarning, "cache", why,
+                     "limits are counted by each process alone until it answers; it goes on by itself then"};
+}
+
 // What an import brought may be of the future; a day is a clock that jumped back.
 std::optional<CheckResult> check_order_of_time(const Json& status) {
   constexpr Duration kDay = std::chrono::hours(24);
@@ -214,6 +221,7 @@ void check_service(const Config& config, const UserId& user, std::vector<CheckRe
                        journal.value("host", ""), journal.value("directory", ""), journal.value("silent_seconds", 0)),
            "start `pandora gateway` on that directory: it drains it"});
   results.push_back(check_points(config, *status));
+  if (const auto away = check_cache(*status)) results.push_back(*away);
   if (status->value("last_error", "").empty() && status->value("points_error", "").empty())
     results.push_back(check_copies(service, user));
 }

@@ -15,6 +15,7 @@
 #include "cli/move_places.h"
 #include "cli/program.h"
 #include "cli/served_points.h"
+#include "cli/shared_cache.h"
 #include "cli/stack/sleeping_servers.h"
 #include "cli/toolbox.h"
 #include "embed/embedders.h"
@@ -25,7 +26,6 @@
 #include "net/io_threads.h"
 #include "recall/receipt_queue.h"
 #include "service/local_service.h"
-#include "store_embedded/process_cache.h"
 #include "turns/journal_id.h"
 #include "turns/reindexer.h"
 
@@ -131,6 +131,8 @@ class Owner final : public Installation {
     journal_ = {id, host_name(), paths.root};
     PANDORA_TRY(storage, open_storage(*files_, config, paths, {options.damage, options.thorough, id}, clock_));
     storage_ = std::move(storage);
+    PANDORA_TRY(cache, open_cache(config, clock_));
+    cache_ = std::move(cache);
     const Stores kept = storage_->stores();
     documents_root_ = paths.documents;
     PANDORA_CHECK(open_points(config, options, kept));
@@ -207,7 +209,8 @@ class Owner final : public Installation {
                             },
                             approvals_.get(),
                             storage_->journals(),
-                            journal_.id});
+                            journal_.id,
+                            cache_.get()});
     if (toolbox_) toolbox_->connect(*service_);
     if (storage_->journals()) {
       attend(kept);
@@ -235,7 +238,7 @@ class Owner final : public Installation {
                         random_,
                         clock_,
                         *keys_,
-                        cache_,
+                        *cache_,
                         metrics_,
                         toolbox_ ? &toolbox_->runner() : nullptr,
                         toolbox_ ? toolbox_->registry() : nullptr};
@@ -439,7 +442,7 @@ class Owner final : public Installation {
   std::atomic<bool> is_settled_ = false;
   std::function<Result<std::shared_ptr<const PointSpace>>(const std::optional<PointSpaceRecord>&)> make_space_;
   std::unique_ptr<KeyRing> keys_;
-  ProcessCache cache_{clock_};
+  std::unique_ptr<Cache> cache_;
   std::unique_ptr<ReceiptQueue> receipts_;
   std::unique_ptr<PointSpaces> spaces_;
   std::unique_ptr<TurnSaver> saver_;

@@ -49,6 +49,9 @@ std::vector<std::unique_ptr<HealthProbe>> make_probes(Service& service, const Se
         PANDORA_CHECK(spaces.current()->embedder->embed({&text, 1}, TextRole::kQuestion, deadline));
         return {};
       }));
+  if (parts.cache.may_wait())
+    probes.push_back(make_probe("cache", HealthState::kDegraded, parts.clock,
+                                [&cache = parts.cache](const Deadline& deadline) { return cache.check(deadline); }));
   if (!parts.directory) return probes;
   for (const auto& server : parts.directory->servers())
     probes.push_back(make_probe(

@@ -78,7 +78,9 @@ class Routes final : public HttpRouter {
   }
   HttpRoute guarded(const HttpRequest& head, GuardedHandler& handler, RunOn run_on, std::size_t max_body_bytes) {
     if (auto refusal = handler.refusal(head)) return refused(head, handler.route_of(head), std::move(refusal));
-    return {&handler, run_on, max_body_bytes, nullptr};
+    // Counting what a key may ask may wait for a server.
+    const bool may_wait = handler.counts() && core_.parts.cache && core_.parts.cache->may_wait();
+    return {&handler, may_wait ? RunOn::kPool : run_on, max_body_bytes, nullptr};
   }
   Endpoint& add(const std::string& path, const char* method, const Needs& needs,
                 std::unique_ptr<GatewayHandler> handler, std::size_t max_body_bytes, RunOn run_on) {

@@ -49,7 +49,7 @@ struct GatewayParts {
   const Clock& clock;
   Service* service = nullptr;  // behind /v1/turns, /v1/memories and the like; null: they are not there
   KeyRing* keys = nullptr;     // null: there are none, nor can there be
-  Cache* cache = nullptr;      // of the keys' limits; it waits for nothing. Not null with keys
+  Cache* cache = nullptr;      // of the keys' limits. Not null with keys
   std::vector<GatewayMount> mounts = {};
   Metrics* metrics = nullptr;  // null: nothing is counted, and there is no /metrics
 };

@@ -14,6 +14,7 @@ class GuardedHandler final : public HttpHandler {
       : core_(core), route_(std::move(route)), needs_(needs), inner_(std::move(inner)) {}
   // With the head alone, before there is a body: the refusal, or none.
   std::shared_ptr<const HttpResponse> refusal(const HttpRequest& head) const;
+  bool counts() const { return needs_.entry != Entry::kOpen && !core_.guard.is_open(); }
   std::string_view route_of(const HttpRequest& request) const;
   void handle(HttpRequest request, std::shared_ptr<ResponseWriter> writer) override;
 

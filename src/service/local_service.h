@@ -6,6 +6,7 @@
 
 #include "access/key_ring.h"
 #include "pipeline/turn_runtime.h"
+#include "ports/cache.h"
 #include "ports/journal_register.h"
 #include "ports/stores.h"
 #include "recall/recall.h"
@@ -43,6 +44,7 @@ struct ServiceParts {
   ApprovalDesk* approvals = nullptr;    // null: no tool waits for an approval here
   JournalRegister* journals = nullptr;  // null: nobody shares the rows
   std::string journal_id = {};          // of this process's, there
+  Cache* cache = nullptr;               // null: there is none
 };
 
 std::unique_ptr<Service> make_local_service(ServiceParts parts);

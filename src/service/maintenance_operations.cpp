@@ -116,6 +116,7 @@ Result<Json> status(OperationCall& call) {
   if (!rows && !error_info(rows.error().code).retryable) return fail(rows.error());
   Json collections = Json::array();
   const Status searched = list_collections(call, collections);
+  const Status shared = call.parts.cache ? call.parts.cache->check(call.deadline) : Status();
   const auto space = call.parts.spaces.current();
   const EmbedderIdentity& embedder = space->origin.embedder;
   status.update(
@@ -125,6 +126,7 @@ Result<Json> status(OperationCall& call) {
        {"rows_error", rows ? "" : rows.error().to_line()},
        {"collections", collections},
        {"points_error", searched ? "" : searched.error().to_line()},
+       {"cache_error", shared ? "" : shared.error().to_line()},
        {"encoder", {{"model", embedder.model}, {"revision", embedder.revision}, {"dimension", embedder.dimension}}},
        {"points",
         {{"made_by", space->origin.text()}, {"analyzer", space->origin.analyzer}, {"form", space->origin.form}}}});
