@@ -4,6 +4,7 @@
 
 #include "cli/output.h"
 #include "cli/postgres_settings.h"
+#include "cli/served_bucket.h"
 #include "cli/served_points.h"
 #include "cli/shared_cache.h"
 #include "wire/json_reader.h"
@@ -25,10 +26,13 @@ Result<std::string> look_at_points(const Config& config, const Deadline& deadlin
 
 int check_servers(const Config& config, bool json) {
   const SystemClock clock;
-  const auto rows = rows_are_served(config), points = points_are_served(config), cache = cache_is_shared(config);
+  const auto rows = rows_are_served(config), points = points_are_served(config), cache = cache_is_shared(config),
+             objects = objects_are_served(config), documents = documents_are_served(config);
   if (!rows) return report(rows.error());
   if (!points) return report(points.error());
   if (!cache) return report(cache.error());
+  if (!objects) return report(objects.error());
+  if (!documents) return report(documents.error());
   int code = 0;
   Json answers = Json::array();
   const auto note = [&](const char* setting, const Result<std::string>& found) {
@@ -42,6 +46,8 @@ int check_servers(const Config& config, bool json) {
   const auto patience = [&] { return Deadline::after(clock, kPatience); };
   note("rows.store", *rows ? look_at_postgres(config, clock, patience()) : Result<std::string>("embedded"));
   note("points.store", *points ? look_at_points(config, patience()) : Result<std::string>("embedded"));
+  note("objects.store", *objects ? look_at_s3(config, clock, patience()) : Result<std::string>("embedded"));
+  note("documents.store", *documents ? look_at_s3(config, clock, patience()) : Result<std::string>("embedded"));
   note("cache.store", *cache ? look_at_redis(config, clock, patience()) : Result<std::string>("embedded"));
   if (json) print_out(Json{{"checks", answers}}.dump(2) + "\n");
   return code;

@@ -153,11 +153,14 @@ CheckResult check_points(const Config& config, const Json& status) {
           "run `pandora reindex`"};
 }
 
-std::optional<CheckResult> check_cache(const Json& status) {
-  const std::string why = status.value("cache_error", "");
-  if (why.empty()) return std::nullopt;
-  return CheckResult{CheckState::kWarning, "cache", why,
-                     "limits are counted by each process alone until it answers; it goes on by itself then"};
+void check_servers_beside(const Json& status, std::vector<CheckResult>& results) {
+  if (const std::string why = status.value("cache_error", ""); !why.empty())
+    results.push_back({CheckState::kWarning, "cache", why,
+                       "limits are counted by each process alone until it answers; it goes on by itself then"});
+  if (const std::string why = status.value("objects_error", ""); !why.empty())
+    results.push_back({CheckState::kFailure, "objects", why,
+                       "turns with images are not acknowledged until it answers; it goes on by itself then",
+                       ErrorCode::kUnavailable});
 }
 
 // What an import brought may be of the future; a day is a clock that jumped back.
@@ -221,7 +224,7 @@ void check_service(const Config& config, const UserId& user, std::vector<CheckRe
                        journal.value("host", ""), journal.value("directory", ""), journal.value("silent_seconds", 0)),
            "start `pandora gateway` on that directory: it drains it"});
   results.push_back(check_points(config, *status));
-  if (const auto away = check_cache(*status)) results.push_back(*away);
+  check_servers_beside(*status, results);
   if (status->value("last_error", "").empty() && status->value("points_error", "").empty())
     results.push_back(check_copies(service, user));
 }

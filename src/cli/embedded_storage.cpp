@@ -1,14 +1,11 @@
 #include <string>
 
+#include "cli/beside_rows.h"
 #include "cli/database_quarantine.h"
-#include "cli/served_points.h"
 #include "cli/storage.h"
-#include "store_embedded/directory_document_store.h"
-#include "store_embedded/directory_object_store.h"
 #include "store_embedded/sqlite_attempt_log.h"
 #include "store_embedded/sqlite_stores.h"
 #include "store_embedded/sqlite_turn_vector_log.h"
-#include "store_embedded/sqlite_vector_store.h"
 
 namespace pandora {
 namespace {
@@ -18,12 +15,8 @@ class EmbeddedStorage final : public Storage {
   EmbeddedStorage(FileSystem& files, const Clock& clock) : files_(files), clock_(clock) {}
 
   Status open(const Config& config, const DataPaths& paths, const StorageOptions& options) {
-    PANDORA_TRY(documents, DirectoryDocumentStore::open(files_, paths.documents, clock_));
-    documents_ = std::move(documents);
     const Damage damage = options.damage;
     const bool thorough = options.thorough || damage == Damage::kSetAside;
-    PANDORA_TRY(objects, DirectoryObjectStore::open(files_, paths.objects));
-    objects_ = std::move(objects);
     const auto most_receipts = static_cast<std::size_t>(config.integer("recall.receipts"));
     PANDORA_CHECK(open_database(files_, paths, paths.database, damage, clock_, [&]() -> Status {
       PANDORA_TRY(rows, SqliteStores::open(paths.database, "", clock_, most_receipts,
@@ -35,25 +28,15 @@ class EmbeddedStorage final : public Storage {
       if (rows_) vectors_ = std::make_unique<SqliteTurnVectorLog>(rows_->database());
       return read;
     }));
-    PANDORA_TRY(served, points_are_served(config));
-    if (served) {
-      PANDORA_TRY(points, open_served_points(config, files_, clock_));
-      served_ = std::move(points);
-      return {};
-    }
-    return open_database(files_, paths, paths.vectors, damage, clock_, [&]() -> Status {
-      const VectorStoreOptions indexed{.files = &files_, .every_row = thorough};
-      PANDORA_TRY(points, SqliteVectorStore::open(paths.vectors, "", clock_, indexed));
-      points_ = std::move(points);
-      return {};
-    });
+    PANDORA_TRY(beside, open_beside_rows(files_, config, paths, options, clock_));
+    beside_ = std::move(beside);
+    return {};
   }
 
   Stores stores() override {
-    VectorStore& points = served_ ? served_->store() : *points_;
-    return {rows_->turns(),        rows_->memories(), rows_->research(), rows_->sources(),
-            rows_->observations(), rows_->instance(), rows_->outbox(),   points,
-            *documents_,           *objects_,         rows_->receipts()};
+    return {rows_->turns(),        rows_->memories(),  rows_->research(), rows_->sources(),
+            rows_->observations(), rows_->instance(),  rows_->outbox(),   beside_->points(),
+            beside_->documents(),  beside_->objects(), rows_->receipts()};
   }
   KeyStore& keys() override { return rows_->keys(); }
   AttemptLog& attempts() override { return *attempts_; }
@@ -61,9 +44,7 @@ class EmbeddedStorage final : public Storage {
   JournalRegister* journals() override { return nullptr; }
   Status overwrite_deleted(const Deadline& deadline) override {
     PANDORA_CHECK(rows_->database().checkpoint(deadline));
-    if (served_) return {};  // when it overwrites what was removed is the server's to decide
-    PANDORA_CHECK(points_->database().checkpoint(deadline));
-    return points_->purge(deadline);
+    return beside_->overwrite_deleted(deadline);
   }
 
  private:
@@ -99,13 +80,10 @@ class EmbeddedStorage final : public Storage {
 
   FileSystem& files_;
   const Clock& clock_;
-  std::unique_ptr<DocumentStore> documents_;
-  std::unique_ptr<ObjectStore> objects_;
   std::unique_ptr<SqliteStores> rows_;
   std::unique_ptr<AttemptLog> attempts_;
   std::unique_ptr<TurnVectorLog> vectors_;
-  std::unique_ptr<SqliteVectorStore> points_;  // one of these two
-  std::unique_ptr<ServedPoints> served_;
+  std::unique_ptr<BesideRows> beside_;
 };
 
 }  // namespace

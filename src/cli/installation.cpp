@@ -134,7 +134,6 @@ class Owner final : public Installation {
     PANDORA_TRY(cache, open_cache(config, clock_));
     cache_ = std::move(cache);
     const Stores kept = storage_->stores();
-    documents_root_ = paths.documents;
     PANDORA_CHECK(open_points(config, options, kept));
     PANDORA_CHECK(open_keys(options, kept));
     const Status settled = settle(kept, Deadline::never());
@@ -405,8 +404,10 @@ class Owner final : public Installation {
     const TurnNumber known = newest.empty() ? TurnNumber{} : newest.front().number;
     // Listing all folders costs a while: only when there is a folder where the next ones would come.
     bool beyond = known.value == 0;
-    for (std::int64_t next = known.value + 1; next <= known.value + kLookAhead && !beyond; ++next)
-      beyond = files_->exists(join_path(documents_root_, turn_folder({next})));
+    for (std::int64_t next = known.value + 1; next <= known.value + kLookAhead && !beyond; ++next) {
+      PANDORA_TRY(there, stores.documents.exists(turn_folder({next}), deadline));
+      beyond = there;
+    }
     if (!beyond) return {};
     TurnNumber last;
     for (const char* area : {"turns", "archive"}) {
@@ -437,7 +438,6 @@ class Owner final : public Installation {
   std::unique_ptr<FileSystem> files_;
   std::unique_ptr<FileLock> lock_;
   std::unique_ptr<Storage> storage_;
-  std::string documents_root_;
   RegisteredJournal journal_;  // of this process
   std::atomic<bool> is_settled_ = false;
   std::function<Result<std::shared_ptr<const PointSpace>>(const std::optional<PointSpaceRecord>&)> make_space_;

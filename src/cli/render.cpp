@@ -277,6 +277,8 @@ std::string status(const Json& result) {
                                text_of(journal, "directory"), journal.value("pending", 0));
   if (const std::string error = text_of(result, "last_error"); !error.empty())
     out += fmt::format("what was met last: {}\n", error);
+  if (const std::string away = text_of(result, "objects_error"); !away.empty())
+    out += fmt::format("images cannot be kept or shown: {}\n", away);
   if (const std::string away = text_of(result, "cache_error"); !away.empty())
     out += fmt::format("limits are counted by this process alone: {}\n", away);
   for (const auto& collection : result["collections"])

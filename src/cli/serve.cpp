@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "cli/output.h"
 #include "cli/program.h"
+#include "cli/served_bucket.h"
 #include "cli/stop_signals.h"
 #include "gateway/gateway.h"
 #include "gateway/guard.h"
@@ -18,7 +19,17 @@ namespace {
 
 constexpr std::size_t kMaxStatusBytes = std::size_t{1} << 20;
 
-std::vector<std::unique_ptr<HealthProbe>> make_probes(Service& service, const ServingParts& parts, const UserId& user) {
+Result<Json> ask_status(Service& service, const UserId& user, const Deadline& deadline) {
+  NoObserver nobody;
+  PANDORA_TRY(answer, service.call({"status", user, "{}"}, nobody, deadline));
+  return parse_json(answer, kMaxStatusBytes, "a status");
+}
+
+// Whether objects are somewhere else.
+enum class Objects { kHere, kServed };
+
+std::vector<std::unique_ptr<HealthProbe>> make_probes(Service& service, const ServingParts& parts, const UserId& user,
+                                                      Objects objects) {
   std::vector<std::unique_ptr<HealthProbe>> probes;
   probes.push_back(
       make_probe("stores", HealthState::kDown, parts.clock, [&service, user](const Deadline& deadline) -> Status {
@@ -31,9 +42,7 @@ std::vector<std::unique_ptr<HealthProbe>> make_probes(Service& service, const Se
   // Being built anew it is no reason to stay away: recall says what it lacks.
   probes.push_back(
       make_probe("index", HealthState::kDegraded, parts.clock, [&service, user](const Deadline& deadline) -> Status {
-        NoObserver nobody;
-        PANDORA_TRY(answer, service.call({"status", user, "{}"}, nobody, deadline));
-        PANDORA_TRY(status, parse_json(answer, kMaxStatusBytes, "a status"));
+        PANDORA_TRY(status, ask_status(service, user, deadline));
         if (std::string why = status.value("points_error", ""); !why.empty())
           return fail(ErrorCode::kUnavailable, std::move(why));
         for (const auto& collection : status["collections"])
@@ -49,6 +58,14 @@ std::vector<std::unique_ptr<HealthProbe>> make_probes(Service& service, const Se
         PANDORA_CHECK(spaces.current()->embedder->embed({&text, 1}, TextRole::kQuestion, deadline));
         return {};
       }));
+  if (objects == Objects::kServed)
+    probes.push_back(make_probe("objects", HealthState::kDegraded, parts.clock,
+                                [&service, user](const Deadline& deadline) -> Status {
+                                  PANDORA_TRY(status, ask_status(service, user, deadline));
+                                  if (std::string why = status.value("objects_error", ""); !why.empty())
+                                    return fail(ErrorCode::kUnavailable, std::move(why));
+                                  return {};
+                                }));
   if (parts.cache.may_wait())
     probes.push_back(make_probe("cache", HealthState::kDegraded, parts.clock,
                                 [&cache = parts.cache](const Deadline& deadline) { return cache.check(deadline); }));
@@ -242,8 +259,10 @@ Result<std::unique_ptr<Serving>> Serving::open(const Config& config, Installatio
   options.owner = user;
   options.chat_body_bytes = static_cast<std::size_t>(config.integer("gateway.body_bytes"));
   options.turn_time = std::chrono::milliseconds(config.integer("gateway.turn_ms"));
-  auto serving = std::make_unique<GatewayServing>(parts, make_probes(installation.service(), parts, user),
-                                                  std::chrono::milliseconds(config.integer("gateway.drain_ms")));
+  PANDORA_TRY(served, objects_are_served(config));
+  auto serving = std::make_unique<GatewayServing>(
+      parts, make_probes(installation.service(), parts, user, served ? Objects::kServed : Objects::kHere),
+      std::chrono::milliseconds(config.integer("gateway.drain_ms")));
   const HttpServerOptions server = options.server;
   PANDORA_CHECK(serving->listen(std::move(options), installation.service()));
   warn_of_plain_text(server);

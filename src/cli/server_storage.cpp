@@ -1,10 +1,6 @@
-#include "cli/database_quarantine.h"
+#include "cli/beside_rows.h"
 #include "cli/postgres_settings.h"
-#include "cli/served_points.h"
 #include "cli/storage.h"
-#include "store_embedded/directory_document_store.h"
-#include "store_embedded/directory_object_store.h"
-#include "store_embedded/sqlite_vector_store.h"
 #include "store_server/postgres_attempt_log.h"
 #include "store_server/postgres_stores.h"
 #include "store_server/postgres_text_search.h"
@@ -30,30 +26,15 @@ class ServerStorage final : public Storage {
         texts_(rows_->pool()) {}
 
   Status open(const Config& config, const DataPaths& paths, const StorageOptions& options) {
-    PANDORA_TRY(documents, DirectoryDocumentStore::open(files_, paths.documents, clock_, options.journal_id));
-    documents_ = std::move(documents);
-    PANDORA_TRY(objects, DirectoryObjectStore::open(files_, paths.objects));
-    objects_ = std::move(objects);
-    PANDORA_TRY(served, points_are_served(config));
-    if (served) {
-      PANDORA_TRY(points, open_served_points(config, files_, clock_));
-      served_ = std::move(points);
-      return {};
-    }
-    return open_database(files_, paths, paths.vectors, options.damage, clock_, [&]() -> Status {
-      const bool thorough = options.thorough || options.damage == Damage::kSetAside;
-      const VectorStoreOptions indexed{.files = &files_, .every_row = thorough};
-      PANDORA_TRY(points, SqliteVectorStore::open(paths.vectors, "", clock_, indexed));
-      points_ = std::move(points);
-      return {};
-    });
+    PANDORA_TRY(beside, open_beside_rows(files_, config, paths, options, clock_));
+    beside_ = std::move(beside);
+    return {};
   }
 
   Stores stores() override {
-    VectorStore& points = served_ ? served_->store() : *points_;
-    return {rows_->turns(),        rows_->memories(), rows_->research(), rows_->sources(),
-            rows_->observations(), rows_->instance(), rows_->outbox(),   points,
-            *documents_,           *objects_,         rows_->receipts()};
+    return {rows_->turns(),        rows_->memories(),  rows_->research(), rows_->sources(),
+            rows_->observations(), rows_->instance(),  rows_->outbox(),   beside_->points(),
+            beside_->documents(),  beside_->objects(), rows_->receipts()};
   }
   KeyStore& keys() override { return rows_->keys(); }
   AttemptLog& attempts() override { return attempts_; }
@@ -69,9 +50,7 @@ class ServerStorage final : public Storage {
            {"turns", "turn_keywords", "turn_vectors", "turn_words", "memories", "research", "recall_receipts"})
         PANDORA_CHECK(lease->script(std::string("VACUUM pandora.") + table));
     }
-    if (served_) return {};
-    PANDORA_CHECK(points_->database().checkpoint(deadline));
-    return points_->purge(deadline);
+    return beside_->overwrite_deleted(deadline);
   }
 
  private:
@@ -81,10 +60,7 @@ class ServerStorage final : public Storage {
   PostgresAttemptLog attempts_;
   PostgresTurnVectorLog vectors_;
   PostgresTextSearch texts_;
-  std::unique_ptr<DocumentStore> documents_;
-  std::unique_ptr<ObjectStore> objects_;
-  std::unique_ptr<SqliteVectorStore> points_;  // one of these two
-  std::unique_ptr<ServedPoints> served_;
+  std::unique_ptr<BesideRows> beside_;
 };
 
 }  // namespace

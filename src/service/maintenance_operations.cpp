@@ -9,6 +9,8 @@
 namespace pandora {
 namespace {
 
+constexpr Duration kGlance = std::chrono::seconds(1);  // at a server
+
 Result<Json> reconcile(OperationCall& call) {
   const bool apply = call.in.boolean_or("apply", false);
   PANDORA_CHECK(call.in.finish());
@@ -116,7 +118,10 @@ Result<Json> status(OperationCall& call) {
   if (!rows && !error_info(rows.error().code).retryable) return fail(rows.error());
   Json collections = Json::array();
   const Status searched = list_collections(call, collections);
-  const Status shared = call.parts.cache ? call.parts.cache->check(call.deadline) : Status();
+  // Bounded: what else there is to say is said whatever these do.
+  const auto glance = [&call] { return call.deadline.at_most(call.parts.clock, kGlance); };
+  const Status shared = call.parts.cache ? call.parts.cache->check(glance()) : Status();
+  const Status objects = call.parts.stores.objects.list("", 1, glance()).map([](auto&&) {});
   const auto space = call.parts.spaces.current();
   const EmbedderIdentity& embedder = space->origin.embedder;
   status.update(
@@ -127,6 +132,7 @@ Result<Json> status(OperationCall& call) {
        {"collections", collections},
        {"points_error", searched ? "" : searched.error().to_line()},
        {"cache_error", shared ? "" : shared.error().to_line()},
+       {"objects_error", objects ? "" : objects.error().to_line()},
        {"encoder", {{"model", embedder.model}, {"revision", embedder.revision}, {"dimension", embedder.dimension}}},
        {"points",
         {{"made_by", space->origin.text()}, {"analyzer", space->origin.analyzer}, {"form", space->origin.form}}}});

@@ -30,6 +30,9 @@ class Objects(ServedCase):
         root = os.path.join(self.environment["PANDORA_DATA"], "objects")
         return sorted(name for _, _, names in os.walk(root) for name in names)
 
+    def path_of(self, key):
+        return os.path.join(self.environment["PANDORA_DATA"], "objects", key[:2], key)
+
     def look(self, text="What is this?", *urls, **more):
         status, head, answer = self.chat(message(text, *(urls or [data_url()])), **more)
         self.assertEqual(status, 200, answer)
@@ -91,12 +94,11 @@ class Objects(ServedCase):
         self.serve()
         self.look()
         self.settle()
-        root = os.path.join(self.environment["PANDORA_DATA"], "objects")
-        os.rename(os.path.join(root, KEY[:2], KEY), os.path.join(self.home, "away"))
+        os.rename(self.path_of(KEY), os.path.join(self.home, "away"))
         for _ in range(2):
             found = self.json("reconcile", "--apply")["differences"]
             self.assertEqual([difference["kind"] for difference in found], ["turn without its object"])
-        os.rename(os.path.join(self.home, "away"), os.path.join(root, KEY[:2], KEY))
+        os.rename(os.path.join(self.home, "away"), self.path_of(KEY))
         self.assertEqual(self.json("reconcile")["differences"], [])
 
 

@@ -23,7 +23,7 @@ class SharedCacheSettings(PandoraCase, Shared):
         self.use_redis("requirepass right")
         self.assertIn("cache.store: Redis 7.", self.out("config", "--check", REDIS_PASSWORD="right"))
         found = self.json("config", "--check", REDIS_PASSWORD="right")["checks"]
-        self.assertEqual([one["setting"] for one in found if one["ok"]], ["rows.store", "points.store", "cache.store"])
+        self.assertEqual([one["setting"] for one in found if one["ok"]], ["rows.store", "points.store", "objects.store", "documents.store", "cache.store"])
         wrong = self.json("config", "--check", code=13, REDIS_PASSWORD="wrong")["checks"][-1]
         self.assertIn("REDIS_PASSWORD", wrong["remedy"])
         self.assertNotIn("wrong", str(wrong))
