@@ -14,11 +14,11 @@ constexpr double kLeastMeanSquare = 1e-12;         // a shorter mean is worth no
 constexpr double kLeastResidual = 1e-3;            // of the query's length: the bound then still covers rounding
 constexpr std::size_t kExactBelow = 128;           // slots (or 2k) whose floats are read at once
 constexpr std::size_t kGatherShare = 24;           // one in so many slots, or fewer: bytes are gathered, not scanned
-constexpr std::size_t kRankAtOnce = 64;            // candidates, or more: their memory is fetched together
 constexpr std::size_t kJudgeOneBitAt = 32'768;     // slots: the threshold has settled
 constexpr std::size_t kOneBitShare = 8;            // more than one in so many in doubt: two bits are quicker
 constexpr std::size_t kLeastCoarse = 2;            // a code is worth a coarse look when it is so many times as long
 constexpr std::size_t kSampleShare = 16;           // one group of 64 slots in so many is the sample
+constexpr std::size_t kCoarseMost = 64;            // hits: more reach far beyond a cluster, and a sample costs more
 constexpr std::size_t kLeastSample = 64;           // blocks
 constexpr std::size_t kCoarseShare = 8;            // one block in so many in doubt, or fewer: the others are spared
 constexpr std::size_t kLikelyShare = 32;           // one block in so many is looked at before the others
@@ -208,6 +208,7 @@ void DenseIndex::bound_blocks(const Query& query, const SlotSet* filter, Range r
 
 std::optional<float> DenseIndex::coarse_level(const Query& query, const SlotSet* filter, Range range,
                                               std::size_t k) const {
+  if (k > kCoarseMost) return std::nullopt;
   constexpr std::size_t kGroup = CodeTable::kGroup, kBlocks = kGroup / CodeBlocks::kSlots;
   struct Block {
     float bound;
@@ -291,33 +292,30 @@ Status DenseIndex::scan_wave(const Query& query, const SlotSet* filter, const De
   const ScanQuery one{code.narrow.data(), 0.5F * code.narrow_sum, code.narrow_unit, query.offset_weight, code.slack1};
   const ScanQuery two{code.code.data(), 1.5F * code.sum, code.unit, query.offset_weight, code.slack2};
   CodeBits bits = slots_.bound() >= options_.one_bit_from ? CodeBits::kOne : CodeBits::kTwo;
-  std::array<Candidate, kScanAtOnce + kRankAtOnce> found;
-  std::size_t pending = 0, looked_at = 0;
+  std::array<Candidate, kScanAtOnce> found;
   std::vector<Candidate> doubtful;
   Mask mask, next;
   bool any_next = next_mask(filter, wave, best.threshold(), range.first, next);
   for (std::size_t first = range.first; first < range.end; first += kScanAtOnce) {
     PANDORA_CHECK(deadline.check("searching by meaning"));
     mask = next;
-    const bool any = any_next, last = first + kScanAtOnce >= range.end;
-    any_next = !last && next_mask(filter, wave, best.threshold(), first + kScanAtOnce, next);
-    if (any) {
-      const auto slot = static_cast<Slot>(first);
-      const bool narrow = bits == CodeBits::kOne;
-      const auto kernel = narrow ? options_.kernels->scan_one_bit : options_.kernels->scan_two_bits;
-      pending += kernel(codes_.blocks(slot, kScanAtOnce, bits), narrow ? one : two,
-                        filter || wave.bounds ? mask.data() : nullptr, best.threshold(), slot, &found[pending]);
-      looked_at += kScanAtOnce;
-    }
-    if (pending < kRankAtOnce && !last) continue;
+    const bool any = any_next;
+    const std::size_t behind = first + kScanAtOnce;
+    any_next = behind < range.end && next_mask(filter, wave, best.threshold(), behind, next);
+    if (!any) continue;
+    const auto slot = static_cast<Slot>(first);
+    const bool narrow = bits == CodeBits::kOne;
+    const auto kernel = narrow ? options_.kernels->scan_one_bit : options_.kernels->scan_two_bits;
+    const std::size_t count =
+        kernel(codes_.blocks(slot, kScanAtOnce, bits), narrow ? one : two,
+               filter || wave.bounds ? mask.data() : nullptr, best.threshold(), slot, found.data());
     // The promising ones now: they raise the threshold, so that most of the doubtful ones need no second look.
-    const auto all = std::span(found).first(pending);
-    const auto promising = best.promising(all);
+    const auto promising = best.promising(std::span(found).first(count));
     rank_by_bytes(query, promising, best);
-    doubtful.insert(doubtful.end(), all.begin() + static_cast<std::ptrdiff_t>(promising.size()), all.end());
-    if (first >= range.first + kJudgeOneBitAt && (pending - promising.size()) * kOneBitShare > looked_at)
+    doubtful.insert(doubtful.end(), found.begin() + static_cast<std::ptrdiff_t>(promising.size()),
+                    found.begin() + static_cast<std::ptrdiff_t>(count));
+    if (narrow && first >= range.first + kJudgeOneBitAt && count - promising.size() > kScanAtOnce / kOneBitShare)
       bits = CodeBits::kTwo;
-    pending = looked_at = 0;
   }
   std::erase_if(doubtful, [&](const Candidate& candidate) { return candidate.bound < best.threshold(); });
   for (std::size_t i = 0; i < doubtful.size(); i += kScanAtOnce) {
