@@ -5,6 +5,8 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include "base/ids.h"
+#include "base/random.h"
 #include "cli/line_reader.h"
 #include "cli/output.h"
 #include "cli/program.h"
@@ -13,6 +15,17 @@
 #include "mcp/stdio_session.h"
 
 namespace pandora {
+namespace {
+
+// A client starts one process for a conversation, so it is a session of its own, unless somebody named one.
+Result<SessionId> session_of(const Config& config, const Clock& clock) {
+  for (const EffectiveValue& value : config.values())
+    if (value.key == "session.name" && value.source != SettingSource::kDefault) return SessionId::parse(value.value);
+  SystemRandom random;
+  return SessionId::parse("mcp-" + UuidV7Generator(clock, random).next().to_string());
+}
+
+}  // namespace
 
 int serve_mcp(const Config& config, Service& service, const UserId& user) {
   catch_interrupts();
@@ -26,7 +39,9 @@ int serve_mcp(const Config& config, Service& service, const UserId& user) {
     toolbox->connect(service);
   }
   McpServer server({std::string(kProgramVersion)}, toolbox ? &toolbox->runner() : nullptr, service, clock);
-  McpStdioSession session(server, {.who = Principal::of(user)}, [](std::string_view line) {
+  const auto conversation = session_of(config, clock);
+  if (!conversation) return report(conversation.error());
+  McpStdioSession session(server, {.who = Principal::of(user), .session = *conversation}, [](std::string_view line) {
     print_out(fmt::format("{}\n", line));
     flush_output();
   });

@@ -64,6 +64,28 @@ class Mcp(ServedCase):
         self.assertNotEqual(process.wait(timeout=30), 0)
         process.stderr.close()
 
+    def test_a_pipe_is_a_session_of_its_own_unless_one_is_named(self):
+        sessions = []
+        for named in ([], [], ["--session", "trip"]):
+            with subprocess.Popen([PROGRAM, "mcp", *named], stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=self.environment, text=True) as process:
+                def save(content):
+                    print(ask("tools/call", name="memory_save", arguments={"content": content}), file=process.stdin, flush=True)
+                try:
+                    save(f"I like black tea, said {len(sessions)}.")
+                    self.wait_until(self.waiting)
+                    waits = self.waiting()[0]
+                    sessions.append(waits["session"])
+                    self.out("approvals", "allow", waits["id"], "--always")
+                    self.assertFalse(json.loads(process.stdout.readline())["result"]["isError"])
+                    save(f"I like green tea, said {len(sessions)}.")
+                    self.assertFalse(json.loads(process.stdout.readline())["result"]["isError"], "and nobody is asked again")
+                finally:
+                    process.stdin.close()
+                self.assertEqual(process.wait(60), 0)
+        self.assertEqual(len(set(sessions)), 3, sessions)
+        self.assertTrue(all(name.startswith("mcp-") for name in sessions[:2]), sessions)
+        self.assertEqual(sessions[2], "trip")
+
     def test_whose_memory_it_is_stands_on_the_command_line(self):
         self.out("--user", "ana", "memory", "add", "I like green tea.")
         for user, known in (("ana", True), ("ben", False)):
