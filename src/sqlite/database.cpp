@@ -9,6 +9,9 @@
 namespace pandora {
 namespace {
 
+// Of pages that a reader keeps for itself, whatever it has read; the system keeps those of the file.
+constexpr int kReaderCacheKiB = 512;
+
 // A quick look at the structure: a database that is torn must be named at the start, not in the middle of a turn.
 Status check_integrity(Connection& connection) {
   PANDORA_TRY(rows, connection.query("PRAGMA quick_check(1)"));
@@ -206,7 +209,9 @@ Result<std::unique_ptr<Connection>> SqliteDatabase::take_reader() {
       return connection;
     }
   }
-  return Connection::open(path_, vfs_);
+  PANDORA_TRY(connection, Connection::open(path_, vfs_));
+  PANDORA_CHECK(connection->script(fmt::format("PRAGMA cache_size = -{}", kReaderCacheKiB)));
+  return connection;
 }
 
 void SqliteDatabase::give_reader(std::unique_ptr<Connection> connection) {
