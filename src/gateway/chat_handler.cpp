@@ -22,7 +22,7 @@ class ChatHandler final : public GatewayHandler {
     if (chat->model == kPandoraModel || (core_.parts.directory && core_.parts.directory->find_known(chat->model)))
       return begin(request.id, caller, *std::move(chat), std::move(writer));
     auto known = std::make_shared<ClientChat>(*std::move(chat));
-    core_.blocking()([this, id = request.id, caller, known, writer = std::move(writer)]() mutable {
+    core_.turn_threads().blocking([this, id = request.id, caller, known, writer = std::move(writer)]() mutable {
       begin(id, caller, std::move(*known), std::move(writer));
     });
   }
@@ -114,7 +114,7 @@ class ChatHandler final : public GatewayHandler {
     client.clarifies = speaks_freely && chat->user_messages == 1;
     client.may_quote = speaks_freely;
     turn.client = std::move(client);
-    auto started = core_.parts.runtime.start(std::move(turn), reply, deadline, core_.blocking(), core_.running_tools());
+    auto started = core_.parts.runtime.start(std::move(turn), reply, deadline, core_.turn_threads());
     if (started) return reply->attach(*std::move(started));
     reply->refuse(error_response(started.error()));
     core_.end_turn();

@@ -124,6 +124,7 @@ class HttpGateway final : public Gateway {
     figures_.reset();
     server_.reset();
     (void)core_.wait_for_turns(Deadline::never());
+    core_.save_pool.reset();
     core_.tool_pool.reset();
     core_.pool.reset();
   }

@@ -60,6 +60,7 @@ struct GatewayOptions {
   Duration turn_time = std::chrono::minutes(30);  // a turn at most
   std::size_t turns = kMaxTurnsUnderWay;
   std::size_t blocking_threads = 8;
+  std::size_t save_threads = 8;   // what stands there because the disk does keeps no other reply waiting
   std::size_t tool_threads = 32;  // more than may wait for an approval, so that others are not kept waiting
 };
 

@@ -19,19 +19,17 @@ struct GatewayCore {
         parts(std::move(the_parts)),
         guard(parts.keys, parts.cache, options.owner, exposure_of(options.server.address), parts.clock),
         pool(std::make_unique<WorkPool>(options.blocking_threads, 4 * options.turns)),
-        tool_pool(std::make_unique<WorkPool>(options.tool_threads, options.turns)) {}
+        tool_pool(std::make_unique<WorkPool>(options.tool_threads, options.turns)),
+        save_pool(std::make_unique<WorkPool>(options.save_threads, options.turns)) {}
 
-  // The pool's queue has room for every turn under way: each has one step there at a time.
-  RunBlocking blocking() {
-    return [this](std::function<void()> work) {
-      if (!pool->submit(work)) work();
+  // A queue has room for every turn under way: each has one step, one tool or its save there at a time.
+  TurnThreads turn_threads() {
+    const auto on = [](WorkPool& threads) -> RunBlocking {
+      return [&threads](std::function<void()> work) {
+        if (!threads.submit(work)) work();
+      };
     };
-  }
-  // Each turn runs one tool at a time.
-  RunBlocking running_tools() {
-    return [this](std::function<void()> work) {
-      if (!tool_pool->submit(work)) work();
-    };
+    return {on(*pool), on(*tool_pool), on(*save_pool)};
   }
   // One more turn; false: there are too many.
   bool begin_turn() {
@@ -61,7 +59,7 @@ struct GatewayCore {
   std::condition_variable changed;
   std::size_t under_way = 0;
   bool ending = false;
-  std::unique_ptr<WorkPool> pool, tool_pool;  // ended before the handlers go: what it runs uses them
+  std::unique_ptr<WorkPool> pool, tool_pool, save_pool;  // ended before the handlers go: what it runs uses them
 };
 
 // The handlers, by what they answer.

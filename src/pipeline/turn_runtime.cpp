@@ -12,7 +12,6 @@
 #include "base/text.h"
 #include "domain/derive.h"
 #include "pipeline/prompt.h"
-#include "ports/cache_checks.h"
 #include "turns/term_statistics.h"
 
 namespace pandora {
@@ -51,12 +50,11 @@ class TurnRuntime::Run final : public RunningTurn, private ChatSink, public std:
     return std::move(outcome_);
   }
 
-  void start(std::shared_ptr<TurnListener> listener, RunBlocking blocking, RunBlocking running_tools) {
+  void start(std::shared_ptr<TurnListener> listener, TurnThreads threads) {
     listener_ = std::move(listener);
-    blocking_ = std::move(blocking);
-    running_tools_ = std::move(running_tools);
+    threads_ = std::move(threads);
     self_ = shared_from_this();
-    blocking_([self = self_] { self->begin(); });
+    threads_.blocking([self = self_] { self->begin(); });
   }
   void cancel() override {
     told_to_end_ = true;
@@ -102,7 +100,7 @@ class TurnRuntime::Run final : public RunningTurn, private ChatSink, public std:
     const Deadline wait = deadline_.at_most(runtime_.clock_, runtime_.options_.findable_wait);
     if (!listener_) return begin_after(runtime_.saver_.wait_session(request_.session, wait));
     const auto later = [self = shared_from_this()](Status found) {
-      self->blocking_([self, found = std::move(found)] { self->begin_after(found); });
+      self->threads_.blocking([self, found = std::move(found)] { self->begin_after(found); });
     };
     if (runtime_.saver_.after_session(request_.session, wait, later)) begin_after({});
   }
@@ -177,7 +175,7 @@ class TurnRuntime::Run final : public RunningTurn, private ChatSink, public std:
           events_.pop_front();
         }
       }
-      if (!what) return blocking_([self] { self->pump(true); });
+      if (!what) return threads_.blocking([self] { self->pump(true); });
       may_block_ = may_block;
       take_up(std::move(*what));
     }
@@ -238,7 +236,7 @@ class TurnRuntime::Run final : public RunningTurn, private ChatSink, public std:
   // Work that may block; what it finds out is posted.
   void on_blocking(std::function<void()> work) {
     if (!listener_ || may_block_) return work();
-    blocking_([self = shared_from_this(), work = std::move(work)] { work(); });
+    threads_.blocking([self = shared_from_this(), work = std::move(work)] { work(); });
   }
 
   // ── actions ──
@@ -333,7 +331,7 @@ class TurnRuntime::Run final : public RunningTurn, private ChatSink, public std:
         post(ToolFailed{id, std::move(outcome).error()});
     };
     if (!listener_) return work();
-    running_tools_([self = shared_from_this(), work = std::move(work)] { work(); });
+    threads_.running_tools([self = shared_from_this(), work = std::move(work)] { work(); });
   }
 
   // What the model says to a client's own request reaches it as it is: on_event.
@@ -354,13 +352,18 @@ class TurnRuntime::Run final : public RunningTurn, private ChatSink, public std:
 
   void carry_out(ActionId id, SaveAction& action) {
     end_reply(action.record.turn.status == TurnStatus::kComplete ? std::nullopt : why_not_whole());
-    on_blocking([this, id, saving = std::make_shared<SaveAction>(std::move(action))] { save(id, *saving); });
+    const auto saving = std::make_shared<SaveAction>(std::move(action));
+    if (!listener_) return save(id, *saving);
+    threads_.saving([this, self = shared_from_this(), id, saving] { save(id, *saving); });
   }
   void save(ActionId id, SaveAction& action) {
     TurnRecord& record = action.record;
     derive_fields(record.turn, last_turns_, term_statistics(runtime_.stores_.turns, who_, for_saving()));
     admit(record, action.proposals);
-    const std::vector<Attachment> attached = attachments(record.context.gathered.missing);
+    AttachedImages images;
+    if (request_.client && request_.client->images) images = request_.client->images();
+    const std::vector<Attachment> attached =
+        kept_attachments(std::move(images), std::move(pages_), record.context.gathered.missing);
     // A turn whose time is up is still saved: what was said must not be lost.
     const Status saved = runtime_.saver_.save(record, attached, Deadline::never());
     if (!saved) {
@@ -370,35 +373,6 @@ class TurnRuntime::Run final : public RunningTurn, private ChatSink, public std:
     outcome_.memories = std::move(record.memories);
     supersede();
     post(Saved{id}, true);
-  }
-
-  // What the turn keeps besides its words. What is too much for it is left out, and said.
-  std::vector<Attachment> attachments(std::vector<std::string>& missing) {
-    std::vector<Attachment> all = std::move(pages_);
-    if (request_.client && request_.client->images) {
-      AttachedImages images = request_.client->images();
-      if (images.unread > 0)
-        missing.push_back(fmt::format("{} images of the message could not be read, and were not kept", images.unread));
-      all.insert(all.begin(), std::make_move_iterator(images.whole.begin()),
-                 std::make_move_iterator(images.whole.end()));
-    }
-    const std::size_t given = all.size();
-    std::size_t bytes = 0, count = 0;
-    std::erase_if(all, [&](const Attachment& one) {
-      const std::size_t size = one.bytes.size();
-      const bool fits = size <= kMaxTurnObjectBytes && bytes + size <= kMaxTurnObjectsBytes && count < kMaxTurnObjects;
-      if (fits) bytes += size, ++count;
-      return !fits;
-    });
-    if (count < given)
-      missing.push_back(
-          fmt::format("{} images and pages were not kept: a turn keeps at most {}, of {} MiB each and {} MiB in all",
-                      given - count, kMaxTurnObjects, kMaxTurnObjectBytes >> 20, kMaxTurnObjectsBytes >> 20));
-    for (auto& one : all) {
-      if (!check_object({}, one.object.media_type)) one.object.media_type = "application/octet-stream";
-      if (one.object.url.size() > kMaxTurnObjectUrlBytes) one.object.url.clear();
-    }
-    return all;
   }
 
   void carry_out(ActionId, FinishAction& action) {
@@ -581,7 +555,7 @@ class TurnRuntime::Run final : public RunningTurn, private ChatSink, public std:
 
   // Of a turn that was started.
   std::shared_ptr<TurnListener> listener_;
-  RunBlocking blocking_, running_tools_;
+  TurnThreads threads_;
   std::shared_ptr<Run> self_;  // until it has finished
 
   std::mutex mutex_;
@@ -610,12 +584,11 @@ Result<TurnOutcome> TurnRuntime::run(const TurnRequest& request, TurnSink& sink,
 }
 
 Result<std::shared_ptr<RunningTurn>> TurnRuntime::start(TurnRequest request, std::shared_ptr<TurnListener> listener,
-                                                        const Deadline& deadline, RunBlocking blocking,
-                                                        RunBlocking running_tools) {
+                                                        const Deadline& deadline, TurnThreads threads) {
   PANDORA_CHECK(check(request));
   TurnSink& sink = *listener;
   auto run = std::make_shared<Run>(*this, std::move(request), sink, deadline);
-  run->start(std::move(listener), std::move(blocking), std::move(running_tools));
+  run->start(std::move(listener), std::move(threads));
   return run;
 }
 

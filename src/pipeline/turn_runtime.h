@@ -10,6 +10,7 @@
 #include <span>
 #include <string>
 
+#include "pipeline/turn_attachments.h"
 #include "pipeline/turn_machine.h"
 #include "ports/stores.h"
 #include "recall/held_texts.h"
@@ -39,12 +40,6 @@ struct OpenTurn {
   std::vector<Research> research;
   std::vector<FetchAttempt> fetches;
   std::vector<Attachment> pages;
-};
-
-// The pictures of a client's message.
-struct AttachedImages {
-  std::vector<Attachment> whole;
-  std::size_t unread = 0;  // what could not be read as one
 };
 
 // A client's own request, which the model gets as it came, with what was recalled put in.
@@ -123,6 +118,11 @@ class RunningTurn {
 };
 // Runs work on a thread that may block, soon. It must not refuse: whoever starts turns bounds their number.
 using RunBlocking = std::function<void(std::function<void()>)>;
+// Where a turn that was started does what may block. Tools may wait for somebody's approval, and a save for a disk that
+// hangs: each has threads of its own, so that no turn's reply waits for another's tool or save.
+struct TurnThreads {
+  RunBlocking blocking, running_tools, saving;
+};
 
 // A model server that took a request only without tools is asked without for so long.
 inline constexpr Duration kWithoutTools = std::chrono::minutes(10);
@@ -174,10 +174,9 @@ class TurnRuntime {
   bool has_model() const { return model_ != nullptr; }
   // Errors of both: kInvalidArgument (an empty message), kTooLarge. Everything later is in the outcome.
   Result<TurnOutcome> run(const TurnRequest& request, TurnSink& sink, const Deadline& deadline);
-  // The runtime outlives the turn, which ends with on_finished. Tools may wait for somebody's approval: they have
-  // threads of their own, so that no turn waits for another's.
+  // The runtime outlives the turn, which ends with on_finished.
   Result<std::shared_ptr<RunningTurn>> start(TurnRequest request, std::shared_ptr<TurnListener> listener,
-                                             const Deadline& deadline, RunBlocking blocking, RunBlocking running_tools);
+                                             const Deadline& deadline, TurnThreads threads);
 
  private:
   class Run;

@@ -75,7 +75,7 @@ class GatewayStreams : public ::testing::Test {
 
   Gateway& open(GatewayOptions options = {}) {
     options.owner = UserId::parse("ana").value();
-    options.blocking_threads = 1;
+    options.blocking_threads = options.save_threads = 1;
     auto gateway = Gateway::open(std::move(options), {runtime_->runtime,
                                                       model_.get(),
                                                       directory_.get(),
@@ -215,21 +215,54 @@ TEST_F(GatewayStreams, ADrainThatIsOutOfTimeCutsOffAndKeepsWhatWasSaid) {
   EXPECT_EQ(kept[0].reply->text, "begun");
 }
 
+// The disk stands until everybody has his reply: none can have waited for a save, of his own turn or another's. There
+// is one thread for what may block, and one for saves.
 TEST_F(GatewayStreams, ASaveThatStandsDelaysNoReply) {
+  constexpr std::size_t kSessions = 6;
   Gateway& gateway = open();
   const std::vector<std::string> reply = {testing::words("Peanuts."), testing::kStop};
-  upstream_.then(testing::stream(reply)).then(testing::stream(reply));
   disk_.stand();
-  const auto streaming = connect_raw(gateway.port());
-  ASSERT_TRUE(streaming->send(ask("Which nuts should I avoid?", "Pandora-Session: one\r\n")));
-  EXPECT_THAT(streaming->receive_until("[DONE]"), HasSubstr("[DONE]"));
-  const auto whole = connect_raw(gateway.port());
-  ASSERT_TRUE(whole->send(ask("Which nuts should I eat?", "Pandora-Session: two\r\n", false)));
-  // The one thread that may block is the first turn's, whose save stands: the second is not even recalled yet.
+  std::vector<std::unique_ptr<RawConnection>> streams;
+  for (std::size_t i = 0; i < kSessions; ++i) {
+    upstream_.then(testing::stream(reply));
+    const std::string session = "Pandora-Session: number-" + std::to_string(i) + "\r\n";
+    const bool is_stream = i % 2 == 0;
+    auto client = connect_raw(gateway.port());
+    ASSERT_TRUE(client->send(ask("Which nuts should I avoid?", session, is_stream)));
+    if (is_stream) {
+      EXPECT_THAT(client->receive_until("[DONE]"), HasSubstr("Peanuts."));
+      streams.push_back(std::move(client));
+    } else {
+      const std::string answer = client->receive_response();
+      EXPECT_THAT(answer, HasSubstr("Peanuts."));
+      EXPECT_THAT(answer, HasSubstr("Pandora-Acknowledged: pending"));
+    }
+  }
+  EXPECT_EQ(gateway.turns_under_way(), kSessions);
   disk_.go_on();
-  EXPECT_THAT(streaming->receive_until("0\r\n\r\n"), HasSubstr("\"acknowledged\":true"));
-  EXPECT_THAT(whole->receive_response(), HasSubstr("Peanuts."));
-  EXPECT_EQ(turns().size(), 2u);
+  for (const auto& stream : streams)
+    EXPECT_THAT(stream->receive_until("0\r\n\r\n"), HasSubstr("\"acknowledged\":true"));
+  EXPECT_TRUE(eventually([&] { return gateway.turns_under_way() == 0; }));
+  EXPECT_EQ(turns().size(), kSessions);
+}
+
+// Nor for one that fails, again and again: every reply comes, and says that its turn is not acknowledged.
+TEST_F(GatewayStreams, SavesThatFailDelayNoReplyAndEachSaysSo) {
+  constexpr std::size_t kTurns = 6;
+  Gateway& gateway = open();
+  world_.files.limit_bytes(0);
+  for (std::size_t i = 0; i < kTurns; ++i) {
+    upstream_.then(testing::stream({testing::words("Peanuts."), testing::kStop}));
+    const auto client = connect_raw(gateway.port());
+    const bool is_stream = i % 2 == 0;
+    ASSERT_TRUE(client->send(ask("Which nuts should I avoid?", "Pandora-Session: one\r\n", is_stream)));
+    const std::string answer = is_stream ? client->receive_until("0\r\n\r\n") : client->receive_response();
+    EXPECT_THAT(answer, HasSubstr("Peanuts."));
+    EXPECT_THAT(answer, HasSubstr(is_stream ? "\"acknowledged\":false" : "Pandora-Acknowledged: false"));
+  }
+  EXPECT_TRUE(eventually([&] { return gateway.turns_under_way() == 0; }));
+  world_.files.limit_bytes(std::nullopt);
+  EXPECT_EQ(turns().size(), 0u);
 }
 
 TEST_F(GatewayStreams, AWholeAnswerWaitsAMomentForItsSaveAndThenSaysThatItIsPending) {

@@ -231,7 +231,7 @@ class StartedTurn : public ::testing::Test {
     listener = std::make_shared<Listener>();
     TurnRequest request{kAna, kSession, {Role::kUser, "", message}, Scope::kUser, MemoryUse::kOn, std::nullopt};
     const auto on_pool = [this](std::function<void()> work) { EXPECT_TRUE(pool->submit(std::move(work))); };
-    auto turn = wired->runtime.start(std::move(request), listener, Deadline::never(), on_pool, on_pool);
+    auto turn = wired->runtime.start(std::move(request), listener, Deadline::never(), {on_pool, on_pool, on_pool});
     EXPECT_TRUE(turn) << turn.error().to_line();
     return turn ? *turn : nullptr;
   }
@@ -304,6 +304,9 @@ class StartedTurnWithTools : public StartedTurn {
  protected:
   StartedTurnWithTools() { wired = std::make_unique<RuntimeWorld>(world, clock, &model, &tools); }
   ~StartedTurnWithTools() override { tool_pool.reset(); }
+  static RunBlocking on(WorkPool& threads) {
+    return [&threads](std::function<void()> work) { EXPECT_TRUE(threads.submit(std::move(work))); };
+  }
   std::shared_ptr<RunningTurn> start_client() {
     listener = std::make_shared<Listener>();
     TurnRequest request{kAna, kSession, {Role::kUser, "", kQuestion}, Scope::kUser, MemoryUse::kOn, std::nullopt};
@@ -320,10 +323,8 @@ class StartedTurnWithTools : public StartedTurn {
     client.tools_run = tools_run;
     client.images = images;
     request.client = std::move(client);
-    auto turn = wired->runtime.start(
-        std::move(request), listener, Deadline::never(),
-        [this](std::function<void()> work) { EXPECT_TRUE(pool->submit(std::move(work))); },
-        [this](std::function<void()> work) { EXPECT_TRUE(tool_pool->submit(std::move(work))); });
+    auto turn =
+        wired->runtime.start(std::move(request), listener, Deadline::never(), {on(*pool), on(*tool_pool), on(*pool)});
     EXPECT_TRUE(turn) << turn.error().to_line();
     return turn ? *turn : nullptr;
   }
