@@ -12,9 +12,10 @@ namespace {
 const std::vector<Operation>& table() {
   static const std::vector<Operation> kAll = [] {
     std::vector<Operation> all;
-    for (auto part : {chat_operations(), turn_operations(), memory_operations(), recall_operations(),
-                      receipt_operations(), research_operations(), source_operations(), transfer_operations(),
-                      maintenance_operations(), move_operations(), stats_operations(), key_operations(), approval_operations()})
+    for (auto part :
+         {chat_operations(), turn_operations(), memory_operations(), recall_operations(), receipt_operations(),
+          research_operations(), source_operations(), transfer_operations(), maintenance_operations(),
+          move_operations(), stats_operations(), key_operations(), approval_operations()})
       all.insert(all.end(), part.begin(), part.end());
     std::ranges::sort(all, {}, [](const Operation& operation) { return operation.info.name; });
     return all;
