@@ -1,6 +1,7 @@
 #include "cli/beside_rows.h"
 
 #include "cli/database_quarantine.h"
+#include "cli/postgres_settings.h"
 #include "cli/served_bucket.h"
 #include "cli/served_points.h"
 #include "store_embedded/directory_document_store.h"

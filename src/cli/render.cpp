@@ -260,11 +260,11 @@ std::string approval(const Json& result) {
 }
 
 std::string status(const Json& result) {
-  const std::string away = text_of(result, "rows_error");
-  std::string out = away.empty()
+  const std::string rows_away = text_of(result, "rows_error");
+  std::string out = rows_away.empty()
                         ? fmt::format("{} turns; {} turns and {} files and points wait\n", result.value("turns", 0),
                                       result.value("pending", 0), result.value("outbox", 0))
-                        : fmt::format("{} turns wait: {}\n", result.value("pending", 0), away);
+                        : fmt::format("{} turns wait: {}\n", result.value("pending", 0), rows_away);
   for (const auto& journal : result.value("journals", Json::array()))
     if (!journal.value("mine", false))
       out += journal.value("silent", false)
