@@ -1,6 +1,6 @@
 #include "vectors/payload_edit.h"
 
-#include <chrono>
+#include <ctime>
 
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
@@ -132,20 +132,20 @@ TEST(PayloadEdit, of_a_selector_only_what_it_includes_is_shown) {
 TEST(PayloadEdit, of_many_keys_each_costs_little) {
   std::string payload = "{", change = "{";
   std::vector<std::string> keys;
-  for (int i = 0; i < 200'000; ++i) {
+  for (int i = 0; i < 100'000; ++i) {
     const std::string key = "key_" + std::to_string(i), separator = i > 0 ? "," : "";
     payload += separator + "\"" + key + "\":1";
     change += separator + "\"other_" + key + "\":1";
     keys.push_back(key);
   }
   payload += '}', change += '}';
-  const auto begun = std::chrono::steady_clock::now();
+  const std::clock_t begun = std::clock();  // of the processor: others may want it too
   EXPECT_EQ(merge_payload(payload, change, nullptr).size(), payload.size() + change.size() - 1);
   EXPECT_EQ(cut(payload, keys), "{}");
   std::string out;
   PayloadView({PayloadSelector::Kind::kInclude, paths(keys)}).append(out, payload);
   EXPECT_EQ(out, payload);
-  EXPECT_LT(std::chrono::steady_clock::now() - begun, std::chrono::seconds(20));  // some minutes when it is quadratic
+  EXPECT_LT(std::clock() - begun, 10 * CLOCKS_PER_SEC);  // much more when it is quadratic
 }
 
 TEST(PayloadEdit, a_list_leads_to_so_many_items_by_their_index_and_to_one_more_it_is_refused) {
