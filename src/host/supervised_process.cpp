@@ -475,8 +475,8 @@ void SupervisedProcess::ended() {
   const bool was_steady =
       running_->ready && core_.parts.clock.steady() - running_->ready_at >= core_.settings.restarts.steady;
   // By now nothing ties those to it that have thrown the mark away: their session's leader is gone.
-  const EndReport report = end_processes(running_->mark, std::nullopt, kLeftoverGrace, core_.parts.clock,
-                                         [this] { return core_.hurry.load(); }, left);
+  const EndReport report = end_processes(
+      running_->mark, std::nullopt, kLeftoverGrace, core_.parts.clock, [this] { return core_.hurry.load(); }, left);
   if (!left.empty()) core_.board.note(name_, fmt::format("left behind, and ended: {}", names_of(left)));
   if (!report.survivors.empty()) core_.board.note(name_, "cannot be killed: " + names_of(report.survivors));
   log_.say("[pandora: " + line + "]\n");

@@ -68,7 +68,7 @@ std::string s3_part_list(const std::vector<std::string>& tags) {
     part.append_child("ETag").text() = tags[i].c_str();
   }
   std::ostringstream text;
-  document.save(text, "", pugi::format_raw);
+  document.save(text, "", pugi::format_raw | pugi::format_no_declaration);
   return text.str();
 }
 

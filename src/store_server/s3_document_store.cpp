@@ -268,12 +268,18 @@ Result<std::string> S3DocumentStore::quarantine(const std::string& path, const s
                                                 const Deadline& deadline) {
   PANDORA_CHECK(check_quarantine(path));
   PANDORA_CHECK(deadline.check("setting aside " + path));
-  if (place_of(path).object.empty())
-    return fail(ErrorCode::kInvalidArgument, path + " cannot be set aside as a whole in S3");
-  PANDORA_TRY(thing, find(path, deadline));
-  if (!thing) return fail(ErrorCode::kNotFound, "there is no " + path);
+  const Place from = place_of(path);
+  if (from.object.empty()) return fail(ErrorCode::kInvalidArgument, path + " cannot be set aside as a whole in S3");
   FolderBundle kept = {{"reason.txt", reason + "\n"}};
-  for (auto& [name, bytes] : thing->documents) kept[joined(last_of(path), name)] = std::move(bytes);
+  auto thing = find(path, deadline);
+  if (!thing && thing.error().code == ErrorCode::kDataCorrupt && from.within.empty()) {
+    PANDORA_TRY(torn, bucket_->get(folder_key(from.object), deadline));  // as it is: nobody can tell its documents
+    kept[last_of(path)] = std::move(torn.bytes);
+  } else {
+    if (!thing) return fail(std::move(thing).error());
+    if (!*thing) return fail(ErrorCode::kNotFound, "there is no " + path);
+    for (auto& [name, bytes] : (*thing)->documents) kept[joined(last_of(path), name)] = std::move(bytes);
+  }
   const std::string bytes = encode_bundle(kept);
   for (int n = 1; n <= kMaxSetAside; ++n) {
     const std::string place = quarantine_folder(path, clock_.now(), n);

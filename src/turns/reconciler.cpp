@@ -119,8 +119,8 @@ class Reconciler::Run {
     auto record = read_turn_folder(stores_.documents, path, deadline_);
     if (!record && !unreadable(record.error())) return fail(std::move(record).error());
     if (!record) {
-      PANDORA_TRY(there, stores_.documents.exists(path, deadline_));
-      if (!there) return {};  // it went while we looked
+      const auto there = stores_.documents.exists(path, deadline_);  // of one that is torn a store may not say so
+      if (there && !*there) return {};                               // it went while we looked
       damaged_.insert(number->value);
       return quarantine(path, record.error());
     }

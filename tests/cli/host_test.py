@@ -156,7 +156,7 @@ class Host(HostCase):
         pids = [row["pid"] for row in self.rows().values()]
         os.kill(self.supervisor(), signal.SIGTERM)
         self.wait_until(lambda: not any(alive(pid) for pid in pids))
-        self.assertIn("ended in peace", (self.host() / "logs/model-slow.log").read_text())
+        self.wait_until(lambda: "ended in peace" in (self.host() / "logs/model-slow.log").read_text())
 
     def test_ctrl_c_in_the_middle_of_the_start_leaves_nothing_that_the_next_minds(self):
         never = pathlib.Path(self.home) / "never"

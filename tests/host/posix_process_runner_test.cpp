@@ -113,7 +113,8 @@ TEST_F(RealProcess, ASignalForAllReachesWhatItHasStarted) {
 TEST_F(RealProcess, AnEndThatNobodyKnowsIsNoSuccess) {
   const auto before = std::signal(SIGCHLD, SIG_IGN);  // the kernel forgets how they end
   const auto output = runner_.run(shell("exit 0"), in(std::chrono::seconds(20)));
-  const auto process = must(runner_.start(shell("exit 0"), setup_.new_path("log")));
+  const auto process = must(runner_.start(setup_.runs_for_ever(), setup_.new_path("log")));
+  EXPECT_TRUE(process->signal(SIGKILL));
   const auto status = process->wait(in(std::chrono::seconds(20)));
   EXPECT_FAILS(kNotFound, process->signal(SIGTERM));
   std::signal(SIGCHLD, before);

@@ -81,6 +81,11 @@ TEST_F(PostgresSchemaCase, KilledAtEveryStatementItIsAsBeforeAndTheNextRunDoesAl
   for (const Migration& version : embedded_migrations("postgres")) {
     std::vector<std::size_t> ends;
     const std::string text(version.sql);
+    if (text.find("without a transaction") != std::string::npos) {  // has a test of its own below
+      before.push_back(version);
+      EXPECT_EQ(must(migrate(before)), 1);
+      continue;
+    }
     for (std::size_t at = text.find(";\n"); at != std::string::npos; at = text.find(";\n", at + 1))
       ends.push_back(at + 2);
     ASSERT_GT(ends.size(), version.version == 1 ? 20u : 0u);
@@ -92,7 +97,6 @@ TEST_F(PostgresSchemaCase, KilledAtEveryStatementItIsAsBeforeAndTheNextRunDoesAl
       EXPECT_FAILS(kUnavailable, migrate(all));
       EXPECT_FALSE(connection->usable());
       connection = connect();
-      if (text.find("without a transaction") != std::string::npos) continue;  // what was made is made again
       if (before.empty())
         ASSERT_EQ(count("SELECT count(*) FROM pg_namespace WHERE nspname = 'pandora'"), 0) << "after byte " << end;
       else

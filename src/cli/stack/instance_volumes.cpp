@@ -85,7 +85,8 @@ Result<InstanceVolumes> read_volumes(StackSession& session, const Deadline& dead
       volumes.aside.push_back(volume_of(entry));
   PANDORA_TRY(half, half_copy(session));
   for (const auto& volume : volumes.all) {  // .env was lost; its label says whose it is
-    if (volume.instance != folder.instance || volume.name == half || !volumes.key_of(volume.name).empty() || volumes.find_aside(volume.name))
+    if (volume.instance != folder.instance || volume.name == half || !volumes.key_of(volume.name).empty() ||
+        volumes.find_aside(volume.name))
       continue;
     const auto made = parse_iso8601(volume.created);
     const Timestamp since = made ? *made : Timestamp{};

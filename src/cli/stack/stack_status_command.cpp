@@ -66,8 +66,8 @@ class StatusScreen {
       if (auto sizes = measured_.get()) sizes_ = *std::move(sizes);
     print_out(json ? to_json(rows, processes).dump(options_.watch ? -1 : 2) + "\n" : render(rows, processes));
     flush_output();
-    return std::ranges::all_of(
-               rows, [](const ServiceStatus& row) { return row.condition == ServiceCondition::kReady; }) &&
+    return std::ranges::all_of(rows,
+                               [](const ServiceStatus& row) { return row.condition == ServiceCondition::kReady; }) &&
            std::ranges::all_of(processes, is_well, &HostStatus::state);
   }
 

@@ -13,7 +13,8 @@ struct StatusOptions {
 };
 // Has `pandora init` made that folder?
 bool is_stack_folder(const std::string& directory);
-// 0: every container that is asked for is ready, and each process of this machine that was started is ready or cold; otherwise the exit code of kUnavailable.
+// 0: every container that is asked for is ready, and each process of this machine that was started is ready or cold;
+// otherwise the exit code of kUnavailable.
 int show_stack_status(const StatusOptions& options, const Config& config, bool json);
 
 }  // namespace pandora
