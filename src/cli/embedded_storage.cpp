@@ -20,7 +20,7 @@ class EmbeddedStorage final : public Storage {
     const auto most_receipts = static_cast<std::size_t>(config.integer("recall.receipts"));
     PANDORA_CHECK(open_database(files_, paths, paths.database, damage, clock_, [&]() -> Status {
       PANDORA_TRY(rows, SqliteStores::open(paths.database, "", clock_, most_receipts,
-                                           thorough ? IntegrityCheck::kAtOpen : IntegrityCheck::kBesideWhenLarge));
+                                           thorough ? IntegrityCheck::kThorough : IntegrityCheck::kBesideWhenLarge));
       rows_ = std::move(rows);
       Status read = damage == Damage::kSetAside ? read_every_row() : Status();
       if (!read) rows_.reset();  // closed before it is moved

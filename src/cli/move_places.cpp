@@ -29,7 +29,7 @@ class Places final : public MovePlaces {
       vectors_ = std::make_unique<PostgresTurnVectorLog>(postgres_->pool());
       return postgres_->pool().take(Deadline::after(clock, kPatience)).map([](auto&&) {});
     }
-    PANDORA_TRY(rows, SqliteStores::open(paths.database, "", clock, receipts, IntegrityCheck::kAtOpen));
+    PANDORA_TRY(rows, SqliteStores::open(paths.database, "", clock, receipts, IntegrityCheck::kThorough));
     sqlite_ = std::move(rows);
     attempts_ = std::make_unique<SqliteAttemptLog>(sqlite_->database());
     vectors_ = std::make_unique<SqliteTurnVectorLog>(sqlite_->database());

@@ -13,8 +13,8 @@ namespace {
 constexpr int kReaderCacheKiB = 512;
 
 // A quick look at the structure: a database that is torn must be named at the start, not in the middle of a turn.
-Status check_integrity(Connection& connection) {
-  PANDORA_TRY(rows, connection.query("PRAGMA quick_check(1)"));
+Status check_integrity(Connection& connection, bool thorough = false) {
+  PANDORA_TRY(rows, connection.query(thorough ? "PRAGMA integrity_check(1)" : "PRAGMA quick_check(1)"));
   PANDORA_TRY(more, rows.next());
   std::string found(more ? rows.text(0) : "no answer");
   if (found == "ok") return {};
@@ -88,8 +88,8 @@ Result<std::unique_ptr<SqliteDatabase>> SqliteDatabase::open(const std::string& 
                                                              IntegrityCheck check, int page_bytes) {
   PANDORA_TRY(connection, Connection::open(path, vfs, page_bytes));
   PANDORA_TRY(bytes, bytes_of(*connection));
-  const bool now = check == IntegrityCheck::kAtOpen || bytes <= kCheckedAtOpenBytes;
-  if (now) PANDORA_CHECK(check_integrity(*connection));
+  const bool now = check != IntegrityCheck::kBesideWhenLarge || bytes <= kCheckedAtOpenBytes;
+  if (now) PANDORA_CHECK(check_integrity(*connection, check == IntegrityCheck::kThorough));
   SqliteMigrationTarget target(*connection, clock, now);
   auto migrated = migrate(embedded_migrations(schema), target);
   if (!migrated) return fail(std::move(migrated).error().with_context(path));

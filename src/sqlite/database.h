@@ -30,7 +30,11 @@ inline constexpr std::size_t kMaxReaders = 8;  // idle ones that are kept
 // beside other work: what it finds is logged, and fails every read and write from then on. It ends with the database,
 // finished or not. A file whose schema is about to change is looked at before.
 inline constexpr std::int64_t kCheckedAtOpenBytes = std::int64_t{64} << 20;
-enum class IntegrityCheck { kAtOpen, kBesideWhenLarge };
+enum class IntegrityCheck {
+  kThorough,  // at once, and each index against the rows that it is of: what finds nothing is as bad as what is torn
+  kAtOpen,
+  kBesideWhenLarge
+};
 
 class SqliteDatabase {
  public:

@@ -525,7 +525,7 @@ class SqliteVectorStoreImpl final : public SqliteVectorStore {
 Result<std::unique_ptr<SqliteVectorStore>> SqliteVectorStore::open(const std::string& path, const std::string& vfs,
                                                                    const Clock& clock,
                                                                    const VectorStoreOptions& options) {
-  const auto check = options.every_row ? IntegrityCheck::kAtOpen : IntegrityCheck::kBesideWhenLarge;
+  const auto check = options.every_row ? IntegrityCheck::kThorough : IntegrityCheck::kBesideWhenLarge;
   PANDORA_TRY(database, SqliteDatabase::open(path, "vectors", vfs, clock, check, kPageBytes));
   auto store = std::make_unique<SqliteVectorStoreImpl>(std::move(database), vfs, options);
   PANDORA_CHECK(store->load());

@@ -80,6 +80,15 @@ class Damage(PandoraCase):
                     self.assert_one_clear_line(done, REMEDY)
                 self.remedied(before)
 
+    def test_an_index_that_has_lost_rows_is_found_by_doctor_and_made_again(self):
+        before = self.fill(30)
+        at = pathlib.Path(self.path("vectors.db")).read_bytes()
+        page = 8192 * (int(subprocess.run(["sqlite3", self.path("vectors.db"), "SELECT rootpage FROM sqlite_schema WHERE name = 'points_by_id'"], check=True, capture_output=True, text=True).stdout) - 1)
+        entry = at.index(b"turns", page, page + 8192)  # a key of the index: the collection's name, and the point's id behind it
+        self.change("vectors.db", entry + 6, b"\0\0\0\0")
+        self.run_pandora("doctor", code=11)
+        self.remedied(before)
+
     def test_a_row_that_does_not_parse_is_found_by_doctor_and_made_again(self):
         before = self.fill()
         text = pathlib.Path(self.path("pandora.db")).read_bytes()
