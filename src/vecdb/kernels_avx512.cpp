@@ -133,12 +133,17 @@ class SumTables {
   alignas(64) std::uint8_t tables_[kMaxRows * 128];
 };
 
+bool leaves_most_out(const std::uint64_t* mask, std::size_t blocks) {
+  std::size_t empty = 0, words = 0;
+  for (std::size_t block = 0; block < blocks; block += 4, ++words) empty += mask[words] == 0 ? 1 : 0;
+  return 2 * empty > words;
+}
+
 // The processor's own prefetching ends at every page; beyond the caches that halves the speed. Past the last block
 // there is the next call's first, or nothing: fetching in vain does no harm, unless a mask leaves most of it out.
 template <bool kTwoBits>
-inline void fetch_ahead(const CodeBlocks& blocks, std::size_t block, std::size_t plane, const std::uint64_t* mask) {
+inline void fetch_ahead(const CodeBlocks& blocks, std::size_t block, std::size_t plane) {
   constexpr std::size_t kAhead = kTwoBits ? 4 : 16;  // blocks
-  if (mask && block + kAhead < blocks.blocks && mask[(block + kAhead) / 4] == 0) return;
   const std::uint8_t* high = blocks.high + (block + kAhead) * plane;
   const std::uint8_t* low = blocks.low + (block + kAhead) * plane;
   for (std::size_t i = 0; i < 2 * plane; i += 64) {
@@ -153,6 +158,7 @@ std::size_t scan_by(const CodeBlocks& blocks, const ScanQuery& query, const std:
                     std::uint32_t base, Candidate* out, const Sums& sums_of) {
   std::size_t found = 0;
   const std::size_t plane = 64 * blocks.rows;
+  const bool sparse = mask && leaves_most_out(mask, blocks.blocks);
   const __m512 centre = _mm512_set1_ps(query.centre), unit = _mm512_set1_ps(query.unit);
   const __m512 weight = _mm512_set1_ps(query.offset_weight), slack = _mm512_set1_ps(query.slack);
   const __m512 least = _mm512_set1_ps(threshold);
@@ -174,7 +180,7 @@ std::size_t scan_by(const CodeBlocks& blocks, const ScanQuery& query, const std:
   for (std::size_t block = 0; block < blocks.blocks; block += 2) {
     const auto wanted = static_cast<std::uint32_t>(mask ? mask[block / 4] >> (block % 4 * 16) : ~std::uint64_t{0});
     if (wanted == 0) continue;
-    fetch_ahead<kTwoBits>(blocks, block, plane, mask);
+    if (!sparse) fetch_ahead<kTwoBits>(blocks, block, plane);
     const Pair sums = sums_of(blocks.high + block * plane, blocks.low + block * plane);
     judge(block * CodeBlocks::kSlots, sums.first, static_cast<__mmask16>(wanted));
     judge((block + 1) * CodeBlocks::kSlots, sums.second, static_cast<__mmask16>(wanted >> 16));
