@@ -10,6 +10,7 @@ import time
 import unittest
 
 from doctor_case import ENGINE, PROGRAM, StackCase
+from stack_case import has_ended
 
 
 class BrokenWhileItRuns(StackCase):
@@ -229,10 +230,7 @@ class BrokenDocker(StackCase):
     def stop_engine(self):
         pid = int((ENGINE / "docker.pid").read_text())
         os.kill(pid, signal.SIGKILL)
-        # It is a child of the namespace's first process, which takes it over.
-        end = time.monotonic() + 30
-        while pathlib.Path(f"/proc/{pid}").exists() and "(zombie)" not in pathlib.Path(f"/proc/{pid}/status").read_text():
-            self.assertLess(time.monotonic(), end)
+        self.wait_until(lambda: has_ended(pid))
 
     def test_a_daemon_that_died(self):
         self.stop_engine()

@@ -26,6 +26,14 @@ PORTS = {name: port for name, port in {"vectordb": 6333, "postgres": 5432, "redi
          if HAS_OBJECTS or name != "objects"}
 
 
+def has_ended(pid):
+    """Also when nobody has waited for it yet."""
+    try:
+        return re.search(r"State:\s+Z", pathlib.Path(f"/proc/{pid}/status").read_text()) is not None
+    except (FileNotFoundError, ProcessLookupError):  # which it can become between its file's opening and its reading
+        return True
+
+
 class StackCase(unittest.TestCase):
     compose = 2  # or 1, which is 1.29
 
@@ -111,8 +119,7 @@ class StackCase(unittest.TestCase):
     def end_daemon(self, number=signal.SIGTERM):
         pid = int(pathlib.Path(ENGINE, "docker.pid").read_text())
         os.kill(pid, number)
-        self.wait_until(lambda: not os.path.exists(f"/proc/{pid}") or
-                        re.search(r"State:\s+Z", pathlib.Path(f"/proc/{pid}/status").read_text()))
+        self.wait_until(lambda: has_ended(pid))
 
     def start_daemon(self, **environment):
         subprocess.run([START_DOCKERD], check=True, timeout=120, env={**os.environ, **environment})
