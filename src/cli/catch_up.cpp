@@ -2,7 +2,7 @@
 
 #include <fmt/format.h>
 
-#include "cli/output.h"
+#include "cli/terminal/output.h"
 #include "wire/json_reader.h"
 
 namespace pandora {

@@ -1,6 +1,6 @@
 // Waiting until what was said can be found: after an import, and before a search.
 #pragma once
-#include "cli/terminal.h"
+#include "cli/terminal/terminal.h"
 
 namespace pandora {
 

@@ -10,7 +10,7 @@
 #include "base/clock.h"
 #include "base/config.h"
 #include "base/random.h"
-#include "cli/storage.h"
+#include "cli/storage/storage.h"
 #include "cli/toolbox.h"
 #include "metrics/metrics.h"
 #include "models/model_directory.h"

@@ -4,7 +4,7 @@
 #include <string_view>
 #include <vector>
 
-#include "cli/doctor.h"
+#include "cli/commands/doctor.h"
 #include "cli/stack/stack_session.h"
 
 namespace pandora {

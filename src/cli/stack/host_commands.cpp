@@ -14,13 +14,13 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
-#include "cli/output.h"
 #include "cli/stack/host_plan.h"
 #include "cli/stack/models_command.h"
 #include "cli/stack/service_unit.h"
 #include "cli/stack/stack_status_command.h"
-#include "cli/stop_signals.h"
-#include "cli/terminal.h"
+#include "cli/terminal/output.h"
+#include "cli/terminal/stop_signals.h"
+#include "cli/terminal/terminal.h"
 #include "host/host_control_wire.h"
 #include "host/posix_process_runner.h"
 #include "host/supervisor.h"

@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 #include "base/file_system.h"
-#include "cli/data_paths.h"
+#include "cli/storage/data_paths.h"
 #include "gateway/guard.h"
 #include "host/model_servers.h"
 

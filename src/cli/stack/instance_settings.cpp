@@ -4,7 +4,7 @@
 #include <filesystem>
 #include <map>
 
-#include "cli/data_paths.h"
+#include "cli/storage/data_paths.h"
 #include "compose/env_file.h"
 #include "stack/stack_folder.h"
 

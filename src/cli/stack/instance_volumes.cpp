@@ -5,7 +5,7 @@
 #include <fmt/format.h>
 
 #include "base/text.h"
-#include "cli/data_paths.h"
+#include "cli/storage/data_paths.h"
 #include "compose/compose_model.h"
 
 namespace pandora {

@@ -8,8 +8,8 @@
 #include <sys/stat.h>
 
 #include "base/file_system.h"
-#include "cli/output.h"
-#include "cli/terminal.h"
+#include "cli/terminal/output.h"
+#include "cli/terminal/terminal.h"
 #include "compose/compose_program.h"
 #include "compose/env_file.h"
 #include "compose/lint.h"

@@ -7,9 +7,9 @@
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
-#include "cli/data_paths.h"
-#include "cli/output.h"
-#include "cli/terminal.h"
+#include "cli/storage/data_paths.h"
+#include "cli/terminal/output.h"
+#include "cli/terminal/terminal.h"
 #include "host/gpu.h"
 #include "host/posix_process_runner.h"
 #include "wire/json_reader.h"

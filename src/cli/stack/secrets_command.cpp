@@ -8,11 +8,11 @@
 #include <fmt/format.h>
 
 #include "base/text.h"
-#include "cli/data_paths.h"
-#include "cli/output.h"
 #include "cli/stack/host_plan.h"
 #include "cli/stack/stack_commands.h"
 #include "cli/stack/stack_session.h"
+#include "cli/storage/data_paths.h"
+#include "cli/terminal/output.h"
 #include "postgres/password_verifier.h"
 #include "stack/instance.h"
 #include "stack/one_off.h"

@@ -7,10 +7,10 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
-#include "cli/output.h"
 #include "cli/stack/host_commands.h"
 #include "cli/stack/host_plan.h"
 #include "cli/stack/stack_session.h"
+#include "cli/terminal/output.h"
 #include "host/host_control_wire.h"
 #include "stack/stack_status.h"
 #include "wire/json_reader.h"

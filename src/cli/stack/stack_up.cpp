@@ -7,9 +7,9 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
-#include "cli/output.h"
-#include "cli/postgres_settings.h"
 #include "cli/stack/stack_session.h"
+#include "cli/storage/postgres_settings.h"
+#include "cli/terminal/output.h"
 #include "stack/apply.h"
 #include "stack/wait.h"
 

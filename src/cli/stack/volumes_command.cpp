@@ -8,10 +8,10 @@
 #include <unistd.h>
 
 #include "base/text.h"
-#include "cli/data_paths.h"
-#include "cli/output.h"
 #include "cli/stack/instance_volumes.h"
 #include "cli/stack/stack_commands.h"
+#include "cli/storage/data_paths.h"
+#include "cli/terminal/output.h"
 #include "compose/compose_model.h"
 
 namespace pandora {
