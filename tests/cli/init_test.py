@@ -79,7 +79,8 @@ class Init(InitCase):
         self.init()
         env = self.folder / ".env"
         env.write_text(env.read_text().replace("PANDORA_PORT_GATEWAY=9000", "PANDORA_PORT_GATEWAY=9100")
-                       .replace("PANDORA_PORT_POSTGRES=5432", "PANDORA_PORT_POSTGRES=15432"))
+                       .replace("PANDORA_PORT_POSTGRES=5432", "PANDORA_PORT_POSTGRES=15432")
+                       .replace("PANDORA_PORT_REDIS=6379", "PANDORA_PORT_REDIS=16379"))
         self.init("--yes")
         del self.environment["PANDORA_DATA"]
 
@@ -93,9 +94,18 @@ class Init(InitCase):
         self.assertEqual(there["postgres.password"], ("***", "instance file"))
         self.assertEqual((there["rows.store"][0], there["points.store"][0]), ("postgres", "qdrant"))
         self.assertEqual(there["data.path"], (os.path.join(self.home, ".local/share/pandora-instances/pandora"), "instance"))
+        # Those of a profile wait for one line that names them.
+        self.assertEqual((there["redis.host"][0], there["redis.port"][0], there["redis.user"][0]), ("127.0.0.1", "16379", "pandora"))
+        self.assertEqual((there["s3.endpoint"][0], there["s3.bucket"][0]), ("http://127.0.0.1:7070", "pandora"))
+        for secret in ("redis.password", "s3.access_key", "s3.secret_key"):
+            self.assertEqual(there[secret][0], "***", secret)
+        self.assertEqual((there["cache.store"][0], there["objects.store"][0]), ("embedded", "embedded"))
+        env.write_text(env.read_text() + "PANDORA_CACHE_STORE=redis\nPANDORA_OBJECTS_STORE=s3\n")
+        self.assertEqual((settings()["cache.store"], settings()["objects.store"]), (("redis", "instance"), ("s3", "instance")))
         # Elsewhere nothing of it holds, and in another data directory its stores are not for it.
         self.assertEqual(settings(cwd=self.home)["gateway.port"], ("9000", "default"))
-        self.assertEqual(settings("--data", self.data)["rows.store"], ("embedded", "default"))
+        for store in ("rows.store", "cache.store", "objects.store"):
+            self.assertEqual(settings("--data", self.data)[store], ("embedded", "default"))
         self.assertEqual(settings("--data", there["data.path"][0])["rows.store"], ("postgres", "instance"))
         # A service waits for its stores as well, and reads all that anew at each start.
         unit = subprocess.run([PROGRAM, "host", "unit"], cwd=self.folder, env=self.environment, capture_output=True, check=True,

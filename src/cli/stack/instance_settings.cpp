@@ -15,9 +15,15 @@ namespace {
 constexpr std::pair<const char*, const char*> kPorts[] = {{"PANDORA_GATEWAY_PORT", "PANDORA_PORT_GATEWAY"},
                                                           {"PANDORA_ORCHESTRATOR_PORT", "PANDORA_PORT_ORCHESTRATOR"},
                                                           {"QDRANT_PORT", "PANDORA_PORT_VECTORDB"},
-                                                          {"POSTGRES_PORT", "PANDORA_PORT_POSTGRES"}};
+                                                          {"POSTGRES_PORT", "PANDORA_PORT_POSTGRES"},
+                                                          {"REDIS_PORT", "PANDORA_PORT_REDIS"}};
 constexpr std::pair<const char*, const char*> kSecrets[] = {{"QDRANT_API_KEY", "qdrant_api_key"},
-                                                            {"POSTGRES_PASSWORD", "postgres_password"}};
+                                                            {"POSTGRES_PASSWORD", "postgres_password"},
+                                                            {"REDIS_PASSWORD", "redis_password"},
+                                                            {"AWS_SECRET_ACCESS_KEY", "objects_secret_key"}};
+constexpr const char* kStores[] = {"PANDORA_ROWS_STORE", "PANDORA_POINTS_STORE", "PANDORA_CACHE_STORE",
+                                   "PANDORA_OBJECTS_STORE", "PANDORA_DOCUMENTS_STORE"};
+constexpr const char* kUser = "pandora";  // of Redis and of the S3 server
 
 bool is_port(const std::string& text) {
   const bool digits = !text.empty() && text.size() <= 5 && text.find_first_not_of("0123456789") == std::string::npos;
@@ -40,14 +46,17 @@ Variables instance_variables(FileSystem& files, const std::string& directory, co
     if (!line.name.empty()) said[line.name] = line.value;
   if (!said.contains("PANDORA_INSTANCE")) return {};
   if (data && said.contains("PANDORA_DATA") && whole_path(*data) != whole_path(said["PANDORA_DATA"]))
-    for (const char* name : {"PANDORA_ROWS_STORE", "PANDORA_POINTS_STORE"}) said.erase(name);
+    for (const char* name : kStores) said.erase(name);
   // An address of another server, in a file that holds for all instances, is not meant for this one's stores.
-  for (const char* name : {"DATABASE_URL", "QDRANT_URL"}) said.try_emplace(name, "");
-  for (const char* name : {"POSTGRES_HOST", "QDRANT_HOST"}) said.try_emplace(name, "127.0.0.1");
+  for (const char* name : {"DATABASE_URL", "QDRANT_URL", "REDIS_URL"}) said.try_emplace(name, "");
+  for (const char* name : {"POSTGRES_HOST", "QDRANT_HOST", "REDIS_HOST"}) said.try_emplace(name, "127.0.0.1");
+  for (const char* name : {"REDIS_USER", "AWS_ACCESS_KEY_ID"}) said.try_emplace(name, kUser);
   // One that is none is `init`'s to name.
   for (const auto& [setting, port] : kPorts)
     if (const auto set = said.find(port); set != said.end() && is_port(set->second))
       said.try_emplace(setting, set->second);
+  if (const auto set = said.find("PANDORA_PORT_OBJECTS"); set != said.end() && is_port(set->second))
+    said.try_emplace("S3_ENDPOINT", "http://127.0.0.1:" + set->second);
   for (const auto& [setting, secret] : kSecrets) {
     const std::string path = join_path(said["PANDORA_SECRETS"], secret);
     const auto password = files.read_file(path, kMaxSecretBytes);
