@@ -31,7 +31,9 @@ class Life:
     def setUpClass(cls):
         cls.make_instance(cls.overlay)
         with open(os.path.join(cls.folder, ".env"), "a", encoding="utf-8") as env:
-            env.write("COMPOSE_PROFILES=" + ",".join(PROFILES) + "\n")
+            env.write("COMPOSE_PROFILES=" + ",".join(PROFILES) + "\nPANDORA_CACHE_STORE=redis\n")
+            if HAS_OBJECTS:
+                env.write("PANDORA_OBJECTS_STORE=s3\n")
         cls.pandora_of(cls.environment, "up", "--containers", folder=cls.folder)
 
     def write_everywhere(self, mark):
@@ -74,6 +76,14 @@ class Life:
         screen = self.pandora("status").stdout
         self.assertIn("127.0.0.1:5432", screen)
         self.assertEqual(len(screen.splitlines()), 3 + len(SERVICES))
+
+    def test_1_its_stores_are_found_without_a_setting(self):
+        # Containers alone make no schema, so PostgreSQL is not said to be good.
+        checks = {one["setting"]: one for one in json.loads(self.pandora("config", "--check", "--json", code=None).stdout)["checks"]}
+        self.assertIn("pandora db migrate", checks["rows.store"]["remedy"])
+        for store in ("points.store", "cache.store") + (("objects.store",) if HAS_OBJECTS else ()):
+            self.assertTrue(checks[store]["ok"], checks[store])
+            self.assertNotEqual(checks[store]["found"], "embedded")
 
     def test_2_commands_of_compose_work_as_typed(self):
         for service in SERVICES:
