@@ -6,6 +6,7 @@ KILLS ?= 2000
 TURNS ?= 10000
 OPERATIONS ?= 20000
 SECONDS_EACH ?= 600
+SEED ?= $(shell od -An -N4 -tu4 /dev/urandom)
 NINJA := ninja $(if $(JOBS),-j$(JOBS))
 
 help:  ## this list
@@ -85,13 +86,13 @@ crash:  ## kill it KILLS (2000) times at random points and compare with what was
 	@cmake --preset release -DPANDORA_TESTS=ON >/dev/null
 	@$(NINJA) -C build pandora crash_driver
 	@build/crash_driver --pandora build/pandora --kills $(KILLS)
-	@PANDORA_PROGRAM=build/pandora /usr/bin/python3 tests/vectors/crash_test.py $(KILLS)
+	@PANDORA_SEED=$(SEED) PANDORA_PROGRAM=build/pandora /usr/bin/python3 tests/vectors/crash_test.py $(KILLS)
 
 vectors-property:  ## OPERATIONS (20000) random ones on `pandora vectors` and on Qdrant's client in memory, every answer compared
 	@scripts/bootstrap --tests </dev/null
 	@cmake --preset release -DPANDORA_TESTS=ON >/dev/null
 	@$(NINJA) -C build pandora
-	@PANDORA_PROGRAM=build/pandora /usr/bin/python3 tests/clients/run_with_clients.py tests/clients/qdrant_property.py $(OPERATIONS)
+	@PANDORA_SEED=$(SEED) PANDORA_PROGRAM=build/pandora /usr/bin/python3 tests/clients/run_with_clients.py tests/clients/qdrant_property.py $(OPERATIONS)
 
 gate:  ## TURNS (10000) turns while the ways to model server and Orchestrator stall, slice and cut; compare with what was acknowledged
 	@scripts/bootstrap --tests </dev/null

@@ -4,7 +4,7 @@
 function(pandora_test name)
   cmake_parse_arguments(arg "WHOLE" "TIMEOUT" "SOURCES;USES;LABELS" ${ARGN})
   if(NOT arg_TIMEOUT)
-    set(arg_TIMEOUT 120)
+    set(arg_TIMEOUT 600)  # of a busy machine
   endif()
   find_package(GTest REQUIRED)
   include(GoogleTest)
@@ -35,7 +35,7 @@ function(pandora_fuzzer name)
     target_sources(fuzz_${name} PRIVATE "${CMAKE_SOURCE_DIR}/fuzz/replay_main.cpp")
     add_test(NAME "fuzz ${name}" COMMAND fuzz_${name} "${corpus}")
   endif()
-  set_tests_properties("fuzz ${name}" PROPERTIES LABELS "fuzz" TIMEOUT 120)
+  set_tests_properties("fuzz ${name}" PROPERTIES LABELS "fuzz" TIMEOUT 600)
 endfunction()
 
 # pandora_benchmark(NAME SOURCES … [USES …]): built by `make bench` only; never a test.

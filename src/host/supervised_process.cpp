@@ -245,10 +245,7 @@ void SupervisedProcess::take_over() {
   }
   const int watch = leads ? open_pidfd(file->process.pid) : -1;
   if (leads && file->fingerprint == wanted && is_wanted_now() && watch >= 0 && still_runs(file->process)) {
-    running_.emplace();
-    running_->mark = file->mark;
-    running_->identity = file->process;
-    running_->watch = watch;
+    running_ = Running{.mark = file->mark, .identity = file->process, .watch = watch, .child = nullptr};
     {
       const std::lock_guard lock(mutex_);
       status_.pid = file->process.pid;
@@ -355,7 +352,7 @@ void SupervisedProcess::start() {
   auto child = core_.start_child(command, log_.pipe());
   if (!child) return attempt_failed("it cannot be started: " + child.error().to_line());
   const int pid = (*child)->pid();
-  running_.emplace();
+  running_ = Running{};
   running_->mark = mark.to_string();
   running_->child = *std::move(child);
   running_->watch = open_pidfd(pid);

@@ -7,7 +7,7 @@ import socket
 import subprocess
 import unittest
 
-from pandora_case import PandoraCase, PROGRAM
+from pandora_case import PROGRAM, PandoraCase, free_ports
 
 
 class DoctorOfAStack(PandoraCase):
@@ -18,20 +18,15 @@ class DoctorOfAStack(PandoraCase):
         # Ports of our own: the usual ones may be in use on the machine that runs the tests.
         env = self.folder / ".env"
         text = env.read_text()
-        for i, name in enumerate(("GATEWAY", "VECTORDB", "POSTGRES")):
+        for name, port in zip(("GATEWAY", "VECTORDB", "POSTGRES"), free_ports(3)):
             old = next(line for line in text.splitlines() if line.startswith(f"PANDORA_PORT_{name}="))
-            text = text.replace(old, f"PANDORA_PORT_{name}={self.unused_port()}")
+            text = text.replace(old, f"PANDORA_PORT_{name}={port}")
         env.write_text(text)
         self.run_pandora("init", "--yes", "--dir", str(self.folder))  # Prometheus is told the ports
         # Neither an Engine nor a Compose, whatever this machine has.
         self.environment["PATH"] = os.path.join(self.home, "empty")
         os.mkdir(self.environment["PATH"])
         self.environment["DOCKER_HOST"] = f"unix://{self.home}/docker.sock"
-
-    def unused_port(self):
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            return probe.getsockname()[1]
 
     def port(self, name):
         line = next(line for line in (self.folder / ".env").read_text().splitlines() if line.startswith(f"PANDORA_PORT_{name}="))
@@ -68,7 +63,7 @@ class DoctorOfAStack(PandoraCase):
 
     def test_a_port_of_a_profile_matters_when_the_profile_does(self):
         env = self.folder / ".env"
-        port = self.unused_port()
+        port = free_ports(1)[0]
         env.write_text(env.read_text().replace("PANDORA_PORT_REDIS=6379", f"PANDORA_PORT_REDIS={port}"))
         self.listen("127.0.0.1", port)
         self.assertEqual([check["state"] for check in self.checks("ports")], ["ok"])

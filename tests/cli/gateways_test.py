@@ -65,6 +65,7 @@ class Gateways(ServedCase):
             self.assertNotIn("made again from the index", file.read(), "not only what a row says")
         for round in range(6):
             self.tell((a, b)[round % 2], f"round {round}", key)
+            self.wait_until(lambda said=f"round {round}": said in self.rows())
         self.wait_until(lambda: self.status("a")["outbox"] == 0 and self.status("b")["outbox"] == 0)
         self.assertEqual(self.rows()[-6:], [f"round {round}" for round in range(6)], "in order")
         for later, number in enumerate(self.numbers()[-5:]):
@@ -100,7 +101,7 @@ class Gateways(ServedCase):
         self.assertEqual(self.rows(), ["before"])
         a = self.gateway("a")
         self.wait_until(lambda: self.rows() == ["before", "in the journal of a"])
-        self.wait_until(lambda: silent() == [])
+        self.wait_until(lambda: silent() == [] and self.status("a")["outbox"] == 0)
         a[0].send_signal(signal.SIGTERM)
         self.assertEqual(a[0].wait(), 0)
         self.assertEqual(len(self.status("b")["journals"]), 1, "who ends with an empty journal leaves")

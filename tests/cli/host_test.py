@@ -9,19 +9,9 @@ import socket
 import subprocess
 import unittest
 
-from pandora_case import PROGRAM, SOURCE, PandoraCase
+from pandora_case import PROGRAM, SOURCE, PandoraCase, free_ports
 
 HOST_PROGRAM = str(SOURCE / "tests/host/programs/host_program.py")
-
-
-def free_ports(count):
-    sockets = [socket.socket() for _ in range(count)]
-    for one in sockets:
-        one.bind(("127.0.0.1", 0))
-    ports = [one.getsockname()[1] for one in sockets]
-    for one in sockets:
-        one.close()
-    return ports
 
 
 def alive(pid):

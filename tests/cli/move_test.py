@@ -106,7 +106,7 @@ class Moving(PandoraCase):
         self.assertEqual(self.everything(**self.served), self.everything())
 
     def test_a_move_that_was_killed_is_run_again_and_what_is_not_ours_is_refused(self):
-        lines = [{"session": f"s{i % 7}", "text": f"Line {i} is about subject {i * 7}."} for i in range(400)]
+        lines = [{"session": f"s{i % 7}", "text": f"Line {i} is about subject {i * 7}."} for i in range(2000)]
         path = os.path.join(self.home, "lines.jsonl")
         with open(path, "w", encoding="utf-8") as file:
             file.writelines(json.dumps(line) + "\n" for line in lines)
@@ -117,7 +117,7 @@ class Moving(PandoraCase):
         self.assertEqual(mover.wait(), -signal.SIGKILL, "it was killed in the middle")
         moved = self.move("server")
         self.assertTrue(moved["equal"])
-        self.assertLess(moved["passes"][0]["turns"]["written"], 400)
+        self.assertLess(moved["passes"][0]["turns"]["written"], 2000)
         self.assertEqual(self.everything(**self.served), self.everything())
         self.assert_one_clear_line(self.run_pandora("move", "--to", "mars", code=2), "embedded or server")
         self.say("Said on the server, and the settings put back.", **self.served)

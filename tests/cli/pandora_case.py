@@ -3,6 +3,7 @@ import json
 import os
 import pathlib
 import shutil
+import socket
 import subprocess
 import tempfile
 import time
@@ -16,6 +17,17 @@ def weights_are_here():
     cache = os.environ.get("PANDORA_CACHE") or os.path.join(
         os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"), "pandora")
     return os.path.exists(os.path.join(cache, "models/bge-small-en-v1.5/manifest.json"))
+
+
+def free_ports(count):
+    """So many that differ."""
+    sockets = [socket.socket() for _ in range(count)]
+    for one in sockets:
+        one.bind(("127.0.0.1", 0))
+    ports = [one.getsockname()[1] for one in sockets]
+    for one in sockets:
+        one.close()
+    return ports
 
 
 class PandoraCase(unittest.TestCase):

@@ -27,7 +27,7 @@ def answers(port):
 class PostgresServer:
     def __init__(self, *settings, password="right"):
         self.folder = tempfile.mkdtemp(prefix="pandora-pg-")
-        self.settings, self.password, self.port, self.process = settings, password, free_port(), None
+        self.settings, self.password, self.port, self.process = settings, password, None, None
         self.pool = None
         self.user = None  # the server refuses root
         if os.geteuid() == 0:
@@ -50,12 +50,13 @@ class PostgresServer:
         subprocess.run([os.path.join(PROGRAMS, command[0]), *command[1:]], user=self.user, cwd="/", check=True, capture_output=True, extra_groups=[] if self.user else None)
 
     def start(self):
+        self.port = self.port or free_port()  # as late as can be: nobody else is to take it
         command = [os.path.join(PROGRAMS, "postgres"), "-D", self.data, "-k", self.folder, "-p", str(self.port), "-h", "127.0.0.1", "-c", "fsync=off"]
         for setting in self.settings:
             command += ["-c", setting]
         with open(os.path.join(self.folder, "log"), "ab") as log:
             self.process = subprocess.Popen(command, user=self.user, cwd="/", stdout=log, stderr=log, start_new_session=True, extra_groups=[] if self.user else None)
-        end = time.monotonic() + 30
+        end = time.monotonic() + 120
         while subprocess.run([os.path.join(PROGRAMS, "pg_isready"), "-q", "-h", self.folder, "-p", str(self.port)], check=False).returncode != 0:
             if time.monotonic() > end:
                 raise RuntimeError(open(os.path.join(self.folder, "log"), encoding="utf-8").read())
@@ -110,7 +111,7 @@ class PostgresServer:
                        f"listen_port={port}\nauth_type=plain\nauth_file={users}\npool_mode=transaction\ndefault_pool_size=3\nunix_socket_dir=\n")
         with open(os.path.join(self.folder, "pool.log"), "ab") as log:
             self.pool = subprocess.Popen([shutil.which("pgbouncer", path="/usr/sbin:/usr/bin"), settings], user=self.user, cwd="/", stdout=log, stderr=log, extra_groups=[] if self.user else None)
-        end = time.monotonic() + 30
+        end = time.monotonic() + 120
         while not answers(port):
             if time.monotonic() > end:
                 raise RuntimeError("pgbouncer did not start")

@@ -38,7 +38,7 @@ class ObjectsInS3(objects_test.Objects, Bucket):
         self.assertFalse(os.path.exists(os.path.join(self.data, "objects")))
 
     def test_while_it_is_away_a_turn_without_an_image_is_kept_and_one_with_an_image_is_not_acknowledged(self):
-        self.serve(S3_TIMEOUT_MS="500")
+        self.serve(S3_TIMEOUT_MS="3000")
         self.look()
         self.settle()
         for go, come in ((lambda: self.s3.stop(signal.SIGKILL), self.s3.start), (lambda: self.s3.process.send_signal(signal.SIGSTOP), lambda: self.s3.process.send_signal(signal.SIGCONT))):
@@ -105,7 +105,7 @@ class DocumentsInS3(PandoraCase, Bucket):
     def test_while_it_is_away_turns_are_kept_and_their_folders_follow(self):
         self.say("Before.")
         self.s3.stop()
-        started = self.run_pandora("turns", "list", code=None, S3_TIMEOUT_MS="500")
+        started = self.run_pandora("turns", "list", code=None, S3_TIMEOUT_MS="3000")
         self.assertEqual(started.returncode, 8, "without the keys that stand there nobody could be answered")
         self.assert_one_clear_line(started, str(self.s3.port), "S3_ENDPOINT")
         self.s3.start()

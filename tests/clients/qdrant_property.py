@@ -265,7 +265,7 @@ class Property:
 
 def main():
     operations = int(sys.argv[1]) if len(sys.argv) > 1 else 600
-    seed = int(sys.argv[2]) if len(sys.argv) > 2 else random.SystemRandom().getrandbits(32)
+    seed = int(sys.argv[2]) if len(sys.argv) > 2 else int(os.environ.get("PANDORA_SEED", "1"))
     print(f"{operations} operations, seed {seed}", file=sys.stderr)
     server = Vectors()
     try:

@@ -105,7 +105,7 @@ def prepare(vectors):
 
 def main():
     requests = int(sys.argv[1]) if len(sys.argv) > 1 else 3000
-    seed = int(sys.argv[2]) if len(sys.argv) > 2 else random.SystemRandom().getrandbits(32)
+    seed = int(sys.argv[2]) if len(sys.argv) > 2 else int(os.environ.get("PANDORA_SEED", "1"))
     print(f"{requests} requests, seed {seed}", file=sys.stderr)
     chance = random.Random(seed)
     routes = [(method, path, Bodies(model, chance)) for method, path, model in ROUTES]

@@ -14,6 +14,7 @@ namespace {
 
 using std::chrono::milliseconds;
 constexpr Duration kLong = std::chrono::minutes(1);
+constexpr Duration kSeconds = std::chrono::milliseconds(1'500);  // what a busy machine does not take for one request
 
 // What a subscriber heard.
 class Heard {
@@ -80,15 +81,15 @@ TEST_P(CacheContract, AValueIsKeptReplacedAndErased) {
 }
 
 TEST_P(CacheContract, AValueLivesAsLongAsItWasGiven) {
-  set("k", "x", milliseconds(500));
+  set("k", "x", kSeconds);
   pass(milliseconds(100));
   EXPECT_EQ(get("k"), "x");
-  set("k", "y", milliseconds(1'500));  // the new one's lifetime counts
-  pass(milliseconds(500));
+  set("k", "y", 2 * kSeconds);  // the new one's lifetime counts
+  pass(kSeconds);
   EXPECT_EQ(get("k"), "y");
-  pass(milliseconds(1'000));
+  pass(kSeconds);
   EXPECT_EQ(get("k"), std::nullopt);
-  set("k", "z", milliseconds(500));
+  set("k", "z", kSeconds);
   EXPECT_EQ(get("k"), "z");
 }
 
@@ -188,10 +189,10 @@ TEST_P(CacheContract, WhatCannotBeCountedStaysAsItIs) {
 }
 
 TEST_P(CacheContract, ACountersLifetimeStartsWithItsFirstAdd) {
-  add("c", 1, milliseconds(500));
+  add("c", 1, kSeconds);
   pass(milliseconds(100));
   EXPECT_EQ(add("c", 1, kLong), 2);
-  pass(milliseconds(400));
+  pass(kSeconds);
   EXPECT_EQ(get("c"), std::nullopt);
   EXPECT_EQ(add("c", 1, kLong), 1);
 }
@@ -269,7 +270,7 @@ TEST_P(CacheContract, AWindowCountsInTheNextOneAndNoLonger) {
     const double used_before = window.used() - (one.admitted ? 1 : 0);
     ASSERT_EQ(one.admitted, used_before + 1 <= kLimit + kQuotaSlack) << window.before << ' ' << window.now;
     carried += window.before, refused += one.admitted ? 0 : 1;
-    pass(milliseconds(7));
+    if (i % 8 == 7) pass(milliseconds(60));  // bursts of eight, of which five are admitted
   }
   EXPECT_GT(carried, 0);
   EXPECT_GT(refused, 0);
@@ -343,10 +344,10 @@ TEST_P(CacheContract, ALockHasOneHolderUntilItIsFreed) {
 }
 
 TEST_P(CacheContract, ALateHolderIsToldFromThePresentOne) {
-  const CacheLock late = must(cache().lock("l", milliseconds(500), kNever));
+  const CacheLock late = must(cache().lock("l", kSeconds, kNever));
   pass(milliseconds(100));
   EXPECT_FAILS(kConflict, cache().lock("l", kLong, kNever));
-  pass(milliseconds(400));
+  pass(kSeconds);
   const CacheLock present = must(cache().lock("l", kLong, kNever));
   EXPECT_GT(present.fence, late.fence);
   EXPECT_FALSE(must(cache().unlock(late, kNever))) << "it was not his any more";
@@ -361,7 +362,8 @@ TEST_P(CacheContract, ALateHolderIsToldFromThePresentOne) {
 TEST_P(CacheContract, FencesRiseAlsoWhenALockWasFreeForLong) {
   std::uint64_t last = 0;
   for (int i = 0; i < 5; ++i) {
-    const CacheLock lock = must(cache().lock("l", milliseconds(10), kNever));
+    // What is unlocked need not run out; what runs out is not unlocked.
+    const CacheLock lock = must(cache().lock("l", i % 2 == 0 ? kLong : milliseconds(10), kNever));
     EXPECT_GT(lock.fence, last);
     last = lock.fence;
     EXPECT_TRUE(i % 2 != 0 || must(cache().unlock(lock, kNever)));

@@ -8,32 +8,19 @@
 #include <mutex>
 #include <thread>
 
-#include <arpa/inet.h>
 #include <gtest/gtest.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/kernel_file.h"
 #include "host/posix_process_runner.h"
 #include "host/supervisor.h"
 #include "net/io_threads.h"
+#include "support/raw_tcp.h"
 #include "support/temporary_directory.h"
 
 namespace pandora::testing {
 
 using namespace std::chrono_literals;
-
-inline std::uint16_t unused_port() {
-  const int fd = ::socket(AF_INET, SOCK_STREAM, 0);
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  socklen_t size = sizeof address;
-  ::bind(fd, reinterpret_cast<sockaddr*>(&address), sizeof address);
-  ::getsockname(fd, reinterpret_cast<sockaddr*>(&address), &size);
-  ::close(fd);
-  return ntohs(address.sin_port);
-}
 
 inline bool is_alive(int pid) {
   const std::string text = kernel_file("/proc/" + std::to_string(pid) + "/stat");
@@ -95,7 +82,7 @@ class SupervisorCase : public ::testing::Test {
     return process;
   }
   HostProcess server(const std::string& name) {
-    const auto port = unused_port();
+    const auto port = free_port();
     return program(name, {"serves", std::to_string(port)}, port);
   }
   Status settle() { return supervisor->settle(recorder(), Deadline::after(clock, 30s)); }

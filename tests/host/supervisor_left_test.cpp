@@ -110,7 +110,7 @@ TEST_F(LeftBehind, a_number_that_is_used_again_is_nobody_we_know) {
 }
 
 TEST_F(LeftBehind, down_without_a_supervisor_ends_what_is_left) {
-  const auto port = unused_port();
+  const auto port = free_port();
   open();
   ASSERT_TRUE(supervisor->apply({program("daemon", {"daemon", std::to_string(port)}, port)}));
   ASSERT_TRUE(settle());

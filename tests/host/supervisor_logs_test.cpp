@@ -83,7 +83,7 @@ TEST_F(RotatedLog, its_last_lines_reach_back_into_the_file_before) {
 }
 
 TEST_F(SupervisorCase, a_flood_fills_no_more_than_its_files) {
-  const auto port = unused_port();
+  const auto port = free_port();
   settings.logs = {64 * 1024, 2};
   open();
   ASSERT_TRUE(supervisor->apply({program("floods", {"floods", std::to_string(port), "50000"}, port)}));
@@ -107,7 +107,7 @@ TEST_F(SupervisorCase, a_writer_that_is_killed_is_replaced_and_the_process_does_
   const auto writer = [&] {
     for (const auto& entry : std::filesystem::directory_iterator("/proc")) {
       std::error_code code;
-      const std::string line = text_of(entry.path().string() + "/cmdline");
+      const std::string line = kernel_file(entry.path().string() + "/cmdline");
       if (line.starts_with(PANDORA_LOG_WRITER) && line.find(settings.place.directory) != std::string::npos)
         return std::stoi(entry.path().filename());
     }
@@ -150,7 +150,7 @@ TEST_F(SupervisorCase, a_cold_one_starts_on_use_and_stops_when_idle) {
 }
 
 TEST_F(SupervisorCase, a_cold_one_that_cannot_start_says_so_and_may_be_tried_again) {
-  auto eyes = program("eyes", {"crashes"}, unused_port());
+  auto eyes = program("eyes", {"crashes"}, free_port());
   eyes.cold = true;
   open();
   ASSERT_TRUE(supervisor->apply({eyes}));

@@ -8,6 +8,7 @@ deploy/images.env has for the service. Files are kept in the cache under the has
 
 Without --pandora there is no `vectordb`; without a Go compiler there is no `objects`.
 """
+import contextlib
 import hashlib
 import io
 import json
@@ -254,8 +255,9 @@ def main(arguments):
         os.utime(path)
         print(path)
     for old in cache().glob("*.tar"):
-        if old.stat().st_mtime < time.time() - OLD_SECONDS:
-            old.unlink()
+        with contextlib.suppress(FileNotFoundError):  # another one tidies up as well
+            if old.stat().st_mtime < time.time() - OLD_SECONDS:
+                old.unlink()
 
 
 if __name__ == "__main__":

@@ -111,7 +111,7 @@ TEST_F(RedisPoolTest, AServerThatHangsCostsOneTimeoutAndComesBackByItself) {
   const RedisProcess server;
   testing::TcpGate gate(server.port());
   const SystemClock real;
-  const auto shared = pool(gate.port(), 4, 300ms, real);
+  const auto shared = pool(gate.port(), 4, 1s, real);
   EXPECT_EQ(must(echo(*shared, "a")), "a");
   gate.hold();
   EXPECT_FAILS(kDeadlineExceeded, echo(*shared, "a"));

@@ -14,7 +14,7 @@ namespace {
 
 constexpr std::uint64_t kSeed = 20'261'125;
 constexpr int kWrites = 400, kIds = 30;
-constexpr Duration kPatience = std::chrono::milliseconds(40);
+constexpr Duration kPatience = std::chrono::milliseconds(150);
 
 class BadRoad : public ::testing::Test {
  protected:

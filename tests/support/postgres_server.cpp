@@ -155,7 +155,10 @@ void PostgresServer::start() {
         (fs::exists(ask) ? ask : std::string("pg_isready")) + " -q -h " + folder_ + " -p " + std::to_string(port_);
     return std::system(asked.c_str()) == 0;  // also while the password is wrong
   };
-  if (!eventually(ready)) throw std::runtime_error("PostgreSQL did not start: " + log());
+  // What was ended in the middle is synced file by file before it answers.
+  bool is_ready = false;
+  for (int tries = 0; tries < 4 && !is_ready; ++tries) is_ready = eventually(ready);
+  if (!is_ready) throw std::runtime_error("PostgreSQL did not start: " + log());
 }
 
 void PostgresServer::stop(int signal) {

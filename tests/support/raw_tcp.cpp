@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <array>
 #include <cstdlib>
+#include <mutex>
+#include <set>
 #include <stdexcept>
 #include <utility>
 
@@ -149,14 +151,19 @@ void RawServer::run() {
 }
 
 std::uint16_t free_port() {
-  const int one = ::socket(AF_INET, SOCK_STREAM, 0);
-  sockaddr_in address = loopback(0);
-  socklen_t size = sizeof address;
-  if (::bind(one, reinterpret_cast<sockaddr*>(&address), size) != 0 ||
-      ::getsockname(one, reinterpret_cast<sockaddr*>(&address), &size) != 0)
-    throw std::runtime_error("no free port");
-  ::close(one);
-  return ntohs(address.sin_port);
+  static std::mutex mutex;
+  static std::set<std::uint16_t> given;
+  const std::lock_guard lock(mutex);
+  while (true) {
+    const int one = ::socket(AF_INET, SOCK_STREAM, 0);
+    sockaddr_in address = loopback(0);
+    socklen_t size = sizeof address;
+    if (::bind(one, reinterpret_cast<sockaddr*>(&address), size) != 0 ||
+        ::getsockname(one, reinterpret_cast<sockaddr*>(&address), &size) != 0)
+      throw std::runtime_error("no free port");
+    ::close(one);
+    if (given.insert(ntohs(address.sin_port)).second) return ntohs(address.sin_port);
+  }
 }
 
 bool eventually(const std::function<bool()>& holds) {

@@ -65,8 +65,7 @@ class RawServer {
   std::thread acceptor_;
 };
 
-// A port of 127.0.0.1 that nobody has. The kernel gives the next free one in turn, so nobody else gets it before the
-// server that is told to use it.
+// A port of 127.0.0.1 that nobody has, and that this process was not given before.
 std::uint16_t free_port();
 // Looks every millisecond until `holds`, bounded by kPatience; what it saw last.
 bool eventually(const std::function<bool()>& holds);

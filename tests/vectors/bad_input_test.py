@@ -34,7 +34,7 @@ class BadInput(unittest.TestCase):
             yield from self.places(child, path + (key,))
 
     def test_bodies_with_something_strange_in_one_place(self):
-        seed = random.SystemRandom().getrandbits(32)
+        seed = int(os.environ.get("PANDORA_SEED", "1"))
         print(f"seed {seed}", file=sys.stderr)
         chance = random.Random(seed)
         for (method, path), body in BODIES.items():

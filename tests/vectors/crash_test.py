@@ -72,7 +72,7 @@ def state(vectors):
 
 def main():
     kills = int(sys.argv[1]) if len(sys.argv) > 1 else 25
-    seed = int(sys.argv[2]) if len(sys.argv) > 2 else random.SystemRandom().getrandbits(32)
+    seed = int(sys.argv[2]) if len(sys.argv) > 2 else int(os.environ.get("PANDORA_SEED", "1"))
     print(f"{kills} kills, seed {seed}", file=sys.stderr)
     chance = random.Random(seed)
     vectors = Vectors()

@@ -60,6 +60,7 @@ class Life:
                 self.assertEqual(self.s3("http://127.0.0.1:7070/marks/" + mark), mark)
 
     def assert_all_ready(self):
+        self.wait_until(lambda: [row["state"] for row in self.status().values()] == ["ready"] * len(SERVICES))
         status = self.status()
         self.assertEqual(sorted(status), sorted(SERVICES))
         for row in status.values():
@@ -256,7 +257,7 @@ class TheWhole(StackCase):
         self.pandora("up", "--detach")
         self.assertEqual({name: row.get("pid") for name, row in self.status().items()}, before)
         self.assertIn("stop      gateway", self.pandora("down", "--dry-run").stdout)
-        self.assertTrue(self.all_ready())
+        self.wait_until(self.all_ready)
 
     def test_5_nothing_acknowledged_is_lost_by_a_kill_of_every_main_program(self):
         turns = int(self.sql("select count(*) from pandora.turns"))
@@ -282,7 +283,7 @@ class TheWhole(StackCase):
         self.assertEqual(self.docker("ps", "-aq"), "")
         self.assertEqual([row for row in listening() if row.endswith((":9000", ":8090", ":8000"))], [])
         self.pandora("up", "--detach")
-        self.assertTrue(self.all_ready())
+        self.wait_until(self.all_ready)
         self.assert_remembered()
         self.assertEqual([address for address in listening() if not address.startswith(("127.", "[::1]"))], [])
 
@@ -294,7 +295,7 @@ class TheWhole(StackCase):
         self.end_daemon(signal.SIGKILL)
         self.start_daemon()
         self.pandora("up", "--detach")
-        self.assertTrue(self.all_ready())
+        self.wait_until(self.all_ready)
         self.assert_remembered()
 
 

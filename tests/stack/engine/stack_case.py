@@ -97,7 +97,7 @@ class StackCase(unittest.TestCase):
         return json.loads(self.docker("inspect", self.container(service)))[0]
 
     def status(self):
-        shown = json.loads(self.pandora("status", "--json", code=None).stdout)
+        shown = json.loads(self.pandora("status", "--json", code=None).stdout or '{"services": [], "processes": []}')
         return {**{row["service"]: row for row in shown["services"]}, **{row["name"]: row for row in shown["processes"]}}
 
     def wait_until(self, condition, seconds=60):
