@@ -74,8 +74,13 @@ class ChatHandler final : public GatewayHandler {
                                  {"acknowledged", outcome.acknowledged},
                                  {"error", outcome.error ? outcome.error->to_line() : ""}});
       if (outcome.open) core_.open_turns.put(caller.user, session, calls, *std::move(outcome.open));
-      core_.guard.count_tokens(caller, outcome.tokens_in + outcome.tokens_out);
-      core_.end_turn();
+      auto count = [this, caller, tokens = outcome.tokens_in + outcome.tokens_out] {
+        core_.guard.count_tokens(caller, tokens);
+        core_.end_turn();
+      };
+      // A server may be asked, and this may be a loop that others wait for.
+      const bool may_wait = caller.key && core_.parts.cache && core_.parts.cache->may_wait();
+      may_wait ? core_.turn_threads().saving(std::move(count)) : count();
     };
     return options;
   }

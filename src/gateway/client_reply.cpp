@@ -38,7 +38,14 @@ void ClientReply::attach(std::shared_ptr<RunningTurn> turn) {
     turn_ = turn;
     is_slow = slow_;
   }
-  if (is_slow) turn->pause();  // not under the lock: the model's thread holds its own and wants ours
+  if (is_slow) {
+    turn->pause();  // not under the lock: the model's thread holds its own and wants ours
+    const bool is_still = [&] {
+      const std::lock_guard lock(mutex_);
+      return slow_;
+    }();
+    if (!is_still) turn->resume();  // which was asked for before there was anything to resume
+  }
   writer_->when_gone([self = weak_from_this()] {
     const auto reply = self.lock();
     const auto running = reply ? reply->turn() : nullptr;

@@ -1,5 +1,8 @@
+#include <algorithm>
 #include <bit>
 #include <cstring>
+#include <iterator>
+#include <span>
 
 #include <fmt/format.h>
 
@@ -13,6 +16,8 @@ namespace pandora {
 namespace {
 
 static_assert(std::endian::native == std::endian::little, "vectors go out as little-endian floats");
+
+constexpr std::size_t kTextsAtOnce = 32;
 
 enum class Encoding { kFloat, kBase64 };
 struct EmbeddingRequest {
@@ -76,13 +81,19 @@ class EmbeddingsHandler final : public GatewayHandler {
           error_response({ErrorCode::kInvalidArgument,
                           fmt::format("{} has {} dimensions, no others", identity.model, identity.dimension), ""}));
     const std::vector<std::string_view> texts(request->inputs.begin(), request->inputs.end());
-    const auto vectors =
-        embedder->embed(texts, TextRole::kPassage, Deadline::after(core_.parts.clock, core_.options.turn_time));
-    if (!vectors) return writer->respond(error_response(vectors.error()));
+    const auto deadline = Deadline::after(core_.parts.clock, core_.options.turn_time);
+    std::vector<std::vector<float>> vectors;
+    while (vectors.size() < texts.size()) {  // in pieces: a client that left is not worked for
+      if (writer->gone()) return;
+      const auto piece = std::span(texts).subspan(vectors.size());
+      auto some = embedder->embed(piece.first(std::min(piece.size(), kTextsAtOnce)), TextRole::kPassage, deadline);
+      if (!some) return writer->respond(error_response(some.error()));
+      std::ranges::move(*some, std::back_inserter(vectors));
+    }
     std::size_t tokens = 0;
     Json data = Json::array();
     for (std::size_t i = 0; i < texts.size(); ++i) {
-      const auto& vector = (*vectors)[i];
+      const auto& vector = vectors[i];
       tokens += embedder->count_tokens(texts[i]);
       const std::string_view bytes(reinterpret_cast<const char*>(vector.data()), vector.size() * sizeof(float));
       data.push_back(

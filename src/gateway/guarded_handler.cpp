@@ -70,10 +70,12 @@ void GuardedHandler::handle(HttpRequest request, std::shared_ptr<ResponseWriter>
   const auto writer = std::make_shared<GuardedWriter>(std::move(inner), core_.parts, route_of(request), request.method);
   const auto caller = core_.guard.identify(request, needs_);  // once more: it may have been revoked while the body came
   if (!caller) return writer->respond(caller.error());
-  auto headers = core_.guard.count(*caller);
-  if (!headers) return writer->respond(std::move(headers).error());
-  writer->tell(*std::move(headers));
-  write_uses(*caller);
+  if (counts()) {
+    auto headers = core_.guard.count(*caller);
+    if (!headers) return writer->respond(std::move(headers).error());
+    writer->tell(*std::move(headers));
+    write_uses(*caller);
+  }
   inner_->handle(std::move(request), *caller, writer);
 }
 

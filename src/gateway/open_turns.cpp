@@ -11,9 +11,12 @@ std::string name_of(const UserId& user, const SessionId& session, const std::vec
   return sha256_hex(name);
 }
 
-std::size_t page_bytes(const OpenTurn& turn) {
+std::size_t bytes_of(const OpenTurn& turn) {
   std::size_t bytes = 0;
   for (const auto& page : turn.pages) bytes += page.bytes.size();
+  for (const auto& tool : turn.tools) bytes += tool.arguments.size() + tool.result.size();
+  for (const auto& round : turn.rounds)
+    for (const auto& message : round.messages) bytes += message.content.size();
   return bytes;
 }
 
@@ -25,11 +28,11 @@ void OpenTurns::put(const UserId& user, const SessionId& session, const std::vec
   std::string name = name_of(user, session, calls);
   const std::lock_guard lock(mutex_);
   drop(name);
-  page_bytes_ += page_bytes(turn);
+  bytes_ += bytes_of(turn);
   turns_.emplace(name, std::move(turn));
   order_.push_back(std::move(name));
   while (!order_.empty() &&
-         (turns_.size() > kMaxOpenTurns || order_.size() > 2 * kMaxOpenTurns || page_bytes_ > kMaxOpenPageBytes)) {
+         (turns_.size() > kMaxOpenTurns || order_.size() > 2 * kMaxOpenTurns || bytes_ > kMaxOpenBytes)) {
     drop(order_.front());
     order_.pop_front();
   }
@@ -41,14 +44,14 @@ std::optional<OpenTurn> OpenTurns::take(const UserId& user, const SessionId& ses
   const std::lock_guard lock(mutex_);
   auto node = turns_.extract(name_of(user, session, calls));
   if (!node) return std::nullopt;
-  page_bytes_ -= page_bytes(node.mapped());
+  bytes_ -= bytes_of(node.mapped());
   return std::move(node.mapped());
 }
 
 void OpenTurns::drop(const std::string& name) {
   const auto found = turns_.find(name);
   if (found == turns_.end()) return;
-  page_bytes_ -= page_bytes(found->second);
+  bytes_ -= bytes_of(found->second);
   turns_.erase(found);
 }
 

@@ -2,7 +2,8 @@
 //
 // Only a short cut: a request with results that finds its turn here goes on with the same name and the same recall; one
 // that does not is a turn of its own with the same content. So another Gateway, or this one after a restart, misses
-// nothing. At most kMaxOpenTurns with kMaxOpenPageBytes of fetched pages, the oldest goes first. Thread-safe.
+// nothing. At most kMaxOpenTurns with kMaxOpenBytes of fetched pages and of what tools said, the oldest goes first.
+// Thread-safe.
 #pragma once
 #include <deque>
 #include <map>
@@ -16,7 +17,7 @@
 namespace pandora {
 
 inline constexpr std::size_t kMaxOpenTurns = 512;
-inline constexpr std::size_t kMaxOpenPageBytes = 64u << 20;  // of all of them
+inline constexpr std::size_t kMaxOpenBytes = 64u << 20;  // of all of them
 
 class OpenTurns {
  public:
@@ -28,7 +29,7 @@ class OpenTurns {
  private:
   void drop(const std::string& name);
   mutable std::mutex mutex_;
-  std::size_t page_bytes_ = 0;
+  std::size_t bytes_ = 0;
   std::map<std::string, OpenTurn> turns_;
   std::deque<std::string> order_;  // as they came; may name some that are gone
 };

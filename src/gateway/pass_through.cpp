@@ -20,7 +20,14 @@ class PassThrough final : public RunningTurn, private ChatSink, public std::enab
       handle_ = handle;
       paused = paused_, cancelled = cancelled_;
     }
-    if (paused) handle->pause();
+    if (paused) {
+      handle->pause();
+      const bool is_still = [&] {
+        const std::lock_guard lock(mutex_);
+        return paused_;
+      }();
+      if (!is_still) handle->resume();  // which was asked for before there was anything to resume
+    }
     if (cancelled) handle->cancel();
     release(Has::kStarted);
   }

@@ -122,7 +122,12 @@ class PooledEndpoint final : public McpEndpoint {
       return writer->respond(std::move(response));
     }
     const auto held = std::make_shared<HttpRequest>(std::move(request));
-    if (!ending_ && pool_.submit([this, held, caller, writer] { run(*held, caller, writer); })) return;
+    // What waits for a tool, or for somebody's word, must not hold up what cancels it. A guess on the safe side:
+    // whatever may be a call is taken for one.
+    const bool may_wait = held->body.find("tools") != std::string::npos;
+    if (!ending_ &&
+        (may_wait ? pool_ : quick_pool_).submit([this, held, caller, writer] { run(*held, caller, writer); }))
+      return;
     writer->respond(
         error_response({ErrorCode::kResourceExhausted, "too many MCP requests wait", "send it again later"}));
   }
@@ -230,7 +235,7 @@ class PooledEndpoint final : public McpEndpoint {
   Random& random_;
   CallsUnderWay calls_;
   std::atomic<bool> ending_ = false;
-  WorkPool pool_{kMcpHttpThreads, kMcpHttpQueue};  // ended first
+  WorkPool quick_pool_{kMcpHttpQuickThreads, kMcpHttpQueue}, pool_{kMcpHttpThreads, kMcpHttpQueue};  // ended first
 };
 
 }  // namespace

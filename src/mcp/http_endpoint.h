@@ -14,7 +14,8 @@
 namespace pandora {
 
 inline constexpr std::size_t kMcpHttpThreads = 8;
-inline constexpr std::size_t kMcpHttpQueue = 64;  // requests that wait; one more is 429
+inline constexpr std::size_t kMcpHttpQuickThreads = 2;  // for what calls no tool
+inline constexpr std::size_t kMcpHttpQueue = 64;        // requests that wait; one more is 429
 inline constexpr std::size_t kMaxMcpSessionId = 128;
 
 // For the path /mcp, on the loop (it has threads of its own), with bodies of kMaxRpcMessageBytes. `server` and `random`

@@ -13,10 +13,15 @@ const std::string kOwner;  // one connection, one owner of all its calls
 
 RpcFault too_many() { return {kMcpBusy, "too many requests are under way; send it again later"}; }
 
-// Nobody can be told of a batch's progress or cancel one of it: it is answered as a whole.
+// Nobody can be told of a batch's progress or cancel one of it: it is answered as a whole, unless all of it ends.
 class Silent final : public McpObserver {
+ public:
+  explicit Silent(const std::atomic<bool>& ending) : ending_(ending) {}
   void notify(std::string) override {}
-  bool cancelled() override { return false; }
+  bool cancelled() override { return ending_; }
+
+ private:
+  const std::atomic<bool>& ending_;
 };
 
 }  // namespace
@@ -41,6 +46,7 @@ McpStdioSession::McpStdioSession(McpServer& server, ToolCaller caller, Write wri
       pool_(std::make_unique<WorkPool>(kMcpStdioThreads, kMcpStdioQueue)) {}
 
 McpStdioSession::~McpStdioSession() {
+  ending_ = true;
   calls_.cancel_all(kOwner);
   pool_.reset();
 }
@@ -89,9 +95,10 @@ void McpStdioSession::take_batch(RpcInput input) {
   const Json first = input.messages.front().message.id;
   begin();
   const bool taken = pool_->submit([this, input = std::move(input)] {
-    Silent nobody;
+    Silent nobody(ending_);
     std::string lines;
     for (const auto& reading : input.messages) {
+      if (ending_) break;
       std::string line;
       if (reading.fault)
         line = rpc_error(reading.message.id, *reading.fault);

@@ -3,6 +3,7 @@
 // `take` is called from one thread, line by line; requests are answered on a few threads of its own, each by one line
 // when it is ready, so answers may overtake each other. `write` is called with whole lines, one call at a time.
 #pragma once
+#include <atomic>
 #include <condition_variable>
 #include <functional>
 #include <memory>
@@ -44,6 +45,7 @@ class McpStdioSession {
   std::mutex write_mutex_, mutex_;
   std::condition_variable ended_;
   std::size_t under_way_ = 0;
+  std::atomic<bool> ending_ = false;
   std::unique_ptr<WorkPool> pool_;  // ended first
 };
 

@@ -82,6 +82,9 @@ class AsioEventLoop final : public EventLoop, public std::enable_shared_from_thi
 
   void resolve(const std::string& host, std::uint16_t port, Resolved then) override {
     if (auto literal = parse_address(host, port)) return then(std::vector<SocketAddress>{*literal});
+    // It is this machine (RFC 6761), whatever a slow name before it in the queue does.
+    if (host == "localhost")
+      return then(std::vector<SocketAddress>{*parse_address("127.0.0.1", port), *parse_address("::1", port)});
     resolver_.async_resolve(
         host, std::to_string(port),
         [this, host, then = std::move(then)](const boost::system::error_code& error, const auto& found) {

@@ -129,7 +129,8 @@ class ClientCall final : public ConnectionUser, public Swept, public std::enable
   void abort(Error error) { fail_with(std::move(error)); }
   void resume() {
     if (done_ || !connection_) return;
-    limit(request_.options.timeouts.idle, "the answer stalled");
+    // Only a pause has taken the limit away: before the first byte another one holds.
+    if (phase_deadline_ == SteadyTime::max()) limit(request_.options.timeouts.idle, "the answer stalled");
     connection_->resume();
   }
   // A connection is free.

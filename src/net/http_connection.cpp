@@ -456,6 +456,7 @@ void ServerConnection::complete() {
     ahead.erase(0, used);
     in_ = std::move(ahead) + in_;
   }
+  if (transport_->has_buffered_input()) return read_input();  // of which the socket knows nothing
   wait_for_input();
 }
 

@@ -1,5 +1,6 @@
 #include "net/http_server.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <future>
@@ -7,6 +8,7 @@
 #include <fmt/format.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -19,6 +21,14 @@ namespace {
 constexpr int kBacklog = 1024;
 constexpr int kAcceptsAtOnce = 64;
 constexpr Duration kLookAgain = std::chrono::milliseconds(10);
+
+// Each connection is a descriptor, and a system's usual soft limit is 1,024. As many again are for files and upstreams.
+void allow_descriptors(std::size_t connections) {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= 2 * connections) return;
+  limit.rlim_cur = std::min<rlim_t>(2 * connections, limit.rlim_max);
+  (void)::setrlimit(RLIMIT_NOFILE, &limit);  // what is not given shows when it is needed, and is said then
+}
 
 Error socket_error(std::string_view what, const HttpServerOptions& options) {
   const std::string where = fmt::format("{} {}:{}", what, options.address, options.port);
@@ -83,13 +93,14 @@ class Acceptor final : public ReadyHandler, public Swept, public std::enable_sha
       const int client = ::accept4(socket_->descriptor(), reinterpret_cast<sockaddr*>(&peer.storage), &peer.size,
                                    SOCK_CLOEXEC | SOCK_NONBLOCK);
       if (client >= 0) {
+        warned_ = false;
         take(client, to_string(peer));
         continue;
       }
       if (errno == EINTR || errno == ECONNABORTED) continue;
       if (errno != EAGAIN && errno != EWOULDBLOCK) {
         // No descriptors or no memory: waiting for readiness would spin, so the next sweep tries again.
-        log_warn("http.cannot_accept", {{"why", std::strerror(errno)}});
+        if (!std::exchange(warned_, true)) log_warn("http.cannot_accept", {{"why", std::strerror(errno)}});
         return shards_.front()->loop->enroll(*this);
       }
       break;
@@ -150,6 +161,7 @@ class Acceptor final : public ReadyHandler, public Swept, public std::enable_sha
   std::vector<std::unique_ptr<Shard>>& shards_;
   std::unique_ptr<WatchedDescriptor> socket_;
   std::size_t next_ = 0;
+  bool warned_ = false;  // since the last one that was accepted
 };
 
 class LoopedHttpServer final : public HttpServer {
@@ -231,6 +243,7 @@ Result<std::unique_ptr<HttpServer>> HttpServer::listen(HttpServerOptions options
     PANDORA_TRY(tls, TlsContext::server(options.tls->certificate, options.tls->key));
     core->tls = std::move(tls);
   }
+  allow_descriptors(options.limits.connections);
   PANDORA_TRY(listener, open_listener(address, options));
   SocketAddress bound;
   bound.size = sizeof bound.storage;

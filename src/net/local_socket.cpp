@@ -6,6 +6,7 @@
 #include <cstring>
 #include <list>
 #include <mutex>
+#include <system_error>
 #include <thread>
 
 #include <fcntl.h>
@@ -83,6 +84,11 @@ void LocalConnection::stop_receiving() {
   ::shutdown(descriptor_, SHUT_RD);
 }
 
+bool LocalConnection::has_input(Duration wait) const {
+  pollfd ready{descriptor_, POLLIN, 0};
+  return ::poll(&ready, 1, static_cast<int>(std::chrono::ceil<std::chrono::milliseconds>(wait).count())) > 0;
+}
+
 bool LocalConnection::peer_left() const {
   if (stopped_) return false;  // our own end looks like theirs now; a failed send will tell
   char byte = 0;
@@ -98,9 +104,21 @@ Status LocalConnection::send(std::string_view frame) {
   for (std::size_t i = 0; i < length.size(); ++i) length[i] = static_cast<unsigned char>(frame.size() >> (8 * i));
   std::string bytes(length.begin(), length.end());
   bytes += frame;
+  // A program that was stopped (Ctrl-Z) reads nothing, and must not hold what runs here.
+  constexpr Duration kLook = std::chrono::milliseconds(100);
+  Duration unread{};
   for (std::size_t sent = 0; sent < bytes.size();) {
-    const auto n = ::send(descriptor_, bytes.data() + sent, bytes.size() - sent, MSG_NOSIGNAL);
+    const auto n = ::send(descriptor_, bytes.data() + sent, bytes.size() - sent, MSG_NOSIGNAL | MSG_DONTWAIT);
     if (n < 0 && errno == EINTR) continue;
+    if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
+      pollfd room{descriptor_, POLLOUT, 0};
+      if (::poll(&room, 1, static_cast<int>(std::chrono::ceil<std::chrono::milliseconds>(kLook).count())) == 0)
+        unread += kLook;
+      if (unread >= (stopped_ ? kMaxUnreadAtEnd : kMaxUnread))
+        return fail(ErrorCode::kCancelled, "the other side does not read");
+      continue;
+    }
+    unread = {};
     if (n < 0 && (errno == EPIPE || errno == ECONNRESET)) return fail(ErrorCode::kCancelled, "the other side left");
     if (n < 0) return fail(system_error("cannot write to", "the local socket"));
     sent += static_cast<std::size_t>(n);
@@ -197,8 +215,17 @@ class ThreadedLocalServer final : public LocalServer {
       if (ready[1].revents != 0) return;
       if ((ready[0].revents & POLLIN) == 0) continue;
       Descriptor peer(::accept4(socket_.get(), nullptr, nullptr, SOCK_CLOEXEC));
-      if (peer.get() >= 0) serve(std::move(peer));
+      if (peer.get() >= 0)
+        serve(std::move(peer));
+      else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)
+        pause();
     }
+  }
+
+  // It stays in the backlog until there are descriptors again; looking at once would only burn a processor.
+  void pause() const {
+    pollfd wake{wake_read_.get(), POLLIN, 0};
+    (void)::poll(&wake, 1, 100);
   }
 
   void serve(Descriptor peer) {
@@ -211,12 +238,17 @@ class ThreadedLocalServer final : public LocalServer {
     if (sessions_.size() >= kMaxLocalConnections) return log_warn("local_socket.full");
     Session& session = sessions_.emplace_back();
     session.connection = std::make_unique<LocalConnection>(peer.release());
-    session.thread = std::thread([this, &session] {
-      handler_(*session.connection);
-      const std::lock_guard done(mutex_);
-      session.connection.reset();
-      session.done = true;
-    });
+    try {
+      session.thread = std::thread([this, &session] {
+        handler_(*session.connection);
+        const std::lock_guard done(mutex_);
+        session.connection.reset();
+        session.done = true;
+      });
+    } catch (const std::system_error& error) {  // so many threads, and no more
+      sessions_.pop_back();
+      log_warn("local_socket.no_thread", {{"why", error.what()}});
+    }
   }
 
   Descriptor socket_, wake_read_, wake_write_;

@@ -5,6 +5,7 @@
 // kMaxLocalConnections; one more is closed at once. Nothing here knows what a frame means.
 #pragma once
 #include <atomic>
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -18,6 +19,7 @@ namespace pandora {
 
 inline constexpr std::uint32_t kMaxFrameBytes = 64u << 20;
 inline constexpr int kMaxLocalConnections = 64;
+inline constexpr Duration kMaxUnread = std::chrono::seconds(60), kMaxUnreadAtEnd = std::chrono::seconds(5);
 
 // One end of a connection. `send` and `receive` may be used by one thread each at the same time.
 class LocalConnection {
@@ -27,11 +29,13 @@ class LocalConnection {
   LocalConnection(const LocalConnection&) = delete;
   LocalConnection& operator=(const LocalConnection&) = delete;
 
+  // kCancelled: the other end closed, or has read nothing for kMaxUnread (kMaxUnreadAtEnd after `stop_receiving`).
   Status send(std::string_view frame);
   // kCancelled: the other end closed between two frames; kTooLarge; kDeadlineExceeded; kUnavailable.
   Result<std::string> receive(const Deadline& deadline);
-  bool peer_left() const;  // has the other end closed? Never blocks
-  void stop_receiving();   // wakes a blocked receive; what is under way can still be sent
+  bool has_input(Duration wait) const;  // is there something to receive, or has the other end closed?
+  bool peer_left() const;               // has the other end closed? Never blocks
+  void stop_receiving();                // wakes a blocked receive; what is under way can still be sent
 
  private:
   Status read_exactly(char* into, std::size_t size, const Deadline& deadline, bool at_start);

@@ -303,7 +303,13 @@ class TurnRuntime::Run final : public RunningTurn, private ChatSink, public std:
       handle_ = handle;
       paused = paused_;
     }
-    if (paused) handle->pause();
+    if (!paused) return;
+    handle->pause();
+    {
+      const std::lock_guard lock(mutex_);
+      paused = paused_;
+    }
+    if (!paused) handle->resume();  // which was asked for before there was anything to resume
   }
   static bool is_of_model(const What& what) {
     return std::holds_alternative<ModelDelta>(what) || std::holds_alternative<ModelDone>(what) ||

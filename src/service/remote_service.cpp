@@ -1,6 +1,9 @@
 // The wire between two processes of one user: one request frame {operation, user, arguments}; the owner answers
 // {"accepted": true} once it has it, then any number of {"event": …} and one {"result": …} or {"error": {code, message,
 // remedy}}. An owner that ends finishes what it accepted.
+#include <algorithm>
+#include <chrono>
+
 #include <nlohmann/json.hpp>
 
 #include "base/log.h"
@@ -35,7 +38,10 @@ class RemoteService final : public Service {
     const Status sent = connection->send(dump(request));
     if (!sent && sent.error().code == ErrorCode::kCancelled) return gone();
     PANDORA_CHECK(sent);
+    constexpr Duration kLook = std::chrono::milliseconds(100);
     for (bool accepted = false;;) {
+      while (!connection->has_input(std::min(kLook, deadline.remaining())) && !deadline.expired())
+        if (observer.cancelled()) return fail(ErrorCode::kCancelled, "cancelled");  // closing tells the other side
       auto frame = connection->receive(deadline);
       const bool ended =
           !frame && (frame.error().code == ErrorCode::kCancelled || frame.error().code == ErrorCode::kUnavailable);
@@ -50,7 +56,7 @@ class RemoteService final : public Service {
       if (answer.contains("result")) return answer["result"].get<std::string>();
       accepted = true;
       if (answer.contains("event")) observer.event(answer["event"].get<std::string>());
-      if (observer.cancelled()) return fail(ErrorCode::kCancelled, "cancelled");  // closing tells the other side
+      if (observer.cancelled()) return fail(ErrorCode::kCancelled, "cancelled");
     }
   }
 

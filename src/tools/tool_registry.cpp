@@ -128,10 +128,12 @@ Result<ToolOutcome> ToolRegistry::answer_of(const Entry& entry, const ToolCall& 
   const ToolInfo& info = entry.tool->info();
   PANDORA_TRY(arguments, entry.schema.read(call.arguments, kMaxCallArgumentBytes));
   PANDORA_CHECK(deadline.check(fmt::format("calling {}", call.name)));
+  PANDORA_CHECK(count(info, caller.who.user));  // nobody is asked about what is refused all the same
   auto approved = approve(info, call, caller, deadline);
   note.approval = approved ? *approved : approved.error().code == ErrorCode::kPermissionDenied ? "deny" : "no answer";
   if (!approved) return fail(std::move(approved).error());
-  PANDORA_CHECK(count(info, caller.who.user));
+  if (caller.cancelled && caller.cancelled())
+    return fail(ErrorCode::kCancelled, fmt::format("{} was not run: nobody waits for it any more", call.name));
   auto outcome =
       threads_.run(entry.tool, std::move(arguments), caller, deadline.at_most(parts_.clock, info.limits.time));
   if (outcome) return outcome;

@@ -124,6 +124,8 @@ class Keys(ServedCase):
         self.assertGreaterEqual(int(head["Retry-After"]), 1)
         self.assertEqual(head["x-ratelimit-remaining-requests"], "0")
         self.assertTrue(head["x-ratelimit-reset-requests"])
+        # Who looks whether it lives is told so, whatever the key has left.
+        self.assertEqual(self.ask("/health/live", headers=self.bearer(secret))[0], 200)
 
     def test_at_once_asked_no_more_are_admitted_than_the_limit(self):
         secret = self.create("laptop", "--requests", "20")

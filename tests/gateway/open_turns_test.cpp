@@ -44,14 +44,14 @@ TEST(OpenTurns, PagesBeyondTheMaximumMakeTheOldestGo) {
     one.pages.push_back({{}, std::string(bytes, 'x')});
     return one;
   };
-  open.put(kAna, kHere, {"a"}, with_page(1, kMaxOpenPageBytes / 2));
-  open.put(kAna, kHere, {"b"}, with_page(2, kMaxOpenPageBytes / 2));
+  open.put(kAna, kHere, {"a"}, with_page(1, kMaxOpenBytes / 2));
+  open.put(kAna, kHere, {"b"}, with_page(2, kMaxOpenBytes / 2));
   EXPECT_EQ(open.size(), 2u);
   open.put(kAna, kHere, {"c"}, with_page(3, 1));
   EXPECT_FALSE(open.take(kAna, kHere, {"a"}));
   EXPECT_TRUE(open.take(kAna, kHere, {"b"}));
   EXPECT_TRUE(open.take(kAna, kHere, {"c"}));
-  open.put(kAna, kHere, {"d"}, with_page(4, kMaxOpenPageBytes));
+  open.put(kAna, kHere, {"d"}, with_page(4, kMaxOpenBytes));
   EXPECT_EQ(open.size(), 1u) << "what was taken counts no more";
 }
 

@@ -211,6 +211,18 @@ TEST_F(McpHttp, TheEndOfASessionCancelsWhatIsUnderWay) {
   EXPECT_THAT(ask("DELETE /mcp HTTP/1.1\r\nHost: localhost\r\n\r\n"), HasSubstr("HTTP/1.1 400"));
 }
 
+TEST_F(McpHttp, WhatCancelsIsHeardWhileEveryThreadWaits) {
+  std::vector<std::unique_ptr<RawConnection>> waiting;
+  for (std::size_t i = 0; i < kMcpHttpThreads; ++i)
+    waiting.push_back(
+        begin(post(message("tools/call", {{"name", "held"}}, i), of_session("mine") + "Connection: close\r\n")));
+  ASSERT_TRUE(eventually([&] { return world_.holding == static_cast<int>(kMcpHttpThreads); }));
+  EXPECT_THAT(ask(post(message("ping", Json::object(), 99), of_session("mine"))), HasSubstr("HTTP/1.1 200"));
+  EXPECT_THAT(ask("DELETE /mcp HTTP/1.1\r\nHost: localhost\r\nMcp-Session-Id: mine\r\n\r\n"),
+              HasSubstr("HTTP/1.1 204"));
+  for (auto& one : waiting) EXPECT_THAT(one->receive_all(), Not(HasSubstr("result")));
+}
+
 TEST_F(McpHttp, ASessionIdHasItsBounds) {
   const auto with = [&](const std::string& id) { return ask(post(message("tools/list"), of_session(id))); };
   EXPECT_THAT(with(std::string(kMaxMcpSessionId, 's')), HasSubstr("HTTP/1.1 200"));

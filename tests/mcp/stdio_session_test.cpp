@@ -1,5 +1,7 @@
 #include "mcp/stdio_session.h"
 
+#include <thread>
+
 #include <gmock/gmock.h>
 
 #include "mcp/mcp_world.h"
@@ -125,6 +127,19 @@ TEST_F(Stdio, ABatchIsAnsweredAsOne) {
   session_->take(R"([{"jsonrpc":"2.0","method":"x"}])");
   session_->finish();
   EXPECT_EQ(said().size(), before);
+}
+
+TEST_F(Stdio, TheEndOfASessionEndsABatch) {
+  world_.tools.add({"patient", "Waits until nobody waits for it.", "{}"},
+                   [this](const ToolCall&, const ToolCaller& caller, const Deadline&) -> Result<ToolOutcome> {
+                     ++world_.holding;
+                     while (!caller.cancelled()) std::this_thread::yield();
+                     return ToolOutcome{};
+                   });
+  session_->take("[" + call(1, "patient") + "," + call(2, "patient") + "]");
+  ASSERT_TRUE(eventually([&] { return world_.holding == 1; }));
+  session_.reset();
+  EXPECT_EQ(world_.holding, 1) << "the second is not begun";
 }
 
 TEST_F(Stdio, ProgressComesBeforeTheAnswer) {

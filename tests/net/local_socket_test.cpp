@@ -116,6 +116,22 @@ TEST_F(LocalSocket, TheServerSeesThatItsClientLeft) {
   left.get_future().wait();
 }
 
+TEST_F(LocalSocket, AClientThatWasStoppedHoldsNeitherAnAnswerNorTheEnd) {
+  std::promise<void> full;
+  std::promise<Status> told;
+  auto server = LocalServer::listen(path(), [&](LocalConnection& connection) {
+    full.set_value();
+    told.set_value(connection.send(std::string(kMaxFrameBytes, 'x')));  // more than a socket holds
+  });
+  auto client = connect_local(path());
+  ASSERT_TRUE(server && client);
+  full.get_future().wait();
+  server->reset();  // the client reads nothing, as after Ctrl-Z
+  const Status sent = told.get_future().get();
+  ASSERT_FALSE(sent);
+  EXPECT_EQ(sent.error().code, ErrorCode::kCancelled);
+}
+
 TEST_F(LocalSocket, EndsWhileAClientIsConnected) {
   auto server = LocalServer::listen(path(), echo);
   auto client = connect_local(path());

@@ -1,8 +1,10 @@
 #include <filesystem>
+#include <future>
 
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include "net/local_socket.h"
 #include "service/service.h"
 
 namespace pandora {
@@ -59,6 +61,25 @@ TEST_F(RemoteService, CarriesErrorsWithCodeAndRemedy) {
   ASSERT_FALSE(answer);
   EXPECT_EQ(answer.error().code, ErrorCode::kStorageFull);
   EXPECT_EQ(answer.error().to_line(), "no space; make some");
+}
+
+TEST_F(RemoteService, WhoIsCancelledWaitsNoLongerForAnOwnerThatSaysNothing) {
+  std::promise<void> left;
+  auto server = LocalServer::listen(path_, [&](LocalConnection& connection) {
+    if (!connection.receive(Deadline::never())) return;  // who looked whether somebody is here
+    EXPECT_FALSE(connection.receive(Deadline::never()));  // says nothing until the other end has closed
+    left.set_value();
+  });
+  auto remote = make_remote_service(path_);
+  ASSERT_TRUE(server && remote);
+  class : public CallObserver {
+    void event(const std::string&) override {}
+    bool cancelled() override { return true; }
+  } impatient;
+  const auto answer = (*remote)->call(call("do"), impatient, Deadline::never());
+  ASSERT_FALSE(answer);
+  EXPECT_EQ(answer.error().code, ErrorCode::kCancelled);
+  left.get_future().wait();
 }
 
 TEST_F(RemoteService, SaysThatTheOwnerIsGoneSoThatTheCallMayBeMadeOfTheNext) {

@@ -15,9 +15,11 @@ class Gate final : public ApprovalGate {
  public:
   Result<std::string> ask(const ToolCall& call, const ToolCaller&, const Deadline&) override {
     asked.push_back(call.name);
+    if (when_asked) when_asked();
     return answer;
   }
   std::vector<std::string> asked;
+  std::function<void()> when_asked;
   Result<std::string> answer = std::string("once");
 };
 
@@ -89,6 +91,23 @@ TEST_F(Registry, AToolThatMustBeApprovedAsks) {
   ASSERT_EQ(notes.size(), 2u);
   EXPECT_EQ(notes[1].status, ToolStatus::kRefused);
   EXPECT_THAT(notes[1].call, HasSubstr("approval deny"));
+}
+
+TEST_F(Registry, WhatIsApprovedWhenNobodyWaitsAnyMoreIsNotRun) {
+  add("change", Approval::kAsk);
+  bool left = false;
+  gate.when_asked = [&] { left = true; };
+  const ToolCaller caller{.who = Principal::of(must(UserId::parse("ana"))), .cancelled = [&] { return left; }};
+  EXPECT_FAILS(kCancelled, registry().run({"call_1", "change", "{}"}, caller, kNever));
+  EXPECT_EQ(gate.asked.size(), 1u);
+  EXPECT_EQ(runs, 0);
+}
+
+TEST_F(Registry, NobodyIsAskedAboutACallThatIsOneTooMany) {
+  add("change", Approval::kAsk, {.calls_a_minute = 1});
+  EXPECT_TRUE(call("change"));
+  EXPECT_FAILS(kResourceExhausted, call("change"));
+  EXPECT_EQ(gate.asked.size(), 1u);
 }
 
 TEST_F(Registry, WhatNobodyCanBeAskedAboutIsDenied) {
