@@ -145,7 +145,7 @@ void make_data(const std::string& directory, const std::string& data, const std:
   const Stores stores{rows->turns(),        rows->memories(), rows->research(), rows->sources(),
                       rows->observations(), rows->instance(), rows->outbox(),   *vectors,
                       *documents,           *objects,         rows->receipts()};
-  Indexer indexer(stores);
+  Indexer indexer(stores, clock);
   must(indexer.ensure_collections(*space, never), "collections");
   must(write_point_space(stores.instance, *space, never), "points");
   std::vector<Indexer::Item> items;

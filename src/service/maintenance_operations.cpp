@@ -36,7 +36,7 @@ Result<Json> reindex(OperationCall& call) {
   // Weights that are missing or wrong are told before anything is begun.
   const std::string_view text = "ready?";
   PANDORA_CHECK(embedder->embed({&text, 1}, TextRole::kPassage, call.deadline).map([](auto&&) {}));
-  Reindexer reindexer(call.parts.stores, call.parts.spaces);
+  Reindexer reindexer(call.parts.stores, call.parts.spaces, call.parts.clock);
   const auto progress = [&](std::string_view what, std::int64_t done, std::int64_t of) -> Status {
     call.progress(what, done, of);
     return call.cancelled();

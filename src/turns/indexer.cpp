@@ -80,7 +80,8 @@ Status Indexer::ensure_collections(const PointSpace& space, const Deadline& dead
   return {};
 }
 
-Status Indexer::embed_once(const PointSpace& space, const std::vector<Turn>& turns, const Deadline& deadline) {
+Status Indexer::embed_once(const PointSpace& space, std::span<const Turn> turns, const Deadline& deadline) {
+  PANDORA_CHECK(deadline.check("encoding"));
   std::vector<std::string> texts;
   std::vector<std::size_t> parts;  // of each turn: message, and reply when it has one of its own
   for (const auto& turn : turns) {
@@ -90,21 +91,40 @@ Status Indexer::embed_once(const PointSpace& space, const std::vector<Turn>& tur
     parts.push_back(reply ? 2 : 1);
   }
   const std::vector<std::string_view> views(texts.begin(), texts.end());
-  PANDORA_TRY(vectors, space.embedder->embed(views, TextRole::kPassage, deadline));
+  PANDORA_TRY(vectors, space.embedder->embed(views, TextRole::kPassage, Deadline::never()));
   std::size_t at = 0;
   for (std::size_t i = 0; i < turns.size(); ++i) {
     std::vector<WindowVector> both;
     for (std::size_t part = 0; part < parts[i]; ++part) both.push_back({0, vectors[at++]});
     const auto own = windowed_vector(both);
-    const Status stored = stores_.turns.put_vector(turns[i].uid, space.origin.embedder, own, deadline);
+    const Status stored = stores_.turns.put_vector(turns[i].uid, space.origin.embedder, own, to_keep());
     if (!stored && stored.error().code != ErrorCode::kNotFound) return stored;  // forgotten meanwhile: nothing to keep
   }
   return {};
 }
 
+namespace {
+
+// The first of them, and those after it whose text is short enough to go with it.
+std::size_t turns_together(std::span<const Turn> turns) {
+  std::size_t count = 0, bytes = 0;
+  for (const Turn& turn : turns) {
+    const Utterance* reply = own_reply(turn);
+    bytes += turn.message.text.size() + (reply ? reply->text.size() : 0);
+    if (count > 0 && bytes > kEncodedTogether) break;
+    ++count;
+  }
+  return count;
+}
+
+}  // namespace
+
 Status Indexer::embed_turns(const PointSpace& space, std::vector<Turn> turns, const Deadline& deadline) {
   while (!turns.empty()) {
-    PANDORA_CHECK(embed_once(space, turns, deadline));
+    for (std::size_t at = 0, piece = 0; at < turns.size(); at += piece) {
+      piece = turns_together(std::span(turns).subspan(at));
+      PANDORA_CHECK(embed_once(space, std::span(turns).subspan(at, piece), deadline));
+    }
     // A text that was changed meanwhile lost its vector before this one of the old text came: again.
     std::vector<Uuid> uids;
     for (const auto& turn : turns) uids.push_back(turn.uid);
@@ -187,12 +207,10 @@ Status Indexer::index_turns(const PointSpace& space, std::span<const Item> items
   return {};
 }
 
-namespace {
-
 // Memories and research alike: one vector of their text, no window.
 template <class Store>
-Status index_texts(Store& store, VectorStore& vectors, Embedder& embedder, const std::string& collection,
-                   std::string_view kind, std::span<const Indexer::Item> items, const Deadline& deadline) {
+Status Indexer::index_texts(Store& store, Embedder& embedder, const std::string& collection, std::string_view kind,
+                            std::span<const Item> items, const Deadline& deadline) {
   std::vector<Point> points;
   std::vector<std::string> texts;
   std::vector<Uuid> gone;
@@ -213,25 +231,23 @@ Status index_texts(Store& store, VectorStore& vectors, Embedder& embedder, const
     point.sparse[std::string(kLexicalVector)] = document_weights({&alone, 1});
     points.push_back(std::move(point));
   }
+  if (!gone.empty())
+    PANDORA_CHECK(stores_.vectors.remove(collection, gone, Principal::system(), deadline).map([](auto) {}));
   if (!points.empty()) {
     const std::vector<std::string_view> views(texts.begin(), texts.end());
-    PANDORA_TRY(embedded, embedder.embed(views, TextRole::kPassage, deadline));
+    PANDORA_TRY(embedded, embedder.embed(views, TextRole::kPassage, Deadline::never()));
     for (std::size_t i = 0; i < points.size(); ++i) points[i].dense[""] = std::move(embedded[i]);
-    PANDORA_CHECK(vectors.upsert(collection, points, Principal::system(), deadline).map([](auto) {}));
+    PANDORA_CHECK(stores_.vectors.upsert(collection, points, Principal::system(), to_keep()).map([](auto) {}));
   }
-  if (!gone.empty()) PANDORA_CHECK(vectors.remove(collection, gone, Principal::system(), deadline).map([](auto) {}));
   return {};
 }
 
-}  // namespace
-
 Status Indexer::index_memories(const PointSpace& space, std::span<const Item> memories, const Deadline& deadline) {
-  return index_texts(stores_.memories, stores_.vectors, *space.embedder, space.memories, "memory", memories, deadline);
+  return index_texts(stores_.memories, *space.embedder, space.memories, "memory", memories, deadline);
 }
 
 Status Indexer::index_research(const PointSpace& space, std::span<const Item> research, const Deadline& deadline) {
-  return index_texts(stores_.research, stores_.vectors, *space.embedder, space.research, "research", research,
-                     deadline);
+  return index_texts(stores_.research, *space.embedder, space.research, "research", research, deadline);
 }
 
 }  // namespace pandora

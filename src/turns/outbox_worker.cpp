@@ -17,7 +17,7 @@ bool is_point(OutboxKind kind) {
 
 Duration retry_delay(int attempts) { return std::min(kMaxRetryDelay, kMinRetryDelay * (1 << std::min(attempts, 10))); }
 
-Result<std::vector<Indexer::Item>> items_of(const std::vector<OutboxEntry>& entries) {
+Result<std::vector<Indexer::Item>> items_of(std::span<const OutboxEntry> entries) {
   std::vector<Indexer::Item> items;
   for (const auto& entry : entries) {
     PANDORA_TRY(id, Uuid::parse(entry.item.key));
@@ -29,39 +29,61 @@ Result<std::vector<Indexer::Item>> items_of(const std::vector<OutboxEntry>& entr
 }  // namespace
 
 Result<OutboxWorker::Outcome> OutboxWorker::run_once(std::string_view owner, Duration lease, const Deadline& deadline) {
-  Outcome outcome;
+  if (holds_more_) PANDORA_CHECK(stores_.outbox.release(owner, deadline));
+  holds_more_ = false;
   PANDORA_TRY(claimed, stores_.outbox.claim(owner, lease, kMaxClaim, deadline));
+  const Deadline begin = Deadline::after(clock_, lease / 2);
+  Outcome outcome;
   outcome.claimed = claimed.size();
-  std::map<OutboxKind, Entries> by_kind;
+  std::map<OutboxKind, std::vector<OutboxEntry>> by_kind;
   for (auto& entry : claimed) by_kind[entry.item.kind].push_back(std::move(entry));
 
+  Status told;  // what became of them
   for (const auto& [kind, entries] : by_kind) {
-    // Points go together; when that fails each is tried alone, so that one bad turn does not hold up the others. But an
-    // encoder or a store that does not answer is not asked again for each.
-    Status together = is_point(kind) ? carry_out(kind, entries, deadline) : Status(fail(ErrorCode::kInternal, ""));
-    const bool each = !is_point(kind) || (!together && !error_info(together.error().code).retryable);
-    for (const auto& entry : entries) {
-      const Status status = each ? carry_out(kind, {entry}, deadline) : together;
-      if (status) {
-        outcome.done.push_back(entry);
-        continue;
-      }
-      outcome.last_error = Error(status.error()).with_context(fmt::format("{} {}", to_string(kind), entry.item.key));
-      log_info("outbox.retry", {{"kind", to_string(kind)},
-                                {"id", entry.item.key},
-                                {"attempt", entry.attempts},
-                                {"error", status.error().to_line()}});
-      PANDORA_CHECK(stores_.outbox.retry(entry.id, entry.version, retry_delay(entry.attempts), status.error().to_line(),
-                                         deadline));
-    }
+    const std::size_t together = is_point(kind) ? kPointsTogether : 1;
+    for (std::size_t at = 0; at < entries.size() && told; at += together)
+      told = work(kind, Entries(entries).subspan(at, std::min(together, entries.size() - at)), lease, begin, outcome);
   }
-  if (!outcome.done.empty()) PANDORA_CHECK(stores_.outbox.ack_all(outcome.done, deadline).map([](auto) {}));
+  // What was done is done, whatever the outbox said of the rest.
+  if (!outcome.done.empty()) {
+    const auto acked = stores_.outbox.ack_all(outcome.done, Deadline::after(clock_, kOutboxAnswer));
+    if (!acked) outcome.done.clear();
+    if (!acked) told = fail(acked.error());
+  }
+  if (!told) outcome.last_error = Error(told.error()).with_context("outbox");
+  if (!told) holds_more_ = true;
   return outcome;
+}
+
+// An error is of the outbox: what became of them could not be said.
+Status OutboxWorker::work(OutboxKind kind, Entries entries, Duration lease, const Deadline& begin, Outcome& outcome) {
+  // Points go together; when that fails each is tried alone, so that one bad turn does not hold up the others. But an
+  // encoder or a store that does not answer is not asked again for each.
+  const auto try_them = [&](Entries some) { return carry_out(kind, some, Deadline::after(clock_, lease / 2)); };
+  if (begin.expired()) return holds_more_ = true, Status();
+  const Status together = try_them(entries);
+  const bool each = !together && entries.size() > 1 && !error_info(together.error().code).retryable;
+  for (const auto& entry : entries) {
+    if (each && begin.expired()) return holds_more_ = true, Status();
+    const Status status = each ? try_them({&entry, 1}) : together;
+    if (status) {
+      outcome.done.push_back(entry);
+      continue;
+    }
+    outcome.last_error = Error(status.error()).with_context(fmt::format("{} {}", to_string(kind), entry.item.key));
+    log_info("outbox.retry", {{"kind", to_string(kind)},
+                              {"id", entry.item.key},
+                              {"attempt", entry.attempts},
+                              {"error", status.error().to_line()}});
+    PANDORA_CHECK(stores_.outbox.retry(entry.id, entry.version, retry_delay(entry.attempts), status.error().to_line(),
+                                       Deadline::after(clock_, kOutboxAnswer)));
+  }
+  return {};
 }
 
 // Into the space that answers, and into the one that is being made beside it: what the latter misses would be lost when
 // it answers, so then it never will.
-Status OutboxWorker::write_points(OutboxKind kind, const Entries& entries, const Deadline& deadline) {
+Status OutboxWorker::write_points(OutboxKind kind, Entries entries, const Deadline& deadline) {
   PANDORA_TRY(items, items_of(entries));
   const auto write_into = [&](const PointSpace& space) {
     if (kind == OutboxKind::kTurnPoint) return indexer_.index_turns(space, items, deadline);
@@ -84,7 +106,7 @@ Status OutboxWorker::write_points(OutboxKind kind, const Entries& entries, const
   return {};
 }
 
-Status OutboxWorker::carry_out(OutboxKind kind, const Entries& entries, const Deadline& deadline) {
+Status OutboxWorker::carry_out(OutboxKind kind, Entries entries, const Deadline& deadline) {
   if (is_point(kind)) return write_points(kind, entries, deadline);
   for (const auto& entry : entries) {
     if (kind == OutboxKind::kSourceFile) {

@@ -4,6 +4,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -17,21 +18,29 @@ class OutboxWorker {
   // The record of a turn that is still in the journal, or null: then the files are what there is.
   using FindRecord = std::function<std::shared_ptr<const TurnRecord>(const Uuid& turn_uid)>;
   OutboxWorker(Stores stores, PointSpaces& spaces, const Clock& clock, FindRecord find_record)
-      : stores_(stores), spaces_(spaces), indexer_(stores), clock_(clock), find_record_(std::move(find_record)) {}
+      : stores_(stores),
+        spaces_(spaces),
+        indexer_(stores, clock),
+        clock_(clock),
+        find_record_(std::move(find_record)) {}
 
   struct Outcome {
     std::vector<OutboxEntry> done;    // acked
     std::optional<Error> last_error;  // of an entry that will be tried again
     std::size_t claimed = 0;
   };
-  // Claims what is due (at most kMaxClaim), does it, acks it. An error only when the outbox itself does not answer;
-  // what failed otherwise is due again after a delay that doubles up to kMaxRetryDelay.
+  // Claims what is due (at most kMaxClaim), does it, acks it. An error only when the outbox does not let it claim; what
+  // failed otherwise is due again after a delay that doubles up to kMaxRetryDelay. Nothing is begun once half of the
+  // lease is over, so that what was done is acked while it is this worker's: the next run goes on with the rest. The
+  // deadline is the claim's; each piece of work and each answer to the outbox has a time of its own, so however long
+  // one takes, the others count.
   Result<Outcome> run_once(std::string_view owner, Duration lease, const Deadline& deadline);
 
  private:
-  using Entries = std::vector<OutboxEntry>;
-  Status write_points(OutboxKind kind, const Entries& entries, const Deadline& deadline);
-  Status carry_out(OutboxKind kind, const Entries& entries, const Deadline& deadline);
+  using Entries = std::span<const OutboxEntry>;
+  Status work(OutboxKind kind, Entries entries, Duration lease, const Deadline& begin, Outcome& outcome);
+  Status write_points(OutboxKind kind, Entries entries, const Deadline& deadline);
+  Status carry_out(OutboxKind kind, Entries entries, const Deadline& deadline);
   Status set_stranger_aside(const std::string& folder, const Uuid& uid, const Deadline& deadline);
   Status write_turn_directory(const Uuid& uid, const Deadline& deadline);
   Status write_memory(const Uuid& id, const Deadline& deadline);
@@ -45,9 +54,12 @@ class OutboxWorker {
   const Clock& clock_;
   FindRecord find_record_;
   std::optional<std::string> ready_;  // the space (its suffix) whose collections are there
+  bool holds_more_ = false;           // entries of an earlier claim, neither acked nor due again
 };
 
 inline constexpr Duration kMinRetryDelay = std::chrono::milliseconds(100);
 inline constexpr Duration kMaxRetryDelay = std::chrono::seconds(60);
+inline constexpr Duration kOutboxAnswer = std::chrono::seconds(20);  // of each call that says what became of a claim
+inline constexpr std::size_t kPointsTogether = 32;
 
 }  // namespace pandora

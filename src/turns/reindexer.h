@@ -41,7 +41,8 @@ class Reindexer {
  public:
   // An error ends the run, and the old points go on answering.
   using Progress = std::function<Status(std::string_view what, std::int64_t done, std::int64_t of)>;
-  Reindexer(Stores stores, PointSpaces& spaces) : stores_(stores), spaces_(spaces), indexer_(stores) {}
+  Reindexer(Stores stores, PointSpaces& spaces, const Clock& clock)
+      : stores_(stores), spaces_(spaces), indexer_(stores, clock) {}
 
   // To what `embedder` and this program make. kConflict: another move is under way. What the encoder or a store did not
   // do is the error, and nothing has moved.

@@ -64,7 +64,8 @@ class Reindexing : public ::testing::Test {
     return names;
   }
   Result<ReindexReport> move_to(const std::string& model, const Reindexer::Progress& progress = kQuiet) {
-    return Reindexer(world_.stores(), *world_.spaces).run(world_.encoder_named(model), progress, Deadline::never());
+    return Reindexer(world_.stores(), *world_.spaces, world_.clock)
+        .run(world_.encoder_named(model), progress, Deadline::never());
   }
   std::string answers() { return world_.spaces->current()->origin.embedder.model; }
   void expect_equal_copies() {
@@ -316,7 +317,8 @@ TEST(ReindexCrash, AfterAnyPowerCutOneOfBothAnswersWholeAndASecondRunEnds) {
     }
     ASSERT_TRUE(world.saver->checkpoint(world.soon()));
     const auto run = [&] {
-      return Reindexer(world.stores(), *world.spaces).run(world.encoder_named("other words"), kQuiet, world.soon());
+      return Reindexer(world.stores(), *world.spaces, world.clock)
+          .run(world.encoder_named("other words"), kQuiet, world.soon());
     };
     world.files.die_after(random.below(120));
     const bool ended = run().has_value();

@@ -1,0 +1,166 @@
+// Work that takes longer than a lease. The clock stands still until somebody works.
+#include "turns/outbox_worker.h"
+
+#include <gtest/gtest.h>
+
+#include "base/hash.h"
+#include "base/random.h"
+#include "domain/derive.h"
+#include "store_memory/memory_document_store.h"
+#include "store_memory/memory_object_store.h"
+#include "store_memory/memory_receipt_store.h"
+#include "store_memory/memory_rows.h"
+#include "store_memory/memory_vector_store.h"
+#include "support/word_embedder.h"
+#include "turns/documents.h"
+
+namespace pandora {
+namespace {
+
+using std::chrono::seconds;
+
+constexpr Duration kLease = seconds(60);
+constexpr int kRuns = 12;  // a worker that makes no headway would take any number
+
+// Takes its time over each text, and looks at the deadline every second, as an encoder does between two windows.
+class SlowEmbedder final : public Embedder {
+ public:
+  explicit SlowEmbedder(ManualClock& clock) : clock_(clock) {}
+  const EmbedderIdentity& identity() const override { return inner_.identity(); }
+  std::size_t count_tokens(std::string_view text) const override { return inner_.count_tokens(text); }
+  Result<std::vector<std::vector<float>>> embed(std::span<const std::string_view> texts, TextRole role,
+                                                const Deadline& deadline) override {
+    for (const auto text : texts) {
+      const int takes = text.find("log file") != std::string_view::npos ? long_text : any_text;
+      for (int second = 0; second < takes; ++second) {
+        PANDORA_CHECK(deadline.check("encoding"));
+        clock_.advance(seconds(1));
+      }
+      ++encoded;
+    }
+    if (inner_.down) return fail(ErrorCode::kUnavailable, "the encoder is away");
+    return inner_.embed(texts, role, deadline);
+  }
+  int long_text = 100, any_text = 0;  // seconds
+  int encoded = 0;
+  void go_away() { inner_.down = true; }
+
+ private:
+  ManualClock& clock_;
+  testing::WordEmbedder inner_;
+};
+
+class OutboxWorkerTest : public ::testing::Test {
+ protected:
+  Uuid say(const std::string& session, const std::string& message) {
+    TurnRecord record;
+    Turn& turn = record.turn;
+    turn.uid = ids_.next();
+    turn.session = SessionId::parse(session).value();
+    turn.user = UserId::parse("ana").value();
+    turn.created_at = clock_.now();
+    turn.message = {Role::kUser, "", message};
+    turn.model = "a-model";
+    derive_fields(turn, {}, {[](std::string_view) { return 0.0; }, 0});
+    turn.content_sha256 = content_sha256(turn.user, turn.message, turn.reply);
+    record.context.turn_uid = turn.uid;
+    record.context.query = {message, turn.question};
+    EXPECT_TRUE(rows_->turns().commit_turn(record, Principal::system(), kNever));
+    return turn.uid;
+  }
+  Result<OutboxWorker::Outcome> run() { return worker_.run_once("worker", kLease, Deadline::after(clock_, kLease)); }
+  // How many runs it took until nothing waited.
+  int run_until_done() {
+    int runs = 0;
+    while (left() > 0 && runs < kRuns) {
+      ++runs;
+      const auto outcome = run();
+      EXPECT_TRUE(outcome) << outcome.error().to_line();
+      clock_.advance(seconds(1));
+    }
+    return runs;
+  }
+  std::int64_t left() { return rows_->outbox().size(kNever).value(); }
+  bool has_point(const Uuid& uid) {
+    const Uuid id = turn_point_id(uid);
+    return vectors_.retrieve("turns", {&id, 1}, Principal::system(), kNever).value().size() == 1;
+  }
+
+  const Deadline kNever = Deadline::never();
+  ManualClock clock_;
+  SeededRandom random_{7};
+  UuidV7Generator ids_{clock_, random_};
+  std::shared_ptr<SlowEmbedder> embedder_ = std::make_shared<SlowEmbedder>(clock_);
+  std::unique_ptr<MemoryRows> rows_ = make_memory_rows(clock_);
+  MemoryVectorStore vectors_;
+  MemoryDocumentStore documents_{clock_};
+  MemoryObjectStore objects_;
+  MemoryReceiptStore receipts_;
+  PointSpaces spaces_{make_point_space(embedder_)};
+  int written_ = 0;        // directories
+  Duration write_time_{};  // of each
+  OutboxWorker worker_{{rows_->turns(), rows_->memories(), rows_->research(), rows_->sources(), rows_->observations(),
+                        rows_->instance(), rows_->outbox(), vectors_, documents_, objects_, receipts_},
+                       spaces_,
+                       clock_,
+                       [this](const Uuid&) {
+                         ++written_;
+                         clock_.advance(write_time_);
+                         return std::shared_ptr<const TurnRecord>();
+                       }};
+};
+
+TEST_F(OutboxWorkerTest, ATextThatTakesLongerThanALeaseGetsItsPointAndHoldsNobodyUp) {
+  const Uuid heavy = say("one", "What is wrong here? A log file follows.");
+  const Uuid other = say("two", "We land in Porto at nine.");
+  EXPECT_LT(run_until_done(), kRuns);
+  EXPECT_TRUE(has_point(heavy));
+  EXPECT_TRUE(has_point(other));
+  EXPECT_EQ(embedder_->encoded, 2) << "each text once";
+}
+
+// Far more than a lease altogether: what was encoded stays, though the time is over.
+TEST_F(OutboxWorkerTest, WhatWasEncodedIsNotEncodedAgain) {
+  embedder_->any_text = 3;
+  constexpr int kTurns = 60;
+  std::vector<Uuid> uids;
+  for (int i = 0; i < kTurns; ++i) uids.push_back(say("s", std::to_string(i) + std::string(6'000, 'x')));
+  EXPECT_LT(run_until_done(), kRuns);
+  for (const Uuid& uid : uids) EXPECT_TRUE(has_point(uid));
+  EXPECT_EQ(embedder_->encoded, kTurns);
+}
+
+TEST_F(OutboxWorkerTest, HalfALeaseIsWorkedAndWhatWasDoneIsAcked) {
+  write_time_ = seconds(3);
+  constexpr int kTurns = 40;
+  for (int i = 0; i < kTurns; ++i) (void)say("s" + std::to_string(i), "Hello.");
+  const auto first = run();
+  ASSERT_TRUE(first) << first.error().to_line();
+  EXPECT_EQ(first->done.size(), 10u) << "30 seconds of 3 seconds each";
+  EXPECT_EQ(left(), 2 * kTurns - 10);
+  EXPECT_FALSE(first->last_error);
+  EXPECT_LT(run_until_done(), kRuns);
+  EXPECT_EQ(left(), 0);
+  EXPECT_EQ(written_, kTurns) << "each directory once";
+}
+
+// The answer to the outbox has a time of its own: else nobody would learn why, and the entry would be due at once.
+TEST_F(OutboxWorkerTest, WhatFailsAfterALongTimeIsSaidAndIsDueLater) {
+  const Uuid uid = say("s", "A log file.");
+  embedder_->go_away();
+  const auto outcome = run();
+  ASSERT_TRUE(outcome) << outcome.error().to_line();
+  ASSERT_TRUE(outcome->last_error);
+  EXPECT_EQ(outcome->last_error->code, ErrorCode::kUnavailable);
+  EXPECT_EQ(outcome->done.size(), 1u) << "the directory";
+  EXPECT_EQ(left(), 1);
+  EXPECT_TRUE(rows_->outbox().claim("another", kLease, kMaxClaim, kNever)->empty()) << "not due yet";
+  clock_.advance(kMaxRetryDelay);
+  const auto later = rows_->outbox().claim("another", kLease, kMaxClaim, kNever);
+  ASSERT_EQ(later->size(), 1u);
+  EXPECT_EQ(later->front().item, (OutboxItem{OutboxKind::kTurnPoint, uid.to_string()}));
+  EXPECT_NE(later->front().last_error.find("the encoder is away"), std::string::npos) << later->front().last_error;
+}
+
+}  // namespace
+}  // namespace pandora
