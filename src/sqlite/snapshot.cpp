@@ -115,6 +115,7 @@ std::string quoted(const std::string& name) {
   for (const char c : name) text += c == '"' ? "\"\"" : std::string(1, c);
   return text + "\"";
 }
+std::string all_of(const std::string& table) { return "SELECT * FROM " + quoted(table); }
 
 }  // namespace
 
@@ -162,18 +163,20 @@ SqliteSnapshot::~SqliteSnapshot() {
 }
 
 Result<std::vector<std::string>> SqliteSnapshot::columns(const std::string& table) {
-  PANDORA_TRY(statement, connection_->query("SELECT name FROM pragma_table_info(?)", table));
   std::vector<std::string> names;
-  for (;;) {
-    PANDORA_TRY(more, statement.next());
-    if (!more) return names;
-    names.emplace_back(statement.text(0));
-  }
+  PANDORA_TRY(any, connection_->query("SELECT 1 FROM pragma_table_info(?)", table));
+  PANDORA_TRY(there, any.next());
+  if (!there) return names;
+  // Of the statement that gives the rows: the table's own list leaves generated columns out.
+  PANDORA_TRY(statement, connection_->prepare(all_of(table)));
+  sqlite3_stmt* row = statement.handle();
+  for (int i = 0; i < sqlite3_column_count(row); ++i) names.emplace_back(sqlite3_column_name(row, i));
+  return names;
 }
 
 Status SqliteSnapshot::rows(const std::string& table, const std::vector<std::string>& order,
                             const std::function<Status(const SqliteRow&)>& take) {
-  std::string sql = "SELECT * FROM " + quoted(table);
+  std::string sql = all_of(table);
   for (std::size_t i = 0; i < order.size(); ++i) sql += (i == 0 ? " ORDER BY " : ", ") + quoted(order[i]);
   PANDORA_TRY(statement, connection_->prepare(sql));
   sqlite3_stmt* row = statement.handle();
