@@ -101,7 +101,7 @@ gate:  ## TURNS (10000) turns while the ways to model server and Orchestrator st
 	@tests/gate/gate_driver.py --pandora build/pandora --turns $(TURNS)
 	@tests/gate/gate_driver.py --pandora build/pandora --turns $(TURNS) --apart
 
-gate-server:  ## TURNS (10000) turns from 64 clients through four gateways on one PostgreSQL while each is killed at random; compare
+gate-server:  ## TURNS (10000) turns from 64 clients through four gateways on one PostgreSQL, Qdrant API and Redis while all are killed at random; compare
 	@scripts/bootstrap --tests </dev/null
 	@cmake --preset release -DPANDORA_TESTS=ON >/dev/null
 	@$(NINJA) -C build pandora

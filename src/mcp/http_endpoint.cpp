@@ -124,7 +124,7 @@ class PooledEndpoint final : public McpEndpoint {
     const auto held = std::make_shared<HttpRequest>(std::move(request));
     // What waits for a tool, or for somebody's word, must not hold up what cancels it. A guess on the safe side:
     // whatever may be a call is taken for one.
-    const bool may_wait = held->body.find("tools") != std::string::npos;
+    const bool may_wait = held->body.find("tools") != std::string::npos || held->body.find("\\u") != std::string::npos;
     if (!ending_ &&
         (may_wait ? pool_ : quick_pool_).submit([this, held, caller, writer] { run(*held, caller, writer); }))
       return;

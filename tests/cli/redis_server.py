@@ -13,6 +13,8 @@ PROGRAM = next((one for one in ("/usr/bin/redis-server", "/usr/bin/redis-check-r
 
 
 class RedisServer:
+    Failed = subprocess.CalledProcessError
+
     def __init__(self, *settings):
         self.folder = tempfile.mkdtemp(prefix="pandora-redis-")
         self.settings, self.port, self.process = settings, free_port(), None

@@ -1,6 +1,7 @@
 """A TCP gate that stalls, slices and cuts what passes, both ways; before a port, or before a model server of its own. Prints its port.
 
-bad_road.py SEED [PORT]: what happens to a connection is drawn from the seed and its number. The model server answers each chat with
+bad_road.py SEED [PORT]: what happens to a connection is drawn from the seed and its number; "calm": nothing does, it is the model server
+alone. The model server answers each chat with
 "heard: " and the user's last message, streamed in pieces when it is asked to stream; where it is offered tools it calls one first, for
 every message whose number can be divided by TOOL_EVERY.
 """
@@ -122,6 +123,9 @@ async def main():
     else:
         server = await asyncio.start_server(serve, "127.0.0.1", 0)
         port = server.sockets[0].getsockname()[1]
+    if sys.argv[1] == "calm":
+        print(port, flush=True)
+        return await asyncio.Event().wait()
     gate = Gate(sys.argv[1], port)
     outside = await asyncio.start_server(gate.meet, "127.0.0.1", 0)
     print(outside.sockets[0].getsockname()[1], flush=True)

@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
-"""Turns from 64 clients through nginx and four gateways on one PostgreSQL and one `pandora vectors`, while each of these six is killed and
-started again at random; then a comparison.
+"""Turns from 64 clients through nginx and four gateways, each with an Orchestrator of its own, on one PostgreSQL, one `pandora vectors` and one
+Redis, while each of these eleven is killed and started again at random; then a comparison. Clients go on until so many are acknowledged.
 
-No acknowledged turn may be missing or changed, none doubled, every number is given once, every request is answered in time or broken off,
-and in the end there are as many points and directories as rows, and `pandora reconcile` finds no difference.
+No acknowledged turn may be missing or changed, none doubled, also when it was refused and sent again; every number is given once, every
+request is answered in time or broken off, and in the end there are as many points and directories as rows, and `pandora reconcile` finds no
+difference. A key's limit is kept exactly over all gateways while Redis is there (rate_windows.py).
 gateways_driver.py --pandora build/pandora --turns 10000 [--seed N]; prints the seed.
 """
 import argparse
@@ -19,91 +20,67 @@ import sys
 import tempfile
 import threading
 import time
-import urllib.error
 import urllib.request
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "../cli"))
+from gate_processes import Killer, Outages, Process, balancer  # noqa: E402
 from postgres_server import PostgresServer, answers, free_port  # noqa: E402
+from rate_windows import LIMIT, RateWindows  # noqa: E402
+from redis_server import RedisServer  # noqa: E402
 
 CLIENTS = 64
 GATEWAYS = 4
+STREAMS = 0.9  # of all requests; the others are answered whole, which often is before they are acknowledged
+MOST_TRIES = 4  # requests for each turn that shall be acknowledged, on average
+TURNS_A_WINDOW = 250  # for each so many there is a key with a limit
 ANSWER_SECONDS = 60  # the longest that a reply may take, on a busy machine
 SETTLE_SECONDS = 240  # until all that was acknowledged is in its places
-NGINX = """daemon off;
-pid {home}/nginx.pid;
-error_log {home}/nginx.log crit;
-worker_processes 1;
-events {{ worker_connections 1024; }}
-http {{
-  access_log off;
-  client_body_temp_path {home}/nginx-body; proxy_temp_path {home}/nginx-proxy; fastcgi_temp_path {home}/nginx-f; uwsgi_temp_path {home}/nginx-u; scgi_temp_path {home}/nginx-s;
-  upstream gateways {{ {servers} }}
-  server {{
-    listen 127.0.0.1:{port};
-    location / {{ proxy_pass http://gateways; proxy_http_version 1.1; proxy_set_header Connection ""; proxy_set_header Host $http_host; proxy_buffering off; proxy_connect_timeout 2s; proxy_read_timeout {patience}s; }}
-  }}
-}}
-"""
-
-
-class Process:
-    """One that can be killed and started again."""
-
-    def __init__(self, name, command, environment, log):
-        self.name, self.command, self.environment, self.log = name, command, environment, log
-        self.process = None
-
-    def start(self):
-        with open(self.log, "ab") as log:
-            self.process = subprocess.Popen(self.command, stdout=subprocess.PIPE, stderr=log, env=self.environment)
-        if not self.process.stdout.readline():
-            with open(self.log, encoding="utf-8", errors="replace") as log:
-                raise RuntimeError(f"{self.name} did not start: {log.read()[-2000:]}")
-
-    def stop(self, how=signal.SIGKILL):
-        if self.process and self.process.poll() is None:
-            self.process.send_signal(how)
-        if self.process:
-            self.process.wait(60)
-            self.process.stdout.close()
 
 
 class Run:
     def __init__(self, arguments):
         self.turns, self.seed, self.pandora = arguments.turns, arguments.seed, arguments.pandora
         self.lock, self.next, self.over = threading.Lock(), 0, threading.Event()
-        self.acknowledged, self.said = {}, collections.Counter()
-        self.slowest, self.faults, self.kills = 0.0, [], collections.Counter()
+        self.acknowledged, self.pending, self.said = {}, {}, collections.Counter()
+        self.slowest, self.faults, self.killers, self.windows = 0.0, [], [], None
         self.home = tempfile.mkdtemp(prefix="pandora-gateways-", dir=arguments.directory)
-        self.database, self.balancer, self.gateways = None, None, []
+        self.database, self.redis, self.points, self.balancer, self.model = None, None, None, None, None
+        self.gateways, self.orchestrators = [], []
 
     def place(self, name):
         return os.path.join(self.home, name)
 
     def start(self):
-        self.database = PostgresServer("max_connections=100")
+        self.database, self.redis = PostgresServer("max_connections=100"), RedisServer()
+        self.redis_outages = Outages(self.redis)
+        self.model = subprocess.Popen([sys.executable, os.path.join(HERE, "bad_road.py"), "calm"], stdout=subprocess.PIPE, text=True)
         points, self.port = free_port(), free_port()
-        self.environment = {**os.environ, **self.database.environment(), "PANDORA_ENCODER": "hashing", "PANDORA_POINTS_STORE": "qdrant",
-                            "QDRANT_URL": f"http://127.0.0.1:{points}", "PANDORA_DOCUMENTS": self.place("documents"), "PANDORA_OBJECTS": self.place("objects")}
+        self.environment = {**os.environ, **self.database.environment(), **self.redis.environment(), "PANDORA_ENCODER": "hashing", "PANDORA_POINTS_STORE": "qdrant",
+                            "QDRANT_URL": f"http://127.0.0.1:{points}", "PANDORA_DOCUMENTS": self.place("documents"), "PANDORA_OBJECTS": self.place("objects"),
+                            "PANDORA_MODEL_URL": "http://127.0.0.1:" + self.model.stdout.readline().strip()}
         self.environment.pop("PANDORA_DATA", None)
         self.points_url = self.environment["QDRANT_URL"]
-        self.points = Process("points", [self.pandora, "vectors", "--json", "--log-level", "error", "--set", f"vectors.port={points}", "--set", "vectors.path=" + self.place("points")],
-                              self.environment, self.place("points.log"))
-        self.points.start()
+        self.points = self.process("points", None, "vectors", "--set", f"vectors.port={points}", "--set", "vectors.path=" + self.place("points"))
         self.command("db", "migrate")
+        self.key = self.command("keys", "create", "clients")["secret"]
+        limited = [self.command("keys", "create", f"limited-{number}", "--requests", str(LIMIT)) for number in range(2 + self.turns // TURNS_A_WINDOW)]
         ports = [free_port() for _ in range(GATEWAYS)]
         for number, port in enumerate(ports):
-            one = Process(f"gateway {number}", [self.pandora, "serve", "--json", "--log-level", "error", "--data", self.place(f"g{number}"), "--set", f"gateway.port={port}"],
-                          self.environment, self.place(f"g{number}.log"))
-            one.start()
-            self.gateways.append(one)
-        servers = " ".join(f"server 127.0.0.1:{port} max_fails=1 fail_timeout=1s;" for port in ports)
-        with open(self.place("nginx.conf"), "w", encoding="ascii") as file:
-            file.write(NGINX.format(home=self.home, port=self.port, servers=servers, patience=ANSWER_SECONDS))
+            tools = free_port()
+            self.orchestrators.append(self.process(f"orchestrator {number}", number, "orchestrator", "--set", f"orchestrator.port={tools}"))
+            self.gateways.append(self.process(f"gateway {number}", number, "gateway", "--set", f"gateway.port={port}", "--set", f"tools.url=http://127.0.0.1:{tools}"))
         nginx = subprocess.run([os.path.join(HERE, "../../scripts/fetch_nginx")], capture_output=True, text=True, check=True).stdout.strip()
-        with open(self.place("balancer.log"), "ab") as log:
-            self.balancer = subprocess.Popen([nginx, "-p", self.home, "-c", self.place("nginx.conf"), "-e", self.place("balancer.log")], stderr=log)
+        self.balancer = balancer(nginx, self.home, self.port, ports, ANSWER_SECONDS)
+        while not answers(self.port):
+            time.sleep(0.02)
+        self.windows = RateWindows([(one["key"]["id"], one["secret"]) for one in limited], ports, self.redis, self.redis_outages, self.over, self.fault)
+
+    def process(self, name, number, command, *arguments):
+        data = [] if number is None else ["--data", self.place(f"g{number}")]
+        one = Process(name, [self.pandora, command, "--json", "--log-level", "warn", *data, *arguments], self.environment, self.place(name.replace(" ", "-") + ".log"))
+        one.start()
+        return one
 
     def command(self, *arguments, data="g0"):
         done = subprocess.run([self.pandora, *arguments, "--json", "--data", self.place(data)], env=self.environment, capture_output=True, text=True, timeout=600, check=False)
@@ -111,65 +88,91 @@ class Run:
             raise RuntimeError(f"{arguments}: {done.stderr}")
         return json.loads(done.stdout)
 
-        while not answers(self.port):
-            time.sleep(0.02)
-
     # ── what happens to them ──
 
-    def kill_some(self, what, seed):
-        """Kills one of these, lets it lie a while, starts it again; until it is over. All of them are up then."""
-        chance = random.Random(f"{self.seed} {seed}")
-        while not self.over.wait(chance.uniform(0.3, 2.5)):
-            name, stop, start = chance.choice(what)
-            stop()
-            with self.lock:
-                self.kills[name] += 1
-            self.over.wait(chance.choice((0, 0.2, 1.0, 3.0)))
-            try:
-                start()
-            except RuntimeError as error:
-                return self.fault(str(error))
+    def kill_them(self):
+        def killer(name, between, parts):
+            one = Killer(parts, random.Random(f"{self.seed} {name}"), between, self.over, self.fault)
+            self.killers.append(one)
+            one.start()
 
-    def killers(self):
-        servers = [("PostgreSQL", self.database.stop, self.database.start), ("points", self.points.stop, self.points.start)]
-        gateways = [(one.name, one.stop, one.start) for one in self.gateways]
-        return [threading.Thread(target=self.kill_some, args=(servers, "servers")), threading.Thread(target=self.kill_some, args=(gateways, "gateways"))]
+        killer("servers", (1, 4), [("PostgreSQL", self.database.stop, self.database.start), ("points", self.points.stop, self.points.start)])
+        killer("Redis", (6, 18), [("Redis", self.redis_outages.stop, self.redis_outages.start)])
+        for some in (0, 1):
+            killer(f"gateways {some}", (1, 5), [(one.name, one.stop, one.start) for one in self.gateways[some::2]])
+        killer("orchestrators", (0.3, 2.5), [(one.name, one.stop, one.start) for one in self.orchestrators])
+
+    def kills(self):
+        all_of_them = [item for one in self.killers for item in one.kills.items()]
+        return ", ".join(f"{name} {count}" for name, count in sorted(all_of_them))
+
+    def slowest_starts(self):
+        found = collections.Counter()
+        for one in self.killers:
+            for name, seconds in one.slowest.items():
+                kind = name.split(" ")[0]
+                found[kind] = max(found[kind], seconds)
+        return ", ".join(f"{kind} {seconds:.1f} s" for kind, seconds in sorted(found.items()))
 
     # ── clients ──
 
+    def take_number(self):
+        with self.lock:
+            if len(self.acknowledged) >= self.turns or self.over.is_set():
+                return None
+            if self.next >= MOST_TRIES * self.turns:
+                self.over.set()
+                return None
+            self.next += 1
+            return self.next
+
     def client(self, name):
-        chance, connection = random.Random(f"{self.seed} client {name}"), None
-        while True:
-            with self.lock:
-                if self.next == self.turns:
-                    return
-                self.next += 1
-                number = self.next
+        chance = random.Random(f"{self.seed} client {name}")
+        while (number := self.take_number()) is not None:
             message = f"Note number {number} of {name}: the {chance.choice(('red', 'blue', 'old', 'new'))} key fits door {chance.randrange(10**6)}."
-            streams, began = chance.random() < 0.5, time.monotonic()
-            try:
-                connection = connection or http.client.HTTPConnection("127.0.0.1", self.port, timeout=ANSWER_SECONDS + 5)
-                connection.request("POST", "/v1/chat/completions", json.dumps({"model": "pandora", "stream": streams, "messages": [{"role": "user", "content": message}]}),
-                                   {"Content-Type": "application/json", "Pandora-Session": f"session-{name}"})
-                response = connection.getresponse()
-                self.note(message, response, response.read().decode(), streams)
-            except (OSError, http.client.HTTPException, ValueError) as error:  # its gateway was killed
-                with self.lock:
-                    self.said[type(error).__name__] += 1
-                connection = None
+            streams = chance.random() < STREAMS
+            while self.say(name, message, streams) == "refused" and not self.over.wait(1 + chance.random()):
+                pass
+
+    def say(self, name, message, streams):
+        """How it ended: "refused" is before anything of it was kept, so it may be said again."""
+        began, connection = time.monotonic(), http.client.HTTPConnection("127.0.0.1", self.port, timeout=ANSWER_SECONDS + 5)
+        try:
+            connection.request("POST", "/v1/chat/completions", json.dumps({"model": "pandora", "stream": streams, "messages": [{"role": "user", "content": message}]}),
+                               {"Content-Type": "application/json", "Authorization": f"Bearer {self.key}", "Pandora-Session": f"session-{name}"})
+            response = connection.getresponse()
+            return self.note(message, response, response.read().decode(), streams)
+        except (OSError, http.client.HTTPException, ValueError) as error:  # its gateway was killed while it spoke
+            with self.lock:
+                self.said[f"broken off ({type(error).__name__})"] += 1
+            return "broken off"
+        finally:
+            connection.close()
             with self.lock:
                 self.slowest = max(self.slowest, time.monotonic() - began)
 
     def note(self, message, response, body, streams):
-        ended, acknowledged, turn = f"status {response.status}", response.headers["Pandora-Acknowledged"] == "true", response.headers["Pandora-Turn"]
-        if streams and response.status == 200:
+        acknowledged, turn = response.headers["Pandora-Acknowledged"], response.headers["Pandora-Turn"]
+        if response.status != 200:
+            error = json.loads(body)["error"]
+            ended = f"{response.status} {error['code'] or error['type']}: {error['message'][:70]}"
+            if response.status == 503 and response.headers["Retry-After"] is None:
+                self.fault(f"a refusal without Retry-After: {body[:300]}")
+        elif streams:
             last = [block for block in body.split("\n\n") if block.startswith("event: pandora.turn")]
-            said = json.loads(last[0].split("data: ", 1)[1]) if last else {"acknowledged": False, "turn": None}
-            acknowledged, turn, ended = said["acknowledged"], said["turn"], "stream " + ("whole" if last else "broken off")
+            said = json.loads(last[0].split("data: ", 1)[1]) if last else {"acknowledged": None, "turn": None}
+            acknowledged, turn = {True: "true", False: "false", None: None}[said["acknowledged"]], said["turn"]
+            ended = {"true": "stream acknowledged", "false": f"stream not acknowledged: {said.get('error')}"}.get(acknowledged, "stream broken off")
+        else:
+            ended = f"whole, acknowledged: {acknowledged}"
         with self.lock:
             self.said[ended] += 1
-            if acknowledged:
+            if acknowledged == "true":
                 self.acknowledged[message] = turn
+            elif acknowledged == "pending":
+                self.pending[message] = turn
+        nothing_kept = response.status == 429 or (response.status == 503 and turn is None and error["code"] != "broken_off")
+        return "refused" if nothing_kept else "over"
 
     def fault(self, what):
         with self.lock:
@@ -198,12 +201,14 @@ class Run:
             row = json.loads(line)
             kept[row["text"]].append(row["uid"])
             numbers.append(row["number"])
+        self.kept = kept
         for message, turn in self.acknowledged.items():
             if kept.get(message) != [turn]:
                 self.fault(f"acknowledged as {turn}, kept as {kept.get(message)}: {message}")
         for message, turns in kept.items():
             if len(turns) > 1:
                 self.fault(f"kept {len(turns)} times: {message}")
+        self.tools_run = int(self.database.sql("SELECT count(*) FROM pandora.observability WHERE kind = 'tool' AND ok", database="pandora"))
         if len(set(numbers)) != len(numbers):
             self.fault("a number was given twice")
         folders = sorted(int(name[5:]) for name in os.listdir(self.place("documents/turns")))
@@ -230,41 +235,58 @@ class Run:
             return "made again from the index" not in file.read()
 
     def stop(self):
-        for one in [*self.gateways, self.points]:
-            one.stop(signal.SIGTERM)
-        if self.balancer:
-            self.balancer.terminate()
-            self.balancer.wait()
-        if self.database:
-            self.database.close()
+        for one in [*self.gateways, *self.orchestrators, self.points]:
+            if one:
+                one.stop(signal.SIGTERM)
+        for one in (self.balancer, self.model):
+            if one:
+                one.terminate()
+                one.wait()
+        for one in (self.database, self.redis):
+            if one:
+                one.close()
 
     def all_of_it(self):
         began = time.monotonic()
         try:
             self.start()
+            self.windows.first()
+            self.kill_them()
             clients = [threading.Thread(target=self.client, args=(name,)) for name in range(CLIENTS)]
-            killers = self.killers()
-            for one in clients + killers:
+            for one in [*clients, self.windows]:
                 one.start()
             for one in clients:
                 one.join()
             spoken = time.monotonic() - began
             self.over.set()
-            for one in killers:
+            for one in [*self.killers, self.windows]:
                 one.join()
-            print(f"{self.turns} requests in {spoken:.0f} s, {len(self.acknowledged)} acknowledged, slowest {self.slowest:.1f} s; {dict(self.said)}; killed: {dict(self.kills)}", flush=True)
+            print(f"{self.next} turns asked for in {spoken:.0f} s, {len(self.acknowledged)} acknowledged, slowest answer {self.slowest:.1f} s")
+            print(f"killed: {self.kills()}\nslowest until it was back: {self.slowest_starts()}")
+            for how, count in self.said.most_common():
+                print(f"  {count:6} {how}")
+            print(f"a limit of {LIMIT} a minute over {GATEWAYS} gateways: kept exactly in {self.windows.exact} windows ({self.windows.admitted} admitted and answered, "
+                  f"{self.windows.unknown} admitted and broken off); left out: {dict(self.windows.left_out) or 'none'}", flush=True)
             self.settle()
             rows, points, folders = self.compare()
         finally:
             self.over.set()
+            for one in self.killers:
+                one.join()
             self.stop()
         if self.slowest > ANSWER_SECONDS:
             self.fault(f"a reply took {self.slowest:.1f} s")
         if self.balancer.returncode not in (0, -signal.SIGTERM):
             self.fault(f"the balancer ended: {self.balancer.returncode}")
-        if not self.acknowledged:
-            self.fault("nothing was acknowledged")
-        print(f"{rows} rows, {points} points, {folders} directories; settled and compared {time.monotonic() - began - spoken:.0f} s later")
+        if len(self.acknowledged) < self.turns:
+            self.fault(f"only {len(self.acknowledged)} of {self.next} were acknowledged")
+        if not self.windows.exact:
+            self.fault("no window of a limit was looked at to its end")
+        if not self.tools_run:
+            self.fault("no tool ran")
+        late = sum(message in self.kept for message in self.pending)
+        print(f"{rows} rows, {points} points, {folders} directories; of {len(self.pending)} answered while they were pending {late} are kept; "
+              f"{self.tools_run} tools ran; settled and compared {time.monotonic() - began - spoken:.0f} s later")
         return self.faults
 
 
