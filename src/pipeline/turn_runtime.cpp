@@ -11,7 +11,6 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "domain/derive.h"
-#include "pipeline/prompt.h"
 #include "turns/term_statistics.h"
 
 namespace pandora {
@@ -365,7 +364,7 @@ class TurnRuntime::Run final : public RunningTurn, private ChatSink, public std:
   void save(ActionId id, SaveAction& action) {
     TurnRecord& record = action.record;
     derive_fields(record.turn, last_turns_, term_statistics(runtime_.stores_.turns, who_, for_saving()));
-    admit(record, action.proposals);
+    memories_.admit(record, action.proposals, runtime_.admit_, for_saving());
     AttachedImages images;
     if (request_.client && request_.client->images) images = request_.client->images();
     const std::vector<Attachment> attached =
@@ -377,7 +376,7 @@ class TurnRuntime::Run final : public RunningTurn, private ChatSink, public std:
       return post(SaveFailed{id, saved.error()}, true);
     }
     outcome_.memories = std::move(record.memories);
-    supersede();
+    memories_.supersede(runtime_.stores_.memories, who_, for_saving());
     post(Saved{id}, true);
   }
 
@@ -387,7 +386,7 @@ class TurnRuntime::Run final : public RunningTurn, private ChatSink, public std:
     outcome_.ending = action.ending;
     outcome_.reply = std::move(action.reply);
     outcome_.acknowledged = action.acknowledged;
-    outcome_.error = action.error ? std::move(action.error) : std::move(not_remembered_);
+    outcome_.error = action.error ? std::move(action.error) : std::move(memories_.error);
     outcome_.gathered = std::move(state_.record.context.gathered);
     on_blocking([this] { complete(); });
   }
@@ -443,40 +442,6 @@ class TurnRuntime::Run final : public RunningTurn, private ChatSink, public std:
     }
     log_warn("recall.no_receipt", {{"error", kept.error().to_line()}});
     outcome_.gathered.missing.push_back(fmt::format("the receipt: {}", kept.error().to_line()));
-  }
-
-  void admit(TurnRecord& record, const std::vector<MemoryProposal>& proposals) {
-    if (proposals.empty()) return;
-    AdmissionRequest request{record.turn, proposals, {}, {}};
-    for (const auto& item : record.context.gathered.items)
-      if (item.kind != GatheredKind::kMemory && item.kind != GatheredKind::kPreference)
-        request.recalled.push_back(item.text);
-    const std::string prompt = system_prompt({});
-    request.system_prompts.push_back(prompt);
-    auto admitted = runtime_.admit_(request, for_saving());
-    if (!admitted) {
-      log_warn("turn.no_memories", {{"error", admitted.error().to_line()}});
-      not_remembered_ = std::move(admitted).error().with_context("the turn is saved, but no memory was made of it");
-      return;
-    }
-    record.memories = std::move(admitted->memories);
-    superseded_ = std::move(admitted->superseded);
-  }
-
-  // What is replaced says so once its replacement is acknowledged.
-  void supersede() {
-    for (const auto& [old_id, new_id] : superseded_) {
-      const Status done = supersede(old_id, new_id, for_saving());
-      if (done) continue;
-      log_warn("memory.not_superseded", {{"memory", old_id.to_string()}, {"error", done.error().to_line()}});
-      not_remembered_ = Error(done.error()).with_context("an older memory that this one replaces still stands");
-    }
-  }
-  Status supersede(const Uuid& old_id, const Uuid& new_id, const Deadline& deadline) {
-    MemoryStore& memories = runtime_.stores_.memories;
-    PANDORA_TRY(old, memories.find(old_id, who_, deadline));
-    old.superseded_by = new_id;
-    return memories.put(old, {}, who_, deadline);
   }
 
   // ── the model speaks on threads of its own ──
@@ -550,8 +515,7 @@ class TurnRuntime::Run final : public RunningTurn, private ChatSink, public std:
   std::vector<Turn> last_turns_;
   std::vector<std::string> missing_;  // what this turn has to do without, for §2
   std::optional<RecallReceipt> receipt_;
-  std::optional<Error> not_remembered_;
-  std::vector<std::pair<Uuid, Uuid>> superseded_;
+  TurnMemories memories_;
   const SteadyTime begun_at_ = runtime_.clock_.steady();
   ActionId model_id_ = 0;
   std::optional<SteadyTime> told_to_stop_;

@@ -12,6 +12,7 @@
 
 #include "pipeline/turn_attachments.h"
 #include "pipeline/turn_machine.h"
+#include "pipeline/turn_memories.h"
 #include "ports/stores.h"
 #include "recall/held_texts.h"
 #include "turns/turn_saver.h"
@@ -143,18 +144,6 @@ struct RuntimeOptions {
   Duration findable_wait = std::chrono::seconds(2);  // for the session's turn before
   std::function<void(const TurnReport&)> on_turn;    // called once a turn, at its end; none: nobody wants to know
 };
-
-// Which proposals become memories (turns/memory_admission.h).
-struct AdmissionRequest {
-  const Turn& turn;
-  const std::vector<MemoryProposal>& proposals;
-  std::vector<std::string_view> recalled, system_prompts;
-};
-struct Admitted {
-  std::vector<Memory> memories;
-  std::vector<std::pair<Uuid, Uuid>> superseded;  // old memory → the one that replaces it
-};
-using AdmitMemories = std::function<Result<Admitted>(const AdmissionRequest&, const Deadline&)>;
 
 class TurnRuntime {
  public:
