@@ -115,7 +115,7 @@ class ServedCase(PandoraCase):
         """Starts it on a free port; self.port, self.url."""
         self.process = subprocess.Popen([PROGRAM, self.serve_command, "--json", "--set", "gateway.port=0", *arguments], stdout=subprocess.PIPE,
                                         stderr=subprocess.PIPE, env={**self.environment, **environment})
-        self.addCleanup(self.end)
+        self.addCleanup(self.end_one, self.process)
         line = self.process.stdout.readline()
         self.assertTrue(line, "it did not start: " + (self.process.stderr.read().decode() if not line else ""))
         self.url = json.loads(line)["url"]
@@ -135,14 +135,18 @@ class ServedCase(PandoraCase):
         return self.json("turns", "list")["turns"]
 
     def end(self, how=signal.SIGTERM):
-        if self.process.poll() is None:
-            self.process.send_signal(how)
+        return self.end_one(self.process, how)
+
+    @staticmethod
+    def end_one(process, how=signal.SIGTERM):
+        if process.poll() is None:
+            process.send_signal(how)
         try:
-            out, err = self.process.communicate(timeout=30)
+            _, err = process.communicate(timeout=120)
         except subprocess.TimeoutExpired:
-            self.process.kill()
+            process.kill()
             raise
-        return self.process.returncode, err.decode(errors="replace")
+        return process.returncode, err.decode(errors="replace")
 
     def ask(self, path, body=None, method=None, headers=(), raw=None):
         """(status, headers, body as JSON or text)"""
