@@ -15,6 +15,8 @@ namespace {
 
 constexpr Duration kSlice = std::chrono::milliseconds(100);  // a deadline's clock may be one that is ticked by hand
 constexpr int kSlicesOfSilence = 650;                        // kLongestStatement, and some
+constexpr int kSlicesOfRollback = 20;                        // kRollbackPatience
+static_assert(kSlicesOfRollback * kSlice == kRollbackPatience);
 
 constexpr std::string_view kHomeLetters = "0123456789-ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 constexpr std::string_view kLimit =
@@ -72,6 +74,13 @@ bool PostgresConnection::knock(const PostgresOptions& options, Duration patience
   (void)(*connection)->connect(patience);
   return !(*connection)->silent_;
 }
+
+PostgresConnection::PostgresConnection(pg_conn* handle, std::string place, std::string home, PostgresPulse* pulse)
+    : handle_(handle),
+      place_(std::move(place)),
+      home_(std::move(home)),
+      pulse_(pulse),
+      slices_of_silence_(kSlicesOfSilence) {}
 
 PostgresConnection::~PostgresConnection() { PQfinish(handle_); }
 
@@ -140,7 +149,7 @@ Status PostgresConnection::wait(bool to_write) {
       state_.clear();
       return fail(pulse_->why());
     }
-    if (!late && (unlimited_ || slices < kSlicesOfSilence)) continue;
+    if (!late && (unlimited_ || slices < slices_of_silence_)) continue;
     return left(late ? ErrorCode::kDeadlineExceeded : ErrorCode::kUnavailable);
   }
 }
@@ -300,34 +309,38 @@ void PostgresConnection::rollback() {
   begin_.clear();
   begun_ = false;
   if (broken_ || !sent) return;
+  // The call's own deadline may have passed, and the connection still be of use.
   const Deadline before = deadline_;
   deadline_ = Deadline::never();
-  if (!script("ROLLBACK")) broken_ = true;
+  slices_of_silence_ = kSlicesOfRollback;
+  if (!text("ROLLBACK")) broken_ = true;
+  slices_of_silence_ = kSlicesOfSilence;
   deadline_ = before;
 }
 
 Status PostgresConnection::script(std::string_view sql) {
   PANDORA_CHECK(deadline_.check("asking PostgreSQL"));
-  state_.clear();
-  const std::string text(sql);
-  if (PQsendQuery(handle_, text.c_str()) != 1) return lost();
   unlimited_ = true;
-  const auto done = [&]() -> Status {
-    PANDORA_CHECK(flush());
-    Status status;
-    for (;;) {
-      PANDORA_TRY(result, next_result());
-      if (!result) return status;
-      const PostgresRows one(result);
-      if (PQresultStatus(result) != PGRES_FATAL_ERROR || !status) continue;
-      const char* position = PQresultErrorField(result, PG_DIAG_STATEMENT_POSITION);
-      Error error = error_of(result);
-      if (position) error.message += fmt::format(", at line {}", line_of(sql, position));
-      status = fail(std::move(error));
-    }
-  }();
+  const Status done = text(sql);
   unlimited_ = false;
   return done;
+}
+
+Status PostgresConnection::text(std::string_view sql) {
+  state_.clear();
+  if (PQsendQuery(handle_, std::string(sql).c_str()) != 1) return lost();
+  PANDORA_CHECK(flush());
+  Status status;
+  for (;;) {
+    PANDORA_TRY(result, next_result());
+    if (!result) return status;
+    const PostgresRows one(result);
+    if (PQresultStatus(result) != PGRES_FATAL_ERROR || !status) continue;
+    const char* position = PQresultErrorField(result, PG_DIAG_STATEMENT_POSITION);
+    Error error = error_of(result);
+    if (position) error.message += fmt::format(", at line {}", line_of(sql, position));
+    status = fail(std::move(error));
+  }
 }
 
 bool PostgresConnection::usable() const {

@@ -23,6 +23,7 @@ inline constexpr int kOldestPostgres = 15;
 // The longest that a statement may take whose deadline is later or never; migrations have no limit.
 inline constexpr Duration kLongestStatement = std::chrono::seconds(60);
 inline constexpr Duration kGrace = std::chrono::milliseconds(300);
+inline constexpr Duration kRollbackPatience = std::chrono::seconds(2);  // then the connection is closed instead
 inline constexpr std::size_t kMaxPreparedStatements = 256;  // of a connection; beyond, a statement is parsed each time
 
 struct PostgresStatement {
@@ -57,7 +58,8 @@ class PostgresConnection {
   // A transaction. BEGIN goes with the first statements, COMMIT with the last ones that `commit` is given.
   void begin(std::string_view how = "BEGIN");
   Result<std::vector<PostgresRows>> commit(std::span<const PostgresStatement> last = {});
-  void rollback();  // never fails: a connection that cannot is not usable any more
+  // Never fails: a connection that cannot, within kRollbackPatience, is not usable any more. Whatever the deadline.
+  void rollback();
 
   // Several statements as one text, nothing bound, without a limit of time; outside of a transaction one transaction,
   // unless they begin one. An error names the line.
@@ -77,8 +79,7 @@ class PostgresConnection {
   const std::string& place() const { return place_; }
 
  private:
-  PostgresConnection(pg_conn* handle, std::string place, std::string home, PostgresPulse* pulse)
-      : handle_(handle), place_(std::move(place)), home_(std::move(home)), pulse_(pulse) {}
+  PostgresConnection(pg_conn* handle, std::string place, std::string home, PostgresPulse* pulse);
   static Result<std::unique_ptr<PostgresConnection>> start(const PostgresOptions& options, PostgresPulse* pulse);
   Status connect(Duration patience);
   bool is_given_up(Duration waited);
@@ -95,6 +96,7 @@ class PostgresConnection {
   Status send(const PostgresStatement& statement, bool hidden, std::vector<Sent>& order);
   Result<std::vector<PostgresRows>> exchange(std::span<const PostgresStatement> statements, bool commits);
   Result<std::vector<PostgresRows>> receive(const std::vector<Sent>& order);
+  Status text(std::string_view sql);
   Status lost();
   Error error_of(const pg_result* result);
 
@@ -108,6 +110,7 @@ class PostgresConnection {
   bool begun_ = false, broken_ = false, silent_ = false, pooled_ = false, read_only_ = false, unlimited_ = false,
        greeted_ = false;
   int version_ = 0, named_ = 0;
+  int slices_of_silence_;  // after which it is left, whatever the deadline
 };
 
 }  // namespace pandora

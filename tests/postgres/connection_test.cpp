@@ -132,6 +132,27 @@ TEST_F(PostgresConnectionCase, AServerThatSaysNothingIsLeftWhenTheDeadlineHasPas
   gate.release();
 }
 
+// A thread that only wants to give its connection back must not stand there for ever.
+TEST_F(PostgresConnectionCase, ARollbackThatIsNotAnsweredEndsAndSoDoesItsConnection) {
+  TcpGate gate(shared_server().port());
+  PostgresOptions through = options();
+  through.url = "postgresql://pandora@127.0.0.1:" + std::to_string(gate.port()) + "/" + database;
+  const auto connection = must(PostgresConnection::open(through, kNever));
+  connection->begin();
+  must(connection->query("SELECT 1"));
+  gate.hold();
+  connection->rollback();
+  EXPECT_FALSE(connection->usable()) << "its answer could come at any time";
+  gate.release();
+
+  const auto other = must(PostgresConnection::open(through, kNever));
+  other->begin();
+  must(other->query("SELECT 1"));
+  other->set_deadline(past());
+  other->rollback();
+  EXPECT_TRUE(other->usable()) << "a deadline that has passed is no reason to close it";
+}
+
 TEST_F(PostgresConnectionCase, AConnectionThatIsCutSaysSo) {
   TcpGate gate(shared_server().port());
   PostgresOptions through = options();
