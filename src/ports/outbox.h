@@ -76,6 +76,8 @@ class Outbox {
   virtual Status retry(std::int64_t id, std::int64_t version, Duration delay, std::string_view error,
                        const Deadline& deadline) = 0;
   virtual Result<std::int64_t> size(const Deadline& deadline) = 0;  // due, leased and delayed
+  // Whether it was asked for and nobody has acked it since, of whichever process it is.
+  virtual Result<bool> is_waiting(const OutboxItem& item, const Deadline& deadline) = 0;
 };
 
 }  // namespace pandora

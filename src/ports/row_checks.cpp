@@ -30,6 +30,11 @@ Status check_number(TurnNumber number) {
               fmt::format("{} is no number of a turn: 1 to {}", number.value, kMaxTurnNumber));
 }
 
+Status check_unchanged(const Turn& row, const Turn* was) {
+  if (!was || row == *was) return {};
+  return fail(ErrorCode::kConflict, fmt::format("turn {} was changed meanwhile", row.number.value));
+}
+
 Status check_row(const TurnObject& object) {
   PANDORA_CHECK(check_object_key(object.key));
   if (object.size <= kMaxTurnObjectBytes && object.media_type.size() <= kMaxMediaType &&

@@ -24,6 +24,9 @@ Status check_domain(std::string_view domain);
 Status check_record(const TurnRecord& record, const Principal& who);
 // A number that is given or reserved: 0..kMaxTurnNumber.
 Status check_number(TurnNumber number);
+// Of a row that is to be replaced only while it says `was`: kConflict when it says something else. Null: whatever it
+// says.
+Status check_unchanged(const Turn& row, const Turn* was);
 // See InstanceStore (observation_store.h).
 Status check_instance_name(std::string_view name);
 Status check_instance_value(std::string_view value);

@@ -121,8 +121,10 @@ class TurnStore {
                               const Deadline& deadline) = 0;
   // Replaces what the row says of turn.uid (number, session and user must be the same: kConflict), with outbox entries
   // for its directory, its point and its neighbours' points: a redaction, or a row made equal to its file. Its own
-  // vectors go: they were of other words. kNotFound when there is no row of that uid.
-  virtual Status rewrite(const Turn& turn, const Principal& who, const Deadline& deadline) = 0;
+  // vectors go: they were of other words. kNotFound when there is no row of that uid. With `was`: only while the row
+  // says that; kConflict when somebody has changed it since.
+  virtual Status rewrite(const Turn& turn, const Principal& who, const Deadline& deadline,
+                         const Turn* was = nullptr) = 0;
   // Removes the row and all that hangs on it (memories, research, observations, keywords, vectors), overwriting the
   // bytes it took; the outbox gets entries for its directory and point, its neighbours' points, and the files and
   // points of its memories and research. What those superseded stays superseded. Its number is not given out again.

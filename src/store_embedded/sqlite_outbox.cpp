@@ -108,4 +108,14 @@ Result<std::int64_t> SqliteOutbox::size(const Deadline& deadline) {
       deadline);
 }
 
+Result<bool> SqliteOutbox::is_waiting(const OutboxItem& item, const Deadline& deadline) {
+  return database_.read(
+      [&](Connection& connection) -> Result<bool> {
+        PANDORA_TRY(row, connection.query("SELECT 1 FROM outbox WHERE kind = ? AND key = ?", to_string(item.kind),
+                                          std::string_view(item.key)));
+        return row.next();
+      },
+      deadline);
+}
+
 }  // namespace pandora

@@ -17,6 +17,7 @@ class SqliteOutbox final : public Outbox {
   Status retry(std::int64_t id, std::int64_t version, Duration delay, std::string_view error,
                const Deadline& deadline) override;
   Result<std::int64_t> size(const Deadline& deadline) override;
+  Result<bool> is_waiting(const OutboxItem& item, const Deadline& deadline) override;
 
  private:
   SqliteDatabase& database_;

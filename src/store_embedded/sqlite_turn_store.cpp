@@ -379,7 +379,7 @@ Result<Turn> SqliteTurnStore::change(TurnNumber number, const TurnChange& change
       deadline);
 }
 
-Status SqliteTurnStore::rewrite(const Turn& turn, const Principal& who, const Deadline& deadline) {
+Status SqliteTurnStore::rewrite(const Turn& turn, const Principal& who, const Deadline& deadline, const Turn* was) {
   PANDORA_CHECK(check_row(turn));
   return database_.write(
       [&](Connection& connection) -> Status {
@@ -387,6 +387,7 @@ Status SqliteTurnStore::rewrite(const Turn& turn, const Principal& who, const De
         if (old.number != turn.number || old.session != turn.session || old.user != turn.user)
           return fail(ErrorCode::kConflict, fmt::format("turn {} is not number {} of that session and user",
                                                         turn.uid.to_string(), turn.number.value));
+        PANDORA_CHECK(check_unchanged(old, was));
         PANDORA_CHECK(write_document(connection, turn));
         PANDORA_CHECK(connection.run("DELETE FROM turn_keywords WHERE turn_number = ?", turn.number.value));
         PANDORA_CHECK(connection.run("DELETE FROM turn_vectors WHERE turn_uid = ?", turn.uid));

@@ -72,4 +72,10 @@ Result<std::int64_t> MemoryOutbox::size(const Deadline& deadline) {
   return static_cast<std::int64_t>(state_.outbox.size());
 }
 
+Result<bool> MemoryOutbox::is_waiting(const OutboxItem& item, const Deadline& deadline) {
+  PANDORA_CHECK(deadline.check("looking into the outbox"));
+  const std::lock_guard lock(state_.mutex);
+  return std::ranges::any_of(state_.outbox, [&](const auto& row) { return row.second.entry.item == item; });
+}
+
 }  // namespace pandora

@@ -237,7 +237,7 @@ Result<Turn> MemoryTurnStore::change(TurnNumber number, const TurnChange& change
   return changed;
 }
 
-Status MemoryTurnStore::rewrite(const Turn& turn, const Principal& who, const Deadline& deadline) {
+Status MemoryTurnStore::rewrite(const Turn& turn, const Principal& who, const Deadline& deadline, const Turn* was) {
   PANDORA_CHECK(check_row(turn));
   PANDORA_CHECK(deadline.check("rewriting a turn"));
   const std::lock_guard lock(state_.mutex);
@@ -245,6 +245,7 @@ Status MemoryTurnStore::rewrite(const Turn& turn, const Principal& who, const De
   if (old->number != turn.number || old->session != turn.session || old->user != turn.user)
     return fail(ErrorCode::kConflict, fmt::format("turn {} is not number {} of that session and user",
                                                   turn.uid.to_string(), turn.number.value));
+  PANDORA_CHECK(check_unchanged(*old, was));
   *old = turn;
   state_.vectors.erase(turn.uid);
   memory_rows::enqueue_turn(state_, turn.uid);

@@ -27,7 +27,7 @@ class MemoryTurnStore final : public TurnStore {
                                                    const Deadline& deadline) override;
   Result<Turn> change(TurnNumber number, const TurnChange& change, const Principal& who,
                       const Deadline& deadline) override;
-  Status rewrite(const Turn& turn, const Principal& who, const Deadline& deadline) override;
+  Status rewrite(const Turn& turn, const Principal& who, const Deadline& deadline, const Turn* was) override;
   Result<RemovedTurn> remove(TurnNumber number, const Principal& who, const Deadline& deadline) override;
   Status put_vector(const Uuid& uid, const EmbedderIdentity& embedder, std::span<const float> vector,
                     const Deadline& deadline) override;

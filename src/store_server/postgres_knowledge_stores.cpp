@@ -306,16 +306,25 @@ Status PostgresObservationStore::add(const std::vector<Observation>& observation
 
 Result<std::vector<ObservationRow>> PostgresObservationStore::list(const ObservationQuery& query, const Principal& who,
                                                                    const Deadline& deadline) {
-  PANDORA_TRY(
-      rows, pool_.query("SELECT row, turn_uid, kind, name, " PANDORA_MICROS(
-                            "at") ", micros, tokens_in, tokens_out, ok, detail,"
-                                  " confidence FROM pandora.observability WHERE row > $1 AND ($2::bool OR user_id = $3)"
-                                  " AND ($4::text IS NULL OR kind = $4) AND ($5::uuid IS NULL OR turn_uid = $5)"
-                                  " AND ($6::timestamptz IS NULL OR at >= $6) AND ($7::timestamptz IS NULL OR at < $7)"
-                                  " ORDER BY row LIMIT $8::bigint",
-                        deadline, query.after_row, sees_all(who), who.user.str(),
-                        query.kind ? std::optional<std::string>(to_string(*query.kind)) : std::nullopt, query.turn,
-                        query.since, query.until, std::min(query.limit, kMaxPage)));
+  // A text for each shape of the question, so that each is prepared once and uses its index.
+  std::string sql = "SELECT row, turn_uid, kind, name, " PANDORA_MICROS(
+      "at") ", micros, tokens_in, tokens_out, ok, detail, confidence FROM pandora.observability WHERE row > $1";
+  std::vector<PostgresValue> values = {query.after_row};
+  const auto also = [&](std::string_view condition, PostgresValue value) {
+    values.push_back(std::move(value));
+    sql += fmt::format(" AND {} ${}", condition, values.size());
+  };
+  if (!sees_all(who)) also("user_id =", who.user.str());
+  if (query.kind) also("kind =", to_string(*query.kind));
+  if (query.turn) also("turn_uid =", *query.turn);
+  if (query.since) also("at >=", *query.since);
+  if (query.until) also("at <", *query.until);
+  values.push_back(std::min(query.limit, kMaxPage));
+  sql += fmt::format(" ORDER BY row LIMIT ${}::bigint", values.size());
+  PANDORA_TRY(lease, pool_.take(deadline));
+  const PostgresStatement statement{sql, std::move(values)};
+  PANDORA_TRY(answers, lease->run({&statement, 1}));
+  const PostgresRows& rows = answers.front();
   std::vector<ObservationRow> found;
   for (int i = 0; i < rows.size(); ++i) {
     PANDORA_TRY(turn, rows.uuid(i, 1));

@@ -111,4 +111,10 @@ Result<std::int64_t> PostgresOutbox::size(const Deadline& deadline) {
   return rows.integer(0, 0);
 }
 
+Result<bool> PostgresOutbox::is_waiting(const OutboxItem& item, const Deadline& deadline) {
+  PANDORA_TRY(rows, pool_.query("SELECT 1 FROM pandora.outbox WHERE kind = $1 AND key = $2", deadline,
+                                to_string(item.kind), item.key));
+  return !rows.empty();
+}
+
 }  // namespace pandora

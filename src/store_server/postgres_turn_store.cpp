@@ -28,6 +28,41 @@ void update_turn(Statements& to, const Turn& turn) {
         dump_json(turn.keywords), turn.quality, turn.rejected, turn.archived, turn.content_sha256, document_of(turn)}});
 }
 
+// Whoever changes a turn alters what its neighbours' points are made of: so it has the session to itself, as a commit
+// has, and sees the neighbours that were added before it. The counters come first there too
+// (postgres_turn_commits.cpp), so that nobody waits for somebody who waits for him. $1 which turn, $2 all users', $3
+// user.
+#define PANDORA_LOCK_SESSION                                                                           \
+  "SELECT pg_advisory_xact_lock(hashtextextended(user_id || '/' || session_id, 0)) FROM pandora.turns" \
+  " WHERE ($2::bool OR user_id = $3) AND "
+#define PANDORA_LOCK_TURN "SELECT turn_number, document FROM pandora.turns WHERE ($2::bool OR user_id = $3) AND "
+#define PANDORA_BY_NUMBER "turn_number = $1"
+#define PANDORA_BY_UID "turn_uid = $1"
+
+Result<PostgresRows> lock_turn(PostgresConnection& connection, std::string_view session, std::string_view turn,
+                               const std::vector<PostgresValue>& which, Timestamp now) {
+  Statements statements;
+  postgres_rows::take_counters(statements, now);
+  statements.push_back({session, which});
+  statements.push_back({turn, which});
+  PANDORA_TRY(answers, connection.run(statements));
+  return answers.back();
+}
+Result<Turn> lock_turn(PostgresConnection& connection, TurnNumber number, const Principal& who, Timestamp now) {
+  PANDORA_TRY(rows, lock_turn(connection, PANDORA_LOCK_SESSION PANDORA_BY_NUMBER,
+                              PANDORA_LOCK_TURN PANDORA_BY_NUMBER " FOR UPDATE",
+                              {number.value, sees_all(who), who.user.str()}, now));
+  if (rows.empty()) return postgres_rows::no_turn(number);
+  return postgres_rows::read_turn(rows, 0);
+}
+Result<Turn> lock_turn(PostgresConnection& connection, const Uuid& uid, const Principal& who, Timestamp now) {
+  PANDORA_TRY(rows,
+              lock_turn(connection, PANDORA_LOCK_SESSION PANDORA_BY_UID, PANDORA_LOCK_TURN PANDORA_BY_UID " FOR UPDATE",
+                        {uid, sees_all(who), who.user.str()}, now));
+  if (rows.empty()) return postgres_rows::no_turn(uid);
+  return postgres_rows::read_turn(rows, 0);
+}
+
 Result<std::vector<Uuid>> ids_of(const PostgresRows& rows) {
   std::vector<Uuid> ids;
   for (int i = 0; i < rows.size(); ++i) {
@@ -71,18 +106,13 @@ Result<Turn> PostgresTurnStore::change(TurnNumber number, const TurnChange& chan
                                        const Deadline& deadline) {
   return pool_.write(
       [&](PostgresConnection& connection) -> Result<Turn> {
-        PANDORA_TRY(rows, connection.query("SELECT turn_number, document FROM pandora.turns WHERE turn_number = $1"
-                                           " AND ($2::bool OR user_id = $3) FOR UPDATE",
-                                           number.value, sees_all(who), who.user.str()));
-        if (rows.empty()) return postgres_rows::no_turn(number);
-        PANDORA_TRY(turn, postgres_rows::read_turn(rows, 0));
+        PANDORA_TRY(turn, lock_turn(connection, number, who, clock_.now()));
         if (change.rejected) turn.rejected = *change.rejected;
         if (change.quality) turn.quality = *change.quality;
         if (change.archived) turn.archived = *change.archived;
         PANDORA_CHECK(check_row(turn));
         Statements last;
         update_turn(last, turn);
-        postgres_rows::take_counters(last, clock_.now());
         // A rejected turn's words leave its neighbours' windows, and come back with it.
         if (change.rejected)
           postgres_rows::enqueue_around(last, turn);
@@ -94,18 +124,15 @@ Result<Turn> PostgresTurnStore::change(TurnNumber number, const TurnChange& chan
       deadline);
 }
 
-Status PostgresTurnStore::rewrite(const Turn& turn, const Principal& who, const Deadline& deadline) {
+Status PostgresTurnStore::rewrite(const Turn& turn, const Principal& who, const Deadline& deadline, const Turn* was) {
   PANDORA_CHECK(check_row(turn));
   return pool_.write(
       [&](PostgresConnection& connection) -> Status {
-        PANDORA_TRY(rows, connection.query("SELECT turn_number, document FROM pandora.turns WHERE turn_uid = $1"
-                                           " AND ($2::bool OR user_id = $3) FOR UPDATE",
-                                           turn.uid, sees_all(who), who.user.str()));
-        if (rows.empty()) return postgres_rows::no_turn(turn.uid);
-        PANDORA_TRY(old, postgres_rows::read_turn(rows, 0));
+        PANDORA_TRY(old, lock_turn(connection, turn.uid, who, clock_.now()));
         if (old.number != turn.number || old.session != turn.session || old.user != turn.user)
           return fail(ErrorCode::kConflict, fmt::format("turn {} is not number {} of that session and user",
                                                         turn.uid.to_string(), turn.number.value));
+        PANDORA_CHECK(check_unchanged(old, was));
         Statements last;
         update_turn(last, turn);
         last.push_back(
@@ -117,7 +144,6 @@ Status PostgresTurnStore::rewrite(const Turn& turn, const Principal& who, const 
              {turn.user.str(), turn.keywords, turn.number.value}});
         last.push_back({"DELETE FROM pandora.turn_vectors WHERE turn_uid = $1", {turn.uid}});
         last.push_back({"DELETE FROM pandora.turn_words WHERE turn_uid = $1", {turn.uid}});
-        postgres_rows::take_counters(last, clock_.now());
         postgres_rows::enqueue_around(last, turn);
         return done(connection.commit(last));
       },
@@ -128,11 +154,7 @@ Result<RemovedTurn> PostgresTurnStore::remove(TurnNumber number, const Principal
   return pool_.write(
       [&](PostgresConnection& connection) -> Result<RemovedTurn> {
         RemovedTurn removed;
-        PANDORA_TRY(rows, connection.query("SELECT turn_number, document FROM pandora.turns WHERE turn_number = $1"
-                                           " AND ($2::bool OR user_id = $3) FOR UPDATE",
-                                           number.value, sees_all(who), who.user.str()));
-        if (rows.empty()) return postgres_rows::no_turn(number);
-        PANDORA_TRY(turn, postgres_rows::read_turn(rows, 0));
+        PANDORA_TRY(turn, lock_turn(connection, number, who, clock_.now()));
         removed.turn = std::move(turn);
         const Turn& gone = removed.turn;
         Statements statements;
@@ -172,7 +194,6 @@ Result<RemovedTurn> PostgresTurnStore::remove(TurnNumber number, const Principal
             {"DELETE FROM pandora.turn_keywords WHERE user_id = $1 AND keyword = ANY ($2::text[]) AND turn_number = $3",
              {gone.user.str(), gone.keywords, gone.number.value}});
         last.push_back({"DELETE FROM pandora.turns WHERE turn_number = $1", {gone.number.value}});
-        postgres_rows::take_counters(last, clock_.now());
         postgres_rows::enqueue(last, items);
         PANDORA_CHECK(done(connection.commit(last)));
         removed.memories = std::move(memories);

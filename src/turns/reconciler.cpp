@@ -30,8 +30,8 @@ class Reconciler::Run {
     PANDORA_CHECK(read_tombstones());
     PANDORA_CHECK(turn_files());
     PANDORA_CHECK(turn_rows());
-    PANDORA_CHECK((knowledge_files<Memory>("memories", "memory", decode_memory)));
-    PANDORA_CHECK((knowledge_files<Research>("research", "research", decode_research)));
+    PANDORA_CHECK((knowledge_files<Memory>("memories", "memory", OutboxKind::kMemoryFile, decode_memory)));
+    PANDORA_CHECK((knowledge_files<Research>("research", "research", OutboxKind::kResearchFile, decode_research)));
     PANDORA_CHECK(source_files());
     PANDORA_CHECK(knowledge_rows());
     PANDORA_CHECK(points());
@@ -141,16 +141,33 @@ class Reconciler::Run {
       return applying() ? restore_turn(*record, path) : Status();
     }
     if (rows.front().number != *number) return renumber(*std::move(record), path, rows.front());
-    if (!(rows.front() == record->turn)) {
-      differs("row unlike its files", fmt::format("turn {}", number->value), "the row is made equal to the files");
-      if (applying()) PANDORA_CHECK(stores_.turns.rewrite(record->turn, system_, deadline_));
-    }
+    if (!(rows.front() == record->turn)) PANDORA_CHECK(row_unlike_files(path, record->turn.uid));
     const auto response = stores_.documents.read(path + "/response.md", deadline_);
     if (!response && !unreadable(response.error())) return fail(response.error());
     if (!response || *response != (record->turn.reply ? record->turn.reply->text : std::string())) {
       differs("response.md unlike metadata.json", fmt::format("turn {}", number->value), "the folder is written again");
       bring_up_to_date(OutboxKind::kTurnDirectory, record->turn.uid.to_string());
     }
+    return {};
+  }
+
+  // Somebody may have changed the turn since its files were read, and they are still to follow. So all is read again,
+  // in this order: when the files do not wait, they have been written since the row said this, and what is read of them
+  // then is at least as new. A row that is changed even now is left to the next run.
+  Status row_unlike_files(const std::string& path, const Uuid& uid) {
+    PANDORA_TRY(rows, stores_.turns.find_all({&uid, 1}, system_, deadline_));
+    PANDORA_TRY(waits, stores_.outbox.is_waiting({OutboxKind::kTurnDirectory, uid.to_string()}, deadline_));
+    if (rows.empty() || waits) return {};
+    const auto record = read_turn_folder(stores_.documents, path, deadline_);
+    if (!record && !unreadable(record.error())) return fail(record.error());
+    if (!record || record->turn.uid != uid || record->turn == rows.front()) return {};
+    if (applying()) {
+      Status made = stores_.turns.rewrite(record->turn, system_, deadline_, &rows.front());
+      if (!made && made.error().code == ErrorCode::kConflict) return {};
+      PANDORA_CHECK(made);
+    }
+    differs("row unlike its files", fmt::format("turn {}", rows.front().number.value),
+            "the row is made equal to the files");
     return {};
   }
 
@@ -243,7 +260,7 @@ class Reconciler::Run {
   }
 
   template <class T, class Decode>
-  Status knowledge_files(const char* area, const char* what, Decode decode) {
+  Status knowledge_files(const char* area, const char* what, OutboxKind file_kind, Decode decode) {
     PANDORA_TRY(files, stores_.documents.list(area, deadline_));
     for (const auto& file : files) {
       const std::string path = fmt::format("{}/{}", area, file.name);
@@ -263,6 +280,12 @@ class Reconciler::Run {
       }
       PANDORA_TRY(row, find_row(*value));
       if (row && *row == *value) continue;
+      if (row) {  // as with turns: is its file still to follow, or was it written since?
+        PANDORA_TRY(waits, stores_.outbox.is_waiting({file_kind, value->id.to_string()}, deadline_));
+        const auto now = waits ? Result<std::string>(std::string()) : stores_.documents.read(path, deadline_);
+        if (!now && now.error().code != ErrorCode::kNotFound) return fail(now.error());
+        if (waits || !now || *now != *bytes) continue;
+      }
       if (!row) {
         PANDORA_TRY(forgotten, was_forgotten_meanwhile(value->id));
         if (forgotten) continue;

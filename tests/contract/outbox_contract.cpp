@@ -258,6 +258,22 @@ TEST_P(OutboxContract, AckAllCountsWhatItRemoved) {
   EXPECT_EQ(keys(claim("one")), Keys{"b"});
 }
 
+TEST_P(OutboxContract, AnEntryWaitsUntilItIsAckedWhateverHappensToItMeanwhile) {
+  const auto waits = [&](const OutboxItem& one) { return outbox().is_waiting(one, kNever).value(); };
+  EXPECT_FALSE(waits(item("a")));
+  ask({"a"});
+  EXPECT_TRUE(waits(item("a")));
+  EXPECT_FALSE(waits(item("b")));
+  EXPECT_FALSE(waits({OutboxKind::kMemoryFile, "a"})) << "another kind of the same key";
+  retry(claim_one("one"), std::chrono::minutes(1));
+  EXPECT_TRUE(waits(item("a"))) << "delayed";
+  clock.advance(std::chrono::minutes(1));
+  const auto entry = claim_one("one");
+  EXPECT_TRUE(waits(item("a"))) << "leased";
+  EXPECT_TRUE(ack(entry));
+  EXPECT_FALSE(waits(item("a")));
+}
+
 TEST_P(OutboxContract, OwnersThatClaimAtOnceShareNothing) {
   constexpr int kOwners = 6;
   constexpr std::size_t kEntries = 120;
@@ -296,6 +312,7 @@ TEST_P(OutboxContract, ACallWhoseDeadlineHasPassedDoesNothing) {
   EXPECT_EQ(error_of(outbox().ack_all({&entry, 1}, passed())), late);
   EXPECT_EQ(error_of(outbox().retry(entry.id, entry.version, Duration(0), "x", passed())), late);
   EXPECT_EQ(error_of(outbox().size(passed())), late);
+  EXPECT_EQ(error_of(outbox().is_waiting(item("a"), passed())), late);
   EXPECT_TRUE(claim("two").empty());
   EXPECT_TRUE(ack(entry));
 }

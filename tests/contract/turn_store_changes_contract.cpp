@@ -113,6 +113,20 @@ TEST_P(TurnStoreChangesContract, ARewriteKeepsNumberSessionAndUser) {
   EXPECT_TRUE(turns().rewrite(theirs, everyone, kNever));
 }
 
+TEST_P(TurnStoreChangesContract, ARewriteOfWhatWasChangedMeanwhileIsRefused) {
+  const Turn was = commit("s", "one");
+  ASSERT_TRUE(turns().change(was.number, {.rejected = true}, ana, kNever));
+  take_outbox();
+  Turn other = was;
+  other.topic = "another";
+  EXPECT_EQ(error_of(turns().rewrite(other, ana, kNever, &was)), ErrorCode::kConflict);
+  EXPECT_TRUE(found(was).rejected);
+  EXPECT_TRUE(take_outbox().empty());
+  const Turn now = found(was);
+  ASSERT_TRUE(turns().rewrite(other, ana, kNever, &now));
+  EXPECT_EQ(found(was), other);
+}
+
 // ── remove ──
 
 TEST_P(TurnStoreChangesContract, RemovingATurnTakesAllThatHangsOnIt) {

@@ -1,6 +1,7 @@
 // Several processes on one database: what the contract suites cannot see with one.
 #include <atomic>
 #include <csignal>
+#include <functional>
 #include <map>
 #include <set>
 #include <thread>
@@ -148,6 +149,46 @@ TEST_F(PostgresStoresCase, ATurnThatWaitsBehindOthersIsGivenUpInTime) {
   waits.join();
   EXPECT_EQ(must(store.count(ana, kNever)), 1);
   must(store.commit_turn(second, ana, kNever));
+}
+
+// A turn's words stand in its neighbours' points too. A neighbour that comes at the same time does not see the change,
+// so the change must see the neighbour.
+TEST_F(PostgresStoresCase, WhoChangesATurnWaitsForWhoeverIsInItsSessionAndSeesTheNeighboursThatCameMeanwhile) {
+  TurnStore& store = processes[0]->turns();
+  Turn words = must(store.find(must(store.commit_turn(turn_of(ids, clock, "s", "words"), ana, kNever)), ana, kNever));
+  words.message.text = "others";
+  const std::vector<std::function<Status()>> changes = {
+      [&] { return store.change(words.number, {.rejected = true}, ana, kNever).map([](auto&&) {}); },
+      [&] { return store.rewrite(words, ana, kNever); },
+      [&] { return store.remove(words.number, ana, kNever).map([](auto&&) {}); }};
+  const auto watch = must(PostgresConnection::open(options, kNever));
+  for (std::size_t which = 0; which < changes.size(); ++which) {
+    must(watch->query("DELETE FROM pandora.outbox"));
+    must(watch->query("DELETE FROM pandora.turns WHERE turn_number <> $1", words.number.value));
+    const auto other = must(PostgresConnection::open(options, kNever));
+    other->begin();
+    must(other->query("SELECT pg_advisory_xact_lock(hashtextextended('ana/s', 0))"));  // as a commit under way
+    std::atomic<bool> is_over = false;
+    std::thread changing([&] {
+      must(changes[which]());
+      is_over = true;
+    });
+    while (!is_over && must(watch->query("SELECT 1 FROM pg_locks WHERE NOT granted AND locktype = 'advisory'")).empty())
+      std::this_thread::yield();
+    const Uuid neighbour = ids.next();
+    must(other->query(
+        "INSERT INTO pandora.turns (turn_number, turn_uid, user_id, session_id, timestamp, topic, topic_terms,"
+        " intent, keywords, quality, rejected, archived, content_sha256, document)"
+        " SELECT nextval('pandora.turn_numbers'), $2, user_id, session_id, timestamp, topic, topic_terms, intent,"
+        " keywords, quality, rejected, archived, content_sha256, document FROM pandora.turns"
+        " WHERE turn_number = $1",
+        words.number.value, neighbour));
+    EXPECT_FALSE(is_over) << "it did not wait";
+    must(other->commit());
+    changing.join();
+    const OutboxItem point{OutboxKind::kTurnPoint, neighbour.to_string()};
+    EXPECT_TRUE(must(processes[1]->outbox().is_waiting(point, kNever))) << "change " << which;
+  }
 }
 
 TEST_F(PostgresStoresCase, ProcessesThatDrainOneOutboxDoNothingTwice) {

@@ -1,5 +1,8 @@
 #include "turns/reconciler.h"
 
+#include <functional>
+#include <utility>
+
 #include <gtest/gtest.h>
 
 #include "turns/documents.h"
@@ -70,6 +73,88 @@ TEST(Reconciler, WhatIsForgottenWhileItRunsDoesNotComeBack) {
   ASSERT_TRUE(report) << report.error().to_line();
   EXPECT_TRUE(world.rows->turns().find_all({&last.uid, 1}, Principal::system(), world.soon()).value().empty());
   EXPECT_FALSE(world.rows->memories().find(memory.id, Principal::system(), world.soon()));
+}
+
+// Documents as they are; calls somebody once, when a certain one has just been read.
+class ReadDocuments final : public DocumentStore {
+ public:
+  ReadDocuments(DocumentStore& real, std::string path, std::function<void()> then)
+      : real_(real), path_(std::move(path)), then_(std::move(then)) {}
+  Result<std::string> read(const std::string& path, const Deadline& deadline) override {
+    auto bytes = real_.read(path, deadline);
+    if (path == path_ && then_) std::exchange(then_, nullptr)();
+    return bytes;
+  }
+  bool was_read() const { return !then_; }
+  Status put_folder(const std::string& folder, const std::vector<Document>& documents, Durability durability,
+                    const Deadline& deadline) override {
+    return real_.put_folder(folder, documents, durability, deadline);
+  }
+  Status put(const std::string& path, std::string_view bytes, Durability durability,
+             const Deadline& deadline) override {
+    return real_.put(path, bytes, durability, deadline);
+  }
+  Result<std::vector<FileInfo>> list(const std::string& folder, const Deadline& deadline) override {
+    return real_.list(folder, deadline);
+  }
+  Result<bool> exists(const std::string& path, const Deadline& deadline) override {
+    return real_.exists(path, deadline);
+  }
+  Status move(const std::string& from, const std::string& to, const Deadline& deadline) override {
+    return real_.move(from, to, deadline);
+  }
+  Status remove(const std::string& path, const Deadline& deadline) override { return real_.remove(path, deadline); }
+  Result<std::string> quarantine(const std::string& path, const std::string& reason,
+                                 const Deadline& deadline) override {
+    return real_.quarantine(path, reason, deadline);
+  }
+  Status sync(const Deadline& deadline) override { return real_.sync(deadline); }
+
+ private:
+  DocumentStore& real_;
+  const std::string path_;
+  std::function<void()> then_;
+};
+
+// Between the reading of its files and that of its row: its files may still be to follow then, or be there already.
+TEST(Reconciler, WhatIsChangedBetweenItsReadingsIsKept) {
+  for (const bool files_follow_at_once : {false, true}) {
+    World world("between");
+    ASSERT_TRUE(world.start());
+    const auto records = fill(world, 4);
+    const Turn& turn = records[1].turn;
+    Memory memory = world.memory(records[0].turn, "a fact that is superseded");
+    ASSERT_TRUE(world.rows->memories().put(memory, {}, Principal::system(), world.soon()));
+    ASSERT_TRUE(world.saver->checkpoint(world.soon()));
+    const auto follow = [&] {
+      if (files_follow_at_once) {
+        ASSERT_TRUE(world.saver->drain(world.soon()));
+      }
+    };
+    ReadDocuments turns(*world.documents, turn_folder(turn.number) + "/metadata.json", [&] {
+      ASSERT_TRUE(world.rows->turns().change(turn.number, {.rejected = true}, Principal::system(), world.soon()));
+      follow();
+    });
+    ReadDocuments documents(turns, memory_path(memory.id), [&] {
+      memory.content = "a fact that is newer than its file";
+      ASSERT_TRUE(world.rows->memories().put(memory, {}, Principal::system(), world.soon()));
+      follow();
+    });
+    const Stores real = world.stores();
+    const Stores stores{real.turns,  real.memories, real.research, real.sources, real.observations, real.instance,
+                        real.outbox, real.vectors,  documents,     real.objects, real.receipts};
+    Reconciler reconciler(stores, *world.spaces, *world.saver, *world.forgetting, world.clock);
+    const auto report = reconciler.run(Apply::kApply, kQuiet, world.soon());
+    ASSERT_TRUE(report) << report.error().to_line();
+    EXPECT_TRUE(turns.was_read() && documents.was_read());
+    for (const auto& difference : report->differences)
+      EXPECT_TRUE(difference.kind.starts_with("point ")) << difference.kind << ": " << difference.what;
+    ASSERT_TRUE(world.saver->drain(world.soon()));
+    EXPECT_TRUE(world.rows->turns().find(turn.number, Principal::system(), world.soon())->rejected);
+    EXPECT_EQ(world.rows->memories().find(memory.id, Principal::system(), world.soon())->content, memory.content);
+    expect_equal_again(world);
+    EXPECT_TRUE(world.rows->turns().find(turn.number, Principal::system(), world.soon())->rejected);
+  }
 }
 
 TEST(Reconciler, FilesAloneBringEverythingBackWithTheirNumbers) {
