@@ -26,18 +26,21 @@ Result<Json> stats(OperationCall& call) {
     if (page.size() < observations.limit) break;
     observations.after_row = page.back().row;
   }
-  std::map<Uuid, TurnNumber> numbers;
-  TurnNumber after;
+  TurnQuery turns;
+  turns.since = since;
+  turns.limit = kMaxPage;
   for (;;) {
-    PANDORA_TRY(page, call.parts.stores.turns.scan(after, kMaxPage, call.who, call.deadline));
-    if (page.empty()) break;
-    for (const auto& turn : page) {
-      numbers[turn.uid] = turn.number;
-      if (!since || turn.created_at >= *since) builder.add(turn);
-    }
-    after = page.back().number;
+    PANDORA_TRY(page, call.parts.stores.turns.list(turns, call.who, call.deadline));
+    for (const auto& turn : page) builder.add(turn);
+    if (page.size() < turns.limit) break;
+    turns.before = page.back().number;
   }
   const Stats found = builder.finish();
+  std::vector<Uuid> failed;
+  for (const auto& failure : found.failures) failed.push_back(failure.turn_uid);
+  std::map<Uuid, TurnNumber> numbers;
+  PANDORA_TRY(shown, call.parts.stores.turns.find_all(failed, call.who, call.deadline));
+  for (const auto& turn : shown) numbers[turn.uid] = turn.number;
 
   Json failures = Json::array(), quality = Json::array(), sources = Json::array();
   for (const auto& failure : found.failures)

@@ -1,6 +1,7 @@
 #include "store_server/postgres_outbox.h"
 
 #include <algorithm>
+#include <optional>
 
 #include "store_server/postgres_rows.h"
 
@@ -26,10 +27,24 @@ Status PostgresOutbox::enqueue(std::span<const OutboxItem> items, const Deadline
 // $1: this machine's time, when it has the database alone; else the server's, which all share.
 #define PANDORA_CLOCK "(SELECT coalesce($1::bigint, (extract(epoch FROM now()) * 1000000)::bigint) AS now) AS clock"
 // $2: kMaxOutboxWait; $3: the owner.
-#define PANDORA_DUE                                                   \
-  "(due_at <= clock.now OR due_at > clock.now + $2::bigint) AND"      \
-  " (leased_until <= clock.now OR leased_until > clock.now + $2) AND" \
-  " (home = '' OR home = $3 OR kind <> 'turn_directory')"
+#define PANDORA_FREE "(leased_until <= clock.now OR leased_until > clock.now + $2::bigint)"
+#define PANDORA_DUE                                                            \
+  "(due_at <= clock.now OR due_at > clock.now + $2::bigint) AND " PANDORA_FREE \
+  " AND (home = '' OR home = $3 OR kind <> 'turn_directory')"
+// As the index outbox_by_due has them. The order is what makes the server read it: by its estimate so much is due that
+// it would find some sooner by reading everything.
+#define PANDORA_DUE_OF(whose, when)                                                                     \
+  "(SELECT id FROM pandora.outbox WHERE CASE kind WHEN 'turn_directory' THEN home ELSE '' END = " whose \
+  " AND due_at " when " AND " PANDORA_FREE " ORDER BY due_at LIMIT $4::bigint)"
+
+const std::string_view PostgresOutbox::kDue =
+    "SELECT DISTINCT due.id FROM " PANDORA_CLOCK
+    " CROSS JOIN LATERAL (" PANDORA_DUE_OF("''", "<= clock.now") " UNION ALL " PANDORA_DUE_OF(
+        "$3::text",
+        "<= clock.now") " UNION ALL " PANDORA_DUE_OF("''",
+                                                     "> clock.now + $2") " UNION ALL " PANDORA_DUE_OF("$3",
+                                                                                                      "> clock.now + "
+                                                                                                      "$2") ") AS due";
 
 PostgresValue PostgresOutbox::now() const {
   return pool_.home().empty() ? PostgresValue(clock_.now().micros) : PostgresValue(std::optional<std::int64_t>());
@@ -38,22 +53,31 @@ PostgresValue PostgresOutbox::now() const {
 Result<std::vector<OutboxEntry>> PostgresOutbox::claim(std::string_view owner, Duration lease, std::size_t n,
                                                        const Deadline& deadline) {
   std::vector<OutboxEntry> entries;
+  const std::size_t most = std::min(n, kMaxClaim);
   // Whoever looks for work does so all day: when there is none, no lock is taken and nothing is written.
-  PANDORA_TRY(due, pool_.query("SELECT 1 FROM pandora.outbox, " PANDORA_CLOCK " WHERE " PANDORA_DUE " LIMIT 1",
-                               deadline, now(), kMaxOutboxWait.count(), owner));
+  PANDORA_TRY(due, pool_.query(kDue, deadline, now(), kMaxOutboxWait.count(), owner, most + 1));
   if (due.empty()) return entries;
   Statements statements;
   postgres_rows::take_counters(statements, clock_.now());
+  // When that is all, nothing else need be read; of more, the oldest are taken.
+  std::optional<std::vector<std::int64_t>> all;
+  if (static_cast<std::size_t>(due.size()) <= most) {
+    all.emplace();
+    for (int i = 0; i < due.size(); ++i) all->push_back(due.integer(i, 0));
+  }
   // The array is made once; what stands in IN may be looked up again and again, and then takes more than the limit.
   // A claim is a new version: who lost his lease cannot ack what somebody else works on now. What another is claiming
   // at this moment is passed over.
-  statements.push_back(
-      {"UPDATE pandora.outbox SET version = nextval('pandora.outbox_versions'), leased_until = clock.now + $4::bigint,"
-       " owner = $3, attempts = attempts + 1 FROM " PANDORA_CLOCK
-       " WHERE id = ANY (ARRAY(SELECT id FROM pandora.outbox, " PANDORA_CLOCK " WHERE " PANDORA_DUE
-       " ORDER BY id LIMIT $5::bigint FOR UPDATE OF outbox SKIP LOCKED))"
-       " RETURNING id, kind, key, version, attempts, last_error",
-       {now(), kMaxOutboxWait.count(), owner, std::min(lease, kMaxOutboxWait).count(), std::min(n, kMaxClaim)}});
+#define PANDORA_CLAIM(which)                                                                                       \
+  "UPDATE pandora.outbox SET version = nextval('pandora.outbox_versions'), leased_until = clock.now + $4::bigint," \
+  " owner = $3, attempts = attempts + 1 FROM " PANDORA_CLOCK                                                       \
+  " WHERE id = ANY (ARRAY(SELECT id FROM pandora.outbox, " PANDORA_CLOCK " WHERE " which PANDORA_DUE               \
+  " ORDER BY id LIMIT $5::bigint FOR UPDATE OF outbox SKIP LOCKED))"                                               \
+  " RETURNING id, kind, key, version, attempts, last_error"
+  std::vector<PostgresValue> values = {now(), kMaxOutboxWait.count(), owner, std::min(lease, kMaxOutboxWait).count(),
+                                       most};
+  if (all) values.emplace_back(*all);
+  statements.push_back({all ? PANDORA_CLAIM("id = ANY ($6::bigint[]) AND ") : PANDORA_CLAIM(""), std::move(values)});
   PANDORA_TRY(answers, write(statements, deadline));
   const PostgresRows& rows = answers.back();
   for (int i = 0; i < rows.size(); ++i) {

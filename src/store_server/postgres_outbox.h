@@ -19,6 +19,9 @@ class PostgresOutbox final : public Outbox {
   Result<std::int64_t> size(const Deadline& deadline) override;
   Result<bool> is_waiting(const OutboxItem& item, const Deadline& deadline) override;
 
+  // Ids of what is due, at most $4 of each kind of reason. Asked several times a second; a test asks how it is found.
+  static const std::string_view kDue;
+
  private:
   Result<std::vector<PostgresRows>> write(std::span<const PostgresStatement> statements, const Deadline& deadline);
   PostgresValue now() const;

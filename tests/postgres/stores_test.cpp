@@ -10,6 +10,7 @@
 
 #include "postgres/postgres_case.h"
 #include "postgres/postgres_schema.h"
+#include "store_server/postgres_outbox.h"
 #include "store_server/postgres_stores.h"
 
 namespace pandora::testing {
@@ -214,6 +215,47 @@ TEST_F(PostgresStoresCase, ProcessesThatDrainOneOutboxDoNothingTwice) {
   for (const auto& mine : done) all.insert(mine.begin(), mine.end());
   EXPECT_EQ(all.size(), kEntries);
   EXPECT_EQ(std::set<std::string>(all.begin(), all.end()).size(), kEntries);
+}
+
+// Each gateway looks five times a second, also while the points of a hundred thousand turns wait for their server.
+TEST_F(PostgresStoresCase, WhoLooksForWorkDoesNotReadWhatWaits) {
+  server.sql("pandora",
+             "INSERT INTO pandora.outbox (kind, key, version, due_at) SELECT 'turn_point', n::text, n,"
+             " (extract(epoch FROM now()) * 1000000)::bigint + 1800000000 FROM generate_series(1, 100000) AS n");
+  const auto connection = must(PostgresConnection::open(options, kNever));
+  const std::string due(PostgresOutbox::kDue);
+  must(connection->script("PREPARE due (bigint, bigint, text, bigint) AS " + due));
+  const auto expect_index = [&](const std::string& when) {
+    for (const char* mode : {"force_custom_plan", "force_generic_plan"}) {
+      must(connection->script(std::string("SET plan_cache_mode = ") + mode));
+      const auto plan = must(connection->query("EXPLAIN EXECUTE due (NULL, 3600000000, 'journal-a', 257)"));
+      std::string text;
+      for (int i = 0; i < plan.size(); ++i) text += std::string(plan.text(i, 0)) + "\n";
+      EXPECT_THAT(text, ::testing::HasSubstr("outbox_by_due")) << when << ", " << mode;
+      EXPECT_THAT(text, ::testing::Not(::testing::HasSubstr("Seq Scan"))) << when << ", " << mode << ":\n" << text;
+    }
+  };
+  expect_index("before the server has looked at the table");
+  server.sql("pandora", "ANALYZE pandora.outbox");
+  expect_index("by what the server knows of it");
+  server.sql("pandora", "UPDATE pandora.outbox SET due_at = 0");
+  expect_index("by what the server knew of it");
+  server.sql("pandora", "ANALYZE pandora.outbox");
+  expect_index("with everything due");
+
+  // Of more than may be taken the oldest are; of fewer, all.
+  Outbox& outbox = processes[0]->outbox();
+  const auto oldest = must(outbox.claim("one", std::chrono::minutes(1), 3, kNever));
+  ASSERT_EQ(oldest.size(), 3u);
+  EXPECT_EQ(oldest[0].item.key, "1");
+  EXPECT_EQ(oldest[2].item.key, "3");
+  server.sql("pandora",
+             "UPDATE pandora.outbox SET due_at = 1 + (extract(epoch FROM now()) * 1000000)::bigint + 1800000000"
+             " WHERE key NOT IN ('3', '7', '9')");
+  const auto left = must(outbox.claim("two", std::chrono::minutes(1), 3, kNever));
+  ASSERT_EQ(left.size(), 2u) << "one of the three is leased";
+  EXPECT_EQ(left[0].item.key, "7");
+  EXPECT_EQ(left[1].item.key, "9");
 }
 
 TEST_F(PostgresStoresCase, WhoLostHisLeaseCanNeitherAckNorRetryWhatAnotherWorksOn) {
