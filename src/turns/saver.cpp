@@ -25,7 +25,7 @@
 namespace pandora {
 namespace {
 
-// Of one step of the worker: a store that hangs must not hold up the program's end for ever.
+// Of one step of who works here: a store that hangs must not hold up the program's end for ever.
 constexpr Duration kStepBudget = std::chrono::seconds(60);
 constexpr Duration kDrainPoll = std::chrono::milliseconds(2);
 // A database that is back is noticed within so long, however long it was away. It is cheap to ask one that is not.
@@ -34,7 +34,6 @@ constexpr Duration kMaxPause = std::chrono::seconds(1);
 constexpr Duration kHope = std::chrono::seconds(2);
 constexpr Duration kSeenByOthers = std::chrono::milliseconds(300);
 constexpr Duration kStatusPatience = std::chrono::seconds(2);
-constexpr int kCommitsInARow = 64;  // then files and points get their turn, however long the queue is
 constexpr Duration kPoll = std::chrono::milliseconds(200);  // for entries that become due, and for new ones of others
 
 class JournalledTurnSaver final : public TurnSaver {
@@ -56,8 +55,8 @@ class JournalledTurnSaver final : public TurnSaver {
     wake_.notify_all();
     changed_.notify_all();
     waits_.notify_all();
-    if (worker_.joinable()) worker_.join();
-    if (watcher_.joinable()) watcher_.join();
+    for (std::thread* one : {&row_writer_, &follower_, &watcher_})
+      if (one->joinable()) one->join();
   }
 
   Status open(FileSystem& files) {
@@ -71,7 +70,8 @@ class JournalledTurnSaver final : public TurnSaver {
     journal_ = *std::move(journal);
     replayed_.assign(pending_.begin(), pending_.end());
     if (const Status prepared = prepare(); !prepared) note_rows_error(prepared.error());
-    worker_ = std::thread([this] { work(); });
+    row_writer_ = std::thread([this] { write_rows(); });
+    follower_ = std::thread([this] { follow_rows(); });
     watcher_ = std::thread([this] { watch(); });
     return {};
   }
@@ -139,7 +139,7 @@ class JournalledTurnSaver final : public TurnSaver {
     std::unique_lock lock(mutex_);
     if (wait(lock, deadline, [&] { return pending_.empty(); })) return {};
     return fail(ErrorCode::kDeadlineExceeded, fmt::format("{} turns wait for their rows", pending_.size()),
-                failing_ ? last_error_.to_line() : "");
+                trouble() ? trouble()->to_line() : "");
   }
 
   Status drain(const Deadline& deadline) override {
@@ -148,9 +148,9 @@ class JournalledTurnSaver final : public TurnSaver {
       bool all_in_rows = false;
       {
         std::unique_lock lock(mutex_);
-        urgent_ = true;
+        const std::uint64_t mine = ++asked_;
         wake_.notify_all();
-        if (!wait(lock, deadline, [&] { return (pending_.empty() && idle_) || stuck(patience); })) break;
+        if (!wait(lock, deadline, [&] { return (pending_.empty() && looked_ >= mine) || stuck(patience); })) break;
         all_in_rows = pending_.empty();
       }
       PANDORA_TRY(left, stores_.outbox.size(deadline));
@@ -165,8 +165,6 @@ class JournalledTurnSaver final : public TurnSaver {
             last_error_.remedy);
       // What is left is due later: looked at again after a while, not in a tight circle.
       changed_.wait_for(lock, std::min<Duration>(deadline.remaining(), kDrainPoll));
-      idle_ = false;
-      wake_.notify_all();
     }
     const SaverStatus now = status();
     return fail(ErrorCode::kDeadlineExceeded,
@@ -196,7 +194,7 @@ class JournalledTurnSaver final : public TurnSaver {
     status.outbox = stores_.outbox.size(Deadline::after(clock_, kStatusPatience)).value_or(-1);
     const std::lock_guard lock(mutex_);
     status.pending = static_cast<std::int64_t>(pending_.size());
-    if (failing_) status.last_error = last_error_.to_line();
+    if (trouble()) status.last_error = trouble()->to_line();
     return status;
   }
 
@@ -232,7 +230,11 @@ class JournalledTurnSaver final : public TurnSaver {
   }
   tl::unexpected<Error> not_findable(const SessionId& session) const {  // under mutex_
     return fail(ErrorCode::kDeadlineExceeded, fmt::format("the last turn of session {} is not yet findable{}",
-                                                          session.str(), failing_ ? ": " + last_error_.message : ""));
+                                                          session.str(), trouble() ? ": " + trouble()->message : ""));
+  }
+  // What is tried just now and fails; null: nothing.
+  const Error* trouble() const {  // under mutex_
+    return rows_trouble_ ? &*rows_trouble_ : outbox_trouble_ ? &*outbox_trouble_ : nullptr;
   }
 
   Deadline step() const { return Deadline::after(clock_, kStepBudget); }
@@ -247,7 +249,6 @@ class JournalledTurnSaver final : public TurnSaver {
     const std::lock_guard lock(mutex_);
     live_[record->turn.uid] = {record, record->turn.session, {}, false, false};
     pending_.push_back(std::move(record));
-    idle_ = false;
     wake_.notify_all();
   }
 
@@ -290,8 +291,9 @@ class JournalledTurnSaver final : public TurnSaver {
     }
     replayed_.clear();
     is_prepared_ = true;
-    failing_ = false;
+    rows_trouble_.reset();
     rows_fail_since_.reset();
+    wake_.notify_all();
     changed_.notify_all();
     return {};
   }
@@ -310,60 +312,69 @@ class JournalledTurnSaver final : public TurnSaver {
     return patience.failures != failures_ && clock_.steady() - patience.since >= options_.stuck_after;
   }
 
-  // ── the worker ──
+  // ── rows ──
 
-  void work() {
+  // In the order in which turns were acknowledged, whatever becomes of their files and points meanwhile.
+  void write_rows() {
     Duration backoff = kMinRetryDelay;
-    int in_a_row = 0;
     for (;;) {
       TurnRecordPtr next;
+      std::uint64_t asked = 0;
+      bool prepared = false;
       {
         std::unique_lock lock(mutex_);
+        prepared = is_prepared_;
+        if (prepared) wake_.wait(lock, [&] { return stopping_ || !pending_.empty(); });
         if (stopping_) return;
-        if (!pending_.empty()) next = pending_.front();
+        if (prepared) next = pending_.front();
+        asked = asked_;
       }
-      if (!is_prepared_) {
-        if (const Status prepared = prepare(); !prepared) {
-          note_rows_error(prepared.error());
-          sleep(backoff);
-          backoff = std::min(backoff * 2, kMaxPause);
-        }
+      Status prepares;
+      if (!next) prepares = prepare();
+      if (!prepares) note_rows_error(prepares.error());
+      if (next ? commit(next) : prepares.has_value()) {
+        backoff = kMinRetryDelay;
         continue;
       }
-      if (next) {
-        if (commit(next)) {
-          backoff = kMinRetryDelay;
-          if (++in_a_row % kCommitsInARow == 0) {
-            run_outbox();
-            checkpoint_when_due();
-          }
-          continue;
-        }
-        sleep(backoff);
-        backoff = std::min(backoff * 2, kMaxPause);
-        continue;
-      }
-      const bool worked = run_outbox();
-      checkpoint_when_due();
-      if (worked) continue;
-      look_for_points();
-      rest();
+      sleep(backoff, asked);
+      backoff = std::min(backoff * 2, kMaxPause);
     }
   }
 
-  void sleep(Duration time) {
-    std::unique_lock lock(mutex_);
-    changed_.notify_all();
-    wake_.wait_for(lock, time, [&] { return stopping_ || urgent_; });
-    urgent_ = false;
+  // ── what follows them ──
+
+  void follow_rows() {
+    {
+      std::unique_lock lock(mutex_);
+      wake_.wait(lock, [&] { return stopping_ || is_prepared_; });
+    }
+    for (;;) {
+      std::uint64_t asked = 0;
+      bool rows_fail = false;
+      {
+        const std::lock_guard lock(mutex_);
+        if (stopping_) return;
+        asked = asked_;
+        rows_fail = rows_fail_since_.has_value();
+      }
+      // Where rows cannot be written nothing can be claimed: who writes them says so, and when that is over.
+      const bool worked = !rows_fail && run_outbox();
+      checkpoint_when_due();
+      if (worked) continue;
+      if (!rows_fail) look_for_points();
+      {
+        const std::lock_guard lock(mutex_);
+        looked_ = asked;
+      }
+      sleep(kPoll, asked);
+    }
   }
 
-  void rest() {
+  // Or until somebody asks for more than this.
+  void sleep(Duration time, std::uint64_t asked) {
     std::unique_lock lock(mutex_);
-    idle_ = pending_.empty();
     changed_.notify_all();
-    wake_.wait_for(lock, kPoll, [&] { return stopping_ || !pending_.empty() || urgent_ || !idle_; });
-    urgent_ = false;
+    wake_.wait_for(lock, time, [&] { return stopping_ || asked_ != asked; });
   }
 
   // Its uid is that of a turn of another user: no later attempt can write it.
@@ -390,40 +401,44 @@ class JournalledTurnSaver final : public TurnSaver {
       // It can never be written as it is; it must neither block the others nor be lost.
       const Status aside =
           set_aside("turn-" + record->turn.uid.to_string() + ".json", encode_record(*record), number.error().to_line());
-      if (!aside) return note_error(aside.error()), false;
+      if (!aside) return note(rows_trouble_, aside.error()), false;
     }
     const std::lock_guard lock(mutex_);
     pending_.pop_front();
-    if (number) {
-      live_[record->turn.uid].number = *number;
-    } else {
+    const auto live = live_.find(record->turn.uid);
+    if (number && live != live_.end()) {  // else all that follows is done already
+      live->second.number = *number;
+    } else if (!number) {
       live_.erase(record->turn.uid);
       if (closing_) closing_->waiting.erase(record->turn.uid);
     }
     ++moves_;
     rows_fail_since_.reset();
-    if (number) failing_ = false;
+    rows_trouble_.reset();
+    ++asked_;
+    wake_.notify_all();
     changed_.notify_all();
     return true;
   }
 
   // true: there was something to do.
   bool run_outbox() {
-    // A claim whose answer was lost may have been one: its lease would hold everybody up, this worker too.
+    // A claim whose answer was lost may have been one: its lease would hold everybody up, this process too.
     if (is_claim_unknown_ && !stores_.outbox.release(options_.owner, step())) return false;
     auto outcome = outbox_.run_once(options_.owner, options_.lease, step());
-    is_claim_unknown_ = !outcome;
+    const bool is_back = std::exchange(is_claim_unknown_, !outcome) && outcome;
     if (!outcome) {
-      note_error(outcome.error());
+      note(outbox_trouble_, outcome.error());
       return false;
     }
     const std::lock_guard lock(mutex_);
+    if (is_back) outbox_trouble_.reset();
     for (const auto& entry : outcome->done) mark(entry.item);
     if (!outcome->done.empty()) ++moves_;
     if (outcome->last_error)
-      failed(*outcome->last_error, failing_);  // other entries may fail in other ways
+      failed(outbox_trouble_, *outcome->last_error, outbox_trouble_.has_value());  // others may fail in other ways
     else if (!outcome->done.empty())
-      failing_ = false;
+      outbox_trouble_.reset();
     changed_.notify_all();
     return !outcome->done.empty();
   }
@@ -457,21 +472,20 @@ class JournalledTurnSaver final : public TurnSaver {
     if (found->second.point && found->second.directory) live_.erase(found);
   }
 
-  void note_error(const Error& error) {
+  void note(std::optional<Error>& trouble, const Error& error) {
     const std::lock_guard lock(mutex_);
-    failed(error, failing_ && last_error_.message == error.message);
+    failed(trouble, error, trouble && trouble->message == error.message);
   }
   void note_rows_error(const Error& error) {
-    note_error(error);
+    note(rows_trouble_, error);
     const std::lock_guard lock(mutex_);
     if (!rows_fail_since_) rows_fail_since_ = clock_.steady();
   }
   // Said once, not at every attempt.
-  void failed(const Error& error, bool known) {
+  void failed(std::optional<Error>& trouble, const Error& error, bool known) {  // under mutex_
     if (!known) log_warn("saver.waits", {{"error", error.to_line()}});
     ++failures_;
-    failing_ = true;
-    last_error_ = error;
+    trouble = last_error_ = error;
   }
 
   // From time to time the journal goes on in a new segment; once every turn of the old ones has its row and its files,
@@ -485,7 +499,7 @@ class JournalledTurnSaver final : public TurnSaver {
       last_checkpoint_ = clock_.steady();
       const std::unique_lock gate(rotation_);
       const auto last = journal_->rotate();
-      if (!last) return note_error(last.error());
+      if (!last) return note(outbox_trouble_, last.error());
       const std::lock_guard lock(mutex_);
       closing_ = Closing{*last, {}};
       for (const auto& [uid, live] : live_)
@@ -496,8 +510,11 @@ class JournalledTurnSaver final : public TurnSaver {
       if (!closing_->waiting.empty()) return;
     }
     const std::uint64_t closed = closing_->segment;
-    closing_.reset();
-    if (const Status dropped = drop(closed, step()); !dropped) note_error(dropped.error());
+    {
+      const std::lock_guard lock(mutex_);
+      closing_.reset();
+    }
+    if (const Status dropped = drop(closed, step()); !dropped) note(outbox_trouble_, dropped.error());
   }
 
   Status drop(std::uint64_t closed, const Deadline& deadline) {
@@ -506,7 +523,7 @@ class JournalledTurnSaver final : public TurnSaver {
     return journal_->drop_through(closed);
   }
 
-  // Who waits for a session is told by a thread of its own: the worker may be in a step that hangs.
+  // Who waits for a session is told by a thread of its own: the others may be in a step that hangs.
   void watch() {
     std::unique_lock lock(mutex_);
     while (!stopping_) {
@@ -551,25 +568,30 @@ class JournalledTurnSaver final : public TurnSaver {
   OutboxWorker outbox_;
   std::unique_ptr<Journal> journal_;
   std::shared_mutex rotation_;
-  std::mutex dropping_;  // the worker and a checkpoint may both have segments to drop
+  std::mutex dropping_;  // the follower and a checkpoint may both have segments to drop
 
   std::mutex mutex_;
-  std::condition_variable wake_, changed_, waits_;  // the worker; whoever waits for it; the watcher, when somebody does
+  // The two that work; whoever waits for them; the watcher, when somebody does.
+  std::condition_variable wake_, changed_, waits_;
   std::deque<TurnRecordPtr> pending_;
-  std::vector<TurnRecordPtr> replayed_;                  // the head of pending_, until it is prepared
-  bool is_prepared_ = false, is_claim_unknown_ = false;  // of the worker, once it runs
+  std::vector<TurnRecordPtr> replayed_;  // the head of pending_, until it is prepared
+  bool is_prepared_ = false;
+  bool is_claim_unknown_ = false;  // of the follower
   std::map<Uuid, LiveTurn> live_;
   Error last_error_;
-  bool failing_ = false;  // since last_error_ nothing has succeeded
+  std::optional<Error> rows_trouble_, outbox_trouble_;  // until the next success of its kind
   std::optional<SteadyTime> rows_fail_since_;
   std::uint64_t moves_ = 0, failures_ = 0;  // so far
+  // How often the follower was to look: after a row, and for whoever drains; and what of it the last look that found
+  // nothing to do came after.
+  std::uint64_t asked_ = 0, looked_ = 0;
   std::atomic<bool> is_shared_ = false;
-  bool stopping_ = false, urgent_ = false, idle_ = false;
+  bool stopping_ = false;
   struct Closing {
     std::uint64_t segment;   // it and those before it hold nothing but these turns and what is in place
     std::set<Uuid> waiting;  // for their files
   };
-  std::optional<Closing> closing_;  // set and reset by the worker alone; `waiting` is under mutex_
+  std::optional<Closing> closing_;  // set and reset by the follower alone; under mutex_
   struct Waiting {
     SessionId session;
     Deadline deadline;
@@ -577,7 +599,7 @@ class JournalledTurnSaver final : public TurnSaver {
   };
   std::vector<Waiting> waiting_;  // bounded by whoever starts turns
   SteadyTime last_checkpoint_;
-  std::thread worker_, watcher_;
+  std::thread row_writer_, follower_, watcher_;
 };
 
 }  // namespace

@@ -1,10 +1,11 @@
 // Phase 7: a turn is saved.
 //
 // `save` appends the whole turn to the journal; when it returns, the turn is *acknowledged*: one sync, shared by
-// concurrent callers, and no crash takes it back. Rows, directory and points follow on a thread of the saver's: when
-// they are in place the turn is *findable*. With the database down turns wait in the journal and drain in order when it
-// is back, also when it was down from the start. Opening replays what the journal still holds, so an acknowledged turn
-// is never lost and never doubled (its uid makes every step idempotent). Thread-safe.
+// concurrent callers, and no crash takes it back. Rows follow on a thread of the saver's, directories and points on
+// another, so that rows go on while those hang: when they are in place the turn is *findable*. With the database down
+// turns wait in the journal and drain in order when it is back, also when it was down from the start. Opening replays
+// what the journal still holds, so an acknowledged turn is never lost and never doubled (its uid makes every step
+// idempotent). Thread-safe.
 #pragma once
 #include <functional>
 #include <memory>
@@ -43,7 +44,7 @@ class TurnSaver {
   // to quarantine with its reason, and opening goes on.
   static Result<std::unique_ptr<TurnSaver>> open(const SaverOptions& options, Stores stores, PointSpaces& spaces,
                                                  FileSystem& files, const Clock& clock);
-  virtual ~TurnSaver() = default;  // stops the worker after the step under way; drains nothing
+  virtual ~TurnSaver() = default;  // stops after the steps under way; drains nothing
 
   // kTooLarge, kStorageFull, kUnavailable (the disk), kResourceExhausted: not acknowledged, nothing kept. What is
   // attached is put into the object store first, durably, and the turn names it: an acknowledged turn has its objects.

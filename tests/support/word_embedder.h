@@ -15,6 +15,7 @@ class WordEmbedder final : public Embedder {
   Result<std::vector<std::vector<float>>> embed(std::span<const std::string_view> texts, TextRole,
                                                 const Deadline& deadline) override {
     ++calls;
+    hangs.wait(true);
     if (down) return fail(ErrorCode::kUnavailable, "the encoder is away");
     if (texts.size() > kMaxEmbeddedTexts) return fail(ErrorCode::kTooLarge, "too many texts at once");
     PANDORA_CHECK(deadline.check("encoding"));
@@ -31,6 +32,7 @@ class WordEmbedder final : public Embedder {
     return analyze(text.substr(0, kMaxEmbeddedBytes)).size();
   }
   std::atomic<bool> down = false;
+  std::atomic<bool> hangs = false;  // until it is set to false and notified
   std::atomic<int> calls = 0;
 
  private:

@@ -221,6 +221,25 @@ TEST(TurnSaver, WithTheEncoderAwayTheTurnIsSavedAndItsPointFollows) {
   EXPECT_TRUE(world.saver->wait_session(record.turn.session, world.soon()));
 }
 
+// As they do while a server of points says nothing.
+TEST(TurnSaver, RowsGoOnWhilePointsHang) {
+  World world;
+  ASSERT_TRUE(world.start());
+  world.embedder.hangs = true;
+  const auto first = world.record("s", "The encoder hangs.", "So it does.");
+  EXPECT_TRUE(world.saver->save(first, world.soon()));
+  while (world.embedder.calls == 0) std::this_thread::yield();
+  for (int i = 0; i < 20; ++i)
+    EXPECT_TRUE(world.saver->save(world.record("s", "Meanwhile " + std::to_string(i), "Yes."), world.soon()));
+  EXPECT_TRUE(world.saver->wait_rows(world.soon()));
+  EXPECT_EQ(world.rows->turns().count(Principal::system(), world.soon()).value(), 21);
+  EXPECT_FALSE(world.saver->wait_findable(first.turn.uid, Deadline::after(world.clock, Duration(1))));
+  world.embedder.hangs = false;
+  world.embedder.hangs.notify_all();
+  EXPECT_TRUE(world.saver->drain(world.soon()));
+  EXPECT_TRUE(world.saver->wait_findable(first.turn.uid, world.soon()));
+}
+
 TEST(TurnSaver, ADrainThatCannotGoOnSaysWhyAndTheNextOneIsDone) {
   World world;
   world.stuck_after = std::chrono::milliseconds(1);
