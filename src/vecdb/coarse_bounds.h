@@ -18,13 +18,12 @@ class CoarseBounds {
   CoarseBounds(std::size_t first, std::size_t count)
       : first_(first), bounds_(count / CodeBlocks::kSlots, -std::numeric_limits<float>::infinity()) {}
   float* of(std::size_t slot) { return bounds_.data() + (slot - first_) / CodeBlocks::kSlots; }
-  // One bit a slot, 64 from `slot` on: those of blocks with least ≤ bound < below.
-  std::uint64_t between(std::size_t slot, float least, float below) const {
+  // One bit a slot, 64 from `slot` on: those of blocks with a bound of at least `least`.
+  std::uint64_t reaching(std::size_t slot, float least) const {
     const float* bound = bounds_.data() + (slot - first_) / CodeBlocks::kSlots;
     std::uint64_t bits = 0;
     for (unsigned i = 0; i < 4; ++i)
-      bits |= static_cast<std::uint64_t>(bound[i] >= least && bound[i] < below ? 0xffff : 0)
-              << (CodeBlocks::kSlots * i);
+      bits |= static_cast<std::uint64_t>(bound[i] >= least ? 0xffff : 0) << (CodeBlocks::kSlots * i);
     return bits;
   }
 

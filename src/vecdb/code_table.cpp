@@ -1,6 +1,7 @@
 #include "vecdb/code_table.h"
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <cstring>
 #include <limits>
@@ -12,26 +13,56 @@ namespace pandora {
 namespace {
 constexpr std::size_t kLine = 64, kHugePage = std::size_t{2} << 20;
 constexpr std::size_t kDimensionsPerRow = 32;  // of a plane: see CodeBlocks
+constexpr std::size_t kRow = CodeBlocks::kRow, kLanes = CodeBlocks::kSlots, kRowBytes = kRow / kLanes;  // of a slot
+
+// The upper half of the bits of a float, to the nearest.
+std::uint32_t halved(float number) {
+  const auto bits = std::bit_cast<std::uint32_t>(number);
+  return std::isnan(number) ? 0x7fc0 : (bits + 0x7fff + (bits >> 16 & 1)) >> 16;
+}
+
+// Sixteen slots' bytes, four of each slot side by side or all their first ones, to the other.
+void by_byte(const std::uint8_t* by_slot, std::uint8_t* to) {
+  for (std::size_t z = 0; z < kRowBytes; ++z)
+    for (std::size_t lane = 0; lane < kLanes; ++lane) to[kLanes * z + lane] = by_slot[kRowBytes * lane + z];
+}
+void by_slot(const std::uint8_t* by_byte, std::uint8_t* to) {
+  for (std::size_t lane = 0; lane < kLanes; ++lane)
+    for (std::size_t z = 0; z < kRowBytes; ++z) to[kRowBytes * lane + z] = by_byte[kLanes * z + lane];
+}
 }  // namespace
 
-CodeTable::CodeTable(std::size_t dimension) : dimension_(dimension) {}
+std::uint32_t coarse_numbers(float scale, float offset) { return halved(scale) << 16 | halved(offset); }
+
+CodeTable::CodeTable(std::size_t dimension)
+    : dimension_(dimension),
+      rows_(dimension / kDimensionsPerRow),
+      coarse_rows_(std::min(rows_, CodeBlocks::kCoarseRows)) {}
 
 CodeTable::Chunk CodeTable::make_chunk() const {
   const std::size_t plane = kChunkSlots * dimension_ / 8, floats = kChunkSlots * sizeof(float);
-  const std::size_t total = 2 * plane + kChunkSlots * dimension_ + 4 * floats;  // a multiple of kLine, as every part is
+  const std::size_t coarse = kChunkSlots * coarse_rows_ * kRowBytes;
+  const std::size_t total = 2 * plane + kChunkSlots * dimension_ + 5 * floats;  // a multiple of kLine, as every part is
   // A scan goes through gigabytes: with small pages it waits for their addresses half of the time.
   const std::size_t whole = total < kHugePage / 2 ? total : (total + kHugePage - 1) / kHugePage * kHugePage;
   auto* memory = static_cast<std::uint8_t*>(std::aligned_alloc(whole < kHugePage ? kLine : kHugePage, whole));
   if (memory == nullptr) throw std::bad_alloc();
   if (whole >= kHugePage) (void)madvise(memory, whole, MADV_HUGEPAGE);  // a wish: without, it is slower
   std::memset(memory, 0, total);
-  Chunk chunk{std::unique_ptr<std::uint8_t, Free>(memory), memory, memory + plane, memory + 2 * plane, {}, {}, {}, {}};
+  Chunk chunk;
+  chunk.memory.reset(memory);
+  chunk.coarse = memory;
+  chunk.coarse_numbers = reinterpret_cast<std::uint32_t*>(memory + coarse);  // read with it
+  chunk.high = memory + coarse + floats;
+  chunk.low = chunk.high + plane - coarse;
+  chunk.bytes = chunk.low + plane;
   auto* numbers = reinterpret_cast<float*>(chunk.bytes + kChunkSlots * dimension_);
   chunk.scale1 = numbers;
   chunk.scale2 = numbers + kChunkSlots;
   chunk.scale8 = numbers + 2 * kChunkSlots;
   chunk.offset = numbers + 3 * kChunkSlots;
   std::fill_n(numbers, 3 * kChunkSlots, std::numeric_limits<float>::quiet_NaN());
+  std::fill_n(chunk.coarse_numbers, kChunkSlots, coarse_numbers(*numbers, 0));
   return chunk;
 }
 
@@ -42,26 +73,33 @@ CodeTable::Chunk& CodeTable::chunk_for(Slot slot) {
   return chunk;
 }
 
+std::uint8_t* CodeTable::high_row(const Chunk& chunk, std::size_t at, std::size_t row) const {
+  const std::size_t block = at / kLanes;
+  return row < coarse_rows_ ? chunk.coarse + kRow * (block * coarse_rows_ + row)
+                            : chunk.high + kRow * (block * (rows_ - coarse_rows_) + row - coarse_rows_);
+}
+
 void CodeTable::put(Slot slot, const VectorCode& code, float offset) {
   const Chunk& chunk = chunk_for(slot);
-  const std::size_t at = slot % kChunkSlots, block = at / CodeBlocks::kSlots, lane = at % CodeBlocks::kSlots;
-  const std::size_t first = block * CodeBlocks::kSlots * dimension_ / 8 + 4 * lane;
-  for (std::size_t row = 0; row < dimension_ / kDimensionsPerRow; ++row)
-    for (std::size_t z = 0; z < 4; ++z) {
+  const std::size_t at = slot % kChunkSlots, lane = at % kLanes;
+  std::uint8_t* low_rows = chunk.low + at / kLanes * rows_ * kRow + kRowBytes * lane;
+  for (std::size_t row = 0; row < rows_; ++row)
+    for (std::size_t z = 0; z < kRowBytes; ++z) {
       unsigned high = 0, low = 0;
       for (std::size_t bit = 0; bit < 8; ++bit) {
         const unsigned two = code.two_bits[4 * (8 * row + bit) + z];
         high |= two >> 1 << bit;
         low |= (two & 1) << (bit ^ 1);
       }
-      chunk.high[first + kLine * row + z] = static_cast<std::uint8_t>(high);
-      chunk.low[first + kLine * row + z] = static_cast<std::uint8_t>(low);
+      high_row(chunk, at, row)[kLanes * z + lane] = static_cast<std::uint8_t>(high);
+      low_rows[kRow * row + z] = static_cast<std::uint8_t>(low);
     }
   std::ranges::copy(code.byte, chunk.bytes + at * dimension_);
   chunk.scale1[at] = code.scale1;
   chunk.scale2[at] = code.scale2;
   chunk.scale8[at] = code.scale8;
   chunk.offset[at] = offset;
+  chunk.coarse_numbers[at] = coarse_numbers(code.scale1, offset);
 }
 
 bool CodeTable::has(Slot slot) const { return !empty(slot) && !std::isnan(chunk(slot).scale2[slot % kChunkSlots]); }
@@ -70,6 +108,7 @@ void CodeTable::clear(Slot slot) {
   const Chunk& chunk = this->chunk(slot);
   for (float* scale : {chunk.scale1, chunk.scale2, chunk.scale8})
     scale[slot % kChunkSlots] = std::numeric_limits<float>::quiet_NaN();
+  chunk.coarse_numbers[slot % kChunkSlots] = coarse_numbers(std::numeric_limits<float>::quiet_NaN(), 0);
 }
 
 // Calls visit(slot, where it stands in its chunk, how many there) for each piece within a chunk.
@@ -87,13 +126,17 @@ void CodeTable::load(Slot first, std::size_t count, const CodePlanes& from) {
   const std::size_t plane = dimension_ / 8;
   for_each_piece(first, count, [&](Slot slot, std::size_t at, std::size_t done, std::size_t piece) {
     const Chunk& chunk = chunk_for(slot);
-    std::memcpy(chunk.high + at * plane, from.high + done * plane, piece * plane);
+    const std::uint8_t* high = from.high + done * plane;
+    for (std::size_t lane = 0; lane < piece; lane += kLanes)
+      for (std::size_t row = 0; row < rows_; ++row, high += kRow) by_byte(high, high_row(chunk, at + lane, row));
     std::memcpy(chunk.low + at * plane, from.low + done * plane, piece * plane);
     std::memcpy(chunk.bytes + at * dimension_, from.bytes + done * dimension_, piece * dimension_);
     std::copy_n(from.scale1 + done, piece, chunk.scale1 + at);
     std::copy_n(from.scale2 + done, piece, chunk.scale2 + at);
     std::copy_n(from.scale8 + done, piece, chunk.scale8 + at);
     std::copy_n(from.offset + done, piece, chunk.offset + at);
+    for (std::size_t i = at; i < at + piece; ++i)
+      chunk.coarse_numbers[i] = coarse_numbers(chunk.scale1[i], chunk.offset[i]);
   });
 }
 
@@ -109,7 +152,9 @@ CodeTable::Copy CodeTable::copy(Slot first, std::size_t count) const {
   for_each_piece(first, count, [&](Slot slot, std::size_t at, std::size_t done, std::size_t piece) {
     if (empty(slot)) return;
     const Chunk& chunk = this->chunk(slot);
-    std::memcpy(to.high.data() + done * plane, chunk.high + at * plane, piece * plane);
+    std::uint8_t* high = to.high.data() + done * plane;
+    for (std::size_t lane = 0; lane < piece; lane += kLanes)
+      for (std::size_t row = 0; row < rows_; ++row, high += kRow) by_slot(high_row(chunk, at + lane, row), high);
     std::memcpy(to.low.data() + done * plane, chunk.low + at * plane, piece * plane);
     std::memcpy(to.bytes.data() + done * dimension_, chunk.bytes + at * dimension_, piece * dimension_);
     std::copy_n(chunk.scale1 + at, piece, to.scale1.begin() + static_cast<std::ptrdiff_t>(done));
@@ -127,12 +172,14 @@ void CodeTable::release(Slot first, Slot end) {
 
 CodeBlocks CodeTable::blocks(Slot first, std::size_t count, CodeBits bits) const {
   const Chunk& chunk = this->chunk(first);
-  const std::size_t at = first % kChunkSlots, plane = at * dimension_ / 8;
-  return {chunk.high + plane,
-          chunk.low + plane,
+  const std::size_t at = first % kChunkSlots;
+  return {chunk.coarse + at * coarse_rows_ * kRowBytes,
+          chunk.high + at * (rows_ - coarse_rows_) * kRowBytes,
+          chunk.low + at * rows_ * kRowBytes,
+          chunk.coarse_numbers + at,
           (bits == CodeBits::kOne ? chunk.scale1 : chunk.scale2) + at,
           chunk.offset + at,
-          dimension_ / kDimensionsPerRow,
+          rows_,
           count / CodeBlocks::kSlots};
 }
 

@@ -1,7 +1,7 @@
 // The codes of a dense index, by slot: the planes that the kernels scan, the bytes that re-rank, and their scales.
 //
 // In chunks that are allocated at once and never moved, so a growing collection copies nothing; large ones in pages of
-// 2 MiB, where the system gives them. 496 bytes a slot at 384 dimensions, 512 with what fills up the last page. Not
+// 2 MiB, where the system gives them. 500 bytes a slot at 384 dimensions, 512 with what fills up the last page. Not
 // thread-safe: guarded by its owner.
 #pragma once
 #include <cstdlib>
@@ -14,9 +14,14 @@
 
 namespace pandora {
 
+// What a coarse look knows of a slot, in one word: the scale of its one-bit code (upper half) and its offset, each as
+// the upper half of a float's bits, rounded: within 1/256 of it. NaN stays NaN.
+std::uint32_t coarse_numbers(float scale, float offset);
+
 enum class CodeBits { kOne, kTwo };
 
-// The codes of consecutive slots, from a multiple of 64 on and so many: as a file has them.
+// The codes of consecutive slots, from a multiple of 64 on and so many: as a file has them. Of both planes a slot's
+// four bytes of a row stand side by side, and all rows of a block; else as in CodeBlocks.
 struct CodePlanes {
   const std::uint8_t *high, *low, *bytes;          // dimension/8, dimension/8 and dimension bytes a slot
   const float *scale1, *scale2, *scale8, *offset;  // a slot
@@ -58,16 +63,19 @@ class CodeTable {
   };
   struct Chunk {
     std::unique_ptr<std::uint8_t, Free> memory;  // all of what follows
-    std::uint8_t *high = nullptr, *low = nullptr, *bytes = nullptr;
+    std::uint8_t *coarse = nullptr, *high = nullptr, *low = nullptr, *bytes = nullptr;
+    std::uint32_t* coarse_numbers = nullptr;
     float *scale1 = nullptr, *scale2 = nullptr, *scale8 = nullptr, *offset = nullptr;
   };
   const Chunk& chunk(Slot slot) const { return chunks_[slot / kChunkSlots]; }
   Chunk make_chunk() const;
   Chunk& chunk_for(Slot slot);  // made when it is not there
+  // Where row `row` of the block that `slot`, of this place in its chunk, stands in lies.
+  std::uint8_t* high_row(const Chunk& chunk, std::size_t slot, std::size_t row) const;
   template <class Visit>
   void for_each_piece(Slot first, std::size_t count, Visit&& visit) const;
 
-  std::size_t dimension_;
+  std::size_t dimension_, rows_, coarse_rows_;
   std::vector<Chunk> chunks_;  // those without memory are empty
 };
 

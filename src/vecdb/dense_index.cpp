@@ -18,14 +18,19 @@ constexpr std::size_t kJudgeOneBitAt = 32'768;     // slots: the threshold has s
 constexpr std::size_t kOneBitShare = 8;            // more than one in so many in doubt: two bits are quicker
 constexpr std::size_t kLeastCoarse = 2;            // a code is worth a coarse look when it is so many times as long
 constexpr std::size_t kSampleShare = 16;           // one group of 64 slots in so many is the sample
-constexpr std::size_t kCoarseMost = 64;            // hits: more reach far beyond a cluster, and a sample costs more
 constexpr std::size_t kLeastSample = 64;           // blocks
 constexpr std::size_t kCoarseShare = 8;            // one block in so many in doubt, or fewer: the others are spared
-constexpr std::size_t kLikelyShare = 32;           // one block in so many is looked at before the others
+constexpr float kCoarseRounding = 1.0F / 256;      // of coarse_numbers
 constexpr std::size_t kAhead = 8, kRowsAhead = 2,
                       kGroupsAhead = 4;  // slots whose memory is fetched before it is needed
 constexpr std::size_t kLine = 64;
 constexpr std::size_t kDimensionsPerRow = 32;  // of a plane: see CodeBlocks
+
+static_assert(kCoarseDimensions == CodeBlocks::kCoarseRows * kDimensionsPerRow);
+
+struct alignas(kLine) TableLine {
+  std::uint8_t bytes[kLine];
+};
 
 double product(std::span<const float> a, std::span<const float> b) {
   double sum = 0;
@@ -36,6 +41,10 @@ double product(std::span<const float> a, std::span<const float> b) {
 void fetch(const void* memory, std::size_t bytes) {
   for (std::size_t i = 0; i < bytes; i += kLine) __builtin_prefetch(static_cast<const char*>(memory) + i);
 }
+// What is needed after a while: not into the nearest cache.
+void fetch_later(const void* memory, std::size_t bytes) {
+  for (std::size_t i = 0; i < bytes; i += kLine) __builtin_prefetch(static_cast<const char*>(memory) + i, 0, 2);
+}
 
 }  // namespace
 
@@ -45,6 +54,9 @@ void fetch(const void* memory, std::size_t bytes) {
 struct DenseIndex::Query {
   QueryCode code;
   float offset_weight = 0;
+  float coarse_slack = 0;
+  std::vector<TableLine> tables;  // of the narrow code; none: the kernels have no use for them
+  const std::uint8_t* looked_up() const { return tables.empty() ? nullptr : tables.front().bytes; }
 };
 
 DenseIndex::DenseIndex(std::size_t dimension, const SlotIds& slots, std::unique_ptr<VectorRows> rows,
@@ -126,7 +138,16 @@ DenseIndex::Query DenseIndex::prepare(std::span<const float> query) const {
   std::vector<float> rest(query.size()), rotated(rotation_.padded());
   for (std::size_t i = 0; i < rest.size(); ++i) rest[i] = static_cast<float>(query[i] - weight * centre_.mean[i]);
   rotation_.apply(rest.data(), rotated.data());
-  return {encode_query(rotated.data(), rotated.size(), kLeastResidual * length), static_cast<float>(weight)};
+  Query made{encode_query(rotated.data(), rotated.size(), kLeastResidual * length), static_cast<float>(weight), 0, {}};
+  // |weight · offset| ≤ |query| · |difference|, and that is at most ½·√n · scale, for one bit.
+  const double of_offset = kCoarseRounding * length * 0.5 * std::sqrt(static_cast<double>(rotated.size()));
+  made.coarse_slack = made.code.coarse_slack + static_cast<float>(of_offset);
+  const std::size_t rows = rotated.size() / kDimensionsPerRow;
+  if (options_.kernels->tables && rows <= kMaxTableRows) {
+    made.tables.resize(rows * kTableBytes / sizeof(TableLine));
+    options_.kernels->tables(made.code.narrow.data(), rows, made.tables.front().bytes);
+  }
+  return made;
 }
 
 Result<std::vector<Hit>> DenseIndex::search(std::span<const float> query, std::size_t k, const SlotSet* filter,
@@ -191,22 +212,21 @@ Status DenseIndex::scan(const Query& query, const SlotSet* filter, const Deadlin
   return {};
 }
 
-void DenseIndex::bound_blocks(const Query& query, const SlotSet* filter, Range range, float* bounds) const {
+// Of at most kScanAtOnce slots, those in `mask` (null: all); `bounds` and `out` have room for them.
+std::size_t DenseIndex::look(const Query& query, Range range, const std::uint64_t* mask, float threshold, float* bounds,
+                             Candidate* out) const {
+  const auto first = static_cast<Slot>(range.first);
+  if (codes_.empty(first)) return 0;
   const QueryCode& code = query.code;
   const auto share = static_cast<float>(rotation_.padded()) / kCoarseDimensions;
-  const ScanQuery coarse{code.narrow.data(), 0.5F * code.coarse_sum, code.narrow_unit * share, query.offset_weight,
-                         code.coarse_slack};
-  if (codes_.empty(static_cast<Slot>(range.first))) return;
-  const std::size_t count = range.end - range.first;
-  std::array<std::uint64_t, kScanAtOnce / SlotSet::kWordBits> mask;
-  if (filter)
-    for (std::size_t i = 0; i < count / SlotSet::kWordBits; ++i)
-      mask[i] = filter->word(range.first / SlotSet::kWordBits + i);
-  options_.kernels->bounds(codes_.blocks(static_cast<Slot>(range.first), count, CodeBits::kOne), coarse,
-                           kCoarseDimensions / kDimensionsPerRow, filter ? mask.data() : nullptr, bounds);
+  constexpr float kWider = 1 + 2 * kCoarseRounding;  // a scale that was rounded down
+  const ScanQuery coarse{code.narrow.data(),  0.5F * code.coarse_sum,      kWider * code.narrow_unit * share,
+                         query.offset_weight, kWider * query.coarse_slack, query.looked_up()};
+  return options_.kernels->look(codes_.blocks(first, range.end - range.first, CodeBits::kOne), coarse,
+                                CodeBlocks::kCoarseRows, mask, threshold, first, bounds, out);
 }
 
-std::optional<float> DenseIndex::coarse_level(const Query& query, const SlotSet* filter, Range range,
+std::optional<float> DenseIndex::coarse_guess(const Query& query, const SlotSet* filter, Range range,
                                               std::size_t k) const {
   if (k > kCoarseMost) return std::nullopt;
   constexpr std::size_t kGroup = CodeTable::kGroup, kBlocks = kGroup / CodeBlocks::kSlots;
@@ -215,25 +235,28 @@ std::optional<float> DenseIndex::coarse_level(const Query& query, const SlotSet*
     Slot first;
   };
   std::vector<Block> sample;
-  const std::size_t step = kGroup * kSampleShare, plane = rotation_.padded() * CodeBlocks::kSlots / 8;
+  std::array<Candidate, kGroup> none;  // there may be some of an infinite bound
+  const std::size_t step = kGroup * kSampleShare;
   for (std::size_t first = range.first; first < range.end; first += step) {
     const std::size_t ahead = first + kGroupsAhead * step;
-    if (ahead < range.end && !codes_.empty(static_cast<Slot>(ahead)))
-      for (std::size_t i = 0; i < kBlocks; ++i)
-        fetch(codes_.blocks(static_cast<Slot>(ahead), kGroup, CodeBits::kOne).high + i * plane,
-              kCoarseDimensions / 8 * CodeBlocks::kSlots);
+    if (ahead < range.end && !codes_.empty(static_cast<Slot>(ahead))) {
+      const CodeBlocks blocks = codes_.blocks(static_cast<Slot>(ahead), kGroup, CodeBits::kOne);
+      fetch(blocks.coarse, kBlocks * blocks.coarse_rows() * CodeBlocks::kRow);
+      fetch(blocks.coarse_numbers, kGroup * sizeof(std::uint32_t));
+    }
     std::array<float, kBlocks> bounds;
     bounds.fill(-std::numeric_limits<float>::infinity());
-    bound_blocks(query, filter, {first, first + kGroup}, bounds.data());
+    const std::uint64_t mask = filter ? filter->word(first / SlotSet::kWordBits) : 0;
+    look(query, {first, first + kGroup}, filter ? &mask : nullptr, std::numeric_limits<float>::infinity(),
+         bounds.data(), none.data());
     for (std::size_t i = 0; i < kBlocks; ++i)
       sample.push_back({bounds[i], static_cast<Slot>(first + i * CodeBlocks::kSlots)});
   }
   // The k-th best of all is near the best of so many times fewer.
   const std::size_t of_sample = (k + kSampleShare - 1) / kSampleShare, looked_at = 2 * of_sample + 4;
   if (sample.size() < kLeastSample || sample.size() < kCoarseShare * looked_at) return std::nullopt;
-  const std::size_t likely = std::max(looked_at, sample.size() / kLikelyShare);
-  std::ranges::partial_sort(sample, sample.begin() + static_cast<std::ptrdiff_t>(likely), std::greater<>(),
-                            &Block::bound);
+  std::ranges::nth_element(sample, sample.begin() + static_cast<std::ptrdiff_t>(looked_at), std::greater<>(),
+                           &Block::bound);
   std::vector<Candidate> candidates;
   for (std::size_t i = 0; i < looked_at; ++i)
     for (Slot slot = sample[i].first; slot < sample[i].first + CodeBlocks::kSlots; ++slot)
@@ -243,72 +266,81 @@ std::optional<float> DenseIndex::coarse_level(const Query& query, const SlotSet*
   best.settle();
   const auto in_doubt = std::ranges::count_if(sample, [&](const Block& one) { return one.bound >= best.threshold(); });
   if (static_cast<std::size_t>(in_doubt) * kCoarseShare > sample.size()) return std::nullopt;
-  return sample[likely - 1].bound;
+  return best.threshold();
 }
 
 Status DenseIndex::scan_part(const Query& query, const SlotSet* filter, const Deadline& deadline, Range range,
                              Scanned& scanned) const {
   Selection& best = scanned.best;
-  const std::size_t count = range.end - range.first;
-  if (count < options_.coarse_from || rotation_.padded() < kLeastCoarse * kCoarseDimensions)
-    return scan_wave(query, filter, deadline, range, {}, best);
-  const auto level = coarse_level(query, filter, range, best.k());
-  if (!level) return scan_wave(query, filter, deadline, range, {}, best);
+  if (range.end - range.first < options_.coarse_from || rotation_.padded() < kLeastCoarse * kCoarseDimensions)
+    return scan_whole(query, filter, deadline, range, best);
+  const auto guess = coarse_guess(query, filter, range, best.k());
+  if (!guess) return scan_whole(query, filter, deadline, range, best);
   ++scanned.coarse_parts;
-  CoarseBounds bounds(range.first, (count + kScanAtOnce - 1) / kScanAtOnce * kScanAtOnce);
+  return scan_coarsely(query, filter, deadline, range, *guess, best);
+}
+
+// Everything is looked at once, and whatever may reach the guess is ranked. Was the guess too high, then once more at
+// those blocks that may hold what was not.
+Status DenseIndex::scan_coarsely(const Query& query, const SlotSet* filter, const Deadline& deadline, Range range,
+                                 float guess, Selection& best) const {
+  CoarseBounds bounds(range.first, (range.end - range.first + kScanAtOnce - 1) / kScanAtOnce * kScanAtOnce);
+  std::array<Candidate, kScanAtOnce> found;
+  std::vector<Candidate> candidates;
+  const auto keep = [&](std::size_t count) {
+    for (std::size_t i = 0; i < count; ++i) fetch_later(codes_.bytes(found[i].slot), rotation_.padded());
+    candidates.insert(candidates.end(), found.begin(), found.begin() + static_cast<std::ptrdiff_t>(count));
+  };
+  Mask mask;
   for (std::size_t first = range.first; first < range.end; first += kScanAtOnce) {
     PANDORA_CHECK(deadline.check("searching by meaning"));
-    bound_blocks(query, filter, {first, first + kScanAtOnce}, bounds.of(first));
+    if (filter) copy_mask(*filter, first, mask);
+    keep(look(query, {first, first + kScanAtOnce}, filter ? mask.data() : nullptr, guess, bounds.of(first),
+              found.data()));
   }
-  PANDORA_CHECK(scan_wave(query, filter, deadline, range, {.bounds = &bounds, .least = *level}, best));
+  PANDORA_CHECK(rank_likely_first(query, candidates, deadline, best));
   best.settle();
-  return scan_wave(query, filter, deadline, range, {.bounds = &bounds, .below = *level}, best);
-}
-
-// What of so many slots, from `first` on, the kernels are to look at; its memory is on its way when that is little.
-bool DenseIndex::next_mask(const SlotSet* filter, const Wave& wave, float threshold, std::size_t first,
-                           Mask& mask) const {
-  if (codes_.empty(static_cast<Slot>(first))) return false;
-  if (!filter && !wave.bounds) return true;
-  const float least = std::max(wave.least, threshold);
-  std::uint64_t any = 0;
-  for (std::size_t i = 0; i < mask.size(); ++i) {
-    const std::size_t slot = first + i * SlotSet::kWordBits;
-    mask[i] = filter ? filter->word(slot / SlotSet::kWordBits) : ~std::uint64_t{0};
-    if (wave.bounds) mask[i] &= wave.bounds->between(slot, least, wave.below);
-    any |= mask[i];
-    if (!wave.bounds || mask[i] == 0) continue;
-    const std::size_t plane = rotation_.padded() * CodeBlocks::kSlots / 8;
-    const CodeBlocks blocks = codes_.blocks(static_cast<Slot>(slot), SlotSet::kWordBits, CodeBits::kOne);
-    for (std::size_t block = 0; block < blocks.blocks; ++block)
-      if (mask[i] >> (block * CodeBlocks::kSlots) & 0xffff) fetch(blocks.high + block * plane, plane);
+  const float threshold = best.threshold();
+  if (threshold >= guess) return {};
+  candidates.clear();
+  std::array<float, CodeTable::kGroup / CodeBlocks::kSlots> known;
+  for (std::size_t first = range.first; first < range.end; first += CodeTable::kGroup) {
+    if (first % kScanAtOnce == 0) PANDORA_CHECK(deadline.check("searching by meaning"));
+    std::uint64_t word = bounds.reaching(first, threshold);
+    if (filter) word &= filter->word(first / SlotSet::kWordBits);
+    if (word == 0) continue;
+    const std::size_t count =
+        look(query, {first, first + CodeTable::kGroup}, &word, threshold, known.data(), found.data());
+    const auto new_ones =
+        std::ranges::partition(std::span(found).first(count), [&](const Candidate& one) { return one.bound < guess; });
+    keep(count - new_ones.size());
   }
-  return any != 0;
+  return rank_likely_first(query, candidates, deadline, best);
 }
 
-Status DenseIndex::scan_wave(const Query& query, const SlotSet* filter, const Deadline& deadline, Range range,
-                             const Wave& wave, Selection& best) const {
+void DenseIndex::copy_mask(const SlotSet& filter, std::size_t first, Mask& mask) const {
+  for (std::size_t i = 0; i < mask.size(); ++i) mask[i] = filter.word(first / SlotSet::kWordBits + i);
+}
+
+Status DenseIndex::scan_whole(const Query& query, const SlotSet* filter, const Deadline& deadline, Range range,
+                              Selection& best) const {
   const QueryCode& code = query.code;
-  const ScanQuery one{code.narrow.data(), 0.5F * code.narrow_sum, code.narrow_unit, query.offset_weight, code.slack1};
+  const ScanQuery one{code.narrow.data(), 0.5F * code.narrow_sum, code.narrow_unit, query.offset_weight,
+                      code.slack1,        query.looked_up()};
   const ScanQuery two{code.code.data(), 1.5F * code.sum, code.unit, query.offset_weight, code.slack2};
   CodeBits bits = slots_.bound() >= options_.one_bit_from ? CodeBits::kOne : CodeBits::kTwo;
   std::array<Candidate, kScanAtOnce> found;
   std::vector<Candidate> doubtful;
-  Mask mask, next;
-  bool any_next = next_mask(filter, wave, best.threshold(), range.first, next);
+  Mask mask;
   for (std::size_t first = range.first; first < range.end; first += kScanAtOnce) {
     PANDORA_CHECK(deadline.check("searching by meaning"));
-    mask = next;
-    const bool any = any_next;
-    const std::size_t behind = first + kScanAtOnce;
-    any_next = behind < range.end && next_mask(filter, wave, best.threshold(), behind, next);
-    if (!any) continue;
+    if (codes_.empty(static_cast<Slot>(first))) continue;
+    if (filter) copy_mask(*filter, first, mask);
     const auto slot = static_cast<Slot>(first);
     const bool narrow = bits == CodeBits::kOne;
     const auto kernel = narrow ? options_.kernels->scan_one_bit : options_.kernels->scan_two_bits;
-    const std::size_t count =
-        kernel(codes_.blocks(slot, kScanAtOnce, bits), narrow ? one : two,
-               filter || wave.bounds ? mask.data() : nullptr, best.threshold(), slot, found.data());
+    const std::size_t count = kernel(codes_.blocks(slot, kScanAtOnce, bits), narrow ? one : two,
+                                     filter ? mask.data() : nullptr, best.threshold(), slot, found.data());
     // The promising ones now: they raise the threshold, so that most of the doubtful ones need no second look.
     const auto promising = best.promising(std::span(found).first(count));
     rank_by_bytes(query, promising, best);
@@ -317,10 +349,24 @@ Status DenseIndex::scan_wave(const Query& query, const SlotSet* filter, const De
     if (narrow && first >= range.first + kJudgeOneBitAt && count - promising.size() > kScanAtOnce / kOneBitShare)
       bits = CodeBits::kTwo;
   }
-  std::erase_if(doubtful, [&](const Candidate& candidate) { return candidate.bound < best.threshold(); });
-  for (std::size_t i = 0; i < doubtful.size(); i += kScanAtOnce) {
+  return rank_doubtful(query, doubtful, deadline, best);
+}
+
+Status DenseIndex::rank_likely_first(const Query& query, std::vector<Candidate>& candidates, const Deadline& deadline,
+                                     Selection& best) const {
+  const auto promising = best.promising(candidates);
+  rank_by_bytes(query, promising, best);
+  best.settle();
+  candidates.erase(candidates.begin(), candidates.begin() + static_cast<std::ptrdiff_t>(promising.size()));
+  return rank_doubtful(query, candidates, deadline, best);
+}
+
+Status DenseIndex::rank_doubtful(const Query& query, std::vector<Candidate>& candidates, const Deadline& deadline,
+                                 Selection& best) const {
+  std::erase_if(candidates, [&](const Candidate& candidate) { return candidate.bound < best.threshold(); });
+  for (std::size_t i = 0; i < candidates.size(); i += kScanAtOnce) {
     PANDORA_CHECK(deadline.check("searching by meaning"));
-    rank_by_bytes(query, std::span(doubtful).subspan(i, std::min(kScanAtOnce, doubtful.size() - i)), best);
+    rank_by_bytes(query, std::span(candidates).subspan(i, std::min(kScanAtOnce, candidates.size() - i)), best);
   }
   return {};
 }

@@ -38,6 +38,9 @@ inline constexpr float kMaxComponent = 1e15F;  // so that no sum of products ove
 // what is found depends on where parts begin, not on who scans them.
 inline constexpr std::size_t kScanPart = 524'288;
 
+// Hits that a coarse look is for: more reach far beyond a cluster, and a sample costs more.
+inline constexpr std::size_t kCoarseMost = 64;
+
 struct DenseOptions {
   const Kernels* kernels = &best_kernels();
   // From so many slots on one bit is scanned: half of the memory and of the products is worth more candidates; as long
@@ -100,19 +103,23 @@ class DenseIndex {
   };
   Status scan_part(const Query& query, const SlotSet* filter, const Deadline& deadline, Range range,
                    Scanned& scanned) const;
-  // Of blocks whose coarse bound is at least `least` (or the threshold) and below `below`; without bounds, of all.
-  struct Wave {
-    const CoarseBounds* bounds = nullptr;
-    float least = -std::numeric_limits<float>::infinity(), below = std::numeric_limits<float>::infinity();
-  };
-  Status scan_wave(const Query& query, const SlotSet* filter, const Deadline& deadline, Range range, const Wave& wave,
-                   Selection& best) const;
   static constexpr std::size_t kScanAtOnce = 1024;  // slots between two looks at clock and threshold
   using Mask = std::array<std::uint64_t, kScanAtOnce / SlotSet::kWordBits>;
-  bool next_mask(const SlotSet* filter, const Wave& wave, float threshold, std::size_t first, Mask& mask) const;
-  // The bound of blocks that are likely to hold what is looked for; none when bounds would leave out too little.
-  std::optional<float> coarse_level(const Query& query, const SlotSet* filter, Range range, std::size_t k) const;
-  void bound_blocks(const Query& query, const SlotSet* filter, Range range, float* bounds) const;
+  Status scan_whole(const Query& query, const SlotSet* filter, const Deadline& deadline, Range range,
+                    Selection& best) const;
+  // What the k-th best score of the range is likely to be; none when a coarse look would spare too little.
+  std::optional<float> coarse_guess(const Query& query, const SlotSet* filter, Range range, std::size_t k) const;
+  Status scan_coarsely(const Query& query, const SlotSet* filter, const Deadline& deadline, Range range, float guess,
+                       Selection& best) const;
+  std::size_t look(const Query& query, Range range, const std::uint64_t* mask, float threshold, float* bounds,
+                   Candidate* out) const;
+  void copy_mask(const SlotSet& filter, std::size_t first, Mask& mask) const;
+  // Both reorder candidates and drop some. Those that are likely among the best are ranked first, so that most of the
+  // others need not be.
+  Status rank_likely_first(const Query& query, std::vector<Candidate>& candidates, const Deadline& deadline,
+                           Selection& best) const;
+  Status rank_doubtful(const Query& query, std::vector<Candidate>& candidates, const Deadline& deadline,
+                       Selection& best) const;
   void rank_by_bytes(const Query& query, std::span<const Candidate> candidates, Selection& best) const;
   Result<std::vector<Hit>> rank_exactly(std::span<const float> query, std::size_t k,
                                         std::span<const Candidate> candidates, const Deadline& deadline) const;

@@ -12,17 +12,23 @@ namespace pandora {
 
 // Codes of consecutive slots in blocks of 16. A block has two planes, the high and the low bit of each two-bit code,
 // with dimension/32 rows of 64 bytes: four bytes a slot. Bit b of byte z of row r, high plane, is of dimension 4·(8r +
-// b) + z; in the low plane bit b ^ 1 is. So one select of the two planes gives four two-bit fields a byte, in place;
-// the high plane alone is the one-bit code; and four dimensions of a slot are one 32-bit lane against a broadcast of
-// the query.
+// b) + z; in the low plane bit b ^ 1 is. So one select of the two planes gives four two-bit fields a byte, in place,
+// and the high plane alone is the one-bit code. In the low plane a slot's four bytes stand side by side: one 32-bit
+// lane against a broadcast of the query. In the high plane the sixteen slots' bytes z do, as they are looked up.
+//
+// Its first rows are the coarsest code, and lie apart: whoever reads them alone reads nothing else.
 struct CodeBlocks {
-  static constexpr std::size_t kSlots = 16;
-  const std::uint8_t* high;
+  static constexpr std::size_t kSlots = 16, kRow = 64;  // bytes
+  static constexpr std::size_t kCoarseRows = 5;
+  const std::uint8_t* coarse;  // the first rows of the high plane, kCoarseRows or all, a block
+  const std::uint8_t* high;    // the others
   const std::uint8_t* low;
-  const float* scale;   // a slot; of the codes that are scanned. NaN: nobody is there
-  const float* offset;  // a slot; added to its estimate, times ScanQuery::offset_weight
-  std::size_t rows;     // of a plane of a block
-  std::size_t blocks;   // a multiple of 4
+  const std::uint32_t* coarse_numbers;  // a slot; coarse_numbers(scale of one bit, offset)
+  const float* scale;                   // a slot; of the codes that are scanned. NaN: nobody is there
+  const float* offset;                  // a slot; added to its estimate, times ScanQuery::offset_weight
+  std::size_t rows;                     // of a plane of a block
+  std::size_t blocks;                   // a multiple of 4
+  std::size_t coarse_rows() const { return rows < kCoarseRows ? rows : kCoarseRows; }
 };
 
 // Of four values of a query whose signs stand in one half of a byte the amounts add up to at most this where one-bit
@@ -35,7 +41,11 @@ struct ScanQuery {
   float unit;
   float offset_weight;
   float slack;
+  const std::uint8_t* tables = nullptr;  // of `code`, by Kernels::tables; null: there are none
 };
+
+// Of the first rows of a code; more would not stay in the nearest cache.
+inline constexpr std::size_t kMaxTableRows = 64, kTableBytes = 128;  // a row
 
 // estimate = (Σ code·query − centre) · unit · scale + offset_weight · offset; bound = estimate + slack · scale.
 struct Candidate {
@@ -52,11 +62,14 @@ struct Kernels {
                                float threshold, std::uint32_t base, Candidate* out);
   Scan scan_one_bit;
   Scan scan_two_bits;
-  // The largest bound of each block's slots in `mask`, by the one-bit codes of the first `rows` (at most 64) rows
-  // alone; −∞: there is nobody. `query` is scaled for so many dimensions. Returns nothing else: no branch depends on
-  // the data.
-  void (*bounds)(const CodeBlocks& blocks, const ScanQuery& query, std::size_t rows, const std::uint64_t* mask,
-                 float* out);
+  // What one-bit scans of a query look up instead of multiplying: kTableBytes for each of its rows, at most
+  // kMaxTableRows, to where a line of the cache begins. Null: they multiply.
+  void (*tables)(const std::int8_t* code, std::size_t rows, std::uint8_t* out);
+  // A look at the first `rows` rows of the coarse code and its numbers alone. Writes a candidate for each slot with
+  // bound ≥ threshold, as a scan does, and the largest bound of each block's slots in `mask`; −∞: there is nobody.
+  // `query` is scaled for so many dimensions; a product and slack below zero count as zero, for a bound.
+  std::size_t (*look)(const CodeBlocks& blocks, const ScanQuery& query, std::size_t rows, const std::uint64_t* mask,
+                      float threshold, std::uint32_t base, float* bounds, Candidate* out);
   std::int32_t (*dot_bytes)(const std::uint8_t* code, const std::int8_t* query, std::size_t n);  // n: a multiple of 128
   // Sixteen sums, each of every sixteenth product, ascending; then added in halves.
   float (*dot)(const float* a, const float* b, std::size_t n);

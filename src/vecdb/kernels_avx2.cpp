@@ -18,61 +18,96 @@ inline __m256i widened(__m256i pairs) { return _mm256_madd_epi16(pairs, _mm256_s
 // A pair of products of two-bit codes is at most 2·3·127, of one-bit codes 2·127: this many rows of eight fit 16 bits.
 constexpr std::size_t kTwoBitRows = 5, kOneBitRows = 16;
 
-// Σ code·query of eight slots: half a block. `half` is 0 or 32.
+// Eight slots each, of a block: the first and the last.
+struct Halves {
+  __m256i first, last;
+};
+
+// A row of the high plane with a slot's four bytes side by side: slots 0 to 3 and 8 to 11, and the others.
+inline Halves by_slot(const std::uint8_t* row) {
+  const __m256i pairs =
+      _mm256_broadcastsi128_si256(_mm_setr_epi8(0, 8, 1, 9, 2, 10, 3, 11, 4, 12, 5, 13, 6, 14, 7, 15));
+  const __m256i x = _mm256_shuffle_epi8(_mm256_permute4x64_epi64(load(row), 0xd8), pairs);
+  const __m256i y = _mm256_shuffle_epi8(_mm256_permute4x64_epi64(load(row + 32), 0xd8), pairs);
+  return {_mm256_unpacklo_epi16(x, y), _mm256_unpackhi_epi16(x, y)};
+}
+// 32 bits a slot in that order, to the order of slots; and its own inverse.
+inline Halves reordered(__m256i a, __m256i b) {
+  return {_mm256_permute2x128_si256(a, b, 0x20), _mm256_permute2x128_si256(a, b, 0x31)};
+}
+
+// Adds code·query of each slot of a block, of rows from `high` and `low` on; in the order of `by_slot`.
 template <bool kTwoBits>
-inline __m256i products(const std::uint8_t* high, const std::uint8_t* low, const std::int8_t* query, std::size_t rows,
-                        std::size_t half) {
+inline void add_products(const std::uint8_t* high, const std::uint8_t* low, const std::int8_t* query, std::size_t rows,
+                         Halves& sums) {
   const __m256i odd = _mm256_set1_epi8(static_cast<char>(0xaa)), three = _mm256_set1_epi8(3), one = _mm256_set1_epi8(1);
   constexpr std::size_t kAtOnce = kTwoBits ? kTwoBitRows : kOneBitRows;
-  __m256i sums = _mm256_setzero_si256();
   for (std::size_t row = 0; row < rows;) {
     const std::size_t end = row + kAtOnce < rows ? row + kAtOnce : rows;
-    __m256i pairs = _mm256_setzero_si256();
+    __m256i pairs[2] = {_mm256_setzero_si256(), _mm256_setzero_si256()};
     for (; row < end; ++row) {
-      const __m256i h = load(high + 64 * row + half);
+      const Halves both = by_slot(high + CodeBlocks::kRow * row);
       const std::int8_t* q = query + 32 * row;
       if constexpr (kTwoBits) {
-        const __m256i l = load(low + 64 * row + half);
-        const __m256i odds = _mm256_or_si256(_mm256_and_si256(odd, h), _mm256_andnot_si256(odd, l));
-        const __m256i evens = _mm256_or_si256(_mm256_and_si256(odd, _mm256_slli_epi16(h, 1)),
-                                              _mm256_andnot_si256(odd, _mm256_srli_epi16(l, 1)));
+        const std::uint8_t* at = low + CodeBlocks::kRow * row;
+        const Halves lows = reordered(load(at), load(at + 32));
+#pragma GCC unroll 2
+        for (int half = 0; half < 2; ++half) {
+          const __m256i h = half ? both.last : both.first, l = half ? lows.last : lows.first;
+          const __m256i odds = _mm256_or_si256(_mm256_and_si256(odd, h), _mm256_andnot_si256(odd, l));
+          const __m256i evens = _mm256_or_si256(_mm256_and_si256(odd, _mm256_slli_epi16(h, 1)),
+                                                _mm256_andnot_si256(odd, _mm256_srli_epi16(l, 1)));
 #pragma GCC unroll 4
-        for (int field = 0; field < 4; ++field) {
-          const __m256i even = _mm256_and_si256(_mm256_srli_epi16(evens, 2 * field), three);
-          const __m256i other = _mm256_and_si256(_mm256_srli_epi16(odds, 2 * field), three);
-          pairs = _mm256_add_epi16(pairs, _mm256_maddubs_epi16(even, broadcast(q + 8 * field)));
-          pairs = _mm256_add_epi16(pairs, _mm256_maddubs_epi16(other, broadcast(q + 8 * field + 4)));
+          for (int field = 0; field < 4; ++field) {
+            const __m256i even = _mm256_and_si256(_mm256_srli_epi16(evens, 2 * field), three);
+            const __m256i other = _mm256_and_si256(_mm256_srli_epi16(odds, 2 * field), three);
+            pairs[half] = _mm256_add_epi16(pairs[half], _mm256_maddubs_epi16(even, broadcast(q + 8 * field)));
+            pairs[half] = _mm256_add_epi16(pairs[half], _mm256_maddubs_epi16(other, broadcast(q + 8 * field + 4)));
+          }
         }
       } else {
 #pragma GCC unroll 8
         for (int bit = 0; bit < 8; ++bit) {
-          const __m256i codes = _mm256_and_si256(_mm256_srli_epi16(h, bit), one);
-          pairs = _mm256_add_epi16(pairs, _mm256_maddubs_epi16(codes, broadcast(q + 4 * bit)));
+          const __m256i four = broadcast(q + 4 * bit);
+          const __m256i first = _mm256_and_si256(_mm256_srli_epi16(both.first, bit), one);
+          const __m256i last = _mm256_and_si256(_mm256_srli_epi16(both.last, bit), one);
+          pairs[0] = _mm256_add_epi16(pairs[0], _mm256_maddubs_epi16(first, four));
+          pairs[1] = _mm256_add_epi16(pairs[1], _mm256_maddubs_epi16(last, four));
         }
       }
     }
-    sums = _mm256_add_epi32(sums, widened(pairs));
+    sums.first = _mm256_add_epi32(sums.first, widened(pairs[0]));
+    sums.last = _mm256_add_epi32(sums.last, widened(pairs[1]));
   }
-  return sums;
+}
+
+unsigned wanted_of(const std::uint64_t* mask, std::size_t block) {
+  return mask ? mask[block / 4] >> (block % 4 * 16) & 0xffff : 0xffff;
 }
 
 template <bool kTwoBits>
 std::size_t scan(const CodeBlocks& blocks, const ScanQuery& query, const std::uint64_t* mask, float threshold,
                  std::uint32_t base, Candidate* out) {
+  constexpr std::size_t kRow = CodeBlocks::kRow;
   std::size_t found = 0;
-  const std::size_t plane = 64 * blocks.rows;
+  const std::size_t coarse = blocks.coarse_rows(), rest = blocks.rows - coarse;
   const __m256 centre = _mm256_set1_ps(query.centre), unit = _mm256_set1_ps(query.unit);
   const __m256 weight = _mm256_set1_ps(query.offset_weight), slack = _mm256_set1_ps(query.slack);
   const __m256 least = _mm256_set1_ps(threshold);
   for (std::size_t block = 0; block < blocks.blocks; ++block) {
-    const unsigned wanted = mask ? mask[block / 4] >> (block % 4 * 16) & 0xffff : 0xffff;
+    const unsigned wanted = wanted_of(mask, block);
     if (wanted == 0) continue;
+    const std::uint8_t* low = blocks.low + block * blocks.rows * kRow;
+    Halves sums{_mm256_setzero_si256(), _mm256_setzero_si256()};
+    add_products<kTwoBits>(blocks.coarse + block * coarse * kRow, low, query.code, coarse, sums);
+    add_products<kTwoBits>(blocks.high + block * rest * kRow, low + coarse * kRow, query.code + 32 * coarse, rest,
+                           sums);
+    sums = reordered(sums.first, sums.last);
     for (std::size_t half = 0; half < 2; ++half) {
       const std::size_t first = block * CodeBlocks::kSlots + 8 * half;
-      const __m256i sums = products<kTwoBits>(blocks.high + block * plane, blocks.low + block * plane, query.code,
-                                              blocks.rows, 32 * half);
       const __m256 scale = _mm256_loadu_ps(blocks.scale + first), offset = _mm256_loadu_ps(blocks.offset + first);
-      const __m256 product = _mm256_mul_ps(_mm256_sub_ps(_mm256_cvtepi32_ps(sums), centre), unit);
+      const __m256 sum = _mm256_cvtepi32_ps(half ? sums.last : sums.first);
+      const __m256 product = _mm256_mul_ps(_mm256_sub_ps(sum, centre), unit);
       const __m256 estimate = _mm256_add_ps(_mm256_mul_ps(product, scale), _mm256_mul_ps(weight, offset));
       const __m256 bound = _mm256_add_ps(estimate, _mm256_mul_ps(slack, scale));
       unsigned hits =
@@ -91,34 +126,55 @@ std::size_t scan(const CodeBlocks& blocks, const ScanQuery& query, const std::ui
   return found;
 }
 
-void bounds(const CodeBlocks& blocks, const ScanQuery& query, std::size_t rows, const std::uint64_t* mask, float* out) {
-  const std::size_t plane = 64 * blocks.rows;
+std::size_t look(const CodeBlocks& blocks, const ScanQuery& query, std::size_t rows, const std::uint64_t* mask,
+                 float threshold, std::uint32_t base, float* bounds, Candidate* out) {
+  std::size_t found = 0;
+  const std::size_t plane = CodeBlocks::kRow * blocks.coarse_rows();
   const __m256 centre = _mm256_set1_ps(query.centre), unit = _mm256_set1_ps(query.unit);
   const __m256 weight = _mm256_set1_ps(query.offset_weight), slack = _mm256_set1_ps(query.slack);
-  const __m256 nobody = _mm256_set1_ps(-__builtin_inff());
+  const __m256 nobody = _mm256_set1_ps(-__builtin_inff()), zero = _mm256_setzero_ps();
+  const __m256 least = _mm256_set1_ps(threshold);
   const __m256i lanes = _mm256_setr_epi32(1, 2, 4, 8, 16, 32, 64, 128);
+  const __m256i upper = _mm256_set1_epi32(static_cast<int>(0xffff'0000));
   for (std::size_t block = 0; block < blocks.blocks; ++block) {
-    out[block] = -__builtin_inff();
-    const unsigned wanted = mask ? mask[block / 4] >> (block % 4 * 16) & 0xffff : 0xffff;
+    bounds[block] = -__builtin_inff();
+    const unsigned wanted = wanted_of(mask, block);
     if (wanted == 0) continue;
-    const std::uint8_t* high = blocks.high + block * plane;
+    const std::uint8_t* coarse = blocks.coarse + block * plane;
+    Halves sums{_mm256_setzero_si256(), _mm256_setzero_si256()};
+    add_products<false>(coarse, coarse, query.code, rows, sums);
+    sums = reordered(sums.first, sums.last);
     __m256 largest = nobody;
     for (std::size_t half = 0; half < 2; ++half) {
       const std::size_t first = block * CodeBlocks::kSlots + 8 * half;
-      const __m256i sums = products<false>(high, high, query.code, rows, 32 * half);
-      const __m256 scale = _mm256_loadu_ps(blocks.scale + first), offset = _mm256_loadu_ps(blocks.offset + first);
-      const __m256 product = _mm256_mul_ps(_mm256_sub_ps(_mm256_cvtepi32_ps(sums), centre), unit);
-      const __m256 estimate = _mm256_add_ps(_mm256_mul_ps(product, scale), _mm256_mul_ps(weight, offset));
-      const __m256 bound = _mm256_add_ps(estimate, _mm256_mul_ps(slack, scale));
+      const __m256i numbers = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(blocks.coarse_numbers + first));
+      const __m256 scale = _mm256_castsi256_ps(_mm256_and_si256(numbers, upper));
+      const __m256 offset = _mm256_mul_ps(weight, _mm256_castsi256_ps(_mm256_slli_epi32(numbers, 16)));
+      const __m256 sum = _mm256_cvtepi32_ps(half ? sums.last : sums.first);
+      const __m256 product = _mm256_mul_ps(_mm256_sub_ps(sum, centre), unit);
+      const __m256 most = _mm256_max_ps(_mm256_add_ps(product, slack), zero);
+      const __m256 bound = _mm256_add_ps(_mm256_mul_ps(most, scale), offset);
       const __m256i in = _mm256_and_si256(_mm256_set1_epi32(static_cast<int>(wanted >> (8 * half))), lanes);
       const __m256 passing = _mm256_castsi256_ps(_mm256_cmpeq_epi32(in, lanes));
       // Of NaN and another number the second one.
-      largest = _mm256_max_ps(_mm256_blendv_ps(nobody, bound, passing), largest);
+      const __m256 known = _mm256_max_ps(_mm256_blendv_ps(nobody, bound, passing), nobody);
+      largest = _mm256_max_ps(known, largest);
+      const __m256 reaching = _mm256_and_ps(_mm256_cmp_ps(bound, least, _CMP_GE_OQ), passing);
+      auto hits = static_cast<unsigned>(_mm256_movemask_ps(reaching));
+      if (__builtin_expect(hits == 0, 1)) continue;
+      alignas(32) float estimates[8], known_bounds[8];
+      _mm256_store_ps(estimates, _mm256_add_ps(_mm256_mul_ps(product, scale), offset));
+      _mm256_store_ps(known_bounds, bound);
+      for (; hits != 0; hits &= hits - 1) {
+        const auto lane = static_cast<unsigned>(__builtin_ctz(hits));
+        out[found++] = {estimates[lane], known_bounds[lane], base + static_cast<std::uint32_t>(first) + lane};
+      }
     }
     __m128 four = _mm_max_ps(_mm256_castps256_ps128(largest), _mm256_extractf128_ps(largest, 1));
     four = _mm_max_ps(four, _mm_movehl_ps(four, four));
-    out[block] = _mm_cvtss_f32(_mm_max_ss(four, _mm_shuffle_ps(four, four, 1)));
+    bounds[block] = _mm_cvtss_f32(_mm_max_ss(four, _mm_shuffle_ps(four, four, 1)));
   }
+  return found;
 }
 
 // Products of full bytes do not fit pairs of 16 bits: widened first.
@@ -153,6 +209,6 @@ float dot(const float* a, const float* b, std::size_t n) {
 
 }  // namespace
 
-const Kernels kAvx2Kernels{"AVX2", scan<false>, scan<true>, bounds, dot_bytes, dot};
+const Kernels kAvx2Kernels{"AVX2", scan<false>, scan<true>, nullptr, look, dot_bytes, dot};
 
 }  // namespace pandora

@@ -6,6 +6,8 @@
 namespace pandora {
 namespace {
 
+constexpr std::size_t kRow = CodeBlocks::kRow;
+
 inline __m512i broadcast(const std::int8_t* four) {
   std::int32_t bits;
   __builtin_memcpy(&bits, four, sizeof bits);
@@ -16,11 +18,18 @@ struct Pair {
   __m512i first, second;
 };
 
-// A row of a block as two vectors of four fields a byte. Two bits: the fields of even bits and of odd ones (kernels.h);
-// one bit: the low and the high half of a byte.
+// Sixteen bytes a slot byte, as the high plane has them, to four bytes a slot.
+inline __m512i by_slot(__m512i by_byte) {
+  const __m512i in_lane = _mm512_broadcast_i32x4(_mm_setr_epi8(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15));
+  const __m512i lanes = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
+  return _mm512_shuffle_epi8(_mm512_permutexvar_epi32(lanes, by_byte), in_lane);
+}
+
+// A row of a block as two vectors of four fields a byte, a slot's four bytes side by side. Two bits: the fields of even
+// bits and of odd ones (kernels.h); one bit: the low and the high half of a byte.
 template <bool kTwoBits>
 inline Pair fields_of(const std::uint8_t* high, const std::uint8_t* low) {
-  const __m512i h = _mm512_loadu_si512(high);
+  const __m512i h = by_slot(_mm512_loadu_si512(high));
   if constexpr (kTwoBits) {
     constexpr int kSelect = 0xca;  // a ? b : c
     const __m512i odd = _mm512_set1_epi8(static_cast<char>(0xaa)), l = _mm512_loadu_si512(low);
@@ -31,107 +40,110 @@ inline Pair fields_of(const std::uint8_t* high, const std::uint8_t* low) {
   }
 }
 
+// Where the rows of two blocks side by side are.
+struct Rows {
+  const std::uint8_t *high, *low;  // of the first block
+  std::size_t count, stride, low_stride;
+};
+
 // Σ code·query of each slot of two blocks, which share what is broadcast. Codes are multiplied where they stand in
 // their bytes, so a field comes out times a power of two: shifted back at the end, exactly. Four sums a block, not
 // eight, leave the compiler registers for everything else.
 template <bool kTwoBits>
-inline Pair products(const std::uint8_t* high, const std::uint8_t* low, const std::int8_t* query, std::size_t rows,
-                     std::size_t plane) {
-  constexpr int kWidth = kTwoBits ? 2 : 1;
-  __m512i a[4], b[4];
-  for (int field = 0; field < 4; ++field) a[field] = b[field] = _mm512_setzero_si512();
-  for (std::size_t row = 0; row < rows; ++row) {
-    const Pair x = fields_of<kTwoBits>(high + 64 * row, low + 64 * row);
-    const Pair y = fields_of<kTwoBits>(high + plane + 64 * row, low + plane + 64 * row);
+class Products {
+ public:
+  Products() {
 #pragma GCC unroll 4
-    for (int field = 0; field < 4; ++field) {
-      const __m512i mask = _mm512_set1_epi8(static_cast<char>((kTwoBits ? 3 : 1) << (kWidth * field)));
-      const std::int8_t* q = query + 32 * row + 4 * kWidth * field;
-      const __m512i first = broadcast(q), second = broadcast(q + (kTwoBits ? 4 : 16));
-      a[field] = _mm512_dpbusd_epi32(a[field], _mm512_and_si512(x.first, mask), first);
-      b[field] = _mm512_dpbusd_epi32(b[field], _mm512_and_si512(y.first, mask), first);
-      a[field] = _mm512_dpbusd_epi32(a[field], _mm512_and_si512(x.second, mask), second);
-      b[field] = _mm512_dpbusd_epi32(b[field], _mm512_and_si512(y.second, mask), second);
+    for (int field = 0; field < 4; ++field) a_[field] = b_[field] = _mm512_setzero_si512();
+  }
+  void add(const Rows& rows, const std::int8_t* query) {
+    for (std::size_t row = 0; row < rows.count; ++row) {
+      const std::uint8_t *high = rows.high + kRow * row, *low = rows.low + kRow * row;
+      const Pair x = fields_of<kTwoBits>(high, low);
+      const Pair y = fields_of<kTwoBits>(high + rows.stride, low + rows.low_stride);
+#pragma GCC unroll 4
+      for (int field = 0; field < 4; ++field) {
+        const __m512i mask = _mm512_set1_epi8(static_cast<char>((kTwoBits ? 3 : 1) << (kWidth * field)));
+        const std::int8_t* q = query + 32 * row + 4 * kWidth * field;
+        const __m512i first = broadcast(q), second = broadcast(q + (kTwoBits ? 4 : 16));
+        a_[field] = _mm512_dpbusd_epi32(a_[field], _mm512_and_si512(x.first, mask), first);
+        b_[field] = _mm512_dpbusd_epi32(b_[field], _mm512_and_si512(y.first, mask), first);
+        a_[field] = _mm512_dpbusd_epi32(a_[field], _mm512_and_si512(x.second, mask), second);
+        b_[field] = _mm512_dpbusd_epi32(b_[field], _mm512_and_si512(y.second, mask), second);
+      }
     }
   }
+  Pair sums() {
 #pragma GCC unroll 4
-  for (int field = 1; field < 4; ++field) {
-    a[0] = _mm512_add_epi32(a[0], _mm512_srai_epi32(a[field], static_cast<unsigned>(kWidth * field)));
-    b[0] = _mm512_add_epi32(b[0], _mm512_srai_epi32(b[field], static_cast<unsigned>(kWidth * field)));
+    for (int field = 1; field < 4; ++field) {
+      a_[0] = _mm512_add_epi32(a_[0], _mm512_srai_epi32(a_[field], static_cast<unsigned>(kWidth * field)));
+      b_[0] = _mm512_add_epi32(b_[0], _mm512_srai_epi32(b_[field], static_cast<unsigned>(kWidth * field)));
+    }
+    return {a_[0], b_[0]};
   }
-  return {a[0], b[0]};
-}
 
-// Four bytes a slot, sixteen slots, to sixteen slots a byte; and back again.
-inline __m512i by_byte(__m512i by_slot) {
-  const __m512i in_lane = _mm512_broadcast_i32x4(_mm_setr_epi8(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15));
-  const __m512i lanes = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
-  return _mm512_permutexvar_epi32(lanes, _mm512_shuffle_epi8(by_slot, in_lane));
-}
-inline __m512i by_slot(__m512i by_byte) {
-  const __m512i in_lane = _mm512_broadcast_i32x4(_mm_setr_epi8(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15));
-  const __m512i lanes = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
-  return _mm512_shuffle_epi8(_mm512_permutexvar_epi32(lanes, by_byte), in_lane);
+ private:
+  static constexpr int kWidth = kTwoBits ? 2 : 1;
+  __m512i a_[4], b_[4];
+};
+
+inline __m512i amounts_below_zero(__m512i values) {
+  return _mm512_max_epi8(_mm512_sub_epi8(_mm512_setzero_si512(), values), _mm512_setzero_si512());
 }
 
 // One-bit codes are looked up, four dimensions of a slot at once: a table of sixteen sums for each half of each byte of
 // a slot. Half the instructions of multiplying. Sums are moved up to be no less than zero, and fit eight bits for
 // kRowsInBytes rows (kNarrowSum).
-class SumTables {
- public:
-  static constexpr std::size_t kMaxRows = 64;  // beyond it tables would not stay near
-
-  SumTables(const std::int8_t* query, std::size_t rows) : rows_(rows) {
-    const __m512i lane = _mm512_broadcast_i32x4(_mm_setzero_si128());
-    const __m512i byte_of_lane = _mm512_inserti32x4(
-        _mm512_inserti32x4(_mm512_inserti32x4(lane, _mm_set1_epi8(1), 1), _mm_set1_epi8(2), 2), _mm_set1_epi8(3), 3);
-    constexpr std::uint64_t kSets[] = {0xaaaa'aaaa'aaaa'aaaa, 0xcccc'cccc'cccc'cccc, 0xf0f0'f0f0'f0f0'f0f0,
-                                       0xff00'ff00'ff00'ff00};
-    __m512i below = _mm512_setzero_si512();
-    for (std::size_t half = 0; half < 2 * rows; ++half) {
-      __m512i table = _mm512_setzero_si512();
+void tables(const std::int8_t* query, std::size_t rows, std::uint8_t* out) {
+  const __m512i lane = _mm512_broadcast_i32x4(_mm_setzero_si128());
+  const __m512i byte_of_lane = _mm512_inserti32x4(
+      _mm512_inserti32x4(_mm512_inserti32x4(lane, _mm_set1_epi8(1), 1), _mm_set1_epi8(2), 2), _mm_set1_epi8(3), 3);
+  constexpr std::uint64_t kSets[] = {0xaaaa'aaaa'aaaa'aaaa, 0xcccc'cccc'cccc'cccc, 0xf0f0'f0f0'f0f0'f0f0,
+                                     0xff00'ff00'ff00'ff00};
+  for (std::size_t half = 0; half < 2 * rows; ++half) {
+    __m512i table = _mm512_setzero_si512();
 #pragma GCC unroll 4
-      for (std::size_t bit = 0; bit < 4; ++bit) {
-        const __m512i values = _mm512_shuffle_epi8(broadcast(query + 16 * half + 4 * bit), byte_of_lane);
-        table = _mm512_mask_add_epi8(table, kSets[bit], table, values);
-        const __m512i up = _mm512_max_epi8(_mm512_sub_epi8(_mm512_setzero_si512(), values), _mm512_setzero_si512());
-        table = _mm512_add_epi8(table, up);
-        below = _mm512_dpbusd_epi32(below, up, _mm512_set1_epi8(1));
-      }
-      _mm512_store_si512(&tables_[half * 64], table);
+    for (std::size_t bit = 0; bit < 4; ++bit) {
+      const __m512i values = _mm512_shuffle_epi8(broadcast(query + 16 * half + 4 * bit), byte_of_lane);
+      table = _mm512_mask_add_epi8(table, kSets[bit], table, values);
+      table = _mm512_add_epi8(table, amounts_below_zero(values));
     }
-    below_ = _mm512_set1_epi32(_mm512_reduce_add_epi32(below) / 16);  // each value stood in sixteen bytes
+    _mm512_store_si512(out + half * kTableBytes / 2, table);
   }
+}
 
-  Pair sums(const std::uint8_t* __restrict high, std::size_t plane) const {
-    const __m512i ones = _mm512_set1_epi8(1);
-    Pair sums{_mm512_sub_epi32(_mm512_setzero_si512(), below_), _mm512_sub_epi32(_mm512_setzero_si512(), below_)};
-    for (std::size_t row = 0; row < rows_;) {
-      const std::size_t end = row + kRowsInBytes < rows_ ? row + kRowsInBytes : rows_;
-      __m512i a = _mm512_setzero_si512(), b = _mm512_setzero_si512();
-      for (; row < end; ++row) {
-        const __m512i low_table = _mm512_load_si512(&tables_[128 * row]);
-        const __m512i high_table = _mm512_load_si512(&tables_[128 * row + 64]);
-        a = _mm512_add_epi8(a, looked_up(low_table, high_table, high + 64 * row));
-        b = _mm512_add_epi8(b, looked_up(low_table, high_table, high + plane + 64 * row));
-      }
-      sums.first = _mm512_dpbusd_epi32(sums.first, by_slot(a), ones);
-      sums.second = _mm512_dpbusd_epi32(sums.second, by_slot(b), ones);
+// What tables moved up the sums of the first `rows` rows by.
+inline __m512i moved_up(const std::int8_t* query, std::size_t rows) {
+  __m512i below = _mm512_setzero_si512();
+  for (std::size_t i = 0; i < 32 * rows; i += 32) {
+    const __m256i values = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(query + i));
+    below = _mm512_dpbusd_epi32(below, amounts_below_zero(_mm512_zextsi256_si512(values)), _mm512_set1_epi8(1));
+  }
+  return _mm512_set1_epi32(_mm512_reduce_add_epi32(below));
+}
+
+inline __m512i looked_up(const std::uint8_t* tables, const std::uint8_t* row) {
+  const __m512i four = _mm512_set1_epi8(0xf), codes = _mm512_loadu_si512(row);
+  const __m512i low = _mm512_load_si512(tables), high = _mm512_load_si512(tables + kTableBytes / 2);
+  return _mm512_add_epi8(_mm512_shuffle_epi8(low, _mm512_and_si512(codes, four)),
+                         _mm512_shuffle_epi8(high, _mm512_and_si512(_mm512_srli_epi16(codes, 4), four)));
+}
+
+// Adds what `tables` say of each slot of two blocks.
+inline void look_up(const Rows& rows, const std::uint8_t* tables, Pair& sums) {
+  constexpr std::size_t kRowsInBytes = 255 / (2 * kNarrowSum);
+  const __m512i ones = _mm512_set1_epi8(1);
+  for (std::size_t row = 0; row < rows.count;) {
+    const std::size_t end = row + kRowsInBytes < rows.count ? row + kRowsInBytes : rows.count;
+    __m512i a = _mm512_setzero_si512(), b = _mm512_setzero_si512();
+    for (; row < end; ++row) {
+      a = _mm512_add_epi8(a, looked_up(tables + kTableBytes * row, rows.high + kRow * row));
+      b = _mm512_add_epi8(b, looked_up(tables + kTableBytes * row, rows.high + rows.stride + kRow * row));
     }
-    return sums;
+    sums.first = _mm512_dpbusd_epi32(sums.first, by_slot(a), ones);
+    sums.second = _mm512_dpbusd_epi32(sums.second, by_slot(b), ones);
   }
-
- private:
-  static constexpr std::size_t kRowsInBytes = 255 / (2 * kNarrowSum);
-  static __m512i looked_up(__m512i low_table, __m512i high_table, const std::uint8_t* row) {
-    const __m512i four = _mm512_set1_epi8(0xf), codes = by_byte(_mm512_loadu_si512(row));
-    return _mm512_add_epi8(_mm512_shuffle_epi8(low_table, _mm512_and_si512(codes, four)),
-                           _mm512_shuffle_epi8(high_table, _mm512_and_si512(_mm512_srli_epi16(codes, 4), four)));
-  }
-  std::size_t rows_;
-  __m512i below_;
-  alignas(64) std::uint8_t tables_[kMaxRows * 128];
-};
+}
 
 bool leaves_most_out(const std::uint64_t* mask, std::size_t blocks) {
   std::size_t empty = 0, words = 0;
@@ -141,23 +153,31 @@ bool leaves_most_out(const std::uint64_t* mask, std::size_t blocks) {
 
 // The processor's own prefetching ends at every page; beyond the caches that halves the speed. Past the last block
 // there is the next call's first, or nothing: fetching in vain does no harm, unless a mask leaves most of it out.
-template <bool kTwoBits>
-inline void fetch_ahead(const CodeBlocks& blocks, std::size_t block, std::size_t plane) {
-  constexpr std::size_t kAhead = kTwoBits ? 4 : 16;  // blocks
-  const std::uint8_t* high = blocks.high + (block + kAhead) * plane;
-  const std::uint8_t* low = blocks.low + (block + kAhead) * plane;
-  for (std::size_t i = 0; i < 2 * plane; i += 64) {
-    __builtin_prefetch(high + i);
-    if constexpr (kTwoBits) __builtin_prefetch(low + i);
-  }
+inline void fetch(const std::uint8_t* from, std::size_t bytes) {
+  for (std::size_t i = 0; i < bytes; i += 64) __builtin_prefetch(from + i);
 }
 
-// `sums_of(high, low)`: Σ code·query of each slot of two blocks.
+// Those of sixteen slots from `first` on that `hits` names.
+inline std::size_t write_hits(unsigned hits, __m512 estimate, __m512 bound, std::uint32_t first, Candidate* out) {
+  alignas(64) float estimates[CodeBlocks::kSlots], bounds[CodeBlocks::kSlots];
+  _mm512_store_ps(estimates, estimate);
+  _mm512_store_ps(bounds, bound);
+  std::size_t found = 0;
+  for (; hits != 0; hits &= hits - 1) {
+    const auto lane = static_cast<unsigned>(__builtin_ctz(hits));
+    out[found++] = {estimates[lane], bounds[lane], first + lane};
+  }
+  return found;
+}
+
+// `sums_of(coarse, rest)`: Σ code·query of each slot of two blocks, whose first rows and other rows these are.
 template <bool kTwoBits, class Sums>
 std::size_t scan_by(const CodeBlocks& blocks, const ScanQuery& query, const std::uint64_t* mask, float threshold,
                     std::uint32_t base, Candidate* out, const Sums& sums_of) {
+  constexpr std::size_t kAhead = kTwoBits ? 4 : 16;  // blocks
   std::size_t found = 0;
-  const std::size_t plane = 64 * blocks.rows;
+  const std::size_t coarse = blocks.coarse_rows(), rest = blocks.rows - coarse;
+  const std::size_t coarse_plane = kRow * coarse, rest_plane = kRow * rest, plane = kRow * blocks.rows;
   const bool sparse = mask && leaves_most_out(mask, blocks.blocks);
   const __m512 centre = _mm512_set1_ps(query.centre), unit = _mm512_set1_ps(query.unit);
   const __m512 weight = _mm512_set1_ps(query.offset_weight), slack = _mm512_set1_ps(query.slack);
@@ -167,21 +187,25 @@ std::size_t scan_by(const CodeBlocks& blocks, const ScanQuery& query, const std:
     const __m512 product = _mm512_mul_ps(_mm512_sub_ps(_mm512_cvtepi32_ps(sums), centre), unit);
     const __m512 estimate = _mm512_add_ps(_mm512_mul_ps(product, scale), _mm512_mul_ps(weight, offset));
     const __m512 bound = _mm512_add_ps(estimate, _mm512_mul_ps(slack, scale));
-    unsigned hits = _mm512_mask_cmp_ps_mask(wanted, bound, least, _CMP_GE_OQ);
+    const unsigned hits = _mm512_mask_cmp_ps_mask(wanted, bound, least, _CMP_GE_OQ);
     if (__builtin_expect(hits == 0, 1)) return;
-    alignas(64) float estimates[CodeBlocks::kSlots], bounds[CodeBlocks::kSlots];
-    _mm512_store_ps(estimates, estimate);
-    _mm512_store_ps(bounds, bound);
-    for (; hits != 0; hits &= hits - 1) {
-      const auto lane = static_cast<unsigned>(__builtin_ctz(hits));
-      out[found++] = {estimates[lane], bounds[lane], base + static_cast<std::uint32_t>(first) + lane};
-    }
+    found += write_hits(hits, estimate, bound, base + static_cast<std::uint32_t>(first), out + found);
   };
   for (std::size_t block = 0; block < blocks.blocks; block += 2) {
     const auto wanted = static_cast<std::uint32_t>(mask ? mask[block / 4] >> (block % 4 * 16) : ~std::uint64_t{0});
     if (wanted == 0) continue;
-    if (!sparse) fetch_ahead<kTwoBits>(blocks, block, plane);
-    const Pair sums = sums_of(blocks.high + block * plane, blocks.low + block * plane);
+    // Of two blocks one that is wanted stands in for the other: that one's memory is not on its way.
+    const bool has_first = (wanted & 0xffff) != 0, has_both = has_first && wanted >> 16 != 0;
+    const std::size_t at = has_first ? block : block + 1, step = has_both ? 1 : 0;
+    const Rows first{blocks.coarse + at * coarse_plane, blocks.low + at * plane, coarse, step * coarse_plane,
+                     step * plane};
+    const Rows others{blocks.high + at * rest_plane, first.low + coarse_plane, rest, step * rest_plane, step * plane};
+    if (!sparse) {
+      fetch(first.high + kAhead * coarse_plane, 2 * coarse_plane);
+      fetch(others.high + kAhead * rest_plane, 2 * rest_plane);
+      if constexpr (kTwoBits) fetch(first.low + kAhead * plane, 2 * plane);
+    }
+    const Pair sums = sums_of(first, others);
     judge(block * CodeBlocks::kSlots, sums.first, static_cast<__mmask16>(wanted));
     judge((block + 1) * CodeBlocks::kSlots, sums.second, static_cast<__mmask16>(wanted >> 16));
   }
@@ -191,50 +215,83 @@ std::size_t scan_by(const CodeBlocks& blocks, const ScanQuery& query, const std:
 template <bool kTwoBits>
 std::size_t scan(const CodeBlocks& blocks, const ScanQuery& query, const std::uint64_t* mask, float threshold,
                  std::uint32_t base, Candidate* out) {
-  const std::size_t plane = 64 * blocks.rows;
-  if (kTwoBits || blocks.rows > SumTables::kMaxRows)
-    return scan_by<kTwoBits>(blocks, query, mask, threshold, base, out, [&](const auto* high, const auto* low) {
-      return products<kTwoBits>(high, low, query.code, blocks.rows, plane);
+  if (kTwoBits || !query.tables)
+    return scan_by<kTwoBits>(blocks, query, mask, threshold, base, out, [&](const Rows& first, const Rows& others) {
+      Products<kTwoBits> products;
+      products.add(first, query.code);
+      products.add(others, query.code + 32 * first.count);
+      return products.sums();
     });
-  const SumTables tables(query.code, blocks.rows);
-  return scan_by<kTwoBits>(blocks, query, mask, threshold, base, out,
-                           [&](const auto* high, const auto*) { return tables.sums(high, plane); });
+  const __m512i up = _mm512_sub_epi32(_mm512_setzero_si512(), moved_up(query.code, blocks.rows));
+  return scan_by<kTwoBits>(blocks, query, mask, threshold, base, out, [&](const Rows& first, const Rows& others) {
+    Pair sums{up, up};
+    look_up(first, query.tables, sums);
+    look_up(others, query.tables + kTableBytes * first.count, sums);
+    return sums;
+  });
 }
 
-void bounds(const CodeBlocks& blocks, const ScanQuery& query, std::size_t rows, const std::uint64_t* mask, float* out) {
+// `sums_of(rows)`: Σ code·query of each slot of two blocks.
+template <class Sums>
+std::size_t look_by(const CodeBlocks& blocks, const ScanQuery& query, std::size_t rows, const std::uint64_t* mask,
+                    float threshold, std::uint32_t base, float* bounds, Candidate* out, const Sums& sums_of) {
   constexpr std::size_t kAhead = 16;  // blocks
-  const std::size_t plane = 64 * blocks.rows;
+  std::size_t found = 0;
+  const std::size_t plane = kRow * blocks.coarse_rows();
+  const bool sparse = mask && leaves_most_out(mask, blocks.blocks);
   const __m512 centre = _mm512_set1_ps(query.centre), unit = _mm512_set1_ps(query.unit);
   const __m512 weight = _mm512_set1_ps(query.offset_weight), slack = _mm512_set1_ps(query.slack);
-  const __m512 nobody = _mm512_set1_ps(-__builtin_inff());
-  const SumTables tables(query.code, rows);
-  const auto bounds_of = [&](std::size_t first, __m512i sums, __mmask16 wanted) {
-    const __m512 scale = _mm512_loadu_ps(blocks.scale + first), offset = _mm512_loadu_ps(blocks.offset + first);
+  const __m512 nobody = _mm512_set1_ps(-__builtin_inff()), least = _mm512_set1_ps(threshold);
+  const __m512i upper = _mm512_set1_epi32(static_cast<int>(0xffff'0000));
+  const auto judge = [&](std::size_t first, __m512i sums, __mmask16 wanted) {
+    const __m512i numbers = _mm512_loadu_si512(blocks.coarse_numbers + first);
+    const __m512 scale = _mm512_castsi512_ps(_mm512_and_si512(numbers, upper));
+    const __m512 offset = _mm512_mul_ps(weight, _mm512_castsi512_ps(_mm512_slli_epi32(numbers, 16)));
     const __m512 product = _mm512_mul_ps(_mm512_sub_ps(_mm512_cvtepi32_ps(sums), centre), unit);
-    const __m512 estimate = _mm512_add_ps(_mm512_mul_ps(product, scale), _mm512_mul_ps(weight, offset));
-    const __m512 bound = _mm512_add_ps(estimate, _mm512_mul_ps(slack, scale));
-    return _mm512_mask_max_ps(nobody, wanted, bound, nobody);  // of NaN and −∞ the second one
+    const __m512 most = _mm512_max_ps(_mm512_add_ps(product, slack), _mm512_setzero_ps());
+    const __m512 bound = _mm512_add_ps(_mm512_mul_ps(most, scale), offset);
+    const unsigned hits = _mm512_mask_cmp_ps_mask(wanted, bound, least, _CMP_GE_OQ);
+    if (__builtin_expect(hits != 0, 0)) {
+      const __m512 estimate = _mm512_add_ps(_mm512_mul_ps(product, scale), offset);
+      found += write_hits(hits, estimate, bound, base + static_cast<std::uint32_t>(first), out + found);
+    }
+    return _mm512_mask_max_ps(nobody, wanted, bound,
+                              nobody);  // of NaN and −∞ the second one
   };
   for (std::size_t block = 0; block < blocks.blocks; block += 2) {
     const auto wanted = static_cast<std::uint32_t>(mask ? mask[block / 4] >> (block % 4 * 16) : ~std::uint64_t{0});
-    out[block] = out[block + 1] = -__builtin_inff();
+    bounds[block] = bounds[block + 1] = -__builtin_inff();
     if (wanted == 0) continue;
-    const std::uint8_t* high = blocks.high + block * plane;
-    for (std::size_t row = 0; row < rows; ++row) {
-      __builtin_prefetch(high + kAhead * plane + 64 * row);
-      __builtin_prefetch(high + (kAhead + 1) * plane + 64 * row);
-    }
-    const Pair sums = tables.sums(high, plane);
-    const __m512 x = bounds_of(block * CodeBlocks::kSlots, sums.first, static_cast<__mmask16>(wanted));
-    const __m512 y = bounds_of((block + 1) * CodeBlocks::kSlots, sums.second, static_cast<__mmask16>(wanted >> 16));
+    const std::uint8_t* coarse = blocks.coarse + block * plane;
+    if (!sparse) fetch(coarse + kAhead * plane, 2 * plane);
+    const Pair sums = sums_of(Rows{coarse, coarse, rows, plane, plane});
+    const __m512 x = judge(block * CodeBlocks::kSlots, sums.first, static_cast<__mmask16>(wanted));
+    const __m512 y = judge((block + 1) * CodeBlocks::kSlots, sums.second, static_cast<__mmask16>(wanted >> 16));
     // The largest of each, side by side: halves of x and y, then of those, and so on.
     __m512 most = _mm512_max_ps(_mm512_shuffle_f32x4(x, y, 0x44), _mm512_shuffle_f32x4(x, y, 0xee));
     most = _mm512_max_ps(most, _mm512_shuffle_f32x4(most, most, 0xb1));
     most = _mm512_max_ps(most, _mm512_permute_ps(most, 0x4e));
     most = _mm512_max_ps(most, _mm512_permute_ps(most, 0xb1));
-    out[block] = _mm512_cvtss_f32(most);
-    out[block + 1] = _mm_cvtss_f32(_mm512_extractf32x4_ps(most, 2));
+    bounds[block] = _mm512_cvtss_f32(most);
+    bounds[block + 1] = _mm_cvtss_f32(_mm512_extractf32x4_ps(most, 2));
   }
+  return found;
+}
+
+std::size_t look(const CodeBlocks& blocks, const ScanQuery& query, std::size_t rows, const std::uint64_t* mask,
+                 float threshold, std::uint32_t base, float* bounds, Candidate* out) {
+  if (!query.tables)
+    return look_by(blocks, query, rows, mask, threshold, base, bounds, out, [&](const Rows& coarse) {
+      Products<false> products;
+      products.add(coarse, query.code);
+      return products.sums();
+    });
+  const __m512i up = _mm512_sub_epi32(_mm512_setzero_si512(), moved_up(query.code, rows));
+  return look_by(blocks, query, rows, mask, threshold, base, bounds, out, [&](const Rows& coarse) {
+    Pair sums{up, up};
+    look_up(coarse, query.tables, sums);
+    return sums;
+  });
 }
 
 std::int32_t dot_bytes(const std::uint8_t* code, const std::int8_t* query, std::size_t n) {
@@ -263,6 +320,6 @@ float dot(const float* a, const float* b, std::size_t n) {
 
 }  // namespace
 
-const Kernels kAvx512Kernels{"AVX-512", scan<false>, scan<true>, bounds, dot_bytes, dot};
+const Kernels kAvx512Kernels{"AVX-512", scan<false>, scan<true>, tables, look, dot_bytes, dot};
 
 }  // namespace pandora

@@ -5,36 +5,49 @@
 namespace pandora {
 namespace {
 
-// Σ code·query of each slot of one block.
+constexpr std::size_t kRow = CodeBlocks::kRow, kSlots = CodeBlocks::kSlots;
+
+// Adds code·query of each slot of one block, of rows from `high` and `low` on.
 template <bool kTwoBits>
-void block_products(const std::uint8_t* high, const std::uint8_t* low, const std::int8_t* query, std::size_t rows,
-                    std::int32_t (&sums)[CodeBlocks::kSlots]) {
-  for (std::int32_t& sum : sums) sum = 0;
+void add_products(const std::uint8_t* high, const std::uint8_t* low, const std::int8_t* query, std::size_t rows,
+                  std::int32_t (&sums)[kSlots]) {
   for (std::size_t row = 0; row < rows; ++row)
     for (unsigned bit = 0; bit < 8; ++bit) {
       const std::int8_t* q = query + 4 * (8 * row + bit);
-      for (std::size_t slot = 0; slot < CodeBlocks::kSlots; ++slot)
+      for (std::size_t slot = 0; slot < kSlots; ++slot)
         for (std::size_t z = 0; z < 4; ++z) {
-          const std::size_t at = 64 * row + 4 * slot + z;
-          int code = high[at] >> bit & 1;
-          if constexpr (kTwoBits) code = 2 * code + (low[at] >> (bit ^ 1) & 1);
+          int code = high[kRow * row + kSlots * z + slot] >> bit & 1;
+          if constexpr (kTwoBits) code = 2 * code + (low[kRow * row + 4 * slot + z] >> (bit ^ 1) & 1);
           sums[slot] += code * q[z];
         }
     }
+}
+
+float from_bits(std::uint32_t bits) {
+  float number;
+  __builtin_memcpy(&number, &bits, sizeof number);
+  return number;
+}
+
+unsigned wanted_of(const std::uint64_t* mask, std::size_t block) {
+  return mask ? mask[block / 4] >> (block % 4 * 16) & 0xffff : 0xffff;
 }
 
 template <bool kTwoBits>
 std::size_t scan(const CodeBlocks& blocks, const ScanQuery& query, const std::uint64_t* mask, float threshold,
                  std::uint32_t base, Candidate* out) {
   std::size_t found = 0;
-  const std::size_t plane = 64 * blocks.rows;
+  const std::size_t coarse = blocks.coarse_rows(), rest = blocks.rows - coarse;
   for (std::size_t block = 0; block < blocks.blocks; ++block) {
-    const unsigned wanted = mask ? mask[block / 4] >> (block % 4 * 16) & 0xffff : 0xffff;
+    const unsigned wanted = wanted_of(mask, block);
     if (wanted == 0) continue;
-    std::int32_t sums[CodeBlocks::kSlots];
-    block_products<kTwoBits>(blocks.high + block * plane, blocks.low + block * plane, query.code, blocks.rows, sums);
-    for (std::size_t lane = 0; lane < CodeBlocks::kSlots; ++lane) {
-      const std::size_t slot = block * CodeBlocks::kSlots + lane;
+    std::int32_t sums[kSlots] = {};
+    const std::uint8_t* low = blocks.low + block * blocks.rows * kRow;
+    add_products<kTwoBits>(blocks.coarse + block * coarse * kRow, low, query.code, coarse, sums);
+    add_products<kTwoBits>(blocks.high + block * rest * kRow, low + coarse * kRow, query.code + 32 * coarse, rest,
+                           sums);
+    for (std::size_t lane = 0; lane < kSlots; ++lane) {
+      const std::size_t slot = block * kSlots + lane;
       const float product = (static_cast<float>(sums[lane]) - query.centre) * query.unit;
       const float estimate = product * blocks.scale[slot] + query.offset_weight * blocks.offset[slot];
       const float bound = estimate + query.slack * blocks.scale[slot];
@@ -45,22 +58,28 @@ std::size_t scan(const CodeBlocks& blocks, const ScanQuery& query, const std::ui
   return found;
 }
 
-void bounds(const CodeBlocks& blocks, const ScanQuery& query, std::size_t rows, const std::uint64_t* mask, float* out) {
-  const std::size_t plane = 64 * blocks.rows;
+std::size_t look(const CodeBlocks& blocks, const ScanQuery& query, std::size_t rows, const std::uint64_t* mask,
+                 float threshold, std::uint32_t base, float* bounds, Candidate* out) {
+  std::size_t found = 0;
   for (std::size_t block = 0; block < blocks.blocks; ++block) {
-    out[block] = -std::numeric_limits<float>::infinity();
-    const unsigned wanted = mask ? mask[block / 4] >> (block % 4 * 16) & 0xffff : 0xffff;
+    bounds[block] = -std::numeric_limits<float>::infinity();
+    const unsigned wanted = wanted_of(mask, block);
     if (wanted == 0) continue;
-    std::int32_t sums[CodeBlocks::kSlots];
-    block_products<false>(blocks.high + block * plane, nullptr, query.code, rows, sums);
-    for (std::size_t lane = 0; lane < CodeBlocks::kSlots; ++lane) {
-      const std::size_t slot = block * CodeBlocks::kSlots + lane;
+    std::int32_t sums[kSlots] = {};
+    add_products<false>(blocks.coarse + block * blocks.coarse_rows() * kRow, nullptr, query.code, rows, sums);
+    for (std::size_t lane = 0; lane < kSlots; ++lane) {
+      const std::size_t slot = block * kSlots + lane;
+      const std::uint32_t numbers = blocks.coarse_numbers[slot];
+      const float scale = from_bits(numbers & 0xffff'0000), offset = query.offset_weight * from_bits(numbers << 16);
       const float product = (static_cast<float>(sums[lane]) - query.centre) * query.unit;
-      const float estimate = product * blocks.scale[slot] + query.offset_weight * blocks.offset[slot];
-      const float bound = estimate + query.slack * blocks.scale[slot];
-      if ((wanted >> lane & 1) && bound > out[block]) out[block] = bound;
+      const float most = product + query.slack;
+      const float bound = (most > 0 ? most : 0) * scale + offset;
+      if (!(wanted >> lane & 1)) continue;
+      if (bound > bounds[block]) bounds[block] = bound;
+      if (bound >= threshold) out[found++] = {product * scale + offset, bound, base + static_cast<std::uint32_t>(slot)};
     }
   }
+  return found;
 }
 
 std::int32_t dot_bytes(const std::uint8_t* code, const std::int8_t* query, std::size_t n) {
@@ -83,6 +102,6 @@ float dot(const float* a, const float* b, std::size_t n) {
 
 }  // namespace
 
-const Kernels kPlainKernels{"plain", scan<false>, scan<true>, bounds, dot_bytes, dot};
+const Kernels kPlainKernels{"plain", scan<false>, scan<true>, nullptr, look, dot_bytes, dot};
 
 }  // namespace pandora

@@ -198,6 +198,27 @@ TEST(DenseIndex, a_coarse_look_begins_at_a_certain_size) {
   EXPECT_EQ(trace.coarse_parts, 1u);
 }
 
+TEST(DenseIndex, a_coarse_look_is_for_so_many_hits_and_no_more) {
+  const unsigned seed = 57;
+  std::mt19937 random(seed);
+  SCOPED_TRACE(seed);
+  constexpr std::size_t kPoints = 40'000, kDimension = 384;
+  ClusteredVectors clusters(random, kDimension, 300, 0.3F);  // each of more points than hits are asked for
+  const SlotTable slots = table_of(kPoints);
+  DenseIndex index(kDimension, slots);
+  for (Slot slot = 0; slot < kPoints; ++slot) index.put(slot, clusters.next());
+  for (int round = 0; round < 5; ++round) {
+    const Vector query = clusters.next();
+    for (const std::size_t k : {kCoarseMost, kCoarseMost + 1}) {
+      DenseTrace trace;
+      const auto hits = index.search(query, k, nullptr, Deadline::never(), &trace);
+      ASSERT_TRUE(hits.has_value());
+      EXPECT_EQ(hits->size(), k);
+      EXPECT_EQ(trace.coarse_parts, k == kCoarseMost ? 1U : 0U);
+    }
+  }
+}
+
 TEST(DenseIndex, gives_the_same_bits_whoever_scans_its_parts) {
   const unsigned seed = 55;
   std::mt19937 random(seed);

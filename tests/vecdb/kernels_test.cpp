@@ -68,6 +68,24 @@ std::vector<std::int8_t> random_narrow_query(std::mt19937& random, std::size_t n
   return query;
 }
 
+// What `kernels` looks up of `query`, aligned; with `without` nothing, so that it multiplies.
+class Tables {
+ public:
+  Tables(const Kernels& kernels, const std::vector<std::int8_t>& query, bool without = false) {
+    const std::size_t rows = query.size() / 32;
+    if (!kernels.tables || rows > kMaxTableRows || without) return;
+    lines_.resize(rows * kTableBytes / sizeof(Line));
+    kernels.tables(query.data(), rows, lines_.front().bytes);
+  }
+  const std::uint8_t* get() const { return lines_.empty() ? nullptr : lines_.front().bytes; }
+
+ private:
+  struct alignas(64) Line {
+    std::uint8_t bytes[64];
+  };
+  std::vector<Line> lines_;
+};
+
 TEST_P(EveryKernel, finds_what_the_definition_finds) {
   const unsigned seed = 23;
   std::mt19937 random(seed);
@@ -87,7 +105,9 @@ TEST_P(EveryKernel, finds_what_the_definition_finds) {
     for (int round = 0; round < 8; ++round) {
       const bool two = round % 2 == 0, masked = round % 4 >= 2;
       const auto q = two ? random_query(random, n) : random_narrow_query(random, n);
-      const ScanQuery query{q.data(), static_cast<float>(random() % 5000), 0.001f, round < 4 ? 0.5f : -0.25f, 0.7f};
+      const Tables tables(kernels(), q, two || round == 1);
+      const ScanQuery query{q.data(),    static_cast<float>(random() % 5000), 0.001f, round < 4 ? 0.5f : -0.25f, 0.7f,
+                            tables.get()};
       std::vector<std::uint64_t> mask;
       for (std::size_t i = 0; i < kSlots / 64; ++i)
         mask.push_back((std::uint64_t{random()} << 32 | random()) & (i == 1 ? 0xffff : ~0ULL));
@@ -123,26 +143,33 @@ TEST_P(EveryKernel, no_sum_overflows_at_the_largest_dimension) {
     const std::vector<float> ones(64, 1);
     const ScanQuery query{q.data(), 0, 1, 0, 0};
     std::vector<Candidate> found(64);
-    const CodeBlocks blocks{plane.data(), plane.data(), ones.data(), ones.data(), kN / 32, 4};
+    const std::vector<std::uint32_t> numbers(64, coarse_numbers(1, 1));
+    const CodeBlocks blocks{plane.data(), plane.data(), plane.data(), numbers.data(),
+                            ones.data(),  ones.data(),  kN / 32,      4};
     ASSERT_EQ(kernels().scan_two_bits(blocks, query, nullptr, -INFINITY, 0, found.data()), 64u);
     for (const Candidate& one : found) EXPECT_EQ(one.estimate, static_cast<float>(sign * 3 * 127 * 65'536));
     for (const std::size_t n : {std::size_t{2'048}, kN}) {
       std::vector<std::int8_t> narrow(n);
       for (std::size_t i = 0; i < n; ++i) narrow[i] = static_cast<std::int8_t>(i % 16 < 4 ? sign * kNarrowSum : 0);
-      const ScanQuery by_sign{narrow.data(), 0, 1, 0, 0};
-      const CodeBlocks same{plane.data(), plane.data(), ones.data(), ones.data(), n / 32, 4};
+      const Tables tables(kernels(), narrow);
+      const ScanQuery by_sign{narrow.data(), 0, 1, 0, 0, tables.get()};
+      CodeBlocks same = blocks;
+      same.rows = n / 32;
       ASSERT_EQ(kernels().scan_one_bit(same, by_sign, nullptr, -INFINITY, 0, found.data()), 64u);
       const auto sum = static_cast<float>(sign * kNarrowSum * static_cast<int>(n / 4));
       for (const Candidate& one : found) EXPECT_EQ(one.estimate, sum);
-      if (n > 2'048) continue;
       std::array<float, 4> bounds{};
-      kernels().bounds(same, by_sign, n / 32, nullptr, bounds.data());
-      for (const float bound : bounds) EXPECT_EQ(bound, sum);
+      ASSERT_EQ(
+          kernels().look(same, by_sign, CodeBlocks::kCoarseRows, nullptr, -INFINITY, 0, bounds.data(), found.data()),
+          64U);
+      const auto coarse_sum = static_cast<float>(kNarrowSum * static_cast<int>(8 * CodeBlocks::kCoarseRows));
+      for (const float bound : bounds) EXPECT_EQ(bound, sign > 0 ? coarse_sum : 0);
+      for (const Candidate& one : found) EXPECT_EQ(one.estimate, static_cast<float>(sign) * coarse_sum);
     }
   }
 }
 
-TEST_P(EveryKernel, a_bound_of_a_block_is_the_largest_of_its_slots) {
+TEST_P(EveryKernel, a_coarse_look_finds_what_the_definition_finds_and_the_bound_of_each_block) {
   const unsigned seed = 27;
   std::mt19937 random(seed);
   SCOPED_TRACE(seed);
@@ -159,28 +186,51 @@ TEST_P(EveryKernel, a_bound_of_a_block_is_the_largest_of_its_slots) {
     const auto gone = [](Slot slot) { return slot / 16 == 3 || slot % 16 == 5; };  // of one block all are
     for (Slot slot = 0; slot < kSlots; ++slot)
       if (gone(slot)) table.clear(slot);
-    for (std::size_t rows = 1; rows <= n / 32; rows += rows < 6 ? 1 : 29) {
+    for (std::size_t rows = 1; rows <= std::min(n / 32, CodeBlocks::kCoarseRows); ++rows) {
       const auto q = random_narrow_query(random, n);
-      const ScanQuery query{q.data(), static_cast<float>(random() % 200), 0.001F, -0.25F, 0.7F};
+      const Tables tables(kernels(), q, rows == 2);
+      const ScanQuery query{q.data(), static_cast<float>(random() % 200), 0.01F, -0.25F, 0.7F, tables.get()};
       std::vector<std::uint64_t> mask{std::uint64_t{random()} << 32 | random(), 0xffff};
       for (const bool masked : {false, true}) {
-        std::vector<float> expected(kBlocks, -INFINITY), found(kBlocks, 7);
+        std::vector<float> expected(kBlocks, -INFINITY), bounds(kBlocks, 7);
+        std::vector<Candidate> reaching, found(kSlots);
+        const float threshold = rows % 2 ? 0.1F : -INFINITY;
         for (Slot slot = 0; slot < kSlots; ++slot) {
           if (gone(slot) || (masked && !(mask[slot / 64] >> (slot % 64) & 1))) continue;
           int sum = 0;
           for (std::size_t i = 0; i < 32 * rows; ++i) sum += codes[slot].two_bits[i] / 2 * q[i];
-          const float scale = codes[slot].scale1;
-          const float estimate =
-              (static_cast<float>(sum) - query.centre) * query.unit * scale + query.offset_weight * offsets[slot];
+          const std::uint32_t numbers = coarse_numbers(codes[slot].scale1, offsets[slot]);
+          const auto scale = std::bit_cast<float>(numbers & 0xffff'0000), offset = std::bit_cast<float>(numbers << 16);
+          const float product = (static_cast<float>(sum) - query.centre) * query.unit;
+          const float bound = std::max(product + query.slack, 0.0F) * scale + query.offset_weight * offset;
           float& most = expected[slot / CodeBlocks::kSlots];
-          most = std::max(most, estimate + query.slack * scale);
+          most = std::max(most, bound);
+          if (bound >= threshold)
+            reaching.push_back({product * scale + query.offset_weight * offset, bound, 1000 + slot});
         }
-        kernels().bounds(table.blocks(0, kSlots, CodeBits::kOne), query, rows, masked ? mask.data() : nullptr,
-                         found.data());
-        EXPECT_EQ(found, expected) << n << " dimensions, " << rows << " rows";
+        found.resize(kernels().look(table.blocks(0, kSlots, CodeBits::kOne), query, rows,
+                                    masked ? mask.data() : nullptr, threshold, 1000, bounds.data(), found.data()));
+        EXPECT_EQ(bounds, expected) << n << " dimensions, " << rows << " rows";
+        EXPECT_EQ(bits_of(found), bits_of(reaching)) << n << " dimensions, " << rows << " rows";
+        EXPECT_FALSE(found.empty());
       }
     }
   }
+}
+
+TEST(CodeTable, what_a_coarse_look_knows_is_near_and_nobody_stays_nobody) {
+  const unsigned seed = 28;
+  std::mt19937 random(seed);
+  SCOPED_TRACE(seed);
+  for (int i = 0; i < 10'000; ++i) {
+    const float scale = std::exp(static_cast<float>(random() % 1000) / 10 - 50);
+    const float offset = (random() % 2 ? scale : -scale) * static_cast<float>(random() % 7);
+    const std::uint32_t numbers = coarse_numbers(scale, offset);
+    EXPECT_LE(std::fabs(std::bit_cast<float>(numbers & 0xffff'0000) - scale), scale / 256);
+    EXPECT_LE(std::fabs(std::bit_cast<float>(numbers << 16) - offset), std::fabs(offset) / 256);
+  }
+  EXPECT_TRUE(std::isnan(std::bit_cast<float>(coarse_numbers(NAN, 1) & 0xffff'0000)));
+  EXPECT_TRUE(std::isnan(std::bit_cast<float>(coarse_numbers(std::bit_cast<float>(0x7f80'0001U), 1) & 0xffff'0000)));
 }
 
 TEST_P(EveryKernel, a_product_of_bytes_is_the_sum_of_its_products) {
