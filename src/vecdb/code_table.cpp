@@ -41,7 +41,7 @@ CodeTable::CodeTable(std::size_t dimension)
 
 CodeTable::Chunk CodeTable::make_chunk() const {
   const std::size_t plane = kChunkSlots * dimension_ / 8, floats = kChunkSlots * sizeof(float);
-  const std::size_t coarse = kChunkSlots * coarse_rows_ * kRowBytes;
+  const std::size_t coarse = kChunkSlots * (coarse_rows_ + 1) * kRowBytes;
   const std::size_t total = 2 * plane + kChunkSlots * dimension_ + 5 * floats;  // a multiple of kLine, as every part is
   // A scan goes through gigabytes: with small pages it waits for their addresses half of the time.
   const std::size_t whole = total < kHugePage / 2 ? total : (total + kHugePage - 1) / kHugePage * kHugePage;
@@ -52,9 +52,8 @@ CodeTable::Chunk CodeTable::make_chunk() const {
   Chunk chunk;
   chunk.memory.reset(memory);
   chunk.coarse = memory;
-  chunk.coarse_numbers = reinterpret_cast<std::uint32_t*>(memory + coarse);  // read with it
-  chunk.high = memory + coarse + floats;
-  chunk.low = chunk.high + plane - coarse;
+  chunk.high = memory + coarse;
+  chunk.low = chunk.high + kChunkSlots * (rows_ - coarse_rows_) * kRowBytes;
   chunk.bytes = chunk.low + plane;
   auto* numbers = reinterpret_cast<float*>(chunk.bytes + kChunkSlots * dimension_);
   chunk.scale1 = numbers;
@@ -62,7 +61,7 @@ CodeTable::Chunk CodeTable::make_chunk() const {
   chunk.scale8 = numbers + 2 * kChunkSlots;
   chunk.offset = numbers + 3 * kChunkSlots;
   std::fill_n(numbers, 3 * kChunkSlots, std::numeric_limits<float>::quiet_NaN());
-  std::fill_n(chunk.coarse_numbers, kChunkSlots, coarse_numbers(*numbers, 0));
+  for (std::size_t at = 0; at < kChunkSlots; ++at) put_coarse_numbers(chunk, at);
   return chunk;
 }
 
@@ -75,8 +74,14 @@ CodeTable::Chunk& CodeTable::chunk_for(Slot slot) {
 
 std::uint8_t* CodeTable::high_row(const Chunk& chunk, std::size_t at, std::size_t row) const {
   const std::size_t block = at / kLanes;
-  return row < coarse_rows_ ? chunk.coarse + kRow * (block * coarse_rows_ + row)
+  return row < coarse_rows_ ? chunk.coarse + kRow * (block * (coarse_rows_ + 1) + row)
                             : chunk.high + kRow * (block * (rows_ - coarse_rows_) + row - coarse_rows_);
+}
+
+void CodeTable::put_coarse_numbers(const Chunk& chunk, std::size_t at) const {
+  const std::uint32_t numbers = coarse_numbers(chunk.scale1[at], chunk.offset[at]);
+  const std::size_t row = at / kLanes * (coarse_rows_ + 1) + coarse_rows_;
+  std::memcpy(chunk.coarse + kRow * row + at % kLanes * sizeof numbers, &numbers, sizeof numbers);
 }
 
 void CodeTable::put(Slot slot, const VectorCode& code, float offset) {
@@ -99,7 +104,7 @@ void CodeTable::put(Slot slot, const VectorCode& code, float offset) {
   chunk.scale2[at] = code.scale2;
   chunk.scale8[at] = code.scale8;
   chunk.offset[at] = offset;
-  chunk.coarse_numbers[at] = coarse_numbers(code.scale1, offset);
+  put_coarse_numbers(chunk, at);
 }
 
 bool CodeTable::has(Slot slot) const { return !empty(slot) && !std::isnan(chunk(slot).scale2[slot % kChunkSlots]); }
@@ -108,7 +113,7 @@ void CodeTable::clear(Slot slot) {
   const Chunk& chunk = this->chunk(slot);
   for (float* scale : {chunk.scale1, chunk.scale2, chunk.scale8})
     scale[slot % kChunkSlots] = std::numeric_limits<float>::quiet_NaN();
-  chunk.coarse_numbers[slot % kChunkSlots] = coarse_numbers(std::numeric_limits<float>::quiet_NaN(), 0);
+  put_coarse_numbers(chunk, slot % kChunkSlots);
 }
 
 // Calls visit(slot, where it stands in its chunk, how many there) for each piece within a chunk.
@@ -135,8 +140,7 @@ void CodeTable::load(Slot first, std::size_t count, const CodePlanes& from) {
     std::copy_n(from.scale2 + done, piece, chunk.scale2 + at);
     std::copy_n(from.scale8 + done, piece, chunk.scale8 + at);
     std::copy_n(from.offset + done, piece, chunk.offset + at);
-    for (std::size_t i = at; i < at + piece; ++i)
-      chunk.coarse_numbers[i] = coarse_numbers(chunk.scale1[i], chunk.offset[i]);
+    for (std::size_t i = at; i < at + piece; ++i) put_coarse_numbers(chunk, i);
   });
 }
 
@@ -173,10 +177,9 @@ void CodeTable::release(Slot first, Slot end) {
 CodeBlocks CodeTable::blocks(Slot first, std::size_t count, CodeBits bits) const {
   const Chunk& chunk = this->chunk(first);
   const std::size_t at = first % kChunkSlots;
-  return {chunk.coarse + at * coarse_rows_ * kRowBytes,
+  return {chunk.coarse + at * (coarse_rows_ + 1) * kRowBytes,
           chunk.high + at * (rows_ - coarse_rows_) * kRowBytes,
           chunk.low + at * rows_ * kRowBytes,
-          chunk.coarse_numbers + at,
           (bits == CodeBits::kOne ? chunk.scale1 : chunk.scale2) + at,
           chunk.offset + at,
           rows_,

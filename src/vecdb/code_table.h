@@ -64,14 +64,14 @@ class CodeTable {
   struct Chunk {
     std::unique_ptr<std::uint8_t, Free> memory;  // all of what follows
     std::uint8_t *coarse = nullptr, *high = nullptr, *low = nullptr, *bytes = nullptr;
-    std::uint32_t* coarse_numbers = nullptr;
     float *scale1 = nullptr, *scale2 = nullptr, *scale8 = nullptr, *offset = nullptr;
   };
   const Chunk& chunk(Slot slot) const { return chunks_[slot / kChunkSlots]; }
   Chunk make_chunk() const;
   Chunk& chunk_for(Slot slot);  // made when it is not there
-  // Where row `row` of the block that `slot`, of this place in its chunk, stands in lies.
-  std::uint8_t* high_row(const Chunk& chunk, std::size_t slot, std::size_t row) const;
+  // Where row `row` of the block of the slot at this place in its chunk lies.
+  std::uint8_t* high_row(const Chunk& chunk, std::size_t at, std::size_t row) const;
+  void put_coarse_numbers(const Chunk& chunk, std::size_t at) const;  // as scale1 and offset are now
   template <class Visit>
   void for_each_piece(Slot first, std::size_t count, Visit&& visit) const;
 

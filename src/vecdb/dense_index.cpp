@@ -241,8 +241,7 @@ std::optional<float> DenseIndex::coarse_guess(const Query& query, const SlotSet*
     const std::size_t ahead = first + kGroupsAhead * step;
     if (ahead < range.end && !codes_.empty(static_cast<Slot>(ahead))) {
       const CodeBlocks blocks = codes_.blocks(static_cast<Slot>(ahead), kGroup, CodeBits::kOne);
-      fetch(blocks.coarse, kBlocks * blocks.coarse_rows() * CodeBlocks::kRow);
-      fetch(blocks.coarse_numbers, kGroup * sizeof(std::uint32_t));
+      fetch(blocks.coarse, kBlocks * blocks.coarse_bytes());
     }
     std::array<float, kBlocks> bounds;
     bounds.fill(-std::numeric_limits<float>::infinity());

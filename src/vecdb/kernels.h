@@ -16,19 +16,20 @@ namespace pandora {
 // and the high plane alone is the one-bit code. In the low plane a slot's four bytes stand side by side: one 32-bit
 // lane against a broadcast of the query. In the high plane the sixteen slots' bytes z do, as they are looked up.
 //
-// Its first rows are the coarsest code, and lie apart: whoever reads them alone reads nothing else.
+// Its first rows are the coarsest code, and lie apart with a row of their own: coarse_numbers(scale of one bit, offset)
+// of each slot. Whoever reads them alone reads nothing else, from the first to the last.
 struct CodeBlocks {
   static constexpr std::size_t kSlots = 16, kRow = 64;  // bytes
   static constexpr std::size_t kCoarseRows = 5;
-  const std::uint8_t* coarse;  // the first rows of the high plane, kCoarseRows or all, a block
-  const std::uint8_t* high;    // the others
+  const std::uint8_t* coarse;  // a block: the first rows of the high plane, kCoarseRows or all, and their numbers
+  const std::uint8_t* high;    // the other rows
   const std::uint8_t* low;
-  const std::uint32_t* coarse_numbers;  // a slot; coarse_numbers(scale of one bit, offset)
-  const float* scale;                   // a slot; of the codes that are scanned. NaN: nobody is there
-  const float* offset;                  // a slot; added to its estimate, times ScanQuery::offset_weight
-  std::size_t rows;                     // of a plane of a block
-  std::size_t blocks;                   // a multiple of 4
+  const float* scale;   // a slot; of the codes that are scanned. NaN: nobody is there
+  const float* offset;  // a slot; added to its estimate, times ScanQuery::offset_weight
+  std::size_t rows;     // of a plane of a block
+  std::size_t blocks;   // a multiple of 4
   std::size_t coarse_rows() const { return rows < kCoarseRows ? rows : kCoarseRows; }
+  std::size_t coarse_bytes() const { return kRow * (coarse_rows() + 1); }  // a block
 };
 
 // Of four values of a query whose signs stand in one half of a byte the amounts add up to at most this where one-bit

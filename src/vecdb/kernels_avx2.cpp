@@ -99,7 +99,7 @@ std::size_t scan(const CodeBlocks& blocks, const ScanQuery& query, const std::ui
     if (wanted == 0) continue;
     const std::uint8_t* low = blocks.low + block * blocks.rows * kRow;
     Halves sums{_mm256_setzero_si256(), _mm256_setzero_si256()};
-    add_products<kTwoBits>(blocks.coarse + block * coarse * kRow, low, query.code, coarse, sums);
+    add_products<kTwoBits>(blocks.coarse + block * blocks.coarse_bytes(), low, query.code, coarse, sums);
     add_products<kTwoBits>(blocks.high + block * rest * kRow, low + coarse * kRow, query.code + 32 * coarse, rest,
                            sums);
     sums = reordered(sums.first, sums.last);
@@ -129,7 +129,7 @@ std::size_t scan(const CodeBlocks& blocks, const ScanQuery& query, const std::ui
 std::size_t look(const CodeBlocks& blocks, const ScanQuery& query, std::size_t rows, const std::uint64_t* mask,
                  float threshold, std::uint32_t base, float* bounds, Candidate* out) {
   std::size_t found = 0;
-  const std::size_t plane = CodeBlocks::kRow * blocks.coarse_rows();
+  const std::size_t numbers_at = CodeBlocks::kRow * blocks.coarse_rows();
   const __m256 centre = _mm256_set1_ps(query.centre), unit = _mm256_set1_ps(query.unit);
   const __m256 weight = _mm256_set1_ps(query.offset_weight), slack = _mm256_set1_ps(query.slack);
   const __m256 nobody = _mm256_set1_ps(-__builtin_inff()), zero = _mm256_setzero_ps();
@@ -140,14 +140,14 @@ std::size_t look(const CodeBlocks& blocks, const ScanQuery& query, std::size_t r
     bounds[block] = -__builtin_inff();
     const unsigned wanted = wanted_of(mask, block);
     if (wanted == 0) continue;
-    const std::uint8_t* coarse = blocks.coarse + block * plane;
+    const std::uint8_t* coarse = blocks.coarse + block * blocks.coarse_bytes();
     Halves sums{_mm256_setzero_si256(), _mm256_setzero_si256()};
     add_products<false>(coarse, coarse, query.code, rows, sums);
     sums = reordered(sums.first, sums.last);
     __m256 largest = nobody;
     for (std::size_t half = 0; half < 2; ++half) {
       const std::size_t first = block * CodeBlocks::kSlots + 8 * half;
-      const __m256i numbers = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(blocks.coarse_numbers + first));
+      const __m256i numbers = load(coarse + numbers_at + 32 * half);
       const __m256 scale = _mm256_castsi256_ps(_mm256_and_si256(numbers, upper));
       const __m256 offset = _mm256_mul_ps(weight, _mm256_castsi256_ps(_mm256_slli_epi32(numbers, 16)));
       const __m256 sum = _mm256_cvtepi32_ps(half ? sums.last : sums.first);

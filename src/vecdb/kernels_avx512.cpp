@@ -177,7 +177,7 @@ std::size_t scan_by(const CodeBlocks& blocks, const ScanQuery& query, const std:
   constexpr std::size_t kAhead = kTwoBits ? 4 : 16;  // blocks
   std::size_t found = 0;
   const std::size_t coarse = blocks.coarse_rows(), rest = blocks.rows - coarse;
-  const std::size_t coarse_plane = kRow * coarse, rest_plane = kRow * rest, plane = kRow * blocks.rows;
+  const std::size_t coarse_plane = blocks.coarse_bytes(), rest_plane = kRow * rest, plane = kRow * blocks.rows;
   const bool sparse = mask && leaves_most_out(mask, blocks.blocks);
   const __m512 centre = _mm512_set1_ps(query.centre), unit = _mm512_set1_ps(query.unit);
   const __m512 weight = _mm512_set1_ps(query.offset_weight), slack = _mm512_set1_ps(query.slack);
@@ -199,7 +199,7 @@ std::size_t scan_by(const CodeBlocks& blocks, const ScanQuery& query, const std:
     const std::size_t at = has_first ? block : block + 1, step = has_both ? 1 : 0;
     const Rows first{blocks.coarse + at * coarse_plane, blocks.low + at * plane, coarse, step * coarse_plane,
                      step * plane};
-    const Rows others{blocks.high + at * rest_plane, first.low + coarse_plane, rest, step * rest_plane, step * plane};
+    const Rows others{blocks.high + at * rest_plane, first.low + kRow * coarse, rest, step * rest_plane, step * plane};
     if (!sparse) {
       fetch(first.high + kAhead * coarse_plane, 2 * coarse_plane);
       fetch(others.high + kAhead * rest_plane, 2 * rest_plane);
@@ -237,14 +237,14 @@ std::size_t look_by(const CodeBlocks& blocks, const ScanQuery& query, std::size_
                     float threshold, std::uint32_t base, float* bounds, Candidate* out, const Sums& sums_of) {
   constexpr std::size_t kAhead = 16;  // blocks
   std::size_t found = 0;
-  const std::size_t plane = kRow * blocks.coarse_rows();
+  const std::size_t plane = blocks.coarse_bytes(), numbers_at = kRow * blocks.coarse_rows();
   const bool sparse = mask && leaves_most_out(mask, blocks.blocks);
   const __m512 centre = _mm512_set1_ps(query.centre), unit = _mm512_set1_ps(query.unit);
   const __m512 weight = _mm512_set1_ps(query.offset_weight), slack = _mm512_set1_ps(query.slack);
   const __m512 nobody = _mm512_set1_ps(-__builtin_inff()), least = _mm512_set1_ps(threshold);
   const __m512i upper = _mm512_set1_epi32(static_cast<int>(0xffff'0000));
-  const auto judge = [&](std::size_t first, __m512i sums, __mmask16 wanted) {
-    const __m512i numbers = _mm512_loadu_si512(blocks.coarse_numbers + first);
+  const auto judge = [&](std::size_t block, __m512i sums, __mmask16 wanted) {
+    const __m512i numbers = _mm512_loadu_si512(blocks.coarse + block * plane + numbers_at);
     const __m512 scale = _mm512_castsi512_ps(_mm512_and_si512(numbers, upper));
     const __m512 offset = _mm512_mul_ps(weight, _mm512_castsi512_ps(_mm512_slli_epi32(numbers, 16)));
     const __m512 product = _mm512_mul_ps(_mm512_sub_ps(_mm512_cvtepi32_ps(sums), centre), unit);
@@ -253,7 +253,8 @@ std::size_t look_by(const CodeBlocks& blocks, const ScanQuery& query, std::size_
     const unsigned hits = _mm512_mask_cmp_ps_mask(wanted, bound, least, _CMP_GE_OQ);
     if (__builtin_expect(hits != 0, 0)) {
       const __m512 estimate = _mm512_add_ps(_mm512_mul_ps(product, scale), offset);
-      found += write_hits(hits, estimate, bound, base + static_cast<std::uint32_t>(first), out + found);
+      found +=
+          write_hits(hits, estimate, bound, base + static_cast<std::uint32_t>(block * CodeBlocks::kSlots), out + found);
     }
     return _mm512_mask_max_ps(nobody, wanted, bound,
                               nobody);  // of NaN and −∞ the second one
@@ -265,8 +266,8 @@ std::size_t look_by(const CodeBlocks& blocks, const ScanQuery& query, std::size_
     const std::uint8_t* coarse = blocks.coarse + block * plane;
     if (!sparse) fetch(coarse + kAhead * plane, 2 * plane);
     const Pair sums = sums_of(Rows{coarse, coarse, rows, plane, plane});
-    const __m512 x = judge(block * CodeBlocks::kSlots, sums.first, static_cast<__mmask16>(wanted));
-    const __m512 y = judge((block + 1) * CodeBlocks::kSlots, sums.second, static_cast<__mmask16>(wanted >> 16));
+    const __m512 x = judge(block, sums.first, static_cast<__mmask16>(wanted));
+    const __m512 y = judge(block + 1, sums.second, static_cast<__mmask16>(wanted >> 16));
     // The largest of each, side by side: halves of x and y, then of those, and so on.
     __m512 most = _mm512_max_ps(_mm512_shuffle_f32x4(x, y, 0x44), _mm512_shuffle_f32x4(x, y, 0xee));
     most = _mm512_max_ps(most, _mm512_shuffle_f32x4(most, most, 0xb1));

@@ -43,7 +43,7 @@ std::size_t scan(const CodeBlocks& blocks, const ScanQuery& query, const std::ui
     if (wanted == 0) continue;
     std::int32_t sums[kSlots] = {};
     const std::uint8_t* low = blocks.low + block * blocks.rows * kRow;
-    add_products<kTwoBits>(blocks.coarse + block * coarse * kRow, low, query.code, coarse, sums);
+    add_products<kTwoBits>(blocks.coarse + block * blocks.coarse_bytes(), low, query.code, coarse, sums);
     add_products<kTwoBits>(blocks.high + block * rest * kRow, low + coarse * kRow, query.code + 32 * coarse, rest,
                            sums);
     for (std::size_t lane = 0; lane < kSlots; ++lane) {
@@ -66,10 +66,13 @@ std::size_t look(const CodeBlocks& blocks, const ScanQuery& query, std::size_t r
     const unsigned wanted = wanted_of(mask, block);
     if (wanted == 0) continue;
     std::int32_t sums[kSlots] = {};
-    add_products<false>(blocks.coarse + block * blocks.coarse_rows() * kRow, nullptr, query.code, rows, sums);
+    const std::uint8_t* coarse = blocks.coarse + block * blocks.coarse_bytes();
+    add_products<false>(coarse, nullptr, query.code, rows, sums);
+    std::uint32_t numbers_of[kSlots];
+    __builtin_memcpy(numbers_of, coarse + blocks.coarse_rows() * kRow, sizeof numbers_of);
     for (std::size_t lane = 0; lane < kSlots; ++lane) {
       const std::size_t slot = block * kSlots + lane;
-      const std::uint32_t numbers = blocks.coarse_numbers[slot];
+      const std::uint32_t numbers = numbers_of[lane];
       const float scale = from_bits(numbers & 0xffff'0000), offset = query.offset_weight * from_bits(numbers << 16);
       const float product = (static_cast<float>(sums[lane]) - query.centre) * query.unit;
       const float most = product + query.slack;

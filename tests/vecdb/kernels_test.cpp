@@ -143,9 +143,11 @@ TEST_P(EveryKernel, no_sum_overflows_at_the_largest_dimension) {
     const std::vector<float> ones(64, 1);
     const ScanQuery query{q.data(), 0, 1, 0, 0};
     std::vector<Candidate> found(64);
-    const std::vector<std::uint32_t> numbers(64, coarse_numbers(1, 1));
-    const CodeBlocks blocks{plane.data(), plane.data(), plane.data(), numbers.data(),
-                            ones.data(),  ones.data(),  kN / 32,      4};
+    std::vector<std::uint8_t> coarse(4 * CodeBlocks::kRow * (CodeBlocks::kCoarseRows + 1), 0xff);
+    const std::vector<std::uint32_t> numbers(CodeBlocks::kSlots, coarse_numbers(1, 1));
+    for (std::size_t block = 1; block <= 4; ++block)
+      std::memcpy(coarse.data() + block * (coarse.size() / 4) - CodeBlocks::kRow, numbers.data(), CodeBlocks::kRow);
+    const CodeBlocks blocks{coarse.data(), plane.data(), plane.data(), ones.data(), ones.data(), kN / 32, 4};
     ASSERT_EQ(kernels().scan_two_bits(blocks, query, nullptr, -INFINITY, 0, found.data()), 64u);
     for (const Candidate& one : found) EXPECT_EQ(one.estimate, static_cast<float>(sign * 3 * 127 * 65'536));
     for (const std::size_t n : {std::size_t{2'048}, kN}) {
