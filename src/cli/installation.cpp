@@ -38,10 +38,11 @@ constexpr Duration kOwnerPoll = std::chrono::milliseconds(50);
 constexpr Duration kCatchUp = std::chrono::seconds(10);  // for what a crash left to be done
 constexpr Duration kClockMayDiffer =
     std::chrono::hours(24);  // from the newest turn's time; an import may be of tomorrow elsewhere
-constexpr Duration kAttendPatience = std::chrono::seconds(2);  // for what is done again and again
-constexpr std::int64_t kLookAhead = 8;                         // numbers may have gaps
-constexpr Duration kLeave = std::chrono::seconds(3);           // at the end, for files and points
-constexpr int kMostIoThreads = 4;                              // they only move bytes
+constexpr Duration kFormerVectorsPatience = std::chrono::seconds(1);  // of a start; the next one goes on
+constexpr Duration kAttendPatience = std::chrono::seconds(2);         // for what is done again and again
+constexpr std::int64_t kLookAhead = 8;                                // numbers may have gaps
+constexpr Duration kLeave = std::chrono::seconds(3);                  // at the end, for files and points
+constexpr int kMostIoThreads = 4;                                     // they only move bytes
 
 Result<std::shared_ptr<Embedder>> open_embedder(const Config& config, const std::string& model) {
   if (model == "hashing") return std::shared_ptr<Embedder>(make_hashing_embedder());
@@ -336,6 +337,9 @@ class Owner final : public Installation {
     if (!dropped) log_warn("start.points_out_of_reach", {{"why", dropped.error().to_line()}});
     if (dropped && *dropped > 0)
       log_info("start.points_dropped", {{"collections", *dropped}, {"why", "a move that did not end"}});
+    const Deadline glance = Deadline::after(clock_, kFormerVectorsPatience);
+    if (const Status gone = drop_former_vectors(stores.turns, stores.instance, *space, glance); !gone)
+      log_info("start.former_vectors_left", {{"why", gone.error().to_line()}});
     if (!served || !dropped) return {};
     const Status made = check_made_by(stores.vectors, *space, patience);
     if (!made && !error_info(made.error().code).retryable) return made;

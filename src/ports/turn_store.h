@@ -138,6 +138,10 @@ class TurnStore {
   // kNotFound without the turn.
   virtual Result<std::vector<TurnVector>> vectors_around(const Uuid& uid, int radius, const EmbedderIdentity& embedder,
                                                          const Deadline& deadline) = 0;
+  // Of the next `limit` turns that have own vectors, by uid above `after` (none: from the start), those that are not of
+  // `kept` go, in one transaction. Gives the last turn looked at; none: the end. At most kMaxPage turns; every user's.
+  virtual Result<std::optional<Uuid>> drop_other_vectors(const EmbedderIdentity& kept, const std::optional<Uuid>& after,
+                                                         std::size_t limit, const Deadline& deadline) = 0;
 };
 
 }  // namespace pandora

@@ -475,4 +475,29 @@ Result<std::vector<TurnVector>> SqliteTurnStore::vectors_around(const Uuid& uid,
       deadline);
 }
 
+Result<std::optional<Uuid>> SqliteTurnStore::drop_other_vectors(const EmbedderIdentity& kept,
+                                                                const std::optional<Uuid>& after, std::size_t limit,
+                                                                const Deadline& deadline) {
+  std::optional<Uuid> last;
+  PANDORA_CHECK(database_.write(
+      [&](Connection& connection) -> Status {
+        const Uuid first = after.value_or(Uuid());  // the nil id is nobody's
+        last.reset();
+        PANDORA_TRY(rows, connection.query(
+                              "SELECT DISTINCT turn_uid FROM turn_vectors WHERE turn_uid > ? ORDER BY turn_uid LIMIT ?",
+                              first, std::min(limit, kMaxPage)));
+        for (;;) {
+          PANDORA_TRY(more, rows.next());
+          if (!more) break;
+          PANDORA_TRY(uid, rows.uuid(0));
+          last = uid;
+        }
+        if (!last) return {};
+        return connection.run("DELETE FROM turn_vectors WHERE turn_uid > ? AND turn_uid <= ? AND embedder <> ?", first,
+                              *last, embedder_key(kept));
+      },
+      deadline));
+  return last;
+}
+
 }  // namespace pandora

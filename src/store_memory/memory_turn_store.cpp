@@ -311,4 +311,20 @@ Result<std::vector<TurnVector>> MemoryTurnStore::vectors_around(const Uuid& uid,
   return found;
 }
 
+Result<std::optional<Uuid>> MemoryTurnStore::drop_other_vectors(const EmbedderIdentity& kept,
+                                                                const std::optional<Uuid>& after, std::size_t limit,
+                                                                const Deadline& deadline) {
+  PANDORA_CHECK(deadline.check("dropping vectors"));
+  const std::lock_guard lock(state_.mutex);
+  std::optional<Uuid> last;
+  auto at = after ? state_.vectors.upper_bound(*after) : state_.vectors.begin();
+  for (limit = std::min(limit, kMaxPage); limit > 0 && at != state_.vectors.end(); ++at) {
+    if (at->second.empty()) continue;
+    std::erase_if(at->second, [&](const memory_rows::OwnVector& one) { return one.embedder != kept; });
+    last = at->first;
+    --limit;
+  }
+  return last;
+}
+
 }  // namespace pandora

@@ -33,6 +33,8 @@ class MemoryTurnStore final : public TurnStore {
                     const Deadline& deadline) override;
   Result<std::vector<TurnVector>> vectors_around(const Uuid& uid, int radius, const EmbedderIdentity& embedder,
                                                  const Deadline& deadline) override;
+  Result<std::optional<Uuid>> drop_other_vectors(const EmbedderIdentity& kept, const std::optional<Uuid>& after,
+                                                 std::size_t limit, const Deadline& deadline) override;
 
  private:
   Result<TurnNumber> next_number();

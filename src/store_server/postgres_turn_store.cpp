@@ -233,4 +233,30 @@ Status PostgresTurnStore::put_vector(const Uuid& uid, const EmbedderIdentity& em
       deadline);
 }
 
+Result<std::optional<Uuid>> PostgresTurnStore::drop_other_vectors(const EmbedderIdentity& kept,
+                                                                  const std::optional<Uuid>& after, std::size_t limit,
+                                                                  const Deadline& deadline) {
+  return pool_.write(
+      [&](PostgresConnection& connection) -> Result<std::optional<Uuid>> {
+        const Uuid first = after.value_or(Uuid());  // the nil id is nobody's
+        PANDORA_TRY(rows, connection.query("SELECT DISTINCT turn_uid FROM pandora.turn_vectors"
+                                           " WHERE turn_uid > $1::uuid ORDER BY turn_uid LIMIT $2::bigint",
+                                           first, std::min(limit, kMaxPage)));
+        std::optional<Uuid> last;
+        if (!rows.empty()) {
+          PANDORA_TRY(uid, rows.uuid(rows.size() - 1, 0));
+          last = uid;
+        }
+        Statements statements;
+        if (last)
+          statements.push_back(
+              {"DELETE FROM pandora.turn_vectors"
+               " WHERE turn_uid > $1::uuid AND turn_uid <= $2::uuid AND embedder <> $3",
+               {first, *last, kept.model + "@" + kept.revision}});
+        PANDORA_CHECK(done(connection.commit(statements)));
+        return last;
+      },
+      deadline);
+}
+
 }  // namespace pandora

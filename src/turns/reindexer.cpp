@@ -15,6 +15,9 @@ constexpr const char* kRecordName = "points";
 constexpr const char* kFormerName = "encoder";  // "model@revision", of before there was a record
 constexpr int kFormerForm = 1;
 constexpr std::int64_t kRecordVersion = 1;
+// The encoder, "model@revision", that a move was to and whose vectors alone are to stay; empty: that has been done. It
+// is written before the move is: where another encoder answers it means nothing.
+constexpr const char* kKeptVectorsName = "own_vectors_kept";
 
 // Each is encoded while a turn that was just saved waits for its own points; some 64 are half a second.
 constexpr std::size_t kTurnsAtOnce = 64;
@@ -22,6 +25,8 @@ constexpr std::size_t kTextsAtOnce = 16;
 // For queries that began before; they end within their own deadline. What is left then is dropped at the next start.
 constexpr auto kReadersLeave = std::chrono::seconds(30);
 constexpr auto kReadersPoll = std::chrono::milliseconds(5);
+
+std::string key_of(const EmbedderIdentity& embedder) { return embedder.model + "@" + embedder.revision; }
 
 std::string encode(const PointSpace& space) {
   const auto& [embedder, analyzer, form] = space.origin;
@@ -111,6 +116,19 @@ Result<int> tidy_collections(VectorStore& vectors, const PointSpace& space, cons
   return dropped;
 }
 
+Status drop_former_vectors(TurnStore& turns, InstanceStore& instance, const PointSpace& space,
+                           const Deadline& deadline) {
+  const EmbedderIdentity& embedder = space.origin.embedder;
+  PANDORA_TRY(kept, instance.get(kKeptVectorsName, deadline));
+  if (kept != key_of(embedder)) return {};
+  std::optional<Uuid> last;
+  do {
+    PANDORA_TRY(looked_at, turns.drop_other_vectors(embedder, last, kMaxPage, deadline));
+    last = looked_at;
+  } while (last);
+  return instance.put(kKeptVectorsName, "", deadline);
+}
+
 Result<ReindexReport> Reindexer::run(std::shared_ptr<Embedder> embedder, const Progress& progress,
                                      const Deadline& deadline) {
   const auto move = spaces_.try_move();
@@ -138,6 +156,8 @@ Result<ReindexReport> Reindexer::run(std::shared_ptr<Embedder> embedder, const P
     return fail(std::move(moved).error());
   }
   report.moved = true;
+  if (const Status gone = drop_former_vectors(stores_.turns, stores_.instance, *next, Deadline::never()); !gone)
+    log_warn("reindex.left_behind", {{"error", gone.error().to_line()}});
   // Queries that began with the old points end on them.
   for (auto waited = Duration::zero(); !old.expired() && waited < kReadersLeave; waited += kReadersPoll)
     std::this_thread::sleep_for(kReadersPoll);
@@ -235,6 +255,7 @@ Status Reindexer::fill_texts(const char* what, Page next_page, Index index, std:
 Status Reindexer::switch_over(const PointSpace& next) {
   auto writing = spaces_.write();
   if (writing.next_error()) return fail(*writing.next_error());
+  PANDORA_CHECK(stores_.instance.put(kKeptVectorsName, key_of(next.origin.embedder), Deadline::never()));
   PANDORA_CHECK(write_point_space(stores_.instance, next, Deadline::never()));
   writing.switch_to_next();
   return {};

@@ -5,7 +5,8 @@
 // old ones are dropped once the last query that began with them has ended. So a query always finds what it would have
 // found before or after, never less; and a process that dies leaves the old ones answering until that one write, the
 // new ones after it. What it left behind is dropped by `tidy_collections` at the next start. Own vectors are kept with
-// the rows as they are made: a second run encodes no turn twice.
+// the rows as they are made: a second run encodes no turn twice. Once the move has been made those of other encoders
+// go, a thousand turns at a time; what a process that died did not come to goes at the next start.
 #pragma once
 #include <functional>
 #include <memory>
@@ -30,6 +31,11 @@ Status write_point_space(InstanceStore& instance, const PointSpace& space, const
 // Drops the collections of other spaces, and lets the plain names stand for this one's. Their bytes are overwritten by
 // whoever empties the database's log. Returns how many were dropped.
 Result<int> tidy_collections(VectorStore& vectors, const PointSpace& space, const Deadline& deadline);
+
+// Drops turns' own vectors of other encoders than the space's, where a move to it has been made and they were not all
+// dropped yet. An error leaves the rest to the next call.
+Status drop_former_vectors(TurnStore& turns, InstanceStore& instance, const PointSpace& space,
+                           const Deadline& deadline);
 
 struct ReindexReport {
   std::string from, to;  // PointOrigin::text

@@ -1,4 +1,6 @@
 // TurnStore: change, rewrite, remove; vectors.
+#include <algorithm>
+
 #include "contract/rows_contract.h"
 
 namespace pandora::testing {
@@ -232,6 +234,43 @@ TEST_P(TurnStoreChangesContract, VectorsOfAnotherEmbedderStandApart) {
   ASSERT_TRUE(put(turn, revised, {3, 4}));
   EXPECT_EQ(vectors(turn, 0, words).at(0).vector, (std::vector<float>{1, 2}));
   EXPECT_EQ(vectors(turn, 0, revised).at(0).vector, (std::vector<float>{3, 4}));
+}
+
+TEST_P(TurnStoreChangesContract, VectorsOfOtherEmbeddersAreDroppedPieceByPiece) {
+  auto all = conversation("s", 4, ana);
+  all.push_back(commit(record("s", "theirs", bea)));
+  const Turn without = commit("t", "has none");
+  const EmbedderIdentity revised{"words", "2", 2}, other{"others", "1", 3};
+  for (const Turn& turn : all) {
+    ASSERT_TRUE(put(turn, words, {1, 2}));
+    ASSERT_TRUE(put(turn, other, {5, 6, 7}));
+  }
+  for (const Turn& turn : {all[0], all[1], all[4]}) ASSERT_TRUE(put(turn, revised, {3, 4}));
+  std::ranges::sort(all, {}, &Turn::uid);
+  const auto drop = [&](const std::optional<Uuid>& after, std::size_t limit) {
+    return turns().drop_other_vectors(revised, after, limit, kNever).value();
+  };
+  EXPECT_EQ(drop({}, 0), std::nullopt) << "nothing was looked at";
+  EXPECT_EQ(vectors(all[0], 0, words).size(), 1U);
+  EXPECT_EQ(drop({}, 2), all[1].uid);
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    EXPECT_EQ(vectors(all[i], 0, words).size(), i < 2 ? 0U : 1U) << i;
+    EXPECT_EQ(vectors(all[i], 0, other).size(), i < 2 ? 0U : 1U) << i;
+  }
+  EXPECT_EQ(drop(all[1].uid, kMaxPage + 1), all[4].uid);
+  EXPECT_EQ(drop(all[4].uid, 1), std::nullopt);
+  rows->reopen();
+  std::size_t kept = 0;
+  for (const Turn& turn : all) {
+    EXPECT_TRUE(vectors(turn, 0, words).empty());
+    EXPECT_TRUE(vectors(turn, 0, other).empty());
+    kept += vectors(turn, 0, revised).size();
+  }
+  EXPECT_EQ(kept, 3U);
+  EXPECT_TRUE(vectors(without, 0, words).empty());
+  EXPECT_TRUE(drop({}, 10)) << "again does no harm";
+  for (const Turn& turn : all) kept -= vectors(turn, 0, revised).size();
+  EXPECT_EQ(kept, 0U);
 }
 
 TEST_P(TurnStoreChangesContract, AVectorNeedsItsTurnAndItsEmbeddersDimension) {

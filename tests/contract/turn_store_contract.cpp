@@ -541,6 +541,7 @@ TEST_P(TurnStoreContract, ACallWhoseDeadlineHasPassedDoesNothing) {
   EXPECT_EQ(error_of(turns().remove(turn.number, ana, passed())), late);
   EXPECT_EQ(error_of(turns().put_vector(turn.uid, embedder, vector, passed())), late);
   EXPECT_EQ(error_of(turns().vectors_around(turn.uid, 1, embedder, passed())), late);
+  EXPECT_EQ(error_of(turns().drop_other_vectors(embedder, {}, 1, passed())), late);
   EXPECT_EQ(turns().list({}, everyone, kNever).value(), std::vector{turn});
   EXPECT_TRUE(take_outbox().empty());
   EXPECT_TRUE(turns().vectors_around(turn.uid, 1, embedder, kNever).value().empty());

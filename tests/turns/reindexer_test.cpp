@@ -67,6 +67,13 @@ class Reindexing : public ::testing::Test {
     return Reindexer(world_.stores(), *world_.spaces, world_.clock)
         .run(world_.encoder_named(model), progress, Deadline::never());
   }
+  // Of all turns that were saved, by `embedder`.
+  std::size_t own_vectors(const Embedder& embedder) {
+    std::size_t sum = 0;
+    for (const auto& [word, turn] : saved_)
+      sum += world_.rows->turns().vectors_around(turn.uid, 0, embedder.identity(), world_.soon()).value().size();
+    return sum;
+  }
   std::string answers() { return world_.spaces->current()->origin.embedder.model; }
   void expect_equal_copies() {
     const auto report = world_.reconciler->run(Apply::kDryRun, [](auto, auto) { return Status(); }, world_.soon());
@@ -105,6 +112,23 @@ TEST_F(Reindexing, EverythingIsFoundByTheOtherEncoderAndTheOldPointsAreGone) {
   ASSERT_TRUE(world_.restart());
   EXPECT_EQ(answers(), "other words");
   expect_all_found();
+}
+
+TEST_F(Reindexing, OwnVectorsOfTheFormerEncoderGoWithTheMoveAndNotBefore) {
+  save(70);
+  const auto stopped = move_to("other words", [&](std::string_view, std::int64_t done, std::int64_t of) -> Status {
+    return done < of ? Status() : Status(fail(ErrorCode::kCancelled, "cancelled"));
+  });
+  ASSERT_FALSE(stopped);
+  ASSERT_TRUE(world_.restart());
+  EXPECT_EQ(own_vectors(world_.embedder), 70U) << "these answer";
+  EXPECT_EQ(own_vectors(world_.other_embedder), 70U) << "a second run needs them";
+  ASSERT_TRUE(move_to("other words"));
+  EXPECT_EQ(own_vectors(world_.embedder), 0U);
+  EXPECT_EQ(own_vectors(world_.other_embedder), 70U);
+  save();
+  EXPECT_EQ(own_vectors(world_.other_embedder), 71U);
+  expect_equal_copies();
 }
 
 TEST_F(Reindexing, WhereNothingHasChangedItDoesNothing) {
@@ -309,10 +333,11 @@ TEST(ReindexCrash, AfterAnyPowerCutOneOfBothAnswersWholeAndASecondRunEnds) {
     SeededRandom random(seed);
     World world("reindex crash");
     ASSERT_TRUE(world.start());
-    std::vector<Uuid> points;
+    std::vector<Uuid> turns, points;
     for (int i = 0; i < 5; ++i) {
       const auto record = world.record("s" + std::to_string(i % 2), "Message " + std::to_string(i), "Reply");
       ASSERT_TRUE(world.saver->save(record, world.soon()));
+      turns.push_back(record.turn.uid);
       points.push_back(turn_point_id(record.turn.uid));
     }
     ASSERT_TRUE(world.saver->checkpoint(world.soon()));
@@ -333,6 +358,11 @@ TEST(ReindexCrash, AfterAnyPowerCutOneOfBothAnswersWholeAndASecondRunEnds) {
     ASSERT_TRUE(found) << found.error().to_line();
     EXPECT_EQ(found->size(), points.size());
     for (const auto& point : *found) EXPECT_EQ(point.dense.at("").size(), space->origin.embedder.dimension);
+    for (const Uuid& turn : turns) {
+      const auto of_before =
+          world.rows->turns().vectors_around(turn, 0, world.embedder.identity(), world.soon()).value();
+      EXPECT_EQ(of_before.size(), has_moved ? 0U : 1U);
+    }
     space.reset();  // whoever holds it holds up the drop
     EXPECT_EQ(world.vectors->collections(world.soon()).value().size(), 3U) << "what was half made is gone";
     left_behind += ended ? 0 : 1;

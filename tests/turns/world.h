@@ -55,6 +55,7 @@ class World {
     auto space = record ? make_point_space(record->origin, record->suffix, made_by) : make_point_space(made_by);
     PANDORA_CHECK(write_point_space(rows->instance(), *space, soon()));
     PANDORA_CHECK(tidy_collections(*vectors, *space, soon()).map([](int) {}));
+    PANDORA_CHECK(drop_former_vectors(rows->turns(), rows->instance(), *space, soon()));
     spaces = std::make_unique<PointSpaces>(std::move(space));
     SaverOptions options;
     options.journal_directory = "/data/journal";
