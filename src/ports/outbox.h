@@ -61,6 +61,10 @@ class Outbox {
                                                  const Deadline& deadline) = 0;
   // Ends every lease of `owner`: for the process that takes over from a dead one of that name.
   virtual Status release(std::string_view owner, const Deadline& deadline) = 0;
+  // The last version that was given. Points outlive their rows' store (a move, a database that was made anew): the one
+  // that goes on with them gives versions above it, else its writes would count as old ones.
+  virtual Result<std::int64_t> last_version(const Deadline& deadline) = 0;
+  virtual Status versions_through(std::int64_t version, const Deadline& deadline) = 0;
   // true: removed; false: the version is no longer that of the entry: it was asked for again, or claimed by another.
   virtual Result<bool> ack(std::int64_t id, std::int64_t version, const Deadline& deadline) = 0;
   // Acks each; how many were removed. A store does it in one transaction.

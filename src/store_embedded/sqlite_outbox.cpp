@@ -64,6 +64,24 @@ Status SqliteOutbox::release(std::string_view owner, const Deadline& deadline) {
       deadline);
 }
 
+Result<std::int64_t> SqliteOutbox::last_version(const Deadline& deadline) {
+  return database_.read(
+      [&](Connection& connection) -> Result<std::int64_t> {
+        PANDORA_TRY(row, connection.query("SELECT last FROM outbox_versions"));
+        PANDORA_CHECK(row.next());
+        return row.integer(0);
+      },
+      deadline);
+}
+
+Status SqliteOutbox::versions_through(std::int64_t version, const Deadline& deadline) {
+  PANDORA_TRY(last, last_version(deadline));
+  if (last >= version) return {};  // nothing is written, and so nothing is synced
+  return database_.write(
+      [&](Connection& connection) { return connection.run("UPDATE outbox_versions SET last = max(last, ?)", version); },
+      deadline);
+}
+
 Result<bool> SqliteOutbox::ack(std::int64_t id, std::int64_t version, const Deadline& deadline) {
   return database_.write_for(
       [&](Connection& connection) -> Result<bool> {

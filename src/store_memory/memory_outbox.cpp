@@ -43,6 +43,19 @@ Status MemoryOutbox::release(std::string_view owner, const Deadline& deadline) {
   return {};
 }
 
+Result<std::int64_t> MemoryOutbox::last_version(const Deadline& deadline) {
+  PANDORA_CHECK(deadline.check("asking for the last version"));
+  const std::lock_guard lock(state_.mutex);
+  return state_.last_version;
+}
+
+Status MemoryOutbox::versions_through(std::int64_t version, const Deadline& deadline) {
+  PANDORA_CHECK(deadline.check("raising versions"));
+  const std::lock_guard lock(state_.mutex);
+  state_.last_version = std::max(state_.last_version, version);
+  return {};
+}
+
 Result<bool> MemoryOutbox::ack(std::int64_t id, std::int64_t version, const Deadline& deadline) {
   PANDORA_CHECK(deadline.check("acknowledging an entry"));
   const std::lock_guard lock(state_.mutex);

@@ -97,6 +97,18 @@ Status PostgresOutbox::release(std::string_view owner, const Deadline& deadline)
       pool_.query("UPDATE pandora.outbox SET leased_until = 0, owner = '' WHERE owner = $1", deadline, owner));
 }
 
+Result<std::int64_t> PostgresOutbox::last_version(const Deadline& deadline) {
+  PANDORA_TRY(rows, pool_.query("SELECT last_value FROM pandora.outbox_versions", deadline));
+  return rows.integer(0, 0);
+}
+
+Status PostgresOutbox::versions_through(std::int64_t version, const Deadline& deadline) {
+  PANDORA_CHECK(deadline.check("asking PostgreSQL"));
+  Statements statements;
+  postgres_rows::take_versions(statements, version);
+  return postgres_rows::done(write(statements, deadline));
+}
+
 Result<bool> PostgresOutbox::ack(std::int64_t id, std::int64_t version, const Deadline& deadline) {
   PANDORA_TRY(rows, pool_.query("DELETE FROM pandora.outbox WHERE id = $1 AND version = $2", deadline, id, version));
   return rows.changed() == 1;

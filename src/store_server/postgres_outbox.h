@@ -12,6 +12,8 @@ class PostgresOutbox final : public Outbox {
   Result<std::vector<OutboxEntry>> claim(std::string_view owner, Duration lease, std::size_t n,
                                          const Deadline& deadline) override;
   Status release(std::string_view owner, const Deadline& deadline) override;
+  Result<std::int64_t> last_version(const Deadline& deadline) override;
+  Status versions_through(std::int64_t version, const Deadline& deadline) override;
   Result<bool> ack(std::int64_t id, std::int64_t version, const Deadline& deadline) override;
   Result<std::size_t> ack_all(std::span<const OutboxEntry> entries, const Deadline& deadline) override;
   Status retry(std::int64_t id, std::int64_t version, Duration delay, std::string_view error,

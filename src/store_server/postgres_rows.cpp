@@ -34,6 +34,13 @@ void take_counters(Statements& to, Timestamp now, TurnNumber through) {
        {now.micros, kVersionsAhead.count()}});
 }
 
+void take_versions(Statements& to, std::int64_t through) {
+  to.push_back({"SELECT pg_advisory_xact_lock($1::integer, $2::integer)", {kPostgresLocks, kCountersLock}});
+  to.push_back(
+      {"SELECT setval('pandora.outbox_versions', $1::bigint) FROM pandora.outbox_versions WHERE last_value < $1",
+       {through}});
+}
+
 void take_numbers(Statements& to, TurnNumber through) {
   to.push_back({"SELECT setval('pandora.turn_numbers', $1::bigint) FROM pandora.turn_numbers WHERE last_value < $1",
                 {through.value}});

@@ -17,8 +17,9 @@ using Statements = std::vector<PostgresStatement>;
 // writers do not wait for each other; whoever must set one on (a number that is given, versions that would fall behind
 // the clock) has them alone until it commits. `through`: numbers up to this one will be set.
 void take_counters(Statements& to, Timestamp now, TurnNumber through = {});
-void take_numbers(Statements& to, TurnNumber through);  // they are given out no more
-void take_number_of(Statements& to, const Turn& turn);  // its own, when it has a row
+void take_versions(Statements& to, std::int64_t through);  // none up to this one is given; alone
+void take_numbers(Statements& to, TurnNumber through);     // they are given out no more
+void take_number_of(Statements& to, const Turn& turn);     // its own, when it has a row
 // Two turns of one session are committed one after the other: each sees the other as its neighbour, or is seen by it.
 void lock_sessions(Statements& to, std::span<const Turn* const> turns);
 

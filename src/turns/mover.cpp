@@ -100,6 +100,10 @@ Result<MovePass> Mover::pass(const Progress& progress, const Deadline& deadline)
     PANDORA_CHECK(
         write_point_space(to_.stores.instance, *make_point_space(record->origin, record->suffix, nullptr), deadline));
   PANDORA_CHECK(empty_outbox(deadline));
+  // The points go with it, or stay where both look for them: what is written there next must not be older than they
+  // are.
+  PANDORA_TRY(version, from_.stores.outbox.last_version(deadline));
+  PANDORA_CHECK(to_.stores.outbox.versions_through(version, deadline));
   return pass;
 }
 

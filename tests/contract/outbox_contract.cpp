@@ -248,6 +248,21 @@ TEST_P(OutboxContract, VersionsRiseOverAllEntriesAndAreNotBelowTheTime) {
   expect_higher(claim("one", 1));
 }
 
+// Of a store that goes on with the points of another, whose clock was ahead.
+TEST_P(OutboxContract, VersionsGoOnAboveThoseOfAnotherStore) {
+  ask({"a"});
+  const std::int64_t before = claim_one("one").version;
+  EXPECT_EQ(outbox().last_version(kNever).value(), before);
+  const std::int64_t ahead = before + 3 * kMaxOutboxWait.count();
+  ASSERT_TRUE(outbox().versions_through(ahead, kNever));
+  EXPECT_EQ(outbox().last_version(kNever).value(), ahead);
+  ASSERT_TRUE(outbox().versions_through(before, kNever)) << "never back";
+  rows->reopen();
+  EXPECT_EQ(outbox().last_version(kNever).value(), ahead);
+  ask({"b"});
+  EXPECT_GT(claim_one("one").version, ahead);
+}
+
 TEST_P(OutboxContract, AckAllCountsWhatItRemoved) {
   ask({"a", "b", "c"});
   auto entries = claim("one");
@@ -313,6 +328,8 @@ TEST_P(OutboxContract, ACallWhoseDeadlineHasPassedDoesNothing) {
   EXPECT_EQ(error_of(outbox().retry(entry.id, entry.version, Duration(0), "x", passed())), late);
   EXPECT_EQ(error_of(outbox().size(passed())), late);
   EXPECT_EQ(error_of(outbox().is_waiting(item("a"), passed())), late);
+  EXPECT_EQ(error_of(outbox().last_version(passed())), late);
+  EXPECT_EQ(error_of(outbox().versions_through(entry.version + 1, passed())), late);
   EXPECT_TRUE(claim("two").empty());
   EXPECT_TRUE(ack(entry));
 }
