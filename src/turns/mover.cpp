@@ -200,10 +200,13 @@ Status Mover::write_turn(const Turn& turn, bool is_new, const Deadline& deadline
 Status Mover::drop_turn(const Turn& extra, const Deadline& deadline) {
   PANDORA_TRY(forgotten, was_forgotten(extra.uid, deadline));
   if (!forgotten) return stranger(fmt::format("turn {} ({})", extra.number.value, extra.uid.to_string()));
+  // Receipts first: a run that ends between the two finds the row, and comes here again.
+  ForgottenRows words{{extra.uid}, {extra.message.text}};
+  if (extra.reply) words.texts.push_back(extra.reply->text);
+  PANDORA_CHECK(to_.stores.receipts.forget(words, system(), deadline).map([](auto&&) {}));
   PANDORA_TRY(removed, to_.stores.turns.remove(extra.number, system(), deadline));
-  ForgottenRows rows{{extra.uid}, {extra.message.text}};
-  if (extra.reply) rows.texts.push_back(extra.reply->text);
-  rows.uids.insert(rows.uids.end(), removed.memories.begin(), removed.memories.end());
+  // Receipts that name these are otherwise in the source, and are made equal.
+  ForgottenRows rows{std::move(removed.memories), {}};
   rows.uids.insert(rows.uids.end(), removed.research.begin(), removed.research.end());
   return to_.stores.receipts.forget(rows, system(), deadline).map([](auto&&) {});
 }
@@ -304,8 +307,8 @@ Status Mover::memories(MovePass& pass, const Deadline& deadline) {
         PANDORA_TRY(forgotten, was_forgotten(b.id, deadline));
         if (!forgotten) return stranger("memory " + b.id.to_string());
         ++count.removed;
-        PANDORA_CHECK(to_.stores.memories.remove(b.id, system(), deadline).map([](auto&&) {}));
-        return to_.stores.receipts.forget({{b.id}, {b.content}}, system(), deadline).map([](auto&&) {});
+        PANDORA_CHECK(to_.stores.receipts.forget({{b.id}, {b.content}}, system(), deadline).map([](auto&&) {}));
+        return to_.stores.memories.remove(b.id, system(), deadline).map([](auto&&) {});
       })));
   auto again = list(to_);
   for (;;) {
@@ -348,8 +351,8 @@ Status Mover::research(MovePass& pass, const Deadline& deadline) {
         PANDORA_TRY(forgotten, was_forgotten(b.id, deadline));
         if (!forgotten) return stranger("research " + b.id.to_string());
         ++count.removed;
-        PANDORA_CHECK(to_.stores.research.remove(b.id, system(), deadline).map([](auto&&) {}));
-        return to_.stores.receipts.forget({{b.id}, {}}, system(), deadline).map([](auto&&) {});
+        PANDORA_CHECK(to_.stores.receipts.forget({{b.id}, {}}, system(), deadline).map([](auto&&) {}));
+        return to_.stores.research.remove(b.id, system(), deadline).map([](auto&&) {});
       })));
   auto again = list(to_);
   for (;;) {

@@ -35,6 +35,31 @@ struct NoVectors final : TurnVectorLog {
   Status put(std::span<const KeptVector>, const Deadline&) override { return {}; }
 };
 
+// Fails at its next `forget`, as a program that is killed there.
+struct KilledReceipts final : ReceiptStore {
+  Status put(std::span<const RecallReceipt> receipts, const Principal& who, const Deadline& deadline) override {
+    return inner.put(receipts, who, deadline);
+  }
+  Result<RecallReceipt> find(const Uuid& id, const Principal& who, const Deadline& deadline) override {
+    return inner.find(id, who, deadline);
+  }
+  Result<std::vector<RecallReceipt>> list(const ReceiptQuery& query, const Principal& who,
+                                          const Deadline& deadline) override {
+    return inner.list(query, who, deadline);
+  }
+  Result<std::int64_t> forget(const ForgottenRows& rows, const Principal& who, const Deadline& deadline) override {
+    if (std::exchange(killed, false)) return fail(ErrorCode::kCancelled, "killed");
+    return inner.forget(rows, who, deadline);
+  }
+  Result<std::vector<Uuid>> naming(std::span<const Uuid> uids, const Principal& who,
+                                   const Deadline& deadline) override {
+    return inner.naming(uids, who, deadline);
+  }
+  Result<ReceiptStatus> status(const Deadline& deadline) override { return inner.status(deadline); }
+  MemoryReceiptStore inner;
+  bool killed = false;
+};
+
 struct Side {
   explicit Side(const Clock& clock) : rows(make_memory_rows(clock)) {}
   MoveSide side(DocumentStore& documents, ObjectStore& objects) {
@@ -46,7 +71,7 @@ struct Side {
   }
   std::unique_ptr<MemoryRows> rows;
   MemoryVectorStore vectors;
-  MemoryReceiptStore receipts;
+  KilledReceipts receipts;
   MemoryKeyStore keys;
   Attempts attempts;
   NoVectors kept_vectors;
@@ -102,6 +127,31 @@ TEST_F(MoverTest, TheOtherSideGivesVersionsAboveThoseThatThePointsHave) {
   const auto entries = to_.rows->outbox().claim("worker", kMaxOutboxWait, kMaxClaim, kNever).value();
   ASSERT_FALSE(entries.empty());
   for (const auto& entry : entries) EXPECT_GT(entry.version, last);
+}
+
+TEST_F(MoverTest, AMoveThatIsKilledWhileItForgetsForgetsTheReceiptsToo) {
+  const Turn turn = say(from_, "The passphrase of the vault is zinnia.");
+  RecallReceipt asked, searched;
+  asked.id = ids_.next();
+  asked.turn = turn.uid;
+  searched.id = ids_.next();
+  for (RecallReceipt* receipt : {&asked, &searched}) {
+    receipt->user = turn.user;
+    receipt->session = turn.session;
+    receipt->question = turn.message.text;
+    receipt->at = clock_.now();
+    ASSERT_TRUE(from_.receipts.put({receipt, 1}, kSystem, kNever));
+  }
+  ASSERT_TRUE(pass());
+  ASSERT_TRUE(to_.receipts.find(asked.id, kSystem, kNever));
+  forget(turn);
+  ASSERT_FALSE(from_.receipts.find(asked.id, kSystem, kNever));
+  to_.receipts.killed = true;
+  ASSERT_FALSE(pass());
+  const auto again = pass();
+  ASSERT_TRUE(again) << again.error().to_line();
+  EXPECT_TRUE(to_.rows->turns().find_all({&turn.uid, 1}, kSystem, kNever)->empty());
+  EXPECT_TRUE(to_.receipts.list({}, kSystem, kNever)->empty());
 }
 
 }  // namespace
