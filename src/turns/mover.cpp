@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <charconv>
 #include <map>
 #include <mutex>
 #include <optional>
@@ -60,6 +61,25 @@ Status at_once(std::size_t parts, const std::function<Status(std::size_t)>& work
   }
   return first;
 }
+
+std::string name_of(const Observation& one) { return sha256_hex(dump_json(to_json(one))).substr(0, 32); }
+
+// What both sides have of a turn: 0 when it is the same, however it is ordered.
+struct ObservationSum {
+  std::uint64_t high = 0, low = 0;  // of the observations' names
+  std::int32_t more = 0, there = 0;
+  void add(const Observation& one, int side) {  // 1: there, -1: here
+    const std::string name = name_of(one);
+    std::uint64_t a = 0, b = 0;
+    std::from_chars(name.data(), name.data() + 16, a, 16);
+    std::from_chars(name.data() + 16, name.data() + 32, b, 16);
+    high += side > 0 ? a : 0 - a;
+    low += side > 0 ? b : 0 - b;
+    more += side;
+    there += side > 0 ? 1 : 0;
+  }
+  bool equal() const { return high == 0 && low == 0 && more == 0; }
+};
 
 tl::unexpected<Error> stranger(const std::string& what) {
   return fail(ErrorCode::kConflict, fmt::format("the other side holds {}, which was never here", what),
@@ -240,40 +260,57 @@ Status Mover::own_vectors(MovePass& pass, const Progress& progress, const Deadli
   return {};
 }
 
-// They have no keys: each is there as often as in the source. The other side may have them in another order.
+// They have no keys: each is there as often as in the source, in whatever order. First a sum over each turn's on both
+// sides, then, of turns whose sums differ, one by one: so much is held for a turn, however many it has.
 Status Mover::observations(MovePass& pass, const Progress& progress, const Deadline& deadline) {
   MoveCount count{.kind = "observations", .from_sha256 = "", .to_sha256 = ""};
-  const auto walk = [&](MoveSide& side, const std::function<Status(const Observation&)>& take) -> Status {
-    for (ObservationQuery query;;) {
-      query.limit = kMaxPage;
+  const auto walk = [&](MoveSide& side, ObservationQuery query,
+                        const std::function<Status(const Observation&)>& take) -> Status {
+    for (query.limit = kMaxPage;;) {
       PANDORA_TRY(page, side.stores.observations.list(query, system(), deadline));
       if (page.empty()) return {};
       for (const auto& row : page) PANDORA_CHECK(take(row.observation));
       query.after_row = page.back().row;
-      PANDORA_CHECK(progress("observations", query.after_row, 0));
+      if (!query.turn) PANDORA_CHECK(progress("observations", query.after_row, 0));
     }
   };
-  const auto name = [](const Observation& one) { return sha256_hex(dump_json(to_json(one))).substr(0, 32); };
-  std::unordered_map<std::string, int> there;
-  PANDORA_CHECK(walk(to_, [&](const Observation& one) -> Status { return ++there[name(one)], Status(); }));
-  std::vector<Observation> batch;
+  std::vector<Observation> missing;
   const auto flush = [&]() -> Status {
-    if (batch.empty()) return {};
-    count.written += static_cast<std::int64_t>(batch.size());
-    PANDORA_CHECK(to_.stores.observations.add(batch, deadline));
-    batch.clear();
+    if (missing.empty()) return {};
+    count.written += static_cast<std::int64_t>(missing.size());
+    PANDORA_CHECK(to_.stores.observations.add(missing, deadline));
+    missing.clear();
     return {};
   };
-  PANDORA_CHECK(walk(from_, [&](const Observation& one) -> Status {
+  const auto add = [&](const Observation& one) -> Status {
+    missing.push_back(one);
+    return missing.size() < kMaxPage ? Status() : flush();
+  };
+
+  std::unordered_map<Uuid, ObservationSum> sums;
+  PANDORA_CHECK(walk(to_, {}, [&](const Observation& one) { return sums[one.turn_uid].add(one, 1), Status(); }));
+  PANDORA_CHECK(walk(from_, {}, [&](const Observation& one) { return sums[one.turn_uid].add(one, -1), Status(); }));
+  PANDORA_CHECK(walk(from_, {}, [&](const Observation& one) -> Status {
     ++count.rows;
-    const auto found = there.find(name(one));
-    if (found != there.end() && found->second > 0) return --found->second, Status();
-    batch.push_back(one);
-    return batch.size() < kMaxPage ? Status() : flush();
+    const auto sum = sums.find(one.turn_uid);
+    return sum == sums.end() || sum->second.there == 0 ? add(one) : Status();  // most are of turns that are new there
   }));
+  for (const auto& [turn, sum] : sums) {
+    if (sum.there == 0 || sum.equal()) continue;
+    std::map<std::string, int> there;
+    PANDORA_CHECK(walk(to_, {.turn = turn}, [&](const Observation& one) { return ++there[name_of(one)], Status(); }));
+    PANDORA_CHECK(walk(from_, {.turn = turn}, [&](const Observation& one) -> Status {
+      const auto found = there.find(name_of(one));
+      if (found == there.end() || found->second == 0) return add(one);
+      return --found->second, Status();
+    }));
+    if (std::ranges::all_of(there, [](const auto& one) { return one.second == 0; })) continue;
+    // Forgotten since this pass looked at its turn: they go with it in the next.
+    PANDORA_TRY(forgotten, was_forgotten(turn, deadline));
+    if (!forgotten) return stranger("observations of turn " + turn.to_string());
+    ++count.removed;
+  }
   PANDORA_CHECK(flush());
-  for (const auto& [one, times] : there)
-    if (times > 0) return stranger("observations");
   pass.counts.push_back(std::move(count));
   return {};
 }

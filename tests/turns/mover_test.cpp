@@ -1,6 +1,8 @@
 // A move between two sets of stores: what is killed in the middle, and what changes meanwhile.
 #include "turns/mover.h"
 
+#include <algorithm>
+
 #include <gtest/gtest.h>
 
 #include "base/hash.h"
@@ -104,6 +106,16 @@ class MoverTest : public ::testing::Test {
     ASSERT_TRUE(from_.rows->turns().remove(turn.number, kSystem, kNever));
     ASSERT_TRUE(from_.receipts.forget({{turn.uid}, {turn.message.text}}, kSystem, kNever));
   }
+  std::vector<std::string> observed(Side& side) {
+    std::vector<std::string> all;
+    for (const auto& row : side.rows->observations().list({}, kSystem, kNever).value())
+      all.push_back(row.observation.turn_uid.to_string() + " " + row.observation.name);
+    std::ranges::sort(all);
+    return all;
+  }
+  static MoveCount count(const MovePass& pass, const std::string& kind) {
+    return *std::ranges::find(pass.counts, kind, &MoveCount::kind);
+  }
   Result<MovePass> pass(const Mover::Progress& progress = [](auto, auto, auto) { return Status(); }) {
     return Mover(from_.side(documents_, objects_), to_.side(documents_, objects_), false, clock_)
         .pass(progress, kNever);
@@ -152,6 +164,41 @@ TEST_F(MoverTest, AMoveThatIsKilledWhileItForgetsForgetsTheReceiptsToo) {
   ASSERT_TRUE(again) << again.error().to_line();
   EXPECT_TRUE(to_.rows->turns().find_all({&turn.uid, 1}, kSystem, kNever)->empty());
   EXPECT_TRUE(to_.receipts.list({}, kSystem, kNever)->empty());
+}
+
+TEST_F(MoverTest, ObservationsAreThereAsOftenAsHereWhateverTheirOrder) {
+  const Turn one = say(from_, "One.", 3), two = say(from_, "Two.", 0);
+  ASSERT_TRUE(from_.rows->observations().add(
+      {observation(two.uid, "a"), observation(two.uid, "b"), observation(ids_.next(), "of no turn")}, kNever));
+  ASSERT_TRUE(pass());
+  EXPECT_EQ(observed(to_), observed(from_));
+  // Some are lost there, some are new here, and the order is another.
+  ASSERT_TRUE(from_.rows->observations().add(
+      {observation(two.uid, "a"), observation(one.uid, "phase 2"), observation(one.uid, "c")}, kNever));
+  const auto second = pass();
+  ASSERT_TRUE(second) << second.error().to_line();
+  EXPECT_EQ(count(*second, "observations").written, 3);
+  EXPECT_EQ(observed(to_), observed(from_));
+  EXPECT_EQ(count(pass().value(), "observations").written, 0);
+  ASSERT_TRUE(to_.rows->observations().add({observation(two.uid, "b")}, kNever));
+  EXPECT_EQ(pass().error().code, ErrorCode::kConflict) << "one more than here";
+}
+
+TEST_F(MoverTest, WhatIsForgottenDuringAPassIsGoneAfterTheNext) {
+  const Turn kept = say(from_, "We land in Porto at nine."), gone = say(from_, "The passphrase is zinnia.");
+  ASSERT_TRUE(pass());
+  bool once = true;
+  const auto first = pass([&](std::string_view what, std::int64_t, std::int64_t) {
+    if (what == "turns compared" && std::exchange(once, false)) forget(gone);
+    return Status();
+  });
+  ASSERT_TRUE(first) << first.error().to_line();
+  EXPECT_GT(first->changed(), 0) << "another pass is needed";
+  const auto second = pass();
+  ASSERT_TRUE(second) << second.error().to_line();
+  EXPECT_EQ(observed(to_), observed(from_));
+  EXPECT_EQ(to_.rows->turns().scan({}, kMaxPage, kSystem, kNever)->size(), 1u);
+  EXPECT_EQ(pass()->changed(), 0);
 }
 
 }  // namespace
