@@ -204,6 +204,17 @@ Status Indexer::index_turns(const PointSpace& space, std::span<const Item> items
     PANDORA_CHECK(stores_.vectors.remove(space.turns, gone, Principal::system(), deadline).map([](auto) {}));
   if (!points.empty())
     PANDORA_CHECK(stores_.vectors.upsert(space.turns, points, Principal::system(), deadline).map([](auto) {}));
+  // What another process has forgotten meanwhile, its point too, before this one came.
+  std::vector<Uuid> uids;
+  for (const Item& item : items) uids.push_back(item.id);
+  PANDORA_TRY(rows, stores_.turns.find_all(uids, Principal::system(), deadline));
+  std::set<Uuid> left;
+  for (const Turn& turn : rows) left.insert(turn_point_id(turn.uid));
+  std::vector<Uuid> late;
+  for (const Point& point : points)
+    if (!left.contains(point.id)) late.push_back(point.id);
+  if (!late.empty())
+    PANDORA_CHECK(stores_.vectors.remove(space.turns, late, Principal::system(), deadline).map([](auto) {}));
   return {};
 }
 
@@ -238,6 +249,14 @@ Status Indexer::index_texts(Store& store, Embedder& embedder, const std::string&
     PANDORA_TRY(embedded, embedder.embed(views, TextRole::kPassage, Deadline::never()));
     for (std::size_t i = 0; i < points.size(); ++i) points[i].dense[""] = std::move(embedded[i]);
     PANDORA_CHECK(stores_.vectors.upsert(collection, points, Principal::system(), to_keep()).map([](auto) {}));
+    std::vector<Uuid> late;  // as with turns
+    for (const auto& item : items) {
+      const auto row = store.find(item.id, Principal::system(), to_keep());
+      if (!row && row.error().code == ErrorCode::kNotFound) late.push_back(point_id(kind, item.id.to_string()));
+      if (!row && row.error().code != ErrorCode::kNotFound) return fail(row.error());
+    }
+    if (!late.empty())
+      PANDORA_CHECK(stores_.vectors.remove(collection, late, Principal::system(), to_keep()).map([](auto) {}));
   }
   return {};
 }

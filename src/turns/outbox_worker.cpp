@@ -26,6 +26,10 @@ Result<std::vector<Indexer::Item>> items_of(std::span<const OutboxEntry> entries
   return items;
 }
 
+tl::unexpected<Error> changes_all_the_time() {
+  return fail(ErrorCode::kUnavailable, "it was changed again each time it was written");
+}
+
 }  // namespace
 
 Result<OutboxWorker::Outcome> OutboxWorker::run_once(std::string_view owner, Duration lease, const Deadline& deadline) {
@@ -150,10 +154,26 @@ Status OutboxWorker::set_stranger_aside(const std::string& folder, const Uuid& u
   return stores_.documents.quarantine(folder, reason, deadline).map([](auto&&) {});
 }
 
+// Another process may change the row, or remove it, and be done with its files while this one writes them: so it is
+// read again afterwards.
 Status OutboxWorker::write_turn_directory(const Uuid& uid, const Deadline& deadline) {
-  PANDORA_TRY(rows, stores_.turns.find_all({&uid, 1}, Principal::system(), deadline));
-  if (rows.empty()) return {};  // forgotten: whoever removed the row removes the files
-  const Turn& turn = rows.front();
+  std::optional<Turn> written;
+  for (int times = 0; times < kMaxRewrites; ++times) {
+    PANDORA_TRY(rows, stores_.turns.find_all({&uid, 1}, Principal::system(), deadline));
+    if (rows.empty() && !written) return {};  // forgotten: whoever removed the row removes the files
+    if (rows.empty()) {
+      PANDORA_CHECK(stores_.documents.remove(turn_folder(written->number), deadline));
+      return stores_.documents.remove(archived_turn_folder(written->number), deadline);
+    }
+    if (rows.front() == written) return {};
+    written = std::move(rows.front());
+    PANDORA_CHECK(write_folder(*written, deadline));
+  }
+  return changes_all_the_time();
+}
+
+Status OutboxWorker::write_folder(const Turn& turn, const Deadline& deadline) {
+  const Uuid& uid = turn.uid;
   for (const auto& folder : {turn_folder(turn.number), archived_turn_folder(turn.number)})
     PANDORA_CHECK(set_stranger_aside(folder, uid, deadline));
   bool journalled = false;

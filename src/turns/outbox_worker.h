@@ -43,6 +43,7 @@ class OutboxWorker {
   Status carry_out(OutboxKind kind, Entries entries, const Deadline& deadline);
   Status set_stranger_aside(const std::string& folder, const Uuid& uid, const Deadline& deadline);
   Status write_turn_directory(const Uuid& uid, const Deadline& deadline);
+  Status write_folder(const Turn& turn, const Deadline& deadline);
   Status write_memory(const Uuid& id, const Deadline& deadline);
   Status write_research(const Uuid& id, const Deadline& deadline);
   Status write_source(const std::string& domain, const Deadline& deadline);
@@ -61,5 +62,6 @@ inline constexpr Duration kMinRetryDelay = std::chrono::milliseconds(100);
 inline constexpr Duration kMaxRetryDelay = std::chrono::seconds(60);
 inline constexpr Duration kOutboxAnswer = std::chrono::seconds(20);  // of each call that says what became of a claim
 inline constexpr std::size_t kPointsTogether = 32;
+inline constexpr int kMaxRewrites = 8;  // of a file whose row is changed while it is written; then it is tried later
 
 }  // namespace pandora

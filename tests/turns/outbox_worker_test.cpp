@@ -1,6 +1,8 @@
 // Work that takes longer than a lease. The clock stands still until somebody works.
 #include "turns/outbox_worker.h"
 
+#include <functional>
+
 #include <gtest/gtest.h>
 
 #include "base/hash.h"
@@ -50,6 +52,54 @@ class SlowEmbedder final : public Embedder {
   testing::WordEmbedder inner_;
 };
 
+// Another process at the moment when points are written.
+class VectorsWithAnother final : public VectorStore {
+ public:
+  Result<std::size_t> upsert(const std::string& collection, std::span<const Point> points, const Principal& who,
+                             const Deadline& deadline) override {
+    if (another) std::exchange(another, nullptr)();
+    return inner.upsert(collection, points, who, deadline);
+  }
+  Status ensure_collection(const CollectionSpec& spec, const Deadline& deadline) override {
+    return inner.ensure_collection(spec, deadline);
+  }
+  Result<std::vector<CollectionSpec>> collections(const Deadline& deadline) override {
+    return inner.collections(deadline);
+  }
+  Status drop_collection(const std::string& collection, const Deadline& deadline) override {
+    return inner.drop_collection(collection, deadline);
+  }
+  Status alias_switch(const std::string& alias, const std::string& collection, const Deadline& deadline) override {
+    return inner.alias_switch(alias, collection, deadline);
+  }
+  Result<std::size_t> remove(const std::string& collection, std::span<const Uuid> ids, const Principal& who,
+                             const Deadline& deadline) override {
+    return inner.remove(collection, ids, who, deadline);
+  }
+  Result<std::vector<ScoredPoint>> query(const std::string& collection, const PointQuery& query, const Principal& who,
+                                         const Deadline& deadline) override {
+    return inner.query(collection, query, who, deadline);
+  }
+  Result<std::vector<Point>> retrieve(const std::string& collection, std::span<const Uuid> ids, const Principal& who,
+                                      const Deadline& deadline) override {
+    return inner.retrieve(collection, ids, who, deadline);
+  }
+  Result<std::vector<Point>> scroll(const std::string& collection, const Filter& filter,
+                                    const std::optional<Uuid>& after, std::size_t limit, const Principal& who,
+                                    const Deadline& deadline) override {
+    return inner.scroll(collection, filter, after, limit, who, deadline);
+  }
+  Result<std::int64_t> count(const std::string& collection, const Filter& filter, const Principal& who,
+                             const Deadline& deadline) override {
+    return inner.count(collection, filter, who, deadline);
+  }
+  Status snapshot(const std::string& collection, const std::string& path, const Deadline& deadline) override {
+    return inner.snapshot(collection, path, deadline);
+  }
+  MemoryVectorStore inner;
+  std::function<void()> another;
+};
+
 class OutboxWorkerTest : public ::testing::Test {
  protected:
   Uuid say(const std::string& session, const std::string& message) {
@@ -81,6 +131,11 @@ class OutboxWorkerTest : public ::testing::Test {
     return runs;
   }
   std::int64_t left() { return rows_->outbox().size(kNever).value(); }
+  Status reject(bool rejected) {
+    TurnChange change;
+    change.rejected = rejected;
+    return rows_->turns().change({1}, change, Principal::system(), kNever).map([](auto&&) {});
+  }
   bool has_point(const Uuid& uid) {
     const Uuid id = turn_point_id(uid);
     return vectors_.retrieve("turns", {&id, 1}, Principal::system(), kNever).value().size() == 1;
@@ -92,13 +147,14 @@ class OutboxWorkerTest : public ::testing::Test {
   UuidV7Generator ids_{clock_, random_};
   std::shared_ptr<SlowEmbedder> embedder_ = std::make_shared<SlowEmbedder>(clock_);
   std::unique_ptr<MemoryRows> rows_ = make_memory_rows(clock_);
-  MemoryVectorStore vectors_;
+  VectorsWithAnother vectors_;
   MemoryDocumentStore documents_{clock_};
   MemoryObjectStore objects_;
   MemoryReceiptStore receipts_;
   PointSpaces spaces_{make_point_space(embedder_)};
-  int written_ = 0;        // directories
-  Duration write_time_{};  // of each
+  int written_ = 0;                // directories
+  std::function<void()> another_;  // process, which does something while a directory is written
+  Duration write_time_{};          // of each
   OutboxWorker worker_{{rows_->turns(), rows_->memories(), rows_->research(), rows_->sources(), rows_->observations(),
                         rows_->instance(), rows_->outbox(), vectors_, documents_, objects_, receipts_},
                        spaces_,
@@ -106,6 +162,7 @@ class OutboxWorkerTest : public ::testing::Test {
                        [this](const Uuid&) {
                          ++written_;
                          clock_.advance(write_time_);
+                         if (another_) another_();
                          return std::shared_ptr<const TurnRecord>();
                        }};
 };
@@ -160,6 +217,47 @@ TEST_F(OutboxWorkerTest, WhatFailsAfterALongTimeIsSaidAndIsDueLater) {
   ASSERT_EQ(later->size(), 1u);
   EXPECT_EQ(later->front().item, (OutboxItem{OutboxKind::kTurnPoint, uid.to_string()}));
   EXPECT_NE(later->front().last_error.find("the encoder is away"), std::string::npos) << later->front().last_error;
+}
+
+// Two processes on the same rows: this one is slow, and the other has forgotten the turn and removed what there was.
+TEST_F(OutboxWorkerTest, WhatAnotherForgetsWhileItsDirectoryIsWrittenDoesNotComeBack) {
+  (void)say("s", "The passphrase of the vault is zinnia.");
+  another_ = [&] {
+    ASSERT_TRUE(rows_->turns().remove({1}, Principal::system(), kNever));
+    ASSERT_TRUE(documents_.remove(turn_folder({1}), kNever));
+  };
+  run_until_done();
+  EXPECT_EQ(written_, 1) << "it was written, late";
+  EXPECT_FALSE(documents_.exists(turn_folder({1}), kNever).value());
+}
+
+TEST_F(OutboxWorkerTest, WhatAnotherChangesWhileItsDirectoryIsWrittenIsWrittenAgain) {
+  (void)say("s", "We land in Porto at nine.");
+  another_ = [&] {
+    if (written_ == 1) ASSERT_TRUE(reject(true));
+    ASSERT_TRUE(rows_->outbox().ack_all(rows_->outbox().claim("another", kLease, kMaxClaim, kNever).value(), kNever));
+  };
+  ASSERT_TRUE(run());
+  const auto record = read_turn_folder(documents_, turn_folder({1}), kNever);
+  ASSERT_TRUE(record) << record.error().to_line();
+  EXPECT_TRUE(record->turn.rejected);
+}
+
+TEST_F(OutboxWorkerTest, ADirectoryWhoseTurnChangesAllTheTimeIsTriedLater) {
+  (void)say("s", "We land in Porto at nine.");
+  another_ = [&] { ASSERT_TRUE(reject(written_ % 2 == 1)); };
+  const auto outcome = run();
+  ASSERT_TRUE(outcome && outcome->last_error);
+  EXPECT_EQ(outcome->last_error->code, ErrorCode::kUnavailable);
+  EXPECT_EQ(written_, kMaxRewrites);
+}
+
+TEST_F(OutboxWorkerTest, WhatAnotherForgetsWhileItsPointIsWrittenHasNoPointAfterwards) {
+  const Uuid uid = say("s", "The passphrase of the vault is zinnia.");
+  vectors_.another = [&] { ASSERT_TRUE(rows_->turns().remove({1}, Principal::system(), kNever)); };
+  ASSERT_TRUE(run());
+  EXPECT_FALSE(vectors_.another) << "a point was written";
+  EXPECT_FALSE(has_point(uid));
 }
 
 }  // namespace
