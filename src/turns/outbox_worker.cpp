@@ -1,6 +1,7 @@
 #include "turns/outbox_worker.h"
 
 #include <algorithm>
+#include <functional>
 
 #include <fmt/format.h>
 
@@ -26,8 +27,26 @@ Result<std::vector<Indexer::Item>> items_of(std::span<const OutboxEntry> entries
   return items;
 }
 
-tl::unexpected<Error> changes_all_the_time() {
+// Files have no versions. Another process may change a row, or remove it, and be done with its file while this one
+// writes it: so the row is read again afterwards.
+template <class Row>
+Status write_until_equal(const std::function<Result<std::optional<Row>>()>& read,
+                         const std::function<Status(const std::optional<Row>&)>& write) {
+  PANDORA_TRY(row, read());
+  for (int times = 0; times < kMaxRewrites; ++times) {
+    PANDORA_CHECK(write(row));
+    PANDORA_TRY(now, read());
+    if (now == row) return {};
+    row = std::move(now);
+  }
   return fail(ErrorCode::kUnavailable, "it was changed again each time it was written");
+}
+
+template <class Row>
+Result<std::optional<Row>> if_there(Result<Row> row) {
+  if (row) return std::optional<Row>(*std::move(row));
+  if (row.error().code == ErrorCode::kNotFound) return std::optional<Row>();
+  return fail(std::move(row).error());
 }
 
 }  // namespace
@@ -154,22 +173,19 @@ Status OutboxWorker::set_stranger_aside(const std::string& folder, const Uuid& u
   return stores_.documents.quarantine(folder, reason, deadline).map([](auto&&) {});
 }
 
-// Another process may change the row, or remove it, and be done with its files while this one writes them: so it is
-// read again afterwards.
 Status OutboxWorker::write_turn_directory(const Uuid& uid, const Deadline& deadline) {
-  std::optional<Turn> written;
-  for (int times = 0; times < kMaxRewrites; ++times) {
+  const auto read = [&]() -> Result<std::optional<Turn>> {
     PANDORA_TRY(rows, stores_.turns.find_all({&uid, 1}, Principal::system(), deadline));
-    if (rows.empty() && !written) return {};  // forgotten: whoever removed the row removes the files
-    if (rows.empty()) {
-      PANDORA_CHECK(stores_.documents.remove(turn_folder(written->number), deadline));
-      return stores_.documents.remove(archived_turn_folder(written->number), deadline);
-    }
-    if (rows.front() == written) return {};
-    written = std::move(rows.front());
-    PANDORA_CHECK(write_folder(*written, deadline));
-  }
-  return changes_all_the_time();
+    return rows.empty() ? std::nullopt : std::optional(std::move(rows.front()));
+  };
+  TurnNumber written;
+  return write_until_equal<Turn>(read, [&](const std::optional<Turn>& turn) -> Status {
+    if (turn) written = turn->number;
+    if (turn) return write_folder(*turn, deadline);
+    if (written.value == 0) return {};  // forgotten: whoever removed the row removes the files
+    PANDORA_CHECK(stores_.documents.remove(turn_folder(written), deadline));
+    return stores_.documents.remove(archived_turn_folder(written), deadline);
+  });
 }
 
 Status OutboxWorker::write_folder(const Turn& turn, const Deadline& deadline) {
@@ -188,22 +204,30 @@ Status OutboxWorker::write_folder(const Turn& turn, const Deadline& deadline) {
 }
 
 Status OutboxWorker::write_memory(const Uuid& id, const Deadline& deadline) {
-  const auto memory = stores_.memories.find(id, Principal::system(), deadline);
-  if (memory) return stores_.documents.put(memory_path(id), encode_memory(*memory), Durability::kNow, deadline);
-  if (memory.error().code == ErrorCode::kNotFound) return stores_.documents.remove(memory_path(id), deadline);
-  return fail(memory.error());
+  const auto read = [&] { return if_there(stores_.memories.find(id, Principal::system(), deadline)); };
+  return write_until_equal<Memory>(read, [&](const std::optional<Memory>& memory) {
+    if (!memory) return stores_.documents.remove(memory_path(id), deadline);
+    return stores_.documents.put(memory_path(id), encode_memory(*memory), Durability::kNow, deadline);
+  });
 }
 
 Status OutboxWorker::write_research(const Uuid& id, const Deadline& deadline) {
-  const auto research = stores_.research.find(id, Principal::system(), deadline);
-  if (research) return stores_.documents.put(research_path(id), encode_research(*research), Durability::kNow, deadline);
-  if (research.error().code == ErrorCode::kNotFound) return stores_.documents.remove(research_path(id), deadline);
-  return fail(research.error());
+  const auto read = [&] { return if_there(stores_.research.find(id, Principal::system(), deadline)); };
+  return write_until_equal<Research>(read, [&](const std::optional<Research>& research) {
+    if (!research) return stores_.documents.remove(research_path(id), deadline);
+    return stores_.documents.put(research_path(id), encode_research(*research), Durability::kNow, deadline);
+  });
 }
 
 Status OutboxWorker::write_source(const std::string& domain, const Deadline& deadline) {
-  PANDORA_TRY(source, stores_.sources.find(domain, clock_.now(), deadline));
-  return stores_.documents.put(site_knowledge_path(domain), encode_source(source), Durability::kNow, deadline);
+  const Timestamp now = clock_.now();
+  const auto read = [&]() -> Result<std::optional<Source>> {
+    PANDORA_TRY(source, stores_.sources.find(domain, now, deadline));
+    return std::optional(std::move(source));
+  };
+  return write_until_equal<Source>(read, [&](const std::optional<Source>& source) {
+    return stores_.documents.put(site_knowledge_path(domain), encode_source(*source), Durability::kNow, deadline);
+  });
 }
 
 }  // namespace pandora
