@@ -91,6 +91,24 @@ Status copy_file(const std::string& from, const std::string& to) {
   return {};
 }
 
+// Every page as it stands at one moment. Without a log a reader keeps its writers from committing for as long as it
+// reads, so what is read for long is a copy.
+Status copy_pages(Connection& from, Connection& to) {
+  const auto handle_of = [](Connection& connection) -> Result<sqlite3*> {
+    PANDORA_TRY(statement, connection.prepare("SELECT 1"));
+    return sqlite3_db_handle(statement.handle());
+  };
+  PANDORA_TRY(source, handle_of(from));
+  PANDORA_TRY(target, handle_of(to));
+  sqlite3_backup* copy = sqlite3_backup_init(target, "main", source, "main");
+  if (!copy) return fail(to.error("copy"));
+  const int code = sqlite3_backup_step(copy, -1);
+  if (sqlite3_backup_finish(copy) != SQLITE_OK) return fail(to.error("copy"));  // which says what the step said
+  if (code == SQLITE_DONE) return {};
+  return fail(ErrorCode::kUnavailable, from.path() + " is held by a program that lets nobody else read it",
+              "run it again, or end that program");
+}
+
 SqliteValue value_of(sqlite3_stmt* statement, int column) {
   const auto bytes = [&](const void* at) {
     const auto size = static_cast<std::size_t>(sqlite3_column_bytes(statement, column));
@@ -127,23 +145,32 @@ Result<std::unique_ptr<SqliteSnapshot>> SqliteSnapshot::open(const std::string& 
   const bool indexed = picture_of(path + "-shm").there;
   const bool in_place = look.logged ? log.there && indexed : !(journal.there && journal.size > 0 && !look.locked);
   std::string read = path;
-  if (!in_place) {
-    if (look.locked)
+  const bool by_pages = in_place && !look.logged;
+  if (!in_place || by_pages) {
+    if (!by_pages && look.locked)
       return fail(ErrorCode::kUnavailable, path + " is held by a program that lets nobody else read it",
                   "end that program, or have it leave SQLite's exclusive locking mode");
     std::string folder = scratch + "/sqlite-copy-XXXXXX";
     if (!::mkdtemp(folder.data())) return fail(cannot("make a folder in", scratch, errno));
     snapshot->copy_ = folder;
+    read = folder + "/copy.db";
+  }
+  if (!in_place) {
     std::array<Picture, kBeside.size()> before;
     for (std::size_t i = 0; i < kBeside.size(); ++i) before[i] = picture_of(path + kBeside[i]);
-    read = folder + "/copy.db";
     for (std::size_t i = 0; i < kBeside.size(); ++i)
       if (before[i].there) PANDORA_CHECK(copy_file(path + kBeside[i], read + kBeside[i]));
     for (std::size_t i = 0; i < kBeside.size(); ++i)
       if (picture_of(path + kBeside[i]) != before[i])
         return fail(ErrorCode::kUnavailable, path + " was changed while it was copied", "run it again");
   }
-  PANDORA_TRY(connection, Connection::open_to_read(in_place ? as_uri(read) : read, path, in_place));
+  PANDORA_TRY(connection, Connection::open_to_read(in_place ? as_uri(path) : read, path, in_place));
+  if (by_pages) {
+    if (!std::ofstream(read)) return fail(cannot("write", read, errno));  // nothing is an empty database
+    PANDORA_TRY(copy, Connection::open_to_read(read, path, false));
+    PANDORA_CHECK(copy_pages(*connection, *copy));
+    connection = std::move(copy);
+  }
   snapshot->connection_ = std::move(connection);
   Connection& database = *snapshot->connection_;
   // From the first read on everything is of one moment.

@@ -2,9 +2,10 @@
 // keeps beside it.
 //
 // A file in WAL mode that a program has open is read in place, in one read transaction: what is committed by then is
-// seen, and the program goes on writing. One that nobody has open, and that SQLite could only read by making files
-// beside it (a log without its index, a journal of an interrupted write), is copied with them first, and read from the
-// copy. Not thread-safe.
+// seen, and the program goes on writing. Without a log a reader would keep it from committing: such a file is copied,
+// page by page under a reader's lock that is let go then, and the copy is read. So is, with what stands beside it, one
+// that nobody has open and that SQLite could only read by making files there (a log without its index, a journal of an
+// interrupted write). Not thread-safe.
 //
 // Errors: kNotFound, kPermissionDenied, kDataCorrupt (no database; the page check fails), kUnavailable (another program
 // holds it exclusively, or changes it while it is copied), kStorageFull (no room for the copy).
