@@ -1,6 +1,8 @@
 #include "legacy/legacy_rows.h"
 
 #include <algorithm>
+#include <charconv>
+#include <optional>
 
 #include <fmt/format.h>
 
@@ -27,26 +29,57 @@ std::string folder_of(std::string_view path) {
   return slash == std::string_view::npos ? std::string() : last_of(path.substr(0, slash));
 }
 
-// "## 0. User Query", "# §0": what stands below it, up to the next heading or rule, is the message.
-bool is_query_heading(std::string_view line) {
-  if (!line.starts_with('#')) return false;
+// Of a section's heading, "## 0. User Query" or "# §0": its number.
+std::optional<int> section_of(std::string_view line) {
+  if (!line.starts_with('#')) return std::nullopt;
   line.remove_prefix(std::min(line.find_first_not_of('#'), line.size()));
   line = trim(line);
   if (line.starts_with("§")) line.remove_prefix(std::string_view("§").size());
-  return line.starts_with('0') &&
-         (line.size() == 1 || std::string_view(".: )").find(line[1]) != std::string_view::npos);
+  int number = 0;
+  const auto read = std::from_chars(line.data(), line.data() + line.size(), number);
+  if (read.ec != std::errc() || number < 0) return std::nullopt;
+  line.remove_prefix(static_cast<std::size_t>(read.ptr - line.data()));
+  if (!line.empty() && std::string_view(".: )").find(line.front()) == std::string_view::npos) return std::nullopt;
+  return number;
 }
-std::string message_of(std::string_view context) {
-  std::string message;
-  bool inside = false;
+
+bool is_rule(std::string_view line) { return trim(line) == "---"; }
+
+struct Message {
+  std::string text;
+  bool is_certain = true;  // nothing in it looks like an end of it
+};
+// What stands below section 0, up to section 1; where there is none, up to any other; else up to the end. A message may
+// hold headings and rules of its own, and even a section 1: where it ends is then not certain.
+Message message_of(std::string_view context) {
+  std::vector<std::string_view> lines;
   while (!context.empty()) {
-    const std::string_view line = context.substr(0, context.find('\n'));
-    context.remove_prefix(std::min(line.size() + 1, context.size()));
-    if (inside && (line.starts_with('#') || trim(line) == "---")) break;
-    if (inside) message += std::string(line) + "\n";
-    inside = inside || is_query_heading(line);
+    lines.push_back(context.substr(0, context.find('\n')));
+    context.remove_prefix(std::min(lines.back().size() + 1, context.size()));
   }
-  return std::string(trim(message));
+  const auto next = [&](auto from, auto wanted) {
+    return std::find_if(from, lines.end(), [&](std::string_view line) {
+      const auto section = section_of(line);
+      return section && wanted(*section);
+    });
+  };
+  const auto is_first = [](int section) { return section == 1; };
+  auto begin = next(lines.begin(), [](int section) { return section == 0; });
+  if (begin == lines.end()) return {};
+  auto end = next(++begin, is_first);
+  const bool ends_twice = end != lines.end() && next(end + 1, is_first) != lines.end();
+  if (end == lines.end()) end = next(begin, [](int section) { return section > 1; });
+  auto last = end;  // without the rule above the next section
+  while (end != lines.end() && last != begin && trim(*(last - 1)).empty()) --last;
+  if (end != lines.end() && last != begin && is_rule(*(last - 1))) --last;
+  Message message;
+  message.is_certain = !ends_twice;
+  for (auto line = begin; line != last; ++line) {
+    message.text += std::string(*line) + "\n";
+    if (line->starts_with('#') || is_rule(*line)) message.is_certain = false;
+  }
+  message.text = std::string(trim(message.text));
+  return message;
 }
 
 }  // namespace
@@ -159,7 +192,11 @@ void LegacyRows::turn(LegacyValues& values, LegacyOutcome& outcome) {
   std::string reply;
   if (folder && !trim(*folder).empty()) {
     const std::string place = "turns/" + last_of(*folder);
-    turn.message.text = message_of(document(values, "turn_dir", place + "/context.md"));
+    Message message = message_of(document(values, "turn_dir", place + "/context.md"));
+    turn.message.text = std::move(message.text);
+    if (!message.is_certain)
+      values.note("turn_dir",
+                  "its context.md has headings or rules that may be of the message or not: kept up to section 1");
     reply = document(values, "turn_dir", place + "/response.md");
   }
   if (turn.message.text.empty()) turn.message.text = turn.topic;
