@@ -186,6 +186,7 @@ void LegacyRows::turn(LegacyValues& values, LegacyOutcome& outcome) {
   const auto intent = values.text("intent");
   turn.keywords = values.texts("keywords").value_or(std::vector<std::string>());
   turn.quality = values.part("quality").value_or(kUnknownQuality);
+  if (const Status fit = check_keywords(turn.keywords); !fit) values.fault("keywords", fit.error().message);
   const auto folder = values.text("turn_dir");
   if (!values.ok()) return;
 
@@ -235,6 +236,8 @@ void LegacyRows::research(LegacyValues& values, LegacyOutcome& outcome) {
   if (values.raw("id") == "null") values.fault("id", "research without an id");
   research.primary_topic = values.text("primary_topic").value_or("");
   if (values.ok() && trim(research.primary_topic).empty()) values.fault("primary_topic", "research without a topic");
+  if (values.ok() && research.primary_topic.size() > kMaxResearchTopicBytes)
+    values.fault("primary_topic", fmt::format("is longer than {} bytes", kMaxResearchTopicBytes));
   const auto at = values.time("created_at");
   if (values.ok() && !at) values.fault("created_at", "research without a time");
   const auto expires = values.time("expires_at");

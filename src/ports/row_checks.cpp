@@ -44,6 +44,16 @@ Status check_row(const TurnObject& object) {
               fmt::format("an object of {} bytes: it, its media type or its URL is too long", object.size));
 }
 
+Status check_keywords(std::span<const std::string> keywords) {
+  for (const auto& keyword : keywords) {
+    if (keyword.find('\0') != std::string::npos) return fail(ErrorCode::kInvalidArgument, "a keyword that holds a NUL");
+    if (keyword.size() > kMaxKeywordBytes)
+      return fail(ErrorCode::kTooLarge,
+                  fmt::format("a keyword of {} bytes, at most {} are kept", keyword.size(), kMaxKeywordBytes));
+  }
+  return {};
+}
+
 Status check_row(const Turn& turn) {
   PANDORA_CHECK(check_named("turn", !turn.uid.is_nil(), turn.user));
   if (turn.session.empty()) return fail(ErrorCode::kInvalidArgument, "a turn without a session");
@@ -52,6 +62,7 @@ Status check_row(const Turn& turn) {
     return fail(ErrorCode::kTooLarge,
                 fmt::format("a turn with {} objects, at most {} are kept", turn.objects.size(), kMaxTurnObjects));
   for (const auto& object : turn.objects) PANDORA_CHECK(check_row(object));
+  PANDORA_CHECK(check_keywords(turn.keywords));
   return check_part("a turn's quality", turn.quality);
 }
 
@@ -70,6 +81,9 @@ Status check_row(const Research& research) {
     PANDORA_CHECK(check_part("a part of the quality of research", part));
   for (const Finding& finding : research.findings)
     PANDORA_CHECK(check_part("a finding's confidence", finding.confidence));
+  if (research.primary_topic.size() > kMaxResearchTopicBytes)
+    return fail(ErrorCode::kTooLarge, fmt::format("a topic of {} bytes, at most {} are kept",
+                                                  research.primary_topic.size(), kMaxResearchTopicBytes));
   if (research.findings.size() <= kMaxFindings) return {};
   return fail(ErrorCode::kTooLarge,
               fmt::format("{} findings, at most {} are kept", research.findings.size(), kMaxFindings));

@@ -2,8 +2,11 @@
 // acknowledges a turn, so that none is acknowledged that can never be written. Pure.
 //
 // kInvalidArgument: no id, user or session; a quality or a confidence that is not between 0 and 1; a number outside
-// 0..kMaxTurnNumber; a domain that normalise_domain would change. kTooLarge: past kMaxMemoryBytes or kMaxFindings.
+// 0..kMaxTurnNumber; a domain that normalise_domain would change; a keyword with a NUL. kTooLarge: past
+// kMaxMemoryBytes, kMaxFindings, kMaxKeywordBytes or kMaxResearchTopicBytes.
 #pragma once
+#include <span>
+#include <string>
 #include <string_view>
 
 #include "domain/principal.h"
@@ -12,6 +15,11 @@
 
 namespace pandora {
 
+// Both are looked up, and no index holds any text: PostgreSQL's some 2,700 bytes, other values of the key among them.
+inline constexpr std::size_t kMaxKeywordBytes = 2'000;
+inline constexpr std::size_t kMaxResearchTopicBytes = 2'000;
+
+Status check_keywords(std::span<const std::string> keywords);
 Status check_row(const TurnObject& object);
 Status check_row(const Turn& turn);
 Status check_row(const Memory& memory);

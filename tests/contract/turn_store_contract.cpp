@@ -5,8 +5,10 @@
 #include <set>
 #include <thread>
 
+#include "base/random.h"
 #include "contract/rows_contract.h"
 #include "domain/sparse_weights.h"
+#include "ports/row_checks.h"
 
 namespace pandora::testing {
 namespace {
@@ -256,6 +258,12 @@ TEST_P(TurnStoreContract, MemoriesAndResearchOfACommitReplaceThoseOfTheSameId) {
 }
 
 TEST_P(TurnStoreContract, WhatNoRowMayHoldIsRefused) {
+  // Of random letters and digits: an index cannot make it shorter.
+  auto noise = [random = SeededRandom(1)](std::size_t bytes) mutable {
+    std::string text(bytes, ' ');
+    for (char& c : text) c = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"[random.below(64)];
+    return text;
+  };
   const auto refused_with = [&](auto change) {
     TurnRecord bad = record("s", "bad");
     bad.memories = {memory("fine")};
@@ -285,13 +293,20 @@ TEST_P(TurnStoreContract, WhatNoRowMayHoldIsRefused) {
   EXPECT_EQ(refused_with([](TurnRecord& r) { r.fetches[0].domain = "Example.com"; }), invalid);
   EXPECT_EQ(refused_with([](TurnRecord& r) { r.memories[0].content = std::string(kMaxMemoryBytes + 1, 'm'); }), large);
   EXPECT_EQ(refused_with([](TurnRecord& r) { r.research[0].findings.resize(kMaxFindings + 1); }), large);
+  EXPECT_EQ(refused_with([](TurnRecord& r) { r.turn.keywords = {"tea", std::string(kMaxKeywordBytes + 1, 'k')}; }),
+            large);
+  EXPECT_EQ(refused_with([](TurnRecord& r) { r.turn.keywords = {std::string("a\0b", 3)}; }), invalid);
+  EXPECT_EQ(refused_with([](TurnRecord& r) { r.research[0].primary_topic.assign(kMaxResearchTopicBytes + 1, 't'); }),
+            large);
   expect_nothing_written();
 
-  EXPECT_EQ(refused_with([](TurnRecord& r) {
+  EXPECT_EQ(refused_with([&](TurnRecord& r) {
               r.turn.number = {kMaxTurnNumber};
               r.turn.quality = 0, r.memories[0].confidence = 1, r.observations[0].confidence = 0;
               r.memories[0].content = std::string(kMaxMemoryBytes, 'm');
               r.research[0].findings.resize(kMaxFindings);
+              r.turn.keywords = {noise(kMaxKeywordBytes)};
+              r.research[0].primary_topic = noise(kMaxResearchTopicBytes);
             }),
             std::nullopt)
       << "each at its maximum";

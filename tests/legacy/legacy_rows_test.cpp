@@ -6,6 +6,7 @@
 
 #include <gtest/gtest.h>
 
+#include "ports/row_checks.h"
 #include "support/temporary_directory.h"
 
 namespace pandora {
@@ -54,6 +55,14 @@ TEST_F(LegacyRowsTest, WhereAMessageHasASectionOneOfItsOwnItIsNoted) {
       turn("## 0. User Query\n\nSummarise:\n## 1. Tea\nleaves\n\n---\n\n## 1. Reflection\n\nPROCEED\n");
   EXPECT_EQ(message(outcome), "Summarise:");
   EXPECT_EQ(outcome.notes.size(), 1u);
+}
+
+TEST_F(LegacyRowsTest, AKeywordThatNoRowMayHoldIsAFaultOfItsColumn) {
+  const auto with = [&](std::size_t bytes) { return turn("", "[\"" + std::string(bytes, 'k') + "\"]"); };
+  EXPECT_FALSE(with(kMaxKeywordBytes).fault);
+  const auto outcome = with(kMaxKeywordBytes + 1);
+  ASSERT_TRUE(outcome.fault);
+  EXPECT_EQ(outcome.fault->column, "keywords");
 }
 
 }  // namespace
