@@ -240,6 +240,7 @@ void LegacyRows::research(LegacyValues& values, LegacyOutcome& outcome) {
     values.fault("primary_topic", fmt::format("is longer than {} bytes", kMaxResearchTopicBytes));
   const auto at = values.time("created_at");
   if (values.ok() && !at) values.fault("created_at", "research without a time");
+  const bool is_naive = values.has_naive_time();  // of this time, whatever others of the row are
   const auto expires = values.time("expires_at");
   research.quality = values.part("quality_overall").value_or(0);
   research.confidence = values.part("confidence_current").value_or(0);
@@ -251,8 +252,7 @@ void LegacyRows::research(LegacyValues& values, LegacyOutcome& outcome) {
 
   research.user = user_;
   research.created_at = *at;
-  research.id =
-      id_of(values, "research", {"id", "created_at", "primary_topic"}, values.has_naive_time() ? *at + zone_ : *at);
+  research.id = id_of(values, "research", {"id", "created_at", "primary_topic"}, is_naive ? *at + zone_ : *at);
   if (number) {
     const auto found = turns_.find(*number);
     if (found == turns_.end())

@@ -3,6 +3,7 @@
 
 #include <filesystem>
 #include <fstream>
+#include <set>
 
 #include <gtest/gtest.h>
 
@@ -11,6 +12,8 @@
 
 namespace pandora {
 namespace {
+
+using std::chrono::hours;
 
 class LegacyRowsTest : public ::testing::Test {
  protected:
@@ -55,6 +58,21 @@ TEST_F(LegacyRowsTest, WhereAMessageHasASectionOneOfItsOwnItIsNoted) {
       turn("## 0. User Query\n\nSummarise:\n## 1. Tea\nleaves\n\n---\n\n## 1. Reflection\n\nPROCEED\n");
   EXPECT_EQ(message(outcome), "Summarise:");
   EXPECT_EQ(outcome.notes.size(), 1u);
+}
+
+// Whatever zone is said to be meant, the same row is the same research.
+TEST_F(LegacyRowsTest, AnIdFollowsFromTheRowAloneAlsoWhenOnlyItsEndNamesNoZone) {
+  for (const char* created : {"2026-01-05T10:00:00Z", "1767607200", "2026-01-05T10:00:00"}) {
+    std::set<std::string> ids;
+    for (const int zone : {-5, 0, 2}) {
+      LegacyRows rows(UserId::parse("ana").value(), folder_.path(), hours(zone));
+      const auto outcome = rows.convert(legacy_tables()[1], {"id", "primary_topic", "created_at", "expires_at"},
+                                        {std::int64_t{3}, "espresso", created, "2026-01-06T10:00:00"});
+      ASSERT_FALSE(outcome.fault) << outcome.fault->reason;
+      ids.insert(outcome.id);
+    }
+    EXPECT_EQ(ids.size(), 1u) << created;
+  }
 }
 
 TEST_F(LegacyRowsTest, AKeywordThatNoRowMayHoldIsAFaultOfItsColumn) {
