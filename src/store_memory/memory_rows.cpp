@@ -5,6 +5,8 @@
 #include "ports/row_checks.h"
 #include "store_memory/memory_knowledge_stores.h"
 #include "store_memory/memory_outbox.h"
+#include "store_memory/memory_row_logs.h"
+#include "store_memory/memory_text_search.h"
 #include "store_memory/memory_turn_store.h"
 
 namespace pandora {
@@ -82,6 +84,9 @@ class MemoryRowsImpl final : public MemoryRows {
   ObservationStore& observations() override { return observations_; }
   InstanceStore& instance() override { return instance_; }
   Outbox& outbox() override { return outbox_; }
+  AttemptLog& attempts() override { return attempts_; }
+  TurnVectorLog& turn_vectors() override { return turn_vectors_; }
+  TextSearch& texts() override { return texts_; }
 
  private:
   memory_rows::State state_;
@@ -92,6 +97,9 @@ class MemoryRowsImpl final : public MemoryRows {
   MemoryObservationStore observations_{state_};
   MemoryInstanceStore instance_{state_};
   MemoryOutbox outbox_{state_};
+  MemoryAttemptLog attempts_{state_};
+  MemoryTurnVectorLog turn_vectors_{state_};
+  MemoryTextSearch texts_{state_};
 };
 
 }  // namespace

@@ -2,10 +2,13 @@
 #pragma once
 #include <memory>
 
+#include "ports/attempt_log.h"
 #include "ports/knowledge_stores.h"
 #include "ports/observation_store.h"
 #include "ports/outbox.h"
+#include "ports/text_search.h"
 #include "ports/turn_store.h"
+#include "ports/turn_vector_log.h"
 
 namespace pandora {
 
@@ -19,6 +22,9 @@ class MemoryRows {
   virtual ObservationStore& observations() = 0;
   virtual InstanceStore& instance() = 0;
   virtual Outbox& outbox() = 0;
+  virtual AttemptLog& attempts() = 0;
+  virtual TurnVectorLog& turn_vectors() = 0;
+  virtual TextSearch& texts() = 0;
 };
 
 // `clock` outlives it.

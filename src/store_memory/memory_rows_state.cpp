@@ -21,6 +21,10 @@ Turn* State::find_turn(const Uuid& uid) {
   return found == numbers.end() ? nullptr : &turns.at(found->second);
 }
 
+void State::drop_vectors(const Uuid& uid) {
+  std::erase_if(vectors, [&](const auto& one) { return one.first.first == uid; });
+}
+
 std::int64_t next_version(State& state) {
   return state.last_version = std::max(state.last_version + 1, state.clock.now().micros);
 }

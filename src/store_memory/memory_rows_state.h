@@ -6,6 +6,7 @@
 #include <map>
 #include <mutex>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "ports/knowledge_stores.h"
@@ -26,11 +27,6 @@ struct OutboxRow {
   std::string owner;
 };
 
-struct OwnVector {
-  EmbedderIdentity embedder;
-  std::vector<float> vector;
-};
-
 struct State {
   explicit State(const Clock& a_clock) : clock(a_clock) {}
 
@@ -39,8 +35,8 @@ struct State {
 
   TurnNumber last_number;
   std::map<TurnNumber, Turn> turns;
-  std::map<Uuid, TurnNumber> numbers;  // of `turns`, by uid
-  std::map<Uuid, std::vector<OwnVector>> vectors;
+  std::map<Uuid, TurnNumber> numbers;                                  // of `turns`, by uid
+  std::map<std::pair<Uuid, std::string>, std::vector<float>> vectors;  // by turn and "model@revision"
 
   std::map<Uuid, Memory> memories;
   std::map<Uuid, Research> research;
@@ -55,6 +51,7 @@ struct State {
   std::map<std::int64_t, OutboxRow> outbox;
 
   Turn* find_turn(const Uuid& uid);
+  void drop_vectors(const Uuid& uid);
 };
 
 std::int64_t next_version(State& state);

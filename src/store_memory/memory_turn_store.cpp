@@ -18,6 +18,8 @@ bool has_keyword(const Turn& turn, const std::string& term) {
   return std::ranges::find(turn.keywords, term) != turn.keywords.end();
 }
 
+std::string key_of(const EmbedderIdentity& embedder) { return embedder.model + "@" + embedder.revision; }
+
 bool matches(const Turn& turn, const TurnQuery& query) {
   return (!query.session || turn.session == *query.session) && (!query.before || turn.number < *query.before) &&
          (!query.since || turn.created_at >= *query.since) && (!query.until || turn.created_at < *query.until) &&
@@ -247,7 +249,7 @@ Status MemoryTurnStore::rewrite(const Turn& turn, const Principal& who, const De
                                                   turn.uid.to_string(), turn.number.value));
   PANDORA_CHECK(check_unchanged(*old, was));
   *old = turn;
-  state_.vectors.erase(turn.uid);
+  state_.drop_vectors(turn.uid);
   memory_rows::enqueue_turn(state_, turn.uid);
   enqueue_neighbours(turn);
   return {};
@@ -275,7 +277,7 @@ Result<RemovedTurn> MemoryTurnStore::remove(TurnNumber number, const Principal& 
   removed.observations = static_cast<std::int64_t>(
       std::erase_if(state_.observations, [&](const auto& row) { return row.second.observation.turn_uid == uid; }));
   removed.neighbours = enqueue_neighbours(removed.turn);
-  state_.vectors.erase(uid);
+  state_.drop_vectors(uid);
   state_.numbers.erase(uid);
   state_.turns.erase(number);
   memory_rows::enqueue_turn(state_, uid);
@@ -292,9 +294,7 @@ Status MemoryTurnStore::put_vector(const Uuid& uid, const EmbedderIdentity& embe
   PANDORA_CHECK(deadline.check("keeping a vector"));
   const std::lock_guard lock(state_.mutex);
   if (!state_.find_turn(uid)) return no_turn(uid.to_string());
-  auto& own = state_.vectors[uid];
-  std::erase_if(own, [&](const memory_rows::OwnVector& one) { return one.embedder == embedder; });
-  own.push_back({embedder, {vector.begin(), vector.end()}});
+  state_.vectors[{uid, key_of(embedder)}].assign(vector.begin(), vector.end());
   return {};
 }
 
@@ -306,8 +306,9 @@ Result<std::vector<TurnVector>> MemoryTurnStore::vectors_around(const Uuid& uid,
   PANDORA_TRY(turn, visible(uid, Principal::system()));
   std::vector<TurnVector> found;
   for (const auto& [distance, other] : around(*turn, radius))
-    for (const auto& own : state_.vectors[other.uid])
-      if (own.embedder == embedder) found.push_back({other.uid, distance, own.vector});
+    if (const auto own = state_.vectors.find({other.uid, key_of(embedder)});
+        own != state_.vectors.end() && own->second.size() == embedder.dimension)
+      found.push_back({other.uid, distance, own->second});
   return found;
 }
 

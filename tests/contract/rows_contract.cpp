@@ -13,6 +13,12 @@ std::vector<std::int64_t> numbers_of(const std::vector<Turn>& turns) {
   return numbers;
 }
 
+std::vector<RowsFactory> factories_that_find_words() {
+  std::vector<RowsFactory> factories = rows_factories();
+  std::erase_if(factories, [](const RowsFactory& one) { return !one.finds_words; });
+  return factories;
+}
+
 RowsContract::RowsContract() : rows(GetParam().make(clock)) {}
 
 TurnRecord RowsContract::record(const std::string& session, const std::string& message, const Principal& who) {

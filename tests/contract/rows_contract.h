@@ -12,10 +12,13 @@
 #include <gtest/gtest.h>
 
 #include "domain/turn_record.h"
+#include "ports/attempt_log.h"
 #include "ports/knowledge_stores.h"
 #include "ports/observation_store.h"
 #include "ports/outbox.h"
+#include "ports/text_search.h"
 #include "ports/turn_store.h"
+#include "ports/turn_vector_log.h"
 
 namespace pandora::testing {
 
@@ -30,6 +33,9 @@ class RowsUnderTest {
   virtual ObservationStore& observations() = 0;
   virtual InstanceStore& instance() = 0;
   virtual Outbox& outbox() = 0;
+  virtual AttemptLog& attempts() = 0;
+  virtual TurnVectorLog& turn_vectors() = 0;
+  virtual TextSearch* texts() { return nullptr; }  // of those whose factory says that they have one
   // As the next process finds them. Does nothing where nothing outlives the process.
   virtual void reopen() = 0;
 };
@@ -53,9 +59,11 @@ class Accessors : public RowsUnderTest {
 struct RowsFactory {
   std::string name;
   std::function<std::unique_ptr<RowsUnderTest>(const Clock&)> make;
+  bool finds_words = true;
 };
 inline void PrintTo(const RowsFactory& factory, std::ostream* out) { *out << factory.name; }
 const std::vector<RowsFactory>& rows_factories();
+std::vector<RowsFactory> factories_that_find_words();
 
 // INSTANTIATE_ROWS_CONTRACT(Suite): the suite, once for each factory.
 #define INSTANTIATE_ROWS_CONTRACT(suite)                                       \

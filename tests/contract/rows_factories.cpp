@@ -2,7 +2,9 @@
 #include <filesystem>
 
 #include "contract/rows_contract.h"
+#include "store_embedded/sqlite_attempt_log.h"
 #include "store_embedded/sqlite_stores.h"
+#include "store_embedded/sqlite_turn_vector_log.h"
 #include "store_memory/memory_rows.h"
 
 namespace pandora::testing {
@@ -12,6 +14,9 @@ class InMemory final : public Accessors<MemoryRows> {
  public:
   explicit InMemory(const Clock& clock) { rows_ = make_memory_rows(clock); }
   void reopen() override {}
+  AttemptLog& attempts() override { return rows_->attempts(); }
+  TurnVectorLog& turn_vectors() override { return rows_->turn_vectors(); }
+  TextSearch* texts() override { return &rows_->texts(); }
 };
 
 // On a real file system, in a directory of its own.
@@ -31,11 +36,19 @@ class OnSqlite final : public Accessors<SqliteStores> {
     rows_.reset();
     open();
   }
+  AttemptLog& attempts() override { return *attempts_; }
+  TurnVectorLog& turn_vectors() override { return *turn_vectors_; }
 
  private:
-  void open() { rows_ = SqliteStores::open((directory_ / "pandora.db").string(), "", clock_).value(); }
+  void open() {
+    rows_ = SqliteStores::open((directory_ / "pandora.db").string(), "", clock_).value();
+    attempts_ = std::make_unique<SqliteAttemptLog>(rows_->database());
+    turn_vectors_ = std::make_unique<SqliteTurnVectorLog>(rows_->database());
+  }
   const Clock& clock_;
   std::filesystem::path directory_;
+  std::unique_ptr<AttemptLog> attempts_;
+  std::unique_ptr<TurnVectorLog> turn_vectors_;
 };
 
 }  // namespace
@@ -43,7 +56,7 @@ class OnSqlite final : public Accessors<SqliteStores> {
 const std::vector<RowsFactory>& rows_factories() {
   static const std::vector<RowsFactory> factories = {
       {"Memory", [](const Clock& clock) { return std::make_unique<InMemory>(clock); }},
-      {"Sqlite", [](const Clock& clock) { return std::make_unique<OnSqlite>(clock); }},
+      {"Sqlite", [](const Clock& clock) { return std::make_unique<OnSqlite>(clock); }, false},
   };
   return factories;
 }

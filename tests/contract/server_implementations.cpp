@@ -5,7 +5,10 @@
 #include "contract/receipt_store_contract.h"
 #include "contract/rows_contract.h"
 #include "postgres/postgres_schema.h"
+#include "store_server/postgres_attempt_log.h"
 #include "store_server/postgres_stores.h"
+#include "store_server/postgres_text_search.h"
+#include "store_server/postgres_turn_vector_log.h"
 #include "support/postgres_server.h"
 
 namespace pandora {
@@ -54,11 +57,20 @@ class OnPostgres final : public testing::Accessors<PostgresStores> {
   void reopen() override {
     rows_.reset();
     rows_ = PostgresStores::open(options_, clock_);
+    attempts_ = std::make_unique<PostgresAttemptLog>(rows_->pool());
+    turn_vectors_ = std::make_unique<PostgresTurnVectorLog>(rows_->pool());
+    texts_ = std::make_unique<PostgresTextSearch>(rows_->pool());
   }
+  AttemptLog& attempts() override { return *attempts_; }
+  TurnVectorLog& turn_vectors() override { return *turn_vectors_; }
+  TextSearch* texts() override { return texts_.get(); }
 
  private:
   const PostgresOptions options_;
   const Clock& clock_;
+  std::unique_ptr<AttemptLog> attempts_;
+  std::unique_ptr<TurnVectorLog> turn_vectors_;
+  std::unique_ptr<TextSearch> texts_;
 };
 
 class KeysOnPostgres final : public KeySetup {
