@@ -21,7 +21,7 @@ Status PostgresAttemptLog::replace(const std::vector<SourceAttempt>& attempts, c
     times.emplace_back(one.at);
     results.emplace_back(one.ok);
   }
-  return pool_.write(
+  auto replaced = pool_.write(
       [&](PostgresConnection& connection) -> Status {
         const std::vector<PostgresStatement> statements = {
             {"DELETE FROM pandora.source_attempts", {}},
@@ -31,6 +31,10 @@ Status PostgresAttemptLog::replace(const std::vector<SourceAttempt>& attempts, c
         return connection.commit(statements).map([](auto&&) {});
       },
       deadline);
+  // The one thing that the server can find wrong with them: a domain that is not among the sources.
+  if (!replaced && replaced.error().code == ErrorCode::kInvalidArgument)
+    return fail(ErrorCode::kConflict, "an attempt is of a domain without a row: " + replaced.error().message);
+  return replaced;
 }
 
 }  // namespace pandora
