@@ -157,6 +157,14 @@ Status PostgresSchema::lock(Duration patience, const std::function<void(const st
   }
 }
 
+Status PostgresSchema::require(const Migration& migration) {
+  for (const Requirement& requirement : requirements_of(migration)) {
+    PANDORA_TRY(found, connection_.query(requirement.query));
+    if (found.size() != 1 || found.is_null(0, 0) || !found.boolean(0, 0)) return fail(not_as_required(requirement));
+  }
+  return {};
+}
+
 Status PostgresSchema::record(const Migration& migration) {
   return connection_
       .query("INSERT INTO pandora.schema_migrations VALUES ($1, $2, $3, $4, $5)", migration.version,
@@ -171,6 +179,7 @@ Status PostgresSchema::apply(const Migration& migration) {
     if (!made)
       PANDORA_CHECK(
           connection_.script(fmt::format("CREATE SCHEMA IF NOT EXISTS {}; {}", kPostgresSchema, kVersionsTable)));
+    PANDORA_CHECK(require(migration));
     PANDORA_CHECK(connection_.script(migration.sql));
     return record(migration);
   };
@@ -183,6 +192,7 @@ Status PostgresSchema::apply(const Migration& migration) {
 Status PostgresSchema::apply_alone(const Migration& migration) {
   PANDORA_CHECK(connection_.script("SET search_path = pandora"));
   const auto work = [&]() -> Status {
+    PANDORA_CHECK(require(migration));
     // What an interrupted run left of this index.
     PANDORA_TRY(invalid, connection_.query(
                              "SELECT relname FROM pg_index JOIN pg_class c ON c.oid = indexrelid JOIN pg_namespace n"
@@ -225,8 +235,9 @@ Result<std::vector<PlannedMigration>> PostgresSchema::plan() {
     PANDORA_CHECK(connection_.script(fmt::format("CREATE SCHEMA IF NOT EXISTS {}", kPostgresSchema)));
     for (const Migration& migration : left) {
       const SteadyTime began = clock_.steady();
-      if (Status done = connection_.script(for_transaction(migration)); !done)
-        return fail(in_migration(std::move(done).error(), migration));
+      Status done = require(migration);
+      if (done) done = connection_.script(for_transaction(migration));
+      if (!done) return fail(in_migration(std::move(done).error(), migration));
       planned.push_back({migration, std::chrono::duration_cast<Duration>(clock_.steady() - began)});
     }
     return {};

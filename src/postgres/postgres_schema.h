@@ -68,6 +68,7 @@ class PostgresSchema {
   Result<std::string> holder();
   Status apply(const Migration& migration);
   Status apply_alone(const Migration& migration);
+  Status require(const Migration& migration);
   Status record(const Migration& migration);
   Result<std::vector<std::string>> strangers();
   Result<std::vector<std::string>> differences(int version);

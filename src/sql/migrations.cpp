@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "base/hash.h"
+#include "base/text.h"
 
 namespace pandora {
 
@@ -15,6 +16,28 @@ std::string migration_checksum(std::string_view sql) {
     text += sql[i];
   }
   return sha256_hex(text);
+}
+
+std::vector<Requirement> requirements_of(const Migration& migration) {
+  constexpr std::string_view kMark = "-- require:", kOtherwise = " -- ";
+  std::vector<Requirement> requirements;
+  for (std::string_view left = migration.sql; !left.empty();) {
+    const std::size_t end = left.find('\n');
+    std::string_view line = trim(left.substr(0, end));
+    left = end == std::string_view::npos ? std::string_view() : left.substr(end + 1);
+    if (!line.starts_with(kMark)) continue;
+    line = trim(line.substr(kMark.size()));
+    const std::size_t words = line.find(kOtherwise);
+    const bool told = words != std::string_view::npos;
+    requirements.push_back({std::string(trim(line.substr(0, words))),
+                            std::string(told ? trim(line.substr(words + kOtherwise.size())) : line)});
+  }
+  return requirements;
+}
+
+Error not_as_required(const Requirement& requirement) {
+  return {ErrorCode::kConflict, "the data is not as it must be: " + requirement.otherwise,
+          "mend that, then migrate again"};
 }
 
 Result<std::vector<Migration>> plan_migrations(const std::vector<Migration>& known,

@@ -5,6 +5,12 @@
 // runs in one transaction together with its record, so it is applied entirely or not at all; two runners at once do no
 // harm (the target takes the database's write lock first). Checksum formula 1: SHA-256 of the text without byte order
 // mark and with LF line ends; the formula's number is stored with it, so that a later formula raises no false alarm.
+//
+// What must be true of the data before a migration runs stands in its text, a line for each:
+//
+//   -- require: SELECT NOT EXISTS (SELECT 1 FROM turns WHERE topic IS NULL) -- turns without a topic: run X first
+//
+// The query gives one true value, or nothing of the migration is done and the words behind it are the error.
 #pragma once
 #include <string>
 #include <string_view>
@@ -30,11 +36,19 @@ struct AppliedMigration {
 inline constexpr int kChecksumFormula = 1;
 std::string migration_checksum(std::string_view sql);
 
+struct Requirement {
+  std::string query, otherwise;
+};
+std::vector<Requirement> requirements_of(const Migration& migration);
+// kConflict: with the words of what is not so.
+Error not_as_required(const Requirement& requirement);
+
 class MigrationTarget {
  public:
   virtual ~MigrationTarget() = default;
   virtual Result<std::vector<AppliedMigration>> applied() = 0;  // ascending; empty for a new database
-  // One transaction: the SQL and its record. Does nothing when another runner applied it meanwhile.
+  // One transaction: what it requires is looked at, then the SQL and its record. Does nothing when another runner
+  // applied it meanwhile.
   virtual Status apply(const Migration& migration, const AppliedMigration& record) = 0;
 };
 

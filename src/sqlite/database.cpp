@@ -65,6 +65,11 @@ class SqliteMigrationTarget final : public MigrationTarget {
     PANDORA_TRY(meanwhile, applied());
     for (const auto& other : meanwhile)
       if (other.version == migration.version) return {};
+    for (const Requirement& requirement : requirements_of(migration)) {
+      PANDORA_TRY(found, connection_.query(requirement.query));
+      PANDORA_TRY(any, found.next());
+      if (!any || found.integer(0) == 0) return fail(not_as_required(requirement));
+    }
     PANDORA_CHECK(connection_.script(std::string(migration.sql)));
     return connection_.run("INSERT INTO schema_migrations VALUES (?, ?, ?, ?, ?)", record.version, record.name,
                            record.checksum, record.formula, clock_.now());

@@ -132,6 +132,28 @@ TEST_F(PostgresSchemaCase, AMigrationThatFailsLeavesWhatWasBefore) {
   EXPECT_EQ(must(migrate(first(2))), 1) << "the lock was given back, and nothing is dirty";
 }
 
+TEST_F(PostgresSchemaCase, WhatAMigrationRequiresIsLookedAtBeforeAnythingOfItIsDone) {
+  must(migrate(first(2)));
+  for (const char* alone : {"", "-- pandora: without a transaction\n"}) {
+    for (const char* query : {"SELECT NOT EXISTS (SELECT 1 FROM a)", "SELECT NULL::bool", "SELECT true FROM b"}) {
+      std::vector<Migration> next = first(2);
+      const std::string sql = std::string(alone) + "-- require: " + query + " -- a must be empty: empty it\n" +
+                              (*alone ? "CREATE INDEX CONCURRENTLY a_by_z ON a (z);\n" : "DROP TABLE a;\n");
+      next.push_back({3, "0003_third", sql});
+      EXPECT_FAILS(kConflict, schema(next).plan());
+      const auto failed = migrate(next);
+      EXPECT_FAILS(kConflict, failed);
+      EXPECT_THAT(failed.error().to_line(), ::testing::AllOf(HasSubstr("0003_third"), HasSubstr("a must be empty")));
+      EXPECT_THAT(must(schema(first(2)).verify()), IsEmpty());
+    }
+  }
+  std::vector<Migration> next = first(2);
+  next.push_back({3, "0003_third", "-- require: SELECT count(*) = 1 FROM a\n-- require: SELECT true\nDROP TABLE a;\n"});
+  must(schema(next).plan());
+  EXPECT_EQ(must(migrate(next)), 1);
+  EXPECT_EQ(tables(), 2) << "b and the versions";
+}
+
 TEST_F(PostgresSchemaCase, AConcurrentIndexThatWasInterruptedIsMadeAgain) {
   must(migrate(first(2)));
   must(connection->script(

@@ -33,6 +33,21 @@ TEST(Migrations, ANewDatabaseGetsAllInOrderAndASecondRunNothing) {
   EXPECT_EQ(migrate(kKnown, target).value(), 0);
 }
 
+TEST(Migrations, WhatMustBeTrueBeforeIsReadOutOfTheTextALineForEach) {
+  const Migration migration{
+      3, "0003_third",
+      "-- Words about it.\n-- require: SELECT count(*) = 0 FROM a -- a must be empty: run X\r\n"
+      "CREATE TABLE c (z);\n  -- require:   SELECT 1  \n-- required: SELECT 0\n-- require: SELECT 2"};
+  const auto found = requirements_of(migration);
+  ASSERT_EQ(found.size(), 3u);
+  EXPECT_EQ(found[0].query, "SELECT count(*) = 0 FROM a");
+  EXPECT_EQ(found[0].otherwise, "a must be empty: run X");
+  EXPECT_EQ(found[1].query, "SELECT 1");
+  EXPECT_EQ(found[1].otherwise, "SELECT 1") << "without words it is its own";
+  EXPECT_EQ(found[2].query, "SELECT 2");
+  EXPECT_TRUE(requirements_of(kKnown[0]).empty());
+}
+
 TEST(Migrations, AFailureStopsAndTheNextRunGoesOnFromThere) {
   Target target;
   target.failing = 2;
