@@ -1,6 +1,7 @@
 #include "recall/recall.h"
 
 #include <algorithm>
+#include <array>
 #include <unordered_map>
 #include <unordered_set>
 
@@ -240,6 +241,9 @@ const SearchedCollection kMemories{
 const SearchedCollection kResearch{
     &PointSpace::research, kResearchCollection, "research_id", {"research_id", "created_at"}, knowledge_candidate};
 
+constexpr std::size_t kCollections = 3;
+const std::array<SearchedCollection, kCollections> kSearched = {kTurns, kMemories, kResearch};
+
 using Found = Result<std::vector<ScoredPoint>>;
 
 // One recall: its steps gather the evidence of the receipt.
@@ -271,32 +275,38 @@ class Gathering {
 
   RecallResult run() {
     const SteadyTime start = clock_.steady();
-    give_preferences();
-    give_previous_turn();
-    give_referenced_turns();
-
-    SteadyTime stage = clock_.steady();
-    // Words need no vector, so they are looked for while the encoder works; where no thread is to be had, afterwards.
-    ByWords found;
-    pool_.run(2, [&](std::size_t part) {
-      if (part == 1) {
-        found = search_by_words();
-        return;
+    SteadyTime stage = start;
+    // What needs no vector is asked for while the encoder works; where no thread is to be had, afterwards.
+    Rows rows;
+    Legs words;
+    const Deadline meanwhile = share(deadline_, clock_, kSearchShare);
+    pool_.run(2 + kCollections, [&](std::size_t part) {
+      if (part == 0) {
+        embed_question();
+        receipt_.micros.embed = micros_since(clock_, stage);
+      } else if (part == 1) {
+        rows = read_rows();
+      } else {
+        words[part - 2] = ask(kSearched[part - 2], by_words(filter_of(part - 2), request_.candidates), meanwhile);
       }
-      embed_question();
-      receipt_.micros.embed = micros_since(clock_, stage);
     });
+    give(rows);
 
     stage += Duration(receipt_.micros.embed);
     const Deadline search = share(deadline_, clock_, kSearchShare);
-    receipt_.mode = search_collection(kTurns, turn_filter(), receipt_.turns, search, request_.candidates, &found.turns);
+    Legs meaning;
+    if (!question_vector_.empty())
+      pool_.run(kCollections, [&](std::size_t i) {
+        meaning[i] = ask(kSearched[i], by_meaning(filter_of(i), request_.candidates), search);
+      });
+    receipt_.mode = take_legs(kTurns, receipt_.turns, search, meaning[0], words[0]);
     const bool by_rows = receipt_.mode == RecallMode::kNone && texts_ != nullptr;
     if (by_rows && search_rows(request_.candidates)) receipt_.mode = RecallMode::kLexical;
     find_named_time();
     if (receipt_.time && !by_rows) search_named_time(search);
     if (receipt_.time && by_rows) search_rows(kMostOfNamedTime);
-    search_collection(kMemories, memory_filter(), receipt_.memories, search, request_.candidates, &found.memories);
-    search_collection(kResearch, {}, receipt_.research, search, request_.candidates, &found.research);
+    take_legs(kMemories, receipt_.memories, search, meaning[1], words[1]);
+    take_legs(kResearch, receipt_.research, search, meaning[2], words[2]);
     receipt_.micros.search = micros_since(clock_, stage);
 
     stage = clock_.steady();
@@ -318,30 +328,40 @@ class Gathering {
     receipt_.given.push_back({kind, uid, rows_.facts_of(row)});
   }
 
-  void give_preferences() {
-    auto found = stores_.memories.list({.kind = MemoryKind::kPreference, .valid_at = receipt_.at, .limit = kMaxPage},
+  // What is there whatever the question finds.
+  struct Rows {
+    Result<std::vector<Memory>> preferences;
+    Result<std::vector<Turn>> previous;
+    std::vector<std::pair<TurnNumber, Result<Turn>>> referenced;
+  };
+  Rows read_rows() const {
+    Rows rows;
+    rows.preferences = stores_.memories.list(
+        {.kind = MemoryKind::kPreference, .valid_at = receipt_.at, .limit = kMaxPage}, request_.who, deadline_);
+    rows.previous = stores_.turns.list({.session = request_.session, .include_rejected = false, .limit = 1},
                                        request_.who, deadline_);
-    if (!found) return miss("preferences", found.error());
-    std::ranges::reverse(*found);  // newest first
-    if (found->size() > kMaxPreferencesRead) found->resize(kMaxPreferencesRead);
-    for (const auto& memory : *found) give(memory, memory.id, GatheredKind::kPreference);
+    for (const TurnNumber number : referenced_turns(request_.question))
+      rows.referenced.emplace_back(number, stores_.turns.find(number, request_.who, deadline_));
+    return rows;
   }
 
-  void give_previous_turn() {
-    const auto found = stores_.turns.list({.session = request_.session, .include_rejected = false, .limit = 1},
-                                          request_.who, deadline_);
-    if (!found) return miss("previous turn", found.error());
-    for (const auto& turn : *found) give(turn, turn.uid, GatheredKind::kPreviousTurn);
-  }
-
-  void give_referenced_turns() {
-    for (const TurnNumber number : referenced_turns(request_.question)) {
-      const auto turn = stores_.turns.find(number, request_.who, deadline_);
+  void give(Rows& rows) {
+    if (!rows.preferences) {
+      miss("preferences", rows.preferences.error());
+    } else {
+      std::ranges::reverse(*rows.preferences);  // newest first
+      if (rows.preferences->size() > kMaxPreferencesRead) rows.preferences->resize(kMaxPreferencesRead);
+      for (const auto& memory : *rows.preferences) give(memory, memory.id, GatheredKind::kPreference);
+    }
+    if (!rows.previous)
+      miss("previous turn", rows.previous.error());
+    else
+      for (const auto& turn : *rows.previous) give(turn, turn.uid, GatheredKind::kPreviousTurn);
+    for (const auto& [number, turn] : rows.referenced)
       if (turn)
         give(*turn, turn->uid, GatheredKind::kTurn);
       else
         miss(fmt::format("turn {}", number.value), turn.error());
-    }
   }
 
   void give_recent_turns() {
@@ -391,7 +411,13 @@ class Gathering {
   void search_named_time(const Deadline& deadline) {
     Filter filter = turn_filter();
     filter.must.push_back({.field = "timestamp", .from = receipt_.time->from, .to = receipt_.time->to + kTimeSlack});
-    search_collection(kTurns, filter, receipt_.turns, deadline, kMostOfNamedTime);
+    const std::size_t most = std::min(kMostOfNamedTime, request_.candidates);
+    Leg meaning, words;
+    pool_.run(question_vector_.empty() ? 1 : 2, [&](std::size_t part) {
+      if (part == 0) words = ask(kTurns, by_words(filter, most), deadline);
+      if (part == 1) meaning = ask(kTurns, by_meaning(filter, most), deadline);
+    });
+    take_legs(kTurns, receipt_.turns, deadline, meaning, words);
   }
 
   // The points cannot be asked: by the words of the rows; of the named time once that is known.
@@ -424,49 +450,40 @@ class Gathering {
     return filter;
   }
 
-  struct ByWords {
-    Found turns, memories, research;
-  };
-  ByWords search_by_words() const {
-    const Deadline deadline = share(deadline_, clock_, kSearchShare);
-    const auto found = [&](const SearchedCollection& collection, const Filter& filter) {
-      return ask(collection, by_words(filter, request_.candidates), deadline);
-    };
-    return {found(kTurns, turn_filter()), found(kMemories, memory_filter()), found(kResearch, {})};
+  // What one search brought; none where there is no vector to search by.
+  using Leg = std::optional<Found>;
+  using Legs = std::array<Leg, kCollections>;  // of each of kSearched
+  Filter filter_of(std::size_t collection) const {
+    return collection == 0 ? turn_filter() : collection == 1 ? memory_filter() : Filter();
   }
   PointQuery by_words(const Filter& filter, std::size_t most) const {
     PointQuery query{.vector = std::string(kLexicalVector), .nearest = {}, .filter = filter, .limit = most};
     query.nearest = query_weights(request_.question);
     return query;
   }
+  PointQuery by_meaning(const Filter& filter, std::size_t most) const {
+    return {.vector = {}, .nearest = question_vector_, .filter = filter, .limit = most};
+  }
   Found ask(const SearchedCollection& collection, PointQuery query, const Deadline& deadline) const {
     query.fields = collection.fields;
     return stores_.vectors.query((*space_).*collection.name, query, request_.who, deadline);
   }
 
-  // How far it got; kNone: neither leg answered. `words`: what the one by words has found already.
-  RecallMode search_collection(const SearchedCollection& collection, const Filter& filter,
-                               std::vector<RecallCandidate>& candidates, const Deadline& deadline, std::size_t most,
-                               const Found* words = nullptr) {
-    most = std::min(most, request_.candidates);
+  // How far it got; kNone: neither leg answered.
+  RecallMode take_legs(const SearchedCollection& collection, std::vector<RecallCandidate>& candidates,
+                       const Deadline& deadline, const Leg& meaning, const Leg& words) {
     CandidateList list{collection, candidates, {}};
     for (std::size_t i = 0; i < candidates.size(); ++i) list.at.emplace(candidates[i].uid, i);
-    bool by_meaning = false;
-    if (!question_vector_.empty()) {
-      const PointQuery query{.vector = {}, .nearest = question_vector_, .filter = filter, .limit = most};
-      by_meaning = take(ask(collection, query, deadline), list, &RecallCandidate::dense, "by meaning");
-    }
-    const bool said =
-        words ? take(*words, list, &RecallCandidate::lexical, "by words")
-              : take(ask(collection, by_words(filter, most), deadline), list, &RecallCandidate::lexical, "by words");
+    const bool meant = meaning && take(*meaning, list, &RecallCandidate::dense, "by meaning");
+    const bool said = words && take(*words, list, &RecallCandidate::lexical, "by words");
     // What searches may be made anew from its rows just now.
     const auto unsearched = stores_.vectors.unsearched((*space_).*collection.name, deadline);
     if (unsearched && *unsearched > 0)
       receipt_.missing.push_back(
           fmt::format("{}: the index is being built, {} are not in it yet", collection.shown, *unsearched));
-    else if (!unsearched && (by_meaning || said) && unsearched.error().code != ErrorCode::kNotFound)
+    else if (!unsearched && (meant || said) && unsearched.error().code != ErrorCode::kNotFound)
       miss(fmt::format("{}: whether the index is whole", collection.shown), unsearched.error());
-    return by_meaning ? RecallMode::kHybrid : said ? RecallMode::kLexical : RecallMode::kNone;
+    return meant ? RecallMode::kHybrid : said ? RecallMode::kLexical : RecallMode::kNone;
   }
 
   struct CandidateList {
