@@ -1,10 +1,10 @@
 #include "host/model_shape.h"
 
 #include <algorithm>
-#include <cstring>
 
 #include <fmt/format.h>
 
+#include "base/byte_reader.h"
 #include "wire/json_reader.h"
 
 namespace pandora {
@@ -17,40 +17,6 @@ constexpr std::uint64_t kMaxKeys = 4096;
 std::int64_t whole(const Json& json, const char* key) {
   return json.contains(key) && json[key].is_number_integer() ? json[key].get<std::int64_t>() : 0;
 }
-
-// Little-endian values, one after the other; none past the end.
-class Reader {
- public:
-  explicit Reader(std::string_view bytes) : bytes_(bytes) {}
-  template <class T>
-  std::optional<T> number() {
-    T value{};
-    if (bytes_.size() < sizeof value) return std::nullopt;
-    std::memcpy(&value, bytes_.data(), sizeof value);
-    bytes_.remove_prefix(sizeof value);
-    return value;
-  }
-  std::optional<std::string_view> text() {
-    const auto size = number<std::uint64_t>();
-    if (!size || *size > bytes_.size()) return std::nullopt;
-    const std::string_view value = bytes_.substr(0, *size);
-    bytes_.remove_prefix(*size);
-    return value;
-  }
-  bool skip(std::uint64_t size) {
-    if (size > bytes_.size()) return false;
-    bytes_.remove_prefix(size);
-    return true;
-  }
-  template <class T>
-  std::optional<std::string> as_text() {
-    const auto value = number<T>();
-    return value ? std::optional(fmt::format("{}", *value)) : std::nullopt;
-  }
-
- private:
-  std::string_view bytes_;
-};
 
 // The types of the format, by number.
 enum GgufType : std::uint32_t { kU8, kI8, kU16, kI16, kU32, kI32, kF32, kBool, kString, kArray, kU64, kI64, kF64 };
@@ -77,44 +43,49 @@ std::optional<std::uint64_t> size_of(std::uint32_t type) {
   }
 }
 
-std::optional<std::string> value_of(Reader& reader, std::uint32_t type) {
+std::string_view text_of(ByteReader& reader) { return reader.take_sized<std::uint64_t>(); }
+
+template <class T>
+std::string number_of(ByteReader& reader) {
+  return fmt::format("{}", reader.take<T>());
+}
+
+// Of an array, which is passed over, an empty text; of an unknown type nothing. The reader says whether it was there.
+std::optional<std::string> value_of(ByteReader& reader, std::uint32_t type) {
   switch (type) {
     case kU8:
-      return reader.as_text<std::uint8_t>();
-    case kI8:
-      return reader.as_text<std::int8_t>();
     case kBool:
-      return reader.as_text<std::uint8_t>();
+      return number_of<std::uint8_t>(reader);
+    case kI8:
+      return number_of<std::int8_t>(reader);
     case kU16:
-      return reader.as_text<std::uint16_t>();
+      return number_of<std::uint16_t>(reader);
     case kI16:
-      return reader.as_text<std::int16_t>();
+      return number_of<std::int16_t>(reader);
     case kU32:
-      return reader.as_text<std::uint32_t>();
+      return number_of<std::uint32_t>(reader);
     case kI32:
-      return reader.as_text<std::int32_t>();
+      return number_of<std::int32_t>(reader);
     case kF32:
-      return reader.as_text<float>();
+      return number_of<float>(reader);
     case kU64:
-      return reader.as_text<std::uint64_t>();
+      return number_of<std::uint64_t>(reader);
     case kI64:
-      return reader.as_text<std::int64_t>();
+      return number_of<std::int64_t>(reader);
     case kF64:
-      return reader.as_text<double>();
-    case kString: {
-      const auto text = reader.text();
-      return text ? std::optional(std::string(*text)) : std::nullopt;
-    }
+      return number_of<double>(reader);
+    case kString:
+      return std::string(text_of(reader));
     case kArray: {
-      const auto inner = reader.number<std::uint32_t>();
-      const auto count = reader.number<std::uint64_t>();
-      if (!inner || !count) return std::nullopt;
-      if (const auto size = size_of(*inner))
-        return *count <= kGgufHeader / *size && reader.skip(*count * *size) ? std::optional(std::string())
-                                                                            : std::nullopt;
-      if (*inner != kString) return std::nullopt;
-      for (std::uint64_t i = 0; i < *count; ++i)
-        if (!reader.text()) return std::nullopt;
+      const auto inner = reader.take<std::uint32_t>();
+      const auto count = reader.take<std::uint64_t>();
+      if (const auto size = size_of(inner)) {
+        if (count > kGgufHeader / *size) return std::nullopt;
+        (void)reader.take_bytes(count * *size);
+        return std::string();
+      }
+      if (inner != kString) return std::nullopt;
+      for (std::uint64_t i = 0; i < count && reader.ok(); ++i) (void)text_of(reader);
       return std::string();
     }
     default:
@@ -164,16 +135,17 @@ std::optional<ModelShape> parse_model_config(std::string_view text) {
 std::map<std::string, std::string> parse_gguf_header(std::string_view bytes) {
   std::map<std::string, std::string> header;
   if (!bytes.starts_with("GGUF")) return header;
-  Reader reader(bytes.substr(4));
-  const auto version = reader.number<std::uint32_t>();
-  const auto tensors = reader.number<std::uint64_t>(), keys = reader.number<std::uint64_t>();
-  if (!version || *version < 2 || !tensors || !keys) return header;
-  for (std::uint64_t i = 0; i < std::min(*keys, kMaxKeys); ++i) {
-    const auto key = reader.text();
-    const auto type = key ? reader.number<std::uint32_t>() : std::nullopt;
-    auto value = type ? value_of(reader, *type) : std::nullopt;
-    if (!value) break;
-    if (*type != kArray) header[std::string(*key)] = *std::move(value);
+  ByteReader reader(bytes.substr(4));
+  const auto version = reader.take<std::uint32_t>();
+  (void)reader.take<std::uint64_t>();  // tensors
+  const auto keys = reader.take<std::uint64_t>();
+  if (!reader.ok() || version < 2) return header;
+  for (std::uint64_t i = 0; i < std::min(keys, kMaxKeys); ++i) {
+    const std::string_view key = text_of(reader);
+    const auto type = reader.take<std::uint32_t>();
+    auto value = value_of(reader, type);
+    if (!value || !reader.ok()) break;
+    if (type != kArray) header[std::string(key)] = *std::move(value);
   }
   return header;
 }

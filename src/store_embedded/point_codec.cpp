@@ -1,10 +1,10 @@
 #include "store_embedded/point_codec.h"
 
 #include <algorithm>
-#include <cstring>
 
 #include <fmt/format.h>
 
+#include "base/byte_reader.h"
 #include "wire/json_reader.h"
 
 namespace pandora {
@@ -49,41 +49,6 @@ template <class T>
 void put_array(std::string& bytes, const std::vector<T>& values) {
   bytes.append(reinterpret_cast<const char*>(values.data()), values.size() * sizeof(T));
 }
-
-class Bytes {
- public:
-  explicit Bytes(std::string_view bytes) : bytes_(bytes) {}
-  template <class T>
-  T take() {
-    T value{};
-    if (bytes_.size() < sizeof value) return ok_ = false, value;
-    std::memcpy(&value, bytes_.data(), sizeof value);
-    bytes_.remove_prefix(sizeof value);
-    return value;
-  }
-  template <class T>
-  std::vector<T> take_array(std::size_t count) {
-    if (count > bytes_.size() / sizeof(T)) return ok_ = false, std::vector<T>();
-    std::vector<T> values(count);
-    if (count > 0) std::memcpy(values.data(), bytes_.data(), count * sizeof(T));
-    bytes_.remove_prefix(count * sizeof(T));
-    return values;
-  }
-  std::string_view take_bytes(std::size_t count) {
-    if (count > bytes_.size()) return ok_ = false, std::string_view();
-    const std::string_view taken = bytes_.substr(0, count);
-    bytes_.remove_prefix(count);
-    return taken;
-  }
-  std::string_view take_text() { return take_bytes(take<std::uint32_t>()); }
-  std::string_view take_name() { return take_bytes(take<std::uint8_t>()); }
-  bool finished() const { return ok_ && bytes_.empty(); }
-  bool ok() const { return ok_; }
-
- private:
-  std::string_view bytes_;
-  bool ok_ = true;
-};
 
 void put_name(std::string& bytes, const std::string& name) {
   put(bytes, static_cast<std::uint8_t>(name.size()));
@@ -138,15 +103,15 @@ std::string encode_stored(const Payload& payload) {
 }
 
 Result<Payload> decode_stored(std::string_view encoded, std::span<const std::string> fields) {
-  Bytes bytes(encoded);
+  ByteReader bytes(encoded);
   Payload payload;
   while (bytes.ok() && !bytes.finished()) {
-    const std::string_view name = bytes.take_name();
+    const std::string_view name = bytes.take_sized<std::uint8_t>();
     const bool wanted = fields.empty() || std::ranges::find(fields, name) != fields.end();
     PayloadValue value;
     switch (bytes.take<std::uint8_t>()) {
       case 0:
-        value = bytes.take<bool>();
+        value = bytes.take<std::uint8_t>() != 0;
         break;
       case 1:
         value = bytes.take<std::int64_t>();
@@ -155,7 +120,7 @@ Result<Payload> decode_stored(std::string_view encoded, std::span<const std::str
         value = bytes.take<double>();
         break;
       case 3:
-        if (const std::string_view text = bytes.take_text(); wanted) value = std::string(text);
+        if (const std::string_view text = bytes.take_sized<std::uint32_t>(); wanted) value = std::string(text);
         break;
       case 4:
         value = bytes.take<Timestamp>();
@@ -163,7 +128,7 @@ Result<Payload> decode_stored(std::string_view encoded, std::span<const std::str
       default: {
         std::vector<std::string> texts;
         for (auto left = bytes.take<std::uint32_t>(); left > 0 && bytes.ok(); --left)
-          texts.emplace_back(bytes.take_text());
+          texts.emplace_back(bytes.take_sized<std::uint32_t>());
         value = std::move(texts);
       }
     }
@@ -192,13 +157,13 @@ std::string encode_vectors(const Point& point) {
 }
 
 Status decode_vectors(std::string_view encoded, Point& point) {
-  Bytes bytes(encoded);
+  ByteReader bytes(encoded);
   for (auto left = bytes.take<std::uint8_t>(); left > 0 && bytes.ok(); --left) {
-    const std::string name(bytes.take_name());
+    const std::string name(bytes.take_sized<std::uint8_t>());
     point.dense[name] = bytes.take_array<float>(bytes.take<std::uint32_t>());
   }
   for (auto left = bytes.take<std::uint8_t>(); left > 0 && bytes.ok(); --left) {
-    const std::string name(bytes.take_name());
+    const std::string name(bytes.take_sized<std::uint8_t>());
     const auto count = bytes.take<std::uint32_t>();
     auto indices = bytes.take_array<std::uint32_t>(count);
     point.sparse[name] = {std::move(indices), bytes.take_array<float>(count)};

@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include "base/byte_reader.h"
 #include "base/hash.h"
 #include "base/log.h"
 #include "vecdb/file_part.h"
@@ -23,25 +24,6 @@ template <class T>
 void put(std::string& bytes, const T& value) {
   bytes.append(reinterpret_cast<const char*>(&value), sizeof value);
 }
-
-class Reader {
- public:
-  explicit Reader(std::string_view bytes) : bytes_(bytes) {}
-  template <class T>
-  T take() {
-    T value{};
-    if (bytes_.size() < sizeof value) return ok_ = false, value;
-    std::memcpy(&value, bytes_.data(), sizeof value);
-    bytes_.remove_prefix(sizeof value);
-    return value;
-  }
-  bool ok() const { return ok_; }
-  bool finished() const { return ok_ && bytes_.empty(); }
-
- private:
-  std::string_view bytes_;
-  bool ok_ = true;
-};
 
 // Two shapes with the same are the same.
 std::array<std::uint8_t, 32> print_of(const IndexShape& shape) {
@@ -72,7 +54,7 @@ Result<Manifest> decode_manifest(std::string_view bytes, const IndexShape& shape
   std::memcpy(&sum, bytes.data() + bytes.size() - sizeof sum, sizeof sum);
   bytes.remove_suffix(sizeof sum);
   if (crc32c(bytes) != sum) return damage();
-  Reader in(bytes.substr(kMagic.size()));
+  ByteReader in(bytes.substr(kMagic.size()));
   if (in.take<std::uint8_t>() != kVersion) return fail(ErrorCode::kIncompatible, "the index is of another version");
   if (in.take<Uuid>() != epoch) return fail(ErrorCode::kIncompatible, "the index is of another database");
   if (in.take<std::array<std::uint8_t, 32>>() != print_of(shape))
@@ -85,7 +67,7 @@ Result<Manifest> decode_manifest(std::string_view bytes, const IndexShape& shape
   for (const std::size_t dimension : shape.dense) {
     DenseCentre& centre = manifest.centres.emplace_back();
     centre.at = in.take<std::uint64_t>();
-    for (std::size_t i = 0; i < dimension && in.ok(); ++i) centre.mean.push_back(in.take<float>());
+    centre.mean = in.take_array<float>(dimension);
   }
   std::uint64_t behind = 0;
   for (auto left = in.take<std::uint32_t>(); left > 0 && in.ok(); --left) {

@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "base/byte_reader.h"
 #include "base/hash.h"
 
 namespace pandora::qdrant {
@@ -28,26 +29,6 @@ template <class T>
 void append(std::string& out, const T& value) {
   out.append(reinterpret_cast<const char*>(&value), sizeof value);
 }
-
-class Bytes {
- public:
-  explicit Bytes(std::string_view bytes) : bytes_(bytes) {}
-  template <class T>
-  bool take(T& value) {
-    return take(&value, 1);
-  }
-  template <class T>
-  bool take(T* values, std::size_t count) {
-    if (count > bytes_.size() / sizeof(T)) return false;
-    std::memcpy(values, bytes_.data(), count * sizeof(T));
-    bytes_.remove_prefix(count * sizeof(T));
-    return true;
-  }
-  std::size_t left() const { return bytes_.size(); }
-
- private:
-  std::string_view bytes_;
-};
 
 enum class ChangeKind : std::uint8_t { kPutNumber = 1, kPutUuid = 2, kRemoveNumber = 3, kRemoveUuid = 4 };
 
@@ -80,33 +61,25 @@ void append_put(std::string& out, const StoredPoint& point) {
   }
 }
 
-bool take_vectors(Bytes& in, std::size_t name_count, StoredVectors& vectors) {
-  std::uint8_t left = 0;
-  if (!in.take(left)) return false;
-  for (; left > 0; --left) {
-    std::uint8_t number = 0, kind = 0;
-    std::uint32_t size = 0;
-    if (!in.take(number) || !in.take(kind) || !in.take(size) || number >= name_count) return false;
-    if (size > in.left() / sizeof(float)) return false;
+void take_vectors(ByteReader& in, StoredVectors& vectors) {
+  for (auto left = in.take<std::uint8_t>(); left > 0 && in.ok(); --left) {
+    const auto number = in.take<std::uint8_t>(), kind = in.take<std::uint8_t>();
+    const auto size = in.take<std::uint32_t>();
     if (kind == 0) {
-      std::vector<float> dense(size);
-      if (!in.take(dense.data(), size)) return false;
-      vectors[number] = std::move(dense);
+      vectors[number] = in.take_array<float>(size);
     } else {
-      SparseVector sparse{std::vector<std::uint32_t>(size), std::vector<float>(size)};
-      if (!in.take(sparse.indices.data(), size) || !in.take(sparse.values.data(), size)) return false;
-      vectors[number] = std::move(sparse);
+      auto indices = in.take_array<std::uint32_t>(size);
+      vectors[number] = SparseVector{std::move(indices), in.take_array<float>(size)};
     }
   }
-  return true;
 }
 
 // False: what is left makes no sense.
-bool take_change(Bytes& in, std::size_t name_count, const CollectionFile::Take& take) {
-  auto kind = ChangeKind{};
-  Uuid bytes;
+bool take_change(ByteReader& in, std::size_t name_count, const CollectionFile::Take& take) {
+  const auto kind = in.take<ChangeKind>();
+  const auto bytes = in.take<Uuid>();
   StoredPoint point;
-  if (!in.take(kind) || !in.take(bytes) || !in.take(point.version)) return false;
+  point.version = in.take<std::uint64_t>();
   if (kind == ChangeKind::kPutUuid || kind == ChangeKind::kRemoveUuid) {
     point.id = PointId::of(bytes);
   } else {
@@ -114,15 +87,16 @@ bool take_change(Bytes& in, std::size_t name_count, const CollectionFile::Take& 
     for (std::size_t i = 8; i < 16; ++i) number = number << 8 | bytes.bytes[i];
     point.id = PointId::of(number);
   }
-  if (kind == ChangeKind::kRemoveNumber || kind == ChangeKind::kRemoveUuid)
-    return take.remove(point.id, point.version), true;
+  if (kind == ChangeKind::kRemoveNumber || kind == ChangeKind::kRemoveUuid) {
+    if (in.ok()) take.remove(point.id, point.version);
+    return in.ok();
+  }
   if (kind != ChangeKind::kPutNumber && kind != ChangeKind::kPutUuid) return false;
-  std::uint32_t size = 0;
-  if (!in.take(size) || size > in.left()) return false;
-  point.payload.resize(size);
-  if (!in.take(point.payload.data(), size) || !take_vectors(in, name_count, point.vectors)) return false;
-  take.put(point);
-  return true;
+  point.payload = in.take_sized<std::uint32_t>();
+  take_vectors(in, point.vectors);
+  const bool known = point.vectors.empty() || point.vectors.rbegin()->first < name_count;
+  if (in.ok() && known) take.put(point);
+  return in.ok() && known;
 }
 
 Error damaged(const std::string& path, const std::string& what) {
@@ -220,7 +194,7 @@ Status CollectionFile::load(std::uint64_t number, std::size_t name_count, const 
     std::memcpy(&sum, bytes.data() + bytes.size() - sizeof sum, sizeof sum);
     bytes.remove_suffix(sizeof sum);
     if (crc32c(bytes) != sum) return damage();
-    for (Bytes in(bytes); in.left() > 0;)
+    for (ByteReader in(bytes); in.left() > 0;)
       if (!take_change(in, name_count, take)) return damage();
   }
 }
