@@ -200,9 +200,9 @@ Status CollectionFile::load(std::uint64_t number, std::size_t name_count, const 
 }
 
 Status CollectionFile::in_transaction(const std::function<Status()>& work) {
-  PANDORA_CHECK(connection_->script("BEGIN IMMEDIATE"));
+  PANDORA_CHECK(connection_->run("BEGIN IMMEDIATE"));
   Status done = work();
-  if (done) done = connection_->script("COMMIT");
+  if (done) done = connection_->run("COMMIT");
   if (!done && connection_->in_transaction()) (void)connection_->script("ROLLBACK");
   return done;
 }
