@@ -16,8 +16,8 @@
 
 #include <fmt/format.h>
 
+#include "support/listed_slots.h"
 #include "vecdb/dense_index.h"
-#include "vecdb/slot_table.h"
 
 namespace {
 using namespace pandora;
@@ -109,7 +109,7 @@ class Points {
   }
 
  private:
-  SlotTable slots_;
+  testing::ListedSlots slots_;
   DenseIndex index_;
   double put_micros_ = 0;
 };

@@ -13,8 +13,7 @@
 #include <sqlite3.h>
 
 #include "domain/sparse_weights.h"
-#include "vecdb/slot_table.h"
-#include "vecdb/sparse_index.h"
+#include "vecdb/point_index.h"
 
 namespace {
 using namespace pandora;
@@ -118,8 +117,7 @@ int main() {
   Language language;
   std::vector<std::string> turns;
   for (std::size_t i = 0; i < kTurns; ++i) turns.push_back(language.turn());
-  SlotTable slots;
-  SparseIndex index(slots);
+  PointIndex index({.dense = {}, .sparse = 1, .fields = {}, .meaning = {}});
   double put = 0;
   for (std::size_t i = 0; i < kTurns; ++i) {
     std::vector<WindowText> window;
@@ -128,9 +126,14 @@ int main() {
       if (at < kTurns) window.push_back({std::abs(distance), turns[at]});
     }
     const SparseVector weights = document_weights(window);
-    const Slot slot = slots.add(point_id("bench", std::to_string(i)));
+    const IndexedPoint point{.id = point_id("bench", std::to_string(i)),
+                             .seq = i + 1,
+                             .dense = {},
+                             .sparse = {&weights},
+                             .payload = {},
+                             .stored = {}};
     const double start = thread_micros();
-    index.put(slot, weights);
+    if (!index.put(point)) return 1;
     put += thread_micros() - start;
   }
   Fts5 fts5(turns);
@@ -146,7 +149,7 @@ int main() {
       std::string text;
       for (const auto& word : words) text += word + " ";
       const double start = thread_micros();
-      const auto hits = index.search(query_weights(text), k, nullptr, Deadline::never());
+      const auto hits = index.by_terms(0, query_weights(text), k, nullptr, Deadline::never());
       const double middle = thread_micros();
       const std::size_t found = fts5.search(words, k);
       const double end = thread_micros();

@@ -8,7 +8,8 @@
 
 namespace pandora {
 
-using Slot = std::uint32_t;  // see slot_table.h
+// Where a point stands: every search structure of a collection is an array over slots.
+using Slot = std::uint32_t;
 
 struct Hit {
   Slot slot = 0;

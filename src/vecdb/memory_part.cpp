@@ -4,10 +4,9 @@
 
 namespace pandora {
 
-MemoryPart::MemoryPart(const IndexShape& shape, const SlotIds& ids, Slot first)
-    : IndexPart(first), shape_(shape), payloads_(shape.fields) {
+MemoryPart::MemoryPart(const IndexShape& shape, Slot first)
+    : IndexPart(first), shape_(shape), sparse_(shape.sparse, SparseIndex(first)), payloads_(shape.fields) {
   for (const std::size_t dimension : shape.dense) rows_.push_back(make_memory_rows(dimension));
-  for (std::size_t i = 0; i < shape.sparse; ++i) sparse_.emplace_back(ids, first);
 }
 
 void MemoryPart::put(Slot slot, const IndexedPoint& point) {

@@ -14,8 +14,8 @@ struct IndexedPoint;
 
 class MemoryPart final : public IndexPart {
  public:
-  // `ids` and `shape` outlive it. `first` is a multiple of 64.
-  MemoryPart(const IndexShape& shape, const SlotIds& ids, Slot first);
+  // `shape` outlives it. `first` is a multiple of 64.
+  MemoryPart(const IndexShape& shape, Slot first);
   void put(Slot slot, const IndexedPoint& point);  // replaces, or is the next one; without the dense vectors
   void put_row(std::size_t vector, Slot slot, std::span<const float> row) { rows_[vector]->put(at(slot), row); }
   void remove(Slot slot);  // its words and fields; its id stays

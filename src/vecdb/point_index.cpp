@@ -46,7 +46,7 @@ std::size_t PointIndex::number_of(Slot slot) const {
 }
 
 void PointIndex::begin_tail() {
-  tail_ = std::make_shared<MemoryPart>(shape_, *this, next_group(bound_));
+  tail_ = std::make_shared<MemoryPart>(shape_, next_group(bound_));
   held_.push_back({tail_, std::vector<TermCounts>(shape_.sparse), 0, 0});
 }
 

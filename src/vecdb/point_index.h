@@ -28,7 +28,6 @@
 #include "vecdb/index_part.h"
 #include "vecdb/memory_part.h"
 #include "vecdb/payload_select.h"
-#include "vecdb/sparse_index.h"
 #include "vecdb/sparse_search.h"
 
 namespace pandora {
@@ -89,7 +88,7 @@ class PointIndex final : public SlotIds {
   // As PayloadIndex; live slots only.
   Result<std::optional<SelectedSlots>> select(const Condition& condition) const;
   Result<SlotSet> with_text(const std::string& field, const std::string& text) const;
-  // As DenseIndex and SparseIndex; the filter is a part of `live`.
+  // As DenseIndex and search_postings; the filter is a part of `live`.
   Result<std::vector<Hit>> nearest(std::size_t number, std::span<const float> query, std::size_t k,
                                    const SlotSet* filter, const Deadline& deadline, DenseTrace* trace = nullptr) const;
   Result<std::vector<Hit>> by_terms(std::size_t number, const SparseVector& query, std::size_t k, const SlotSet* filter,

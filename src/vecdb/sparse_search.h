@@ -1,5 +1,18 @@
-// The best slots by a sum over the postings of a query's terms. `sparse_index.h` says what is computed; here the lists
-// may lie anywhere: in memory, in mapped files, or in several pieces one behind the other. Internal to vecdb.
+// The best slots by a sum over the postings of a query's terms. The lists may lie anywhere: in memory, in mapped files,
+// or in several pieces one behind the other. Internal to vecdb.
+//
+// score = Σ over terms of both: query value · idf · stored value, idf = ln(1 + (N − df + 0.5) / (df + 0.5)), N and df
+// over all points that have terms, whatever the filter (as Qdrant's `modifier: idf`). Only slots with a common term are
+// found. Summed in double by ascending term, whatever the order of the query, then rounded to float: the same bits
+// always.
+//
+// A search goes through the slots window by window. The bounds of blocks say how much each term can add there; terms
+// that together could not lift a slot among the best k are not read, only looked up for slots that the others brought
+// up ("MaxScore", Turtle & Flood 1995, by window). What is left out could not have been among the best: the answer is
+// that of looking at everything, bit for bit.
+//
+// Order: score descending, then id ascending; min(k, slots with a common term that pass the filter) hits. Values are
+// finite; the caller checks.
 #pragma once
 #include <span>
 #include <vector>
@@ -40,7 +53,10 @@ struct SearchTerm {
   TermBlocks list;    // not empty
 };
 
-// idf as SparseIndex defines it, of `df` of `n` slots.
+// What a term of the query weighs beside its own value: its rarity, or nothing (then the score is a plain dot product).
+enum class TermWeighting { kIdf, kPlain };
+
+// idf of a term that `df` of `n` slots have.
 double inverse_document_frequency(std::size_t n, std::size_t df);
 
 // `terms` ascending by term: sums are made in this order. Slots outside of `filter` (null: none) count for nothing.

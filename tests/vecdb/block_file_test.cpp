@@ -100,7 +100,7 @@ TEST(IdSlots, finds_what_a_map_finds) {
   const unsigned seed = 23;
   SCOPED_TRACE(seed);
   std::mt19937 random(seed);
-  const SlotTable ids = table_of(3'000);
+  const auto ids = slots_of(3'000);
   IdSlots slots;
   std::set<Slot> in;
   EXPECT_FALSE(slots.find(id_of(0), ids));

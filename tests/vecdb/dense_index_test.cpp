@@ -11,7 +11,7 @@ namespace pandora {
 namespace {
 
 // Scores as the kernels define them, everything looked at.
-std::vector<Hit> exact_search(const DenseIndex& index, const SlotTable& slots, const Vector& query, std::size_t k,
+std::vector<Hit> exact_search(const DenseIndex& index, const SlotIds& slots, const Vector& query, std::size_t k,
                               const SlotSet* filter) {
   TopHits best(k);
   for (Slot slot = 0; slot < slots.bound(); ++slot)
@@ -64,7 +64,7 @@ TEST_P(DenseIndexOnEveryPath, finds_what_an_exact_scan_finds_whatever_the_data_a
   const std::vector<Data> kinds = {{"random", [&] { return normalised(normal_vector(random, kDimension)); }},
                                    {"clustered", [&] { return wide.next(); }},
                                    {"tight clusters", [&] { return tight.next(); }}};
-  const SlotTable slots = table_of(kPoints);
+  const auto slots = slots_of(kPoints);
   for (const Data& data : kinds) {
     DenseIndex index(kDimension, slots, make_memory_rows(kDimension), {.one_bit_from = GetParam() ? 0 : kPoints + 1});
     for (Slot slot = 0; slot < kPoints; ++slot) index.put(slot, data.next());
@@ -95,7 +95,7 @@ TEST_P(DenseIndexOnEveryPath, finds_what_an_exact_scan_finds_whatever_the_data_a
 TEST(DenseIndex, gives_the_same_bits_with_every_kernel) {
   std::mt19937 random(53);
   constexpr std::size_t kPoints = 17'000, kDimension = 300;
-  const SlotTable slots = table_of(kPoints);
+  const auto slots = slots_of(kPoints);
   ClusteredVectors clusters(random, kDimension, 300, 0.7F);
   std::vector<Vector> vectors;
   for (std::size_t i = 0; i < kPoints; ++i)
@@ -131,7 +131,7 @@ TEST(DenseIndex, a_coarse_look_spares_what_lies_far_and_changes_no_answer) {
   ClusteredVectors clusters(random, kDimension, 400, 0.8F);
   const std::vector<Data> kinds = {{"clustered", [&] { return clusters.next(); }},
                                    {"random", [&] { return normalised(normal_vector(random, kDimension)); }}};
-  const SlotTable slots = table_of(kPoints);
+  const auto slots = slots_of(kPoints);
   const SlotSet half = random_slots(random, kPoints, 0.5);
   for (const Data& data : kinds) {
     const bool clustered = &data == kinds.data();
@@ -186,7 +186,7 @@ TEST(DenseIndex, a_coarse_look_begins_at_a_certain_size) {
   std::mt19937 random(56);
   constexpr std::size_t kFrom = 20'000, kDimension = 384;
   ClusteredVectors clusters(random, kDimension, 300, 0.3F);
-  SlotTable slots = table_of(kFrom - 1);
+  auto slots = slots_of(kFrom - 1);
   DenseIndex index(kDimension, slots, make_memory_rows(kDimension), {.coarse_from = kFrom});
   for (Slot slot = 0; slot < kFrom - 1; ++slot) index.put(slot, clusters.next());
   const Vector query = clusters.next();
@@ -224,7 +224,7 @@ TEST(DenseIndex, gives_the_same_bits_whoever_scans_its_parts) {
   std::mt19937 random(seed);
   SCOPED_TRACE(seed);
   constexpr std::size_t kPoints = 20'000, kDimension = 64;
-  const SlotTable slots = table_of(kPoints);
+  const auto slots = slots_of(kPoints);
   ThreadPool pool(3);
   const DenseOptions alone{.part_slots = 4'096}, helped{.pool = &pool, .part_slots = 4'096};
   DenseIndex one(kDimension, slots, make_memory_rows(kDimension), alone);
@@ -256,25 +256,24 @@ TEST(DenseIndex, a_change_is_seen_by_the_next_search) {
   std::mt19937 random(seed);
   SCOPED_TRACE(seed);
   constexpr std::size_t kDimension = 48;
-  SlotTable slots;
+  constexpr std::size_t kSlots = 1'500;
+  const auto slots = slots_of(kSlots);
   DenseIndex index(kDimension, slots);
-  std::map<std::size_t, Vector> model;  // by number of the point
+  std::map<Slot, Vector> model;
   std::size_t scans = 0;
   for (int step = 0; step < 4'000; ++step) {
-    const std::size_t number = random() % 1'500;
-    if (random() % 3 == 0 && model.contains(number)) {
-      const Slot slot = *slots.find(id_of(number));
+    const Slot slot = random() % kSlots;
+    if (random() % 3 == 0 && model.contains(slot)) {
       index.remove(slot);
-      slots.remove(slot);
-      model.erase(number);
+      model.erase(slot);
     } else {
-      model[number] = normalised(normal_vector(random, kDimension));
-      index.put(slots.add(id_of(number)), model[number]);
+      model[slot] = normalised(normal_vector(random, kDimension));
+      index.put(slot, model[slot]);
     }
     ASSERT_EQ(index.size(), model.size());
     if (step % 20 != 0 || model.empty()) continue;
     // What was just put, or else any, is the nearest to itself.
-    const auto& [wanted, vector] = model.contains(number) ? *model.find(number) : *model.begin();
+    const auto& [wanted, vector] = model.contains(slot) ? *model.find(slot) : *model.begin();
     DenseTrace trace;
     const auto hits = index.search(vector, 3, nullptr, Deadline::never(), &trace);
     ASSERT_TRUE(hits.has_value());
@@ -288,7 +287,7 @@ TEST(DenseIndex, a_change_is_seen_by_the_next_search) {
 TEST(DenseIndex, gives_as_many_as_match_and_never_more_than_were_asked_for) {
   std::mt19937 random(59);
   constexpr std::size_t kPoints = 1'000;
-  const SlotTable slots = table_of(kPoints);
+  const auto slots = slots_of(kPoints);
   DenseIndex index(8, slots);
   EXPECT_TRUE(index.search(Vector(8, 1), 10, nullptr, Deadline::never())->empty());
   for (Slot slot = 0; slot < kPoints; ++slot) index.put(slot, normal_vector(random, 8));
@@ -307,7 +306,7 @@ TEST(DenseIndex, gives_as_many_as_match_and_never_more_than_were_asked_for) {
 
 TEST(DenseIndex, equal_scores_are_ordered_by_id_however_many_there_are) {
   constexpr std::size_t kPoints = 3'000;
-  const SlotTable slots = table_of(kPoints);
+  const auto slots = slots_of(kPoints);
   for (const std::size_t dimension : {1, 384}) {
     DenseIndex index(dimension, slots);
     for (Slot slot = 0; slot < kPoints; ++slot) index.put(slot, Vector(dimension, slot % 2 ? 1.0F : 0.5F));
@@ -328,7 +327,7 @@ TEST(DenseIndex, vectors_of_any_length_are_found) {
   std::mt19937 random(seed);
   SCOPED_TRACE(seed);
   constexpr std::size_t kPoints = 2'000, kDimension = 100;
-  const SlotTable slots = table_of(kPoints);
+  const auto slots = slots_of(kPoints);
   for (const float length : {1e-20F, 1e-3F, 1.0F, 1e6F, kMaxComponent / 10}) {
     DenseIndex index(kDimension, slots);
     for (Slot slot = 0; slot < kPoints; ++slot) {
@@ -355,7 +354,7 @@ TEST(DenseIndex, an_expired_deadline_ends_every_way_of_searching) {
   std::mt19937 random(67);
   const ManualClock clock;
   constexpr std::size_t kPoints = 5'000;
-  const SlotTable slots = table_of(kPoints);
+  const auto slots = slots_of(kPoints);
   DenseIndex index(16, slots);
   for (Slot slot = 0; slot < kPoints; ++slot) index.put(slot, normal_vector(random, 16));
   const SlotSet some = random_slots(random, kPoints, 0.01), more = random_slots(random, kPoints, 0.03);
@@ -380,7 +379,7 @@ class RunningClock final : public Clock {
 TEST(DenseIndex, a_deadline_that_passes_during_a_scan_ends_it_soon) {
   std::mt19937 random(71);
   constexpr std::size_t kPoints = 20'000;
-  const SlotTable slots = table_of(kPoints);
+  const auto slots = slots_of(kPoints);
   DenseIndex index(16, slots);
   for (Slot slot = 0; slot < kPoints; ++slot) index.put(slot, normal_vector(random, 16));
   const RunningClock clock;

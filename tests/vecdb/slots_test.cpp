@@ -8,20 +8,6 @@
 namespace pandora {
 namespace {
 
-TEST(SlotTable, gives_an_id_one_slot_and_reuses_what_was_freed) {
-  SlotTable slots;
-  EXPECT_EQ(slots.add(id_of(0)), 0u);
-  EXPECT_EQ(slots.add(id_of(1)), 1u);
-  EXPECT_EQ(slots.add(id_of(0)), 0u);
-  slots.remove(0);
-  EXPECT_EQ(slots.find(id_of(0)), std::nullopt);
-  EXPECT_EQ(slots.size(), 1u);
-  EXPECT_EQ(slots.add(id_of(2)), 0u);
-  EXPECT_EQ(slots.id(0), id_of(2));
-  EXPECT_EQ(slots.add(id_of(3)), 2u);
-  EXPECT_EQ(slots.bound(), 3u);
-}
-
 TEST(SlotSet, is_a_set_under_every_operation) {
   const unsigned seed = 3;
   std::mt19937 random(seed);

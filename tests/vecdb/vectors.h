@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "vecdb/slot_table.h"
+#include "support/listed_slots.h"
 
 namespace pandora {
 
@@ -57,9 +57,9 @@ class ClusteredVectors {
 
 inline Uuid id_of(std::size_t number) { return point_id("test", std::to_string(number)); }
 
-// A table in which point `number` has slot `number`.
-inline SlotTable table_of(std::size_t count) {
-  SlotTable slots;
+// In which point `number` has slot `number`.
+inline testing::ListedSlots slots_of(std::size_t count) {
+  testing::ListedSlots slots;
   for (std::size_t number = 0; number < count; ++number) slots.add(id_of(number));
   return slots;
 }
