@@ -1,6 +1,7 @@
 #include "wire/json_tape.h"
 
 #include <array>
+#include <bit>
 #include <charconv>
 #include <cmath>
 #include <cstring>
@@ -15,8 +16,31 @@
 namespace pandora {
 namespace {
 
+constexpr std::size_t kBytesOfValue = 11;  // fewer make the tape grow: numbers of a vector have so many and more
+
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
 bool is_space(char c) { return c == ' ' || c == '\n' || c == '\t' || c == '\r'; }
+
+// Eight bytes at once, as a little-endian number: `p` has so many.
+constexpr std::size_t kWord = 8;
+std::uint64_t word_at(const char* p) {
+  static_assert(std::endian::native == std::endian::little);
+  std::uint64_t word = 0;
+  std::memcpy(&word, p, sizeof word);
+  return word;
+}
+bool are_digits(std::uint64_t word) {  // each 0x30 to 0x39, and so is each with six more
+  constexpr std::uint64_t kHigh = 0xF0F0F0F0F0F0F0F0U, kSix = 0x0606060606060606U;
+  return ((word & kHigh) | (((word + kSix) & kHigh) >> 4)) == 0x3333333333333333U;
+}
+// The number that eight digits stand for: neighbours become pairs, pairs fours, fours the whole.
+std::uint64_t value_of_digits(std::uint64_t word) {
+  word -= 0x3030303030303030U;
+  word = word * 10 + (word >> 8);
+  constexpr std::uint64_t kPair = 0x000000FF000000FFU, kFirst = 100 + (std::uint64_t{1'000'000} << 32),
+                          kSecond = 1 + (std::uint64_t{10'000} << 32);
+  return ((word & kPair) * kFirst + ((word >> 16) & kPair) * kSecond) >> 32;
+}
 
 int hex_value(char c) {
   if (is_digit(c)) return c - '0';
@@ -96,7 +120,7 @@ class JsonTapeBuilder {
  public:
   explicit JsonTapeBuilder(std::string_view text) : text_(text), p_(text.data()), end_(p_ + text.size()) {
     tape_.text_ = text;
-    tape_.entries_.reserve(text.size() / 16 + 8);
+    tape_.entries_.reserve(text.size() / kBytesOfValue + 8);
   }
 
   tl::expected<JsonTape, JsonFault> build() {
@@ -226,6 +250,7 @@ class JsonTapeBuilder {
   bool digits() {
     if (p_ == end_) return fault("EOF while parsing a value", 0);
     if (!is_digit(*p_)) return fault("invalid number", 1);
+    while (end_ - p_ >= static_cast<std::ptrdiff_t>(kWord) && are_digits(word_at(p_))) p_ += kWord;
     while (p_ != end_ && is_digit(*p_)) ++p_;
     return true;
   }
@@ -317,6 +342,42 @@ double JsonNode::number() const {
   const bool small = exponent != std::string_view::npos && digits[exponent + 1] == '-';
   if (small) return 0;
   return digits.front() == '-' ? -std::numeric_limits<double>::infinity() : std::numeric_limits<double>::infinity();
+}
+
+// Most numbers of a vector are a whole number of few digits over a power of ten, both exact as doubles: the quotient is
+// the nearest double. The float nearest to that is the nearest of all unless the double lies half way between two
+// floats (then it may have been rounded to there), or is too small for a float of full precision.
+float JsonNode::nearest_float() const {
+  static constexpr double kPowers[] = {1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,  1e8, 1e9,
+                                       1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18};
+  constexpr std::ptrdiff_t kMostDigits = 19;  // with a point: no more fit into 64 bits for sure
+  constexpr std::uint64_t kExact = std::uint64_t{1} << 53, kBelowFloat = 0x1FFFFFFF, kHalf = 0x10000000;
+  const std::string_view text = raw();
+  const char *p = text.data(), *const end = p + text.size();
+  const bool negative = *p == '-';
+  const char* const first = p += negative ? 1 : 0;
+  std::uint64_t digits = 0;  // of too many it is not used
+  const auto take = [&] {
+    while (end - p >= static_cast<std::ptrdiff_t>(kWord) && are_digits(word_at(p)))
+      digits = digits * 100'000'000 + value_of_digits(word_at(p)), p += kWord;
+    for (; p != end && is_digit(*p); ++p) digits = digits * 10 + static_cast<std::uint64_t>(*p - '0');
+  };
+  take();
+  std::ptrdiff_t behind = 0;  // the point
+  if (p != end && *p == '.') {
+    const char* const point = ++p;
+    take();
+    behind = p - point;
+  }
+  if (p == end && p - first <= kMostDigits && digits <= kExact) {
+    const double value = static_cast<double>(digits) / kPowers[behind];
+    const bool normal = digits == 0 || value >= static_cast<double>(std::numeric_limits<float>::min());
+    if (normal && (std::bit_cast<std::uint64_t>(value) & kBelowFloat) != kHalf)
+      return static_cast<float>(negative ? -value : value);
+  }
+  float value = 0;
+  const auto [stop, fault] = std::from_chars(text.data(), end, value);
+  return fault == std::errc() ? value : static_cast<float>(number());
 }
 
 std::optional<std::int64_t> JsonNode::integer() const {

@@ -43,6 +43,7 @@ class JsonNode {
   std::string text() const;                               // of a string, without its escapes
   bool text_is(std::string_view wanted) const;            // a string with this text
   double number() const;                                  // of a number; infinite when it is beyond a double
+  float nearest_float() const;                            // of a number; infinite when it is beyond a float
   std::optional<std::int64_t> integer() const;            // of a number written as one that fits
   std::optional<std::uint64_t> unsigned_integer() const;  // likewise
 

@@ -1,7 +1,6 @@
 #include "wire/qdrant_vectors.h"
 
 #include <algorithm>
-#include <charconv>
 #include <cmath>
 #include <limits>
 #include <numeric>
@@ -35,10 +34,7 @@ Outcome<DenseInput> read_dense(JsonNode node) {
   for (JsonNode item = node.first(); item; item = item.next()) {
     if (item.is_array()) return fail(not_served("multivectors"));
     if (!item.is_number()) return fail(no_vector());
-    const std::string_view digits = item.raw();
-    float value = 0;
-    const auto [end, fault] = std::from_chars(digits.data(), digits.data() + digits.size(), value);
-    if (fault != std::errc()) value = static_cast<float>(item.number());
+    const float value = item.nearest_float();
     too_large |= !(std::fabs(value) <= kMaxVectorComponent);
     dense.values.push_back(value);
   }

@@ -1,8 +1,12 @@
 #include "wire/json_tape.h"
 
+#include <bit>
+#include <charconv>
 #include <cmath>
 #include <limits>
+#include <random>
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 namespace pandora {
@@ -47,6 +51,61 @@ TEST(JsonTape, what_is_no_json_is_refused_with_its_place) {
   };
   for (const auto& [text, fault] : cases) EXPECT_EQ(compact(text), std::string("fault: ") + fault) << text;
   EXPECT_EQ(compact("\"\xff\"").substr(0, 6), "fault:");
+}
+
+float nearest_float(const std::string& digits) {
+  const auto tape = JsonTape::parse(digits);
+  EXPECT_TRUE(tape.has_value()) << digits;
+  return tape ? tape->root().nearest_float() : std::numeric_limits<float>::quiet_NaN();
+}
+// By the standard library, which reads any number of digits.
+float nearest_by_library(const std::string& digits) {
+  float value = 0;
+  std::from_chars(digits.data(), digits.data() + digits.size(), value);
+  return value;
+}
+
+TEST(JsonTape, a_number_is_read_as_the_float_that_is_nearest_to_its_digits) {
+  const unsigned seed = 71;
+  SCOPED_TRACE(seed);
+  std::mt19937_64 random(seed);
+  const auto expect_same = [](const std::string& digits) {
+    ASSERT_EQ(std::bit_cast<std::uint32_t>(nearest_float(digits)),
+              std::bit_cast<std::uint32_t>(nearest_by_library(digits)))
+        << digits;
+  };
+  for (int round = 0; round < 30'000; ++round) {
+    // Near a float, near half way to the next, and exactly there; with any number of digits.
+    const auto bits = static_cast<std::uint32_t>(random() % 0x7F000000);
+    const auto one = std::bit_cast<float>(bits), next = std::bit_cast<float>(bits + 1);
+    const double half = (static_cast<double>(one) + static_cast<double>(next)) / 2;
+    const char* sign = round % 2 ? "-" : "";
+    const auto places = static_cast<int>(random() % 20);
+    for (const double value : {static_cast<double>(one), half, std::ldexp(half, -static_cast<int>(random() % 3))}) {
+      expect_same(fmt::format("{}{}", sign, value));
+      expect_same(fmt::format("{}{:.{}e}", sign, value, places));
+    }
+    // As embeddings are written: within one, by five to eighteen digits; and whole numbers around 2^24, some half way.
+    const double small = std::uniform_real_distribution<double>(0, 1)(random);
+    expect_same(fmt::format("{}{:.{}f}", sign, small, 5 + places));
+    expect_same(fmt::format("{}{}.{:0>{}}", sign, (1U << 24) + random() % 64, random() % 3, 1 + places / 2));
+    expect_same(fmt::format("{}{}", sign, (1U << 24) + random() % 4096));
+  }
+}
+
+TEST(JsonTape, a_number_beyond_a_float_is_infinite_and_one_too_small_is_nothing) {
+  constexpr float kInfinity = std::numeric_limits<float>::infinity();
+  EXPECT_EQ(nearest_float("1e39"), kInfinity);
+  EXPECT_EQ(nearest_float("-1e400"), -kInfinity);
+  EXPECT_EQ(nearest_float("340282346638528859811704183484516925440"), std::numeric_limits<float>::max());
+  EXPECT_EQ(nearest_float("1e-50"), 0.0F);
+  EXPECT_EQ(nearest_float("1e-400"), 0.0F);
+  EXPECT_TRUE(std::signbit(nearest_float("-0")));
+  EXPECT_TRUE(std::signbit(nearest_float("-0.000")));
+  EXPECT_EQ(nearest_float("0.0000000000000000000000000000000000000000000014"),
+            std::numeric_limits<float>::denorm_min());
+  EXPECT_EQ(nearest_float("99999999999999999999"), 1e20F);
+  EXPECT_EQ(nearest_float("12345678.12345678"), 12345678.0F);
 }
 
 TEST(JsonTape, depth_is_bounded_at_its_maximum_and_refused_one_past_it) {
