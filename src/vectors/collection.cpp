@@ -409,6 +409,7 @@ void Collection::finish(Changed& changed, FairLock::Writing writing, std::size_t
     if (++taken > at_once) {
       taken = 1;
       writing.unlock();
+      std::this_thread::yield();  // a processor may be what they wait for
       writing = memory_->lock().write();
     }
     if (point)

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <cstring>
 #include <limits>
+#include <thread>
 #include <unordered_map>
 #include <utility>
 
@@ -16,6 +17,7 @@
 namespace pandora {
 namespace {
 
+constexpr std::ptrdiff_t kReadAtOnce = 64 * 1024;  // before whoever waits for this processor has his turn
 constexpr std::size_t kBytesOfValue = 11;  // fewer make the tape grow: numbers of a vector have so many and more
 
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
@@ -126,8 +128,12 @@ class JsonTapeBuilder {
   tl::expected<JsonTape, JsonFault> build() {
     if (text_.size() > kMaxJsonTapeBytes) return tl::unexpected(JsonFault{"the text is too long", 1, 0});
     if (!value()) return tl::unexpected(fault_);
-    while (!open_.empty())
+    for (const char* rested = p_; !open_.empty();) {
       if (!(in_object() ? member() : element())) return tl::unexpected(fault_);
+      if (p_ - rested < kReadAtOnce) continue;
+      rested = p_;
+      std::this_thread::yield();
+    }
     skip_space();
     if (p_ != end_) return fault("trailing characters", 1), tl::unexpected(fault_);
     return std::move(tape_);

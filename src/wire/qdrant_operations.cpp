@@ -1,11 +1,15 @@
 #include "wire/qdrant_operations.h"
 
+#include <thread>
+
 #include <fmt/format.h>
 
 #include "wire/qdrant_read.h"
 
 namespace pandora::qdrant {
 namespace {
+
+constexpr std::size_t kReadAtOnce = 16;  // points, before whoever waits for this processor has his turn
 
 Fault empty_update() { return bad_request("Empty update request"); }
 
@@ -83,6 +87,7 @@ Outcome<std::vector<PointInput>> read_points(JsonNode node) {
   for (JsonNode item = node.first(); item; item = item.next()) {
     PANDORA_TRY(point, read_point(item, points.size()));
     points.push_back(std::move(point));
+    if (points.size() % kReadAtOnce == 0) std::this_thread::yield();
   }
   return points;
 }
@@ -107,6 +112,7 @@ Outcome<std::vector<PointInput>> read_columns(JsonNode node) {
       if (const auto* dense = std::get_if<DenseInput>(&vector); dense && dense->values.empty())
         return fail(bad_value(fmt::format("batch.vectors[{}]: dense vector must not be empty", i)));
       points[i].vectors.emplace_back(name, std::move(vector));
+      if (i % kReadAtOnce == kReadAtOnce - 1) std::this_thread::yield();
     }
     return {};
   };
