@@ -39,20 +39,41 @@ CodeTable::CodeTable(std::size_t dimension)
       rows_(dimension / kDimensionsPerRow),
       coarse_rows_(std::min(rows_, CodeBlocks::kCoarseRows)) {}
 
+void CodeTable::Free::operator()(std::uint8_t* memory) const {
+  if (mapped > 0)
+    ::munmap(memory, mapped);
+  else
+    std::free(memory);
+}
+
+// A scan goes through gigabytes: with small pages it waits for their addresses half of the time. Huge ones there are
+// only where nothing else was before, so that much memory is the system's own, not a piece of the heap.
+CodeTable::Memory CodeTable::zeros(std::size_t bytes) {
+  if (bytes < kHugePage / 2) {
+    auto* memory = static_cast<std::uint8_t*>(std::aligned_alloc(kLine, bytes));
+    if (memory == nullptr) throw std::bad_alloc();
+    std::memset(memory, 0, bytes);
+    return Memory(memory, Free{});
+  }
+  const std::size_t whole = (bytes + kHugePage - 1) / kHugePage * kHugePage, around = whole + kHugePage;
+  void* const mapped = ::mmap(nullptr, around, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (mapped == MAP_FAILED) throw std::bad_alloc();
+  auto* const begin = static_cast<std::uint8_t*>(mapped);
+  const std::size_t before = (kHugePage - reinterpret_cast<std::uintptr_t>(begin) % kHugePage) % kHugePage;
+  if (before > 0) ::munmap(begin, before);
+  ::munmap(begin + before + whole, around - before - whole);
+  (void)::madvise(begin + before, whole, MADV_HUGEPAGE);  // a wish: without, it is slower
+  return Memory(begin + before, Free{whole});
+}
+
 CodeTable::Chunk CodeTable::make_chunk() const {
   const std::size_t plane = kChunkSlots * dimension_ / 8, floats = kChunkSlots * sizeof(float);
   const std::size_t coarse = kChunkSlots * (coarse_rows_ + 1) * kRowBytes;
   const std::size_t total = 2 * plane + kChunkSlots * dimension_ + 5 * floats;  // a multiple of kLine, as every part is
-  // A scan goes through gigabytes: with small pages it waits for their addresses half of the time.
-  const std::size_t whole = total < kHugePage / 2 ? total : (total + kHugePage - 1) / kHugePage * kHugePage;
-  auto* memory = static_cast<std::uint8_t*>(std::aligned_alloc(whole < kHugePage ? kLine : kHugePage, whole));
-  if (memory == nullptr) throw std::bad_alloc();
-  if (whole >= kHugePage) (void)madvise(memory, whole, MADV_HUGEPAGE);  // a wish: without, it is slower
-  std::memset(memory, 0, total);
   Chunk chunk;
-  chunk.memory.reset(memory);
-  chunk.coarse = memory;
-  chunk.high = memory + coarse;
+  chunk.memory = zeros(total);
+  chunk.coarse = chunk.memory.get();
+  chunk.high = chunk.coarse + coarse;
   chunk.low = chunk.high + kChunkSlots * (rows_ - coarse_rows_) * kRowBytes;
   chunk.bytes = chunk.low + plane;
   auto* numbers = reinterpret_cast<float*>(chunk.bytes + kChunkSlots * dimension_);

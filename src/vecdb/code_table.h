@@ -59,10 +59,13 @@ class CodeTable {
 
  private:
   struct Free {
-    void operator()(std::uint8_t* memory) const { std::free(memory); }
+    std::size_t mapped = 0;  // bytes; 0: of the heap
+    void operator()(std::uint8_t* memory) const;
   };
+  using Memory = std::unique_ptr<std::uint8_t, Free>;
+  static Memory zeros(std::size_t bytes);
   struct Chunk {
-    std::unique_ptr<std::uint8_t, Free> memory;  // all of what follows
+    Memory memory;  // all of what follows
     std::uint8_t *coarse = nullptr, *high = nullptr, *low = nullptr, *bytes = nullptr;
     float *scale1 = nullptr, *scale2 = nullptr, *scale8 = nullptr, *offset = nullptr;
   };

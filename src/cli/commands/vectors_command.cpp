@@ -15,6 +15,9 @@
 namespace pandora {
 namespace {
 
+constexpr int kLargestInHeap = 32 << 20;  // glibc's most
+constexpr int kKeptFree = 64 << 20;       // of the heap's end, while writes go on
+
 Result<std::string> directory_of(const Config& config, const VectorsCommand& command) {
   if (!command.directory.empty()) return command.directory;
   if (const std::string& path = config.string("vectors.path"); !path.empty()) return path;
@@ -26,6 +29,9 @@ Status serve_until_told(const Config& config, const VectorsCommand& command, boo
   // One heap for all threads: of others glibc gives back nothing, and each would stay as large as the largest bodies.
   // What is in no use of this one goes back when writes have ended (vectors/engine.h).
   (void)::mallopt(M_ARENA_MAX, 1);
+  // Until then it stays: to ask the system for a body's memory, and give it back, costs as much as to read the body.
+  (void)::mallopt(M_MMAP_THRESHOLD, kLargestInHeap);
+  (void)::mallopt(M_TRIM_THRESHOLD, kKeptFree);
   const sigset_t signals = hold_stop_signals();
   const auto files = make_posix_file_system();
   SystemRandom random;
