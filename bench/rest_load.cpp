@@ -263,28 +263,34 @@ class Bench {
     make_requests();
     std::printf("%-44s %.4f\n", "recall@10", recall());
     Line one{"search, one connection"}, many{"search, sixteen connections"}, few{"search with a filter of 1 %"},
-        put{"durable upsert, one connection"}, puts{"durable upsert, sixteen connections"};
+        put{"durable upsert, one connection"}, puts{"durable upsert, sixteen connections"},
+        trip{"a bare round trip (/healthz)"};
     std::vector<double> syncs;
+    const std::vector<std::string> pings{request("GET", "/healthz", "")};
     (void)measure(port_, searches_, 1, 1);
     for (int round = 0; round < kRounds; ++round) {
       one.add(measure(port_, searches_, 1, 2));
       many.add(measure(port_, searches_, 16, 2));
       few.add(measure(port_, filtered_, 1, 1));
       syncs.push_back(bare_sync(directory_));
+      trip.add(measure(port_, pings, 1, 0.5));
       put.add(measure(port_, upserts_, 1, 1));
       puts.add(measure(port_, upserts_, 16, 1));
     }
-    for (const Line& line : {one, many, few, put, puts}) line.show();
+    for (const Line& line : {one, many, few, put, puts, trip}) line.show();
     std::printf("%-44s p50 %7.3f ms\n", "a bare sync", median(syncs));
+    std::printf("%-44s p50 %7.3f ms\n", "an upsert, beyond round trip and sync",
+                median(put.p50) - median(trip.p50) - median(syncs));
     meanwhile(median(one.p50));
   }
 
  private:
   // What a search costs while points come as fast as they are taken.
   void meanwhile(double quiet) {
+    std::vector<std::string> bodies;
+    for (std::size_t at = points_; at < points_ + kMeanwhile; at += kBatch) bodies.push_back(body(at, at + kBatch));
     std::atomic<bool> loading = true;
     std::vector<double> times;
-    double each_second = 0;
     std::thread searching([&] {
       Connection connection(port_);
       for (std::size_t i = 0; loading; ++i) {
@@ -293,22 +299,16 @@ class Bench {
         times.push_back(seconds_since(begin) * 1e3);
       }
     });
-    std::vector<std::string> bodies;
-    for (std::size_t at = points_; at < points_ + kMeanwhile; at += kBatch) bodies.push_back(body(at, at + kBatch));
-    const auto loader = [&] {
-      std::atomic<std::size_t> next = 0;
-      times.clear();
-      const auto begin = Clock::now();
-      std::vector<std::thread> threads;
-      for (int c = 0; c < 2; ++c)
-        threads.emplace_back([&] {
-          Connection connection(port_);
-          for (std::size_t i; (i = next++) < bodies.size();) connection.ask(bodies[i]);
-        });
-      for (auto& thread : threads) thread.join();
-      each_second = static_cast<double>(kMeanwhile) / seconds_since(begin);
-    };
-    loader();
+    std::atomic<std::size_t> next = 0;
+    const auto begin = Clock::now();
+    std::vector<std::thread> threads;
+    for (int c = 0; c < 2; ++c)
+      threads.emplace_back([&] {
+        Connection connection(port_);
+        for (std::size_t i; (i = next++) < bodies.size();) connection.ask(bodies[i]);
+      });
+    for (auto& thread : threads) thread.join();
+    const double each_second = static_cast<double>(kMeanwhile) / seconds_since(begin);
     loading = false;
     searching.join();
     std::ranges::sort(times);
