@@ -86,6 +86,7 @@ class Gateways(ServedCase):
     def test_one_that_dies_is_named_by_the_other_and_made_up_for_by_its_successor(self):
         a, b = self.gateway("a"), self.gateway("b")
         self.tell(b, "before")
+        self.wait_until(lambda: self.rows() == ["before"])
         self.server.stop()
         self.tell(a, "in the journal of a")
         a[0].kill()
