@@ -318,12 +318,18 @@ Result<std::optional<Uuid>> MemoryTurnStore::drop_other_vectors(const EmbedderId
   PANDORA_CHECK(deadline.check("dropping vectors"));
   const std::lock_guard lock(state_.mutex);
   std::optional<Uuid> last;
-  auto at = after ? state_.vectors.upper_bound(*after) : state_.vectors.begin();
-  for (limit = std::min(limit, kMaxPage); limit > 0 && at != state_.vectors.end(); ++at) {
-    if (at->second.empty()) continue;
-    std::erase_if(at->second, [&](const memory_rows::OwnVector& one) { return one.embedder != kept; });
-    last = at->first;
-    --limit;
+  limit = std::min(limit, kMaxPage);
+  for (auto at = state_.vectors.begin(); at != state_.vectors.end();) {
+    const auto& [uid, embedder] = at->first;
+    const bool is_new = last != uid;
+    if (after && uid <= *after) {
+      ++at;
+      continue;
+    }
+    if (is_new && limit == 0) break;
+    if (is_new) --limit;
+    last = uid;
+    at = embedder == key_of(kept) ? std::next(at) : state_.vectors.erase(at);
   }
   return last;
 }

@@ -59,7 +59,7 @@ class CodeTable {
 
  private:
   struct Free {
-    std::size_t mapped = 0;  // bytes; 0: of the heap
+    std::size_t mapped;  // bytes; 0: of the heap
     void operator()(std::uint8_t* memory) const;
   };
   using Memory = std::unique_ptr<std::uint8_t, Free>;

@@ -108,8 +108,8 @@ class MoverTest : public ::testing::Test {
   }
   std::vector<std::string> observed(Side& side) {
     std::vector<std::string> all;
-    for (const auto& row : side.rows->observations().list({}, kSystem, kNever).value())
-      all.push_back(row.observation.turn_uid.to_string() + " " + row.observation.name);
+    const auto rows = side.rows->observations().list({}, kSystem, kNever).value();
+    for (const auto& row : rows) all.push_back(row.observation.turn_uid.to_string() + " " + row.observation.name);
     std::ranges::sort(all);
     return all;
   }

@@ -204,7 +204,7 @@ TEST(DenseIndex, a_coarse_look_is_for_so_many_hits_and_no_more) {
   SCOPED_TRACE(seed);
   constexpr std::size_t kPoints = 40'000, kDimension = 384;
   ClusteredVectors clusters(random, kDimension, 300, 0.3F);  // each of more points than hits are asked for
-  const SlotTable slots = table_of(kPoints);
+  const auto slots = slots_of(kPoints);
   DenseIndex index(kDimension, slots);
   for (Slot slot = 0; slot < kPoints; ++slot) index.put(slot, clusters.next());
   for (int round = 0; round < 5; ++round) {
