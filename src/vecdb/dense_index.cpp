@@ -280,7 +280,7 @@ Status DenseIndex::scan_part(const Query& query, const SlotSet* filter, const De
 }
 
 // Everything is looked at once, and whatever may reach the guess is ranked. Was the guess too high, then once more at
-// those blocks that may hold what was not.
+// those blocks that may hold what was not; it was far too high where that is much: a cluster of fewer than k points.
 Status DenseIndex::scan_coarsely(const Query& query, const SlotSet* filter, const Deadline& deadline, Range range,
                                  float guess, Selection& best) const {
   CoarseBounds bounds(range.first, (range.end - range.first + kScanAtOnce - 1) / kScanAtOnce * kScanAtOnce);
@@ -301,6 +301,10 @@ Status DenseIndex::scan_coarsely(const Query& query, const SlotSet* filter, cons
   best.settle();
   const float threshold = best.threshold();
   if (threshold >= guess) return {};
+  if (bounds.count_reaching(threshold) * kCoarseShare > bounds.size()) {
+    best = Selection(best.k());
+    return scan_whole(query, filter, deadline, range, best);
+  }
   candidates.clear();
   std::array<float, CodeTable::kGroup / CodeBlocks::kSlots> known;
   for (std::size_t first = range.first; first < range.end; first += CodeTable::kGroup) {

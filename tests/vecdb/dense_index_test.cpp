@@ -219,6 +219,33 @@ TEST(DenseIndex, a_coarse_look_is_for_so_many_hits_and_no_more) {
   }
 }
 
+// A filter leaves of each cluster fewer points than are asked for, so the last of them lie anywhere.
+TEST(DenseIndex, a_guess_that_was_far_too_high_is_mended_by_a_scan) {
+  const unsigned seed = 58;
+  std::mt19937 random(seed);
+  SCOPED_TRACE(seed);
+  constexpr std::size_t kPoints = 40'000, kDimension = 384, kNearest = 10;
+  ClusteredVectors clusters(random, kDimension, 300, 0.3F);
+  const SlotTable slots = table_of(kPoints);
+  DenseIndex index(kDimension, slots);
+  for (Slot slot = 0; slot < kPoints; ++slot) index.put(slot, clusters.next());
+  const SlotSet few = random_slots(random, kPoints, 0.05);
+  Found found;
+  int mended = 0;
+  for (int round = 0; round < 40; ++round) {
+    const Vector query = clusters.next();
+    DenseTrace trace;
+    const auto hits = index.search(query, kNearest, &few, Deadline::never(), &trace);
+    ASSERT_TRUE(hits.has_value());
+    found.add(*hits, exact_search(index, slots, query, kNearest, &few));
+    ASSERT_EQ(trace.plan, DenseTrace::Plan::kScan);
+    EXPECT_LT(trace.by_bytes, trace.matching / 2);
+    mended += trace.coarse_parts > 0;
+  }
+  EXPECT_GE(found.recall(), 0.999);
+  EXPECT_GT(mended, 0);
+}
+
 TEST(DenseIndex, gives_the_same_bits_whoever_scans_its_parts) {
   const unsigned seed = 55;
   std::mt19937 random(seed);
