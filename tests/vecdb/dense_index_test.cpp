@@ -226,7 +226,7 @@ TEST(DenseIndex, a_guess_that_was_far_too_high_is_mended_by_a_scan) {
   SCOPED_TRACE(seed);
   constexpr std::size_t kPoints = 40'000, kDimension = 384, kNearest = 10;
   ClusteredVectors clusters(random, kDimension, 300, 0.3F);
-  const SlotTable slots = table_of(kPoints);
+  const auto slots = slots_of(kPoints);
   DenseIndex index(kDimension, slots);
   for (Slot slot = 0; slot < kPoints; ++slot) index.put(slot, clusters.next());
   const SlotSet few = random_slots(random, kPoints, 0.05);
