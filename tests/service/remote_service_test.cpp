@@ -66,7 +66,7 @@ TEST_F(RemoteService, CarriesErrorsWithCodeAndRemedy) {
 TEST_F(RemoteService, WhoIsCancelledWaitsNoLongerForAnOwnerThatSaysNothing) {
   std::promise<void> left;
   auto server = LocalServer::listen(path_, [&](LocalConnection& connection) {
-    if (!connection.receive(Deadline::never())) return;  // who looked whether somebody is here
+    if (!connection.receive(Deadline::never())) return;   // who looked whether somebody is here
     EXPECT_FALSE(connection.receive(Deadline::never()));  // says nothing until the other end has closed
     left.set_value();
   });
