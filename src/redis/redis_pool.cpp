@@ -27,6 +27,7 @@ RedisScript::RedisScript(std::string text) : lua(std::move(text)) {
 Result<std::unique_ptr<RedisConnection>> RedisPool::take(const Deadline& given) {
   PANDORA_CHECK(given.check("asking Redis"));
   const Deadline deadline = given.at_most(clock_, server_->options().timeout);
+  bool tries = false;  // whether a server that was away is back
   {
     std::unique_lock lock(mutex_);
     const std::size_t most = std::clamp<std::size_t>(server_->options().connections, 1, kMaxRedisConnections);
@@ -37,10 +38,12 @@ Result<std::unique_ptr<RedisConnection>> RedisPool::take(const Deadline& given) 
         if (!connection->has_ended()) return connection;
         --open_;
       }
-      if (away_) {
-        if (clock_.steady() < again_at_) return fail(*away_);
-        again_at_ = clock_.steady() + kRedisPause;  // this call tries, the others go on without
+      if (away_ && trying_) {
+        (void)free_.wait_for(lock, kTryPatience, [this] { return !trying_ || !away_; });
+        if (away_ && trying_) return fail(*away_);
+        continue;
       }
+      if (away_ && clock_.steady() < again_at_) return fail(*away_);
       if (open_ < most) break;
       if (deadline.expired())
         return fail(ErrorCode::kResourceExhausted, fmt::format("all {} connections to Redis are in use", most),
@@ -48,14 +51,14 @@ Result<std::unique_ptr<RedisConnection>> RedisPool::take(const Deadline& given) 
       free_.wait_for(lock, std::min(kSlice, deadline.remaining()));
     }
     ++open_;
+    if (away_) tries = trying_ = true;
   }
   auto connection = server_->connect(deadline);
-  if (connection) {
-    const std::lock_guard lock(mutex_);
-    away_.reset();
-  } else {
-    drop(nullptr, connection.error());
-  }
+  if (!connection) drop(nullptr, connection.error());
+  const std::lock_guard lock(mutex_);
+  if (connection) away_.reset();
+  if (tries) trying_ = false;
+  if (tries) free_.notify_all();
   return connection;
 }
 

@@ -4,6 +4,8 @@
 // deadline. One that the server has closed meanwhile is replaced unseen; what a call was doing when its connection
 // broke is not done again here, as it may have been done. A server that cannot be connected to, or does not answer, is
 // left alone for kRedisPause: whoever calls meanwhile is told so at once, and one of those who come afterwards tries.
+// The others wait for him for kTryPatience at most: so one that is back is used by all from the first call on, and one
+// that hangs holds nobody up.
 #pragma once
 #include <condition_variable>
 #include <mutex>
@@ -14,6 +16,7 @@
 namespace pandora {
 
 inline constexpr Duration kRedisPause = std::chrono::seconds(1);
+inline constexpr Duration kTryPatience = std::chrono::milliseconds(250);
 
 // Lua that the server runs in one piece.
 struct RedisScript {
@@ -51,6 +54,7 @@ class RedisPool {
   std::size_t open_ = 0;  // idle and lent
   std::optional<Error> away_;
   SteadyTime again_at_{};  // of a server that is away
+  bool trying_ = false;    // somebody connects to it just now
 };
 
 }  // namespace pandora

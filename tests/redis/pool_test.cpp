@@ -124,6 +124,47 @@ TEST_F(RedisPoolTest, AServerThatHangsCostsOneTimeoutAndComesBackByItself) {
   EXPECT_EQ(must(echo(*shared, "c")), "c");
 }
 
+// Whoever counted by himself then would let more pass than a limit says, with the server there.
+TEST_F(RedisPoolTest, OfAServerThatIsBackNobodyIsToldThatItIsAwayWhileOneFindsOut) {
+  RedisProcess server;
+  const auto shared = pool(server.port(), 16);
+  const SystemClock real;
+  for (int round = 0; round < 5; ++round) {
+    server.stop(SIGKILL);
+    EXPECT_FAILS(kUnavailable, echo(*shared, "a"));
+    server.start();
+    clock_.advance(kRedisPause);
+    std::atomic<int> told_at_once = 0;
+    std::vector<std::thread> threads;
+    for (int thread = 0; thread < 8; ++thread)
+      threads.emplace_back([&] {
+        const SteadyTime begun = real.steady();
+        const auto said = echo(*shared, "b");
+        if (!said && real.steady() - begun < kTryPatience) ++told_at_once;
+      });
+    for (auto& thread : threads) thread.join();
+    EXPECT_EQ(told_at_once, 0);
+    EXPECT_EQ(must(echo(*shared, "c")), "c");
+  }
+}
+
+TEST_F(RedisPoolTest, OfAServerThatHangsTheOthersAreToldWhileOneFindsOut) {
+  const RedisProcess server;
+  testing::TcpGate gate(server.port());
+  const auto shared = pool(gate.port());
+  gate.refuse(true);
+  EXPECT_FAILS(kUnavailable, echo(*shared, "a"));
+  gate.refuse(false);
+  clock_.advance(kRedisPause);
+  gate.hold();
+  std::thread finds_out([&] { EXPECT_EQ(must(echo(*shared, "b")), "b"); });
+  EXPECT_TRUE(eventually([&] { return shared->open_connections() == 1; }));
+  for (int i = 0; i < 3; ++i) EXPECT_FAILS(kUnavailable, echo(*shared, "c"));
+  gate.release();
+  finds_out.join();
+  EXPECT_EQ(must(echo(*shared, "d")), "d");
+}
+
 TEST_F(RedisPoolTest, AServerThatBecameAReplicaIsConnectedToAnew) {
   const RedisProcess server, primary;
   const auto shared = pool(server.port());
