@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <atomic>
 #include <condition_variable>
 #include <deque>
@@ -69,7 +70,6 @@ class JournalledTurnSaver final : public TurnSaver {
     if (!journal) return fail(std::move(journal).error().with_context("journal"));
     journal_ = *std::move(journal);
     replayed_.assign(pending_.begin(), pending_.end());
-    if (const Status prepared = prepare(); !prepared) note_rows_error(prepared.error());
     row_writer_ = std::thread([this] { write_rows(); });
     follower_ = std::thread([this] { follow_rows(); });
     watcher_ = std::thread([this] { watch(); });
@@ -252,7 +252,23 @@ class JournalledTurnSaver final : public TurnSaver {
     wake_.notify_all();
   }
 
+  // Damage stands in the journal until its segment is dropped: an earlier start may have set it aside already.
+  Result<bool> is_set_aside(const std::string& path, std::string_view bytes) {
+    std::string named = "-" + path + "-";
+    std::ranges::replace(named, '/', '-');
+    PANDORA_TRY(folders, stores_.documents.list("quarantine", step()));
+    for (const auto& folder : folders) {
+      if (folder.name.find(named) == std::string::npos) continue;
+      const auto there = stores_.documents.read(
+          fmt::format("quarantine/{}/{}", folder.name, path.substr(path.rfind('/') + 1)), step());
+      if (there && *there == bytes) return true;
+    }
+    return false;
+  }
+
   Status set_aside(const std::string& name, std::string_view bytes, const std::string& reason) {
+    PANDORA_TRY(known, is_set_aside("set_aside/" + name, bytes));
+    if (known) return {};
     log_warn("journal.quarantined", {{"what", name}, {"reason", reason}});
     const std::string path = "set_aside/" + name;
     PANDORA_CHECK(stores_.documents.put(path, bytes, Durability::kNow, step()));
