@@ -13,10 +13,4 @@ struct LiveTurn {
   bool findable() const { return number.value > 0 && point; }
 };
 
-// Is it this turn that can never be written, or the database that cannot be written now (full, read-only, damaged, of
-// another version)? In the second case turns wait in the journal, whatever it takes.
-inline bool concerns_the_turn(ErrorCode code) {
-  return code == ErrorCode::kInvalidArgument || code == ErrorCode::kTooLarge || code == ErrorCode::kConflict;
-}
-
 }  // namespace pandora

@@ -19,6 +19,8 @@
 #include "turns/live_turn.h"
 #include "turns/outbox_worker.h"
 #include "turns/replayed_turns.h"
+#include "turns/row_commit.h"
+#include "turns/set_aside.h"
 #include "turns/turn_objects.h"
 #include "turns/turn_saver.h"
 #include "wire/turn_json.h"
@@ -63,8 +65,9 @@ class JournalledTurnSaver final : public TurnSaver {
   Status open(FileSystem& files) {
     const auto replay = [this](std::string_view payload) { return replay_record(payload); };
     const auto damage = [this](const std::string& segment, const JournalDamage& range, std::string_view bytes) {
-      return set_aside(fmt::format("journal/{}-{}", segment.substr(segment.rfind('/') + 1), range.offset), bytes,
-                       fmt::format("{} bytes of {} at {}: {}", range.length, segment, range.offset, range.reason));
+      return set_aside(
+          stores_.documents, fmt::format("journal/{}-{}", segment.substr(segment.rfind('/') + 1), range.offset), bytes,
+          fmt::format("{} bytes of {} at {}: {}", range.length, segment, range.offset, range.reason), step());
     };
     auto journal = Journal::open(files, options_.journal_directory, options_.segment_bytes, replay, damage);
     if (!journal) return fail(std::move(journal).error().with_context("journal"));
@@ -123,7 +126,7 @@ class JournalledTurnSaver final : public TurnSaver {
 
   Status wait_session(const SessionId& session, const Deadline& deadline) override {
     std::unique_lock lock(mutex_);
-    (void)wait(lock, deadline, [&] { return is_quiet(session) || is_hopeless(session); });
+    (void)wait(lock, deadline, [&] { return is_quiet(session) || waits_in_vain(session); });
     return is_quiet(session) ? Status() : Status(not_findable(session));
   }
 
@@ -222,7 +225,7 @@ class JournalledTurnSaver final : public TurnSaver {
         live_, [&](const auto& entry) { return entry.second.session == session && !entry.second.findable(); });
   }
   // A turn of it waits for its row, and rows have failed for a while.
-  bool is_hopeless(const SessionId& session) const {  // under mutex_
+  bool waits_in_vain(const SessionId& session) const {  // under mutex_
     return rows_fail_since_ && clock_.steady() - *rows_fail_since_ >= kHope &&
            std::ranges::any_of(live_, [&](const auto& entry) {
              return entry.second.session == session && entry.second.number.value == 0;
@@ -252,34 +255,12 @@ class JournalledTurnSaver final : public TurnSaver {
     wake_.notify_all();
   }
 
-  // Damage stands in the journal until its segment is dropped: an earlier start may have set it aside already.
-  Result<bool> is_set_aside(const std::string& path, std::string_view bytes) {
-    std::string named = "-" + path + "-";
-    std::ranges::replace(named, '/', '-');
-    PANDORA_TRY(folders, stores_.documents.list("quarantine", step()));
-    for (const auto& folder : folders) {
-      if (folder.name.find(named) == std::string::npos) continue;
-      const auto there = stores_.documents.read(
-          fmt::format("quarantine/{}/{}", folder.name, path.substr(path.rfind('/') + 1)), step());
-      if (there && *there == bytes) return true;
-    }
-    return false;
-  }
-
-  Status set_aside(const std::string& name, std::string_view bytes, const std::string& reason) {
-    PANDORA_TRY(known, is_set_aside("set_aside/" + name, bytes));
-    if (known) return {};
-    log_warn("journal.quarantined", {{"what", name}, {"reason", reason}});
-    const std::string path = "set_aside/" + name;
-    PANDORA_CHECK(stores_.documents.put(path, bytes, Durability::kNow, step()));
-    return stores_.documents.quarantine(path, reason, step()).map([](auto&&) {});
-  }
-
   Status replay_record(std::string_view payload) {
     auto record = decode_record(payload);
     if (!record && record.error().code == ErrorCode::kIncompatible) return fail(std::move(record).error());
     if (!record)
-      return set_aside("journal/record-" + sha256_hex(payload).substr(0, 16), payload, record.error().to_line());
+      return set_aside(stores_.documents, "journal/record-" + sha256_hex(payload).substr(0, 16), payload,
+                       record.error().to_line(), step());
     PANDORA_TRY(forgotten, stores_.documents.exists(tombstone_path(record->turn.uid), step()));
     if (!forgotten) enqueue(std::make_shared<const TurnRecord>(*std::move(record)));
     return {};
@@ -393,30 +374,17 @@ class JournalledTurnSaver final : public TurnSaver {
     wake_.wait_for(lock, time, [&] { return stopping_ || asked_ != asked; });
   }
 
-  // Its uid is that of a turn of another user: no later attempt can write it.
-  bool is_of_another(ErrorCode refused, const Turn& turn) {
-    if (refused != ErrorCode::kPermissionDenied) return false;  // which a database that is read-only says as well
-    const auto rows = stores_.turns.find_all({&turn.uid, 1}, Principal::system(), step());
-    return rows && !rows->empty() && rows->front().user != turn.user;
-  }
-
   // true: the head of the queue is dealt with.
   bool commit(const TurnRecordPtr& record) {
-    auto number = stores_.turns.commit_turn(*record, Principal::of(record->turn.user), step());
-    if (!number && number.error().code == ErrorCode::kConflict && record->turn.number.value > 0) {
-      // Another turn has the number that this one came with (an import, a lost row): it gets one of its own.
-      TurnRecord renumbered = *record;
-      renumbered.turn.number = {};
-      number = stores_.turns.commit_turn(renumbered, Principal::of(record->turn.user), step());
-    }
-    if (!number && !concerns_the_turn(number.error().code) && !is_of_another(number.error().code, record->turn)) {
+    const auto number = commit_row(stores_.turns, *record, step());
+    if (!number && !is_hopeless(stores_.turns, record->turn, number.error().code, step())) {
       note_rows_error(number.error());
       return false;
     }
     if (!number) {
       // It can never be written as it is; it must neither block the others nor be lost.
-      const Status aside =
-          set_aside("turn-" + record->turn.uid.to_string() + ".json", encode_record(*record), number.error().to_line());
+      const Status aside = set_aside(stores_.documents, "turn-" + record->turn.uid.to_string() + ".json",
+                                     encode_record(*record), number.error().to_line(), step());
       if (!aside) return note(rows_trouble_, aside.error()), false;
     }
     const std::lock_guard lock(mutex_);

@@ -1,0 +1,16 @@
+// A turn's row, and what to think of an error about it.
+#pragma once
+#include "domain/turn_record.h"
+#include "ports/turn_store.h"
+
+namespace pandora {
+
+// Writes it. A number that another turn has meanwhile (an import, a lost row) is not insisted on: it gets one of its
+// own.
+Result<TurnNumber> commit_row(TurnStore& turns, const TurnRecord& record, const Deadline& deadline);
+
+// No later attempt can write it either: the turn is at fault, or its uid is that of another user's turn. Else the
+// database is, and is asked again.
+bool is_hopeless(TurnStore& turns, const Turn& turn, ErrorCode refused, const Deadline& deadline);
+
+}  // namespace pandora
