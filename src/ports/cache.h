@@ -67,6 +67,9 @@ class Cache {
   // A counter's value is its decimal digits.
   virtual Result<std::optional<std::string>> get(const std::string& key, const Deadline& deadline) = 0;
   virtual Status erase(const std::string& key, const Deadline& deadline) = 0;  // missing is fine
+  // Sets it when its value is `expected` (none: when it is not there), as one step; whether it did.
+  virtual Result<bool> replace(const std::string& key, const std::optional<std::string>& expected,
+                               const std::string& value, Duration lifetime, const Deadline& deadline) = 0;
   // Adds and returns the new value, atomically; a missing key counts from 0. The lifetime starts with the first add,
   // later ones do not renew it. kInvalidArgument, and nothing changed, when the value is no 64-bit integer or would not
   // be one.
@@ -79,6 +82,8 @@ class Cache {
                                        const Deadline& deadline) = 0;
   // kConflict when it is held, by whomever, this caller too; freed after `lifetime` at the latest.
   virtual Result<CacheLock> lock(const std::string& key, Duration lifetime, const Deadline& deadline) = 0;
+  // Freed after `lifetime` from now; false: it was not ours any more.
+  virtual Result<bool> extend(const CacheLock& lock, Duration lifetime, const Deadline& deadline) = 0;
   virtual Result<bool> unlock(const CacheLock& lock, const Deadline& deadline) = 0;  // false: it was not ours any more
   // To who has subscribed by now; nobody is fine.
   virtual Status publish(const std::string& channel, const std::string& message, const Deadline& deadline) = 0;

@@ -26,6 +26,7 @@ RedisScript::RedisScript(std::string text) : lua(std::move(text)) {
 
 Result<std::unique_ptr<RedisConnection>> RedisPool::take(const Deadline& given) {
   PANDORA_CHECK(given.check("asking Redis"));
+  const Gave gave = time_given(given);
   const Deadline deadline = given.at_most(clock_, server_->options().timeout);
   bool tries = false;  // whether a server that was away is back
   {
@@ -54,7 +55,7 @@ Result<std::unique_ptr<RedisConnection>> RedisPool::take(const Deadline& given) 
     if (away_) tries = trying_ = true;
   }
   auto connection = server_->connect(deadline);
-  if (!connection) drop(nullptr, connection.error());
+  if (!connection) drop(nullptr, connection.error(), gave);
   const std::lock_guard lock(mutex_);
   if (connection) away_.reset();
   if (tries) trying_ = false;
@@ -68,8 +69,13 @@ void RedisPool::give(std::unique_ptr<RedisConnection> connection) {
   free_.notify_one();
 }
 
-void RedisPool::drop(std::unique_ptr<RedisConnection> connection, const Error& why) {
-  const bool answered = connection && why.code != ErrorCode::kDeadlineExceeded;
+RedisPool::Gave RedisPool::time_given(const Deadline& deadline) const {
+  return deadline.remaining() < server_->options().timeout ? Gave::kTooLittle : Gave::kEnough;
+}
+
+void RedisPool::drop(std::unique_ptr<RedisConnection> connection, const Error& why, Gave gave) {
+  const bool is_late = why.code == ErrorCode::kDeadlineExceeded;
+  const bool answered = (connection && !is_late) || (is_late && gave == Gave::kTooLittle);
   connection.reset();  // before another takes its place
   const std::lock_guard lock(mutex_);
   --open_;
@@ -82,17 +88,18 @@ void RedisPool::drop(std::unique_ptr<RedisConnection> connection, const Error& w
 }
 
 Result<RedisReply> RedisPool::ask(const RedisCommand& command, const Deadline& deadline) {
+  const Gave gave = time_given(deadline);
   PANDORA_TRY(connection, take(deadline));
   auto replies = connection->run({&command, 1}, deadline.at_most(clock_, server_->options().timeout));
   if (!replies) {
-    drop(std::move(connection), replies.error());
+    drop(std::move(connection), replies.error(), gave);
     return fail(std::move(replies).error());
   }
   RedisReply reply = std::move(replies->front());
   if (leaves_it_whole(reply))
     give(std::move(connection));
   else
-    drop(std::move(connection), redis_error(reply.text, server_->place()));
+    drop(std::move(connection), redis_error(reply.text, server_->place()), gave);
   return reply;
 }
 

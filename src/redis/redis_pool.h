@@ -6,6 +6,7 @@
 // left alone for kRedisPause: whoever calls meanwhile is told so at once, and one of those who come afterwards tries.
 // The others wait for him for kTryPatience at most: so one that is back is used by all from the first call on, and one
 // that hangs holds nobody up.
+// That a caller had less time than the server has says nothing of the server.
 #pragma once
 #include <condition_variable>
 #include <mutex>
@@ -43,7 +44,9 @@ class RedisPool {
  private:
   Result<std::unique_ptr<RedisConnection>> take(const Deadline& deadline);
   void give(std::unique_ptr<RedisConnection> connection);
-  void drop(std::unique_ptr<RedisConnection> connection, const Error& why);
+  enum class Gave { kEnough, kTooLittle };  // time, by who asked, to say that the server is away
+  Gave time_given(const Deadline& deadline) const;
+  void drop(std::unique_ptr<RedisConnection> connection, const Error& why, Gave gave);
   Result<RedisReply> ask(const RedisCommand& command, const Deadline& deadline);
 
   const std::shared_ptr<const RedisServer> server_;

@@ -90,6 +90,19 @@ Status ProcessCache::erase(const std::string& key, const Deadline& deadline) {
   return {};
 }
 
+Result<bool> ProcessCache::replace(const std::string& key, const std::optional<std::string>& expected,
+                                   const std::string& value, Duration lifetime, const Deadline& deadline) {
+  PANDORA_CHECK(check_cache_key(key));
+  PANDORA_CHECK(check_cache_value(value));
+  PANDORA_CHECK(check_cache_lifetime(lifetime));
+  PANDORA_CHECK(deadline.check("replacing " + key));
+  const std::lock_guard lock(mutex_);
+  const Value* known = find(key);
+  if (expected ? !known || known->text != *expected : known != nullptr) return false;
+  PANDORA_CHECK(put(key, value, end_of(lifetime)));
+  return true;
+}
+
 Result<std::int64_t> ProcessCache::add(const std::string& key, std::int64_t by, Duration lifetime,
                                        const Deadline& deadline) {
   PANDORA_CHECK(check_cache_key(key));
@@ -116,6 +129,17 @@ Result<CacheLock> ProcessCache::lock(const std::string& key, Duration lifetime, 
   if (clock_.steady() < lock.until) return fail(ErrorCode::kConflict, key + " is locked");
   lock = {++last_fence_, end_of(lifetime)};
   return CacheLock{key, lock.fence};
+}
+
+Result<bool> ProcessCache::extend(const CacheLock& held, Duration lifetime, const Deadline& deadline) {
+  PANDORA_CHECK(check_cache_key(held.key));
+  PANDORA_CHECK(check_cache_lifetime(lifetime));
+  PANDORA_CHECK(deadline.check("holding " + held.key));
+  const std::lock_guard guard(mutex_);
+  const auto lock = locks_.find(held.key);
+  if (lock == locks_.end() || lock->second.fence != held.fence || clock_.steady() >= lock->second.until) return false;
+  lock->second.until = end_of(lifetime);
+  return true;
 }
 
 Result<bool> ProcessCache::unlock(const CacheLock& held, const Deadline& deadline) {

@@ -22,10 +22,13 @@ class ProcessCache final : public Cache {
   Status set(const std::string& key, const std::string& value, Duration lifetime, const Deadline& deadline) override;
   Result<std::optional<std::string>> get(const std::string& key, const Deadline& deadline) override;
   Status erase(const std::string& key, const Deadline& deadline) override;
+  Result<bool> replace(const std::string& key, const std::optional<std::string>& expected, const std::string& value,
+                       Duration lifetime, const Deadline& deadline) override;
   Result<std::int64_t> add(const std::string& key, std::int64_t by, Duration lifetime,
                            const Deadline& deadline) override;
   Result<CacheAdmission> admit(std::span<const CacheQuota> quotas, Duration window, const Deadline& deadline) override;
   Result<CacheLock> lock(const std::string& key, Duration lifetime, const Deadline& deadline) override;
+  Result<bool> extend(const CacheLock& lock, Duration lifetime, const Deadline& deadline) override;
   Result<bool> unlock(const CacheLock& lock, const Deadline& deadline) override;
   Status publish(const std::string& channel, const std::string& message, const Deadline& deadline) override;
   Result<std::unique_ptr<Subscription>> subscribe(const std::string& channel,

@@ -61,9 +61,22 @@ redis.call('SET', KEYS[1], fence, 'PX', ARGV[1])
 return fence
 )");
 
+const RedisScript kExtend(R"(
+if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
+return redis.call('PEXPIRE', KEYS[1], ARGV[2])
+)");
+
 const RedisScript kUnlock(R"(
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
 return redis.call('DEL', KEYS[1])
+)");
+
+// ARGV: the new value, its lifetime, and the one that is expected; none: there must be none.
+const RedisScript kReplace(R"(
+local known = redis.call('GET', KEYS[1])
+if known ~= (ARGV[3] or false) then return 0 end
+redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
+return 1
 )");
 
 std::string milliseconds_of(Duration lifetime) {
@@ -100,24 +113,59 @@ RedisCache::RedisCache(std::shared_ptr<const RedisServer> server, std::string pr
         subscribers_.deliver(channel.substr(prefix_.size()), message);
       }) {}
 
+// What it makes of one request it is for all, unless that is about a single key, our own connections, or a caller who
+// had no time.
+Result<RedisReply> RedisCache::noted(Result<RedisReply> reply, bool had_time) {
+  if (reply)
+    note({});
+  else if (reply.error().code != ErrorCode::kDataCorrupt && reply.error().code != ErrorCode::kResourceExhausted &&
+           (had_time || reply.error().code != ErrorCode::kDeadlineExceeded))
+    note(fail(reply.error()));
+  return reply;
+}
+bool RedisCache::has_time(const Deadline& deadline) const {
+  return deadline.remaining() >= pool_.server().options().timeout;
+}
+Result<RedisReply> RedisCache::ask(const RedisCommand& command, const Deadline& deadline) {
+  PANDORA_CHECK(deadline.check("asking Redis"));
+  const bool had_time = has_time(deadline);
+  return noted(pool_.run(command, deadline), had_time);
+}
+Result<RedisReply> RedisCache::ask(const RedisScript& script, std::vector<std::string> keys,
+                                   std::vector<std::string> arguments, const Deadline& deadline) {
+  PANDORA_CHECK(deadline.check("asking Redis"));
+  const bool had_time = has_time(deadline);
+  return noted(pool_.run(script, std::move(keys), std::move(arguments), deadline), had_time);
+}
+
 Status RedisCache::set(const std::string& key, const std::string& value, Duration lifetime, const Deadline& deadline) {
   PANDORA_CHECK(check_cache_key(key));
   PANDORA_CHECK(check_cache_value(value));
   PANDORA_CHECK(check_cache_lifetime(lifetime));
-  return pool_.run({"SET", prefix_ + "value:" + key, value, "PX", milliseconds_of(lifetime)}, deadline).map([](auto&&) {
-  });
+  return ask({"SET", prefix_ + "value:" + key, value, "PX", milliseconds_of(lifetime)}, deadline).map([](auto&&) {});
 }
 
 Result<std::optional<std::string>> RedisCache::get(const std::string& key, const Deadline& deadline) {
   PANDORA_CHECK(check_cache_key(key));
-  PANDORA_TRY(reply, pool_.run(RedisCommand{"GET", prefix_ + "value:" + key}, deadline));
+  PANDORA_TRY(reply, ask(RedisCommand{"GET", prefix_ + "value:" + key}, deadline));
   if (reply.kind == RedisReply::Kind::kNothing) return std::optional<std::string>();
   return std::optional(std::move(reply.text));
 }
 
 Status RedisCache::erase(const std::string& key, const Deadline& deadline) {
   PANDORA_CHECK(check_cache_key(key));
-  return pool_.run(RedisCommand{"DEL", prefix_ + "value:" + key}, deadline).map([](auto&&) {});
+  return ask(RedisCommand{"DEL", prefix_ + "value:" + key}, deadline).map([](auto&&) {});
+}
+
+Result<bool> RedisCache::replace(const std::string& key, const std::optional<std::string>& expected,
+                                 const std::string& value, Duration lifetime, const Deadline& deadline) {
+  PANDORA_CHECK(check_cache_key(key));
+  PANDORA_CHECK(check_cache_value(value));
+  PANDORA_CHECK(check_cache_lifetime(lifetime));
+  std::vector<std::string> arguments = {value, milliseconds_of(lifetime)};
+  if (expected) arguments.push_back(*expected);
+  PANDORA_TRY(reply, ask(kReplace, {prefix_ + "value:" + key}, std::move(arguments), deadline));
+  return reply.integer == 1;
 }
 
 Result<std::int64_t> RedisCache::add(const std::string& key, std::int64_t by, Duration lifetime,
@@ -147,7 +195,7 @@ Result<CacheAdmission> RedisCache::admit_there(std::span<const CacheQuota> quota
     for (const std::int64_t number : {quota.limit, quota.needs, quota.counts})
       arguments.push_back(std::to_string(number));
   }
-  PANDORA_TRY(reply, pool_.run(kAdmit, std::move(keys), std::move(arguments), deadline));
+  PANDORA_TRY(reply, ask(kAdmit, std::move(keys), std::move(arguments), deadline));
   CacheAdmission admission;
   if (reply.list.size() != 2 || reply.list[1].list.size() != quotas.size()) return not_ours(quotas.front().key);
   admission.admitted = reply.list[0].integer == 1;
@@ -161,10 +209,7 @@ Result<CacheAdmission> RedisCache::admit(std::span<const CacheQuota> quotas, Dur
   PANDORA_CHECK(check_cache_quotas(quotas, window));
   PANDORA_CHECK(deadline.check("counting " + quotas.front().key));
   auto there = admit_there(quotas, window, deadline);
-  if (there) {
-    note({});
-    return there;
-  }
+  if (there) return there;
   note(fail(there.error()));
   return alone_->admit(quotas, window, Deadline::never());
 }
@@ -177,32 +222,40 @@ void RedisCache::note(const Status& shared) {
     is_alone_ = !shared;
   }
   if (shared)
-    log_warn("cache.shared_again", {{"what", "limits are counted for all processes together"}});
+    log_warn("cache.shared_again", {{"what", "limits, sessions and approvals are those of all processes together"}});
   else
-    log_warn("cache.alone", {{"what", "limits are counted by this process alone"}, {"why", shared.error().to_line()}});
+    log_warn("cache.alone",
+             {{"what", "limits, sessions and approvals are of this process alone"}, {"why", shared.error().to_line()}});
 }
 
 Result<CacheLock> RedisCache::lock(const std::string& key, Duration lifetime, const Deadline& deadline) {
   PANDORA_CHECK(check_cache_key(key));
   PANDORA_CHECK(check_cache_lifetime(lifetime));
-  PANDORA_TRY(reply,
-              pool_.run(kLock, {prefix_ + "lock:" + key, prefix_ + "fence"}, {milliseconds_of(lifetime)}, deadline));
+  PANDORA_TRY(reply, ask(kLock, {prefix_ + "lock:" + key, prefix_ + "fence"}, {milliseconds_of(lifetime)}, deadline));
   if (reply.kind == RedisReply::Kind::kNothing) return fail(ErrorCode::kConflict, key + " is locked");
   CacheLock lock{key, 0};
   if (!read_number(reply.text, lock.fence)) return not_ours(key);
   return lock;
 }
 
+Result<bool> RedisCache::extend(const CacheLock& lock, Duration lifetime, const Deadline& deadline) {
+  PANDORA_CHECK(check_cache_key(lock.key));
+  PANDORA_CHECK(check_cache_lifetime(lifetime));
+  PANDORA_TRY(reply, ask(kExtend, {prefix_ + "lock:" + lock.key},
+                         {std::to_string(lock.fence), milliseconds_of(lifetime)}, deadline));
+  return reply.integer == 1;
+}
+
 Result<bool> RedisCache::unlock(const CacheLock& lock, const Deadline& deadline) {
   PANDORA_CHECK(check_cache_key(lock.key));
-  PANDORA_TRY(reply, pool_.run(kUnlock, {prefix_ + "lock:" + lock.key}, {std::to_string(lock.fence)}, deadline));
+  PANDORA_TRY(reply, ask(kUnlock, {prefix_ + "lock:" + lock.key}, {std::to_string(lock.fence)}, deadline));
   return reply.integer == 1;
 }
 
 Status RedisCache::publish(const std::string& channel, const std::string& message, const Deadline& deadline) {
   PANDORA_CHECK(check_cache_key(channel));
   PANDORA_CHECK(check_cache_value(message));
-  return pool_.run(RedisCommand{"PUBLISH", prefix_ + channel, message}, deadline).map([](auto&&) {});
+  return ask(RedisCommand{"PUBLISH", prefix_ + channel, message}, deadline).map([](auto&&) {});
 }
 
 Result<std::unique_ptr<Subscription>> RedisCache::subscribe(const std::string& channel,
@@ -225,7 +278,7 @@ Result<std::unique_ptr<Subscription>> RedisCache::subscribe(const std::string& c
 
 Status RedisCache::check(const Deadline& deadline) {
   // A replica, and one that is full, would answer a PING.
-  return pool_.run(RedisCommand{"SET", prefix_ + "check", "", "PX", "1000"}, deadline).map([](auto&&) {});
+  return ask(RedisCommand{"SET", prefix_ + "check", "", "PX", "1000"}, deadline).map([](auto&&) {});
 }
 
 }  // namespace pandora

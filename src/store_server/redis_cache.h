@@ -4,9 +4,10 @@
 // clock, so those of its clients need not agree. Keys and channels begin with `prefix`, so that several installations
 // may share one. A fence is at least the server's time in microseconds: it rises also when the server has lost all.
 //
-// While the server is away, `admit` counts in `alone`: limits hold for each process by itself then. That begins and
-// ends with a line in the log, and `check` says it. The rest fails: no lock is given that another process could have
-// too. What is heard by `subscribe` is heard through the server, also by who publishes.
+// While the server is away, `admit` counts in `alone`: limits hold for each process by itself then. The rest fails: no
+// lock is given that another process could have too. That the server is away, and that it is back, is a line in the
+// log each, whatever found it out, and `check` says it. What is heard by `subscribe` is heard through the server, also
+// by who publishes.
 #pragma once
 #include <memory>
 #include <mutex>
@@ -27,10 +28,13 @@ class RedisCache final : public Cache {
   Status set(const std::string& key, const std::string& value, Duration lifetime, const Deadline& deadline) override;
   Result<std::optional<std::string>> get(const std::string& key, const Deadline& deadline) override;
   Status erase(const std::string& key, const Deadline& deadline) override;
+  Result<bool> replace(const std::string& key, const std::optional<std::string>& expected, const std::string& value,
+                       Duration lifetime, const Deadline& deadline) override;
   Result<std::int64_t> add(const std::string& key, std::int64_t by, Duration lifetime,
                            const Deadline& deadline) override;
   Result<CacheAdmission> admit(std::span<const CacheQuota> quotas, Duration window, const Deadline& deadline) override;
   Result<CacheLock> lock(const std::string& key, Duration lifetime, const Deadline& deadline) override;
+  Result<bool> extend(const CacheLock& lock, Duration lifetime, const Deadline& deadline) override;
   Result<bool> unlock(const CacheLock& lock, const Deadline& deadline) override;
   Status publish(const std::string& channel, const std::string& message, const Deadline& deadline) override;
   // kUnavailable and the like when the server cannot be asked for the channel within its timeout.
@@ -41,7 +45,12 @@ class RedisCache final : public Cache {
   Result<std::string> describe(const Deadline& deadline) { return pool_.describe(deadline); }
 
  private:
+  Result<RedisReply> ask(const RedisCommand& command, const Deadline& deadline);
+  Result<RedisReply> ask(const RedisScript& script, std::vector<std::string> keys, std::vector<std::string> arguments,
+                         const Deadline& deadline);
   Result<CacheAdmission> admit_there(std::span<const CacheQuota> quotas, Duration window, const Deadline& deadline);
+  Result<RedisReply> noted(Result<RedisReply> reply, bool had_time);
+  bool has_time(const Deadline& deadline) const;
   void note(const Status& shared);
 
   const std::string prefix_;

@@ -80,6 +80,46 @@ TEST_P(CacheContract, AValueIsKeptReplacedAndErased) {
   EXPECT_EQ(get("other"), "x");
 }
 
+TEST_P(CacheContract, AValueIsReplacedOnlyByWhoKnowsIt) {
+  const auto replace = [this](const std::optional<std::string>& expected, const std::string& value) {
+    return must(cache().replace("k", expected, value, kLong, kNever));
+  };
+  EXPECT_FALSE(replace("x", "y")) << "nothing is there";
+  EXPECT_FALSE(replace("", "y")) << "which an empty value is not";
+  EXPECT_EQ(get("k"), std::nullopt);
+  const std::string bytes("a\0\xff\r\n", 5);
+  EXPECT_TRUE(replace(std::nullopt, bytes));
+  EXPECT_FALSE(replace(std::nullopt, "y")) << "something is there";
+  EXPECT_FALSE(replace("a", "y"));
+  EXPECT_EQ(get("k"), bytes);
+  EXPECT_TRUE(replace(bytes, ""));
+  EXPECT_FALSE(replace(std::nullopt, "y")) << "an empty value is one";
+  EXPECT_TRUE(replace("", "z"));
+  EXPECT_EQ(get("k"), "z");
+  must(cache().replace("k", "z", "short", milliseconds(500), kNever));
+  pass(milliseconds(500));
+  EXPECT_EQ(get("k"), std::nullopt);
+  EXPECT_FALSE(replace("short", "y")) << "its time has passed";
+  EXPECT_TRUE(replace(std::nullopt, "y"));
+}
+
+TEST_P(CacheContract, OfManyThreadsThatReplaceAValueOneDoes) {
+  constexpr int kThreads = 4, kRounds = 50;
+  set("k", "0");
+  for (int round = 0; round < kRounds; ++round) {
+    std::atomic<int> replaced = 0;
+    std::vector<std::thread> threads;
+    for (int thread = 0; thread < kThreads; ++thread)
+      threads.emplace_back([&] {
+        const auto mine = cache().replace("k", std::to_string(round), std::to_string(round + 1), kLong, kNever);
+        replaced += mine && *mine ? 1 : 0;
+      });
+    for (auto& thread : threads) thread.join();
+    ASSERT_EQ(replaced, 1);
+  }
+  EXPECT_EQ(get("k"), std::to_string(kRounds));
+}
+
 TEST_P(CacheContract, AValueLivesAsLongAsItWasGiven) {
   set("k", "x", kSeconds);
   pass(milliseconds(100));
@@ -137,6 +177,8 @@ TEST_P(CacheContract, KeysValuesAndLifetimesHaveTheirBounds) {
   set(key, value, kMaxCacheLifetime);
   EXPECT_EQ(get(key), value);
   EXPECT_FAILS(kTooLarge, cache().set("k", long_value, kLong, kNever));
+  EXPECT_FAILS(kTooLarge, cache().replace("k", std::nullopt, long_value, kLong, kNever));
+  EXPECT_TRUE(must(cache().replace(key, value, value, kMaxCacheLifetime, kNever)));
   EXPECT_FAILS(kTooLarge, cache().publish("k", long_value, kNever));
   publish(key, value);
   EXPECT_EQ(add(std::string(kMaxCacheKey, 'c'), 1), 1);
@@ -149,6 +191,8 @@ TEST_P(CacheContract, KeysValuesAndLifetimesHaveTheirBounds) {
     EXPECT_TRUE(fails_with(code, cache().add(bad, 1, kLong, kNever)));
     EXPECT_TRUE(fails_with(code, cache().lock(bad, kLong, kNever)));
     EXPECT_TRUE(fails_with(code, cache().unlock({bad, 1}, kNever)));
+    EXPECT_TRUE(fails_with(code, cache().extend({bad, 1}, kLong, kNever)));
+    EXPECT_TRUE(fails_with(code, cache().replace(bad, std::nullopt, "x", kLong, kNever)));
     EXPECT_TRUE(fails_with(code, cache().publish(bad, "x", kNever)));
     EXPECT_TRUE(fails_with(code, cache().subscribe(bad, [](const std::string&) {})));
   }
@@ -157,6 +201,8 @@ TEST_P(CacheContract, KeysValuesAndLifetimesHaveTheirBounds) {
     EXPECT_FAILS(kInvalidArgument, cache().set("k", "x", lifetime, kNever));
     EXPECT_FAILS(kInvalidArgument, cache().add("k", 1, lifetime, kNever));
     EXPECT_FAILS(kInvalidArgument, cache().lock("k", lifetime, kNever));
+    EXPECT_FAILS(kInvalidArgument, cache().extend({"k", 1}, lifetime, kNever));
+    EXPECT_FAILS(kInvalidArgument, cache().replace("k", std::nullopt, "x", lifetime, kNever));
   }
   EXPECT_EQ(get("k"), std::nullopt);
 }
@@ -359,6 +405,21 @@ TEST_P(CacheContract, ALateHolderIsToldFromThePresentOne) {
   EXPECT_FALSE(must(cache().unlock({"never_locked", 1}, kNever)));
 }
 
+TEST_P(CacheContract, AHolderHoldsOnAndALateOneDoesNot) {
+  const CacheLock held = must(cache().lock("l", kSeconds, kNever));
+  EXPECT_TRUE(must(cache().extend(held, kLong, kNever)));
+  pass(kSeconds);
+  EXPECT_FAILS(kConflict, cache().lock("l", kLong, kNever));
+  EXPECT_TRUE(must(cache().extend(held, milliseconds(50), kNever)));
+  pass(milliseconds(50));
+  EXPECT_FALSE(must(cache().extend(held, kLong, kNever)));
+  const CacheLock present = must(cache().lock("l", kLong, kNever));
+  EXPECT_FALSE(must(cache().extend(held, kLong, kNever))) << "it is another's";
+  EXPECT_TRUE(must(cache().unlock(present, kNever)));
+  EXPECT_FALSE(must(cache().extend(present, kLong, kNever)));
+  EXPECT_FALSE(must(cache().extend({"never_locked", 1}, kLong, kNever)));
+}
+
 TEST_P(CacheContract, FencesRiseAlsoWhenALockWasFreeForLong) {
   std::uint64_t last = 0;
   for (int i = 0; i < 5; ++i) {
@@ -507,12 +568,14 @@ TEST_P(CacheContract, AfterADeadlineNothingIsDone) {
   EXPECT_FAILS(kDeadlineExceeded, cache().set("k", "y", kLong, past()));
   EXPECT_FAILS(kDeadlineExceeded, cache().get("k", past()));
   EXPECT_FAILS(kDeadlineExceeded, cache().erase("k", past()));
+  EXPECT_FAILS(kDeadlineExceeded, cache().replace("k", "x", "y", kLong, past()));
   EXPECT_FAILS(kDeadlineExceeded, cache().add("c", 1, kLong, past()));
   const CacheQuota quota{"q", 1, 1, 1};
   EXPECT_FAILS(kDeadlineExceeded, cache().admit({&quota, 1}, kLong, past()));
   EXPECT_FAILS(kDeadlineExceeded, cache().check(past()));
   EXPECT_FAILS(kDeadlineExceeded, cache().lock("m", kLong, past()));
   EXPECT_FAILS(kDeadlineExceeded, cache().unlock(lock, past()));
+  EXPECT_FAILS(kDeadlineExceeded, cache().extend(lock, kLong, past()));
   EXPECT_FAILS(kDeadlineExceeded, cache().publish("news", "late", past()));
   publish("news", "in time");
   EXPECT_EQ(heard.wait_for(1), std::vector<std::string>{"in time"});

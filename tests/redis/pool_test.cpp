@@ -107,6 +107,20 @@ TEST_F(RedisPoolTest, OfAServerThatIsAwayOneCallASecondFindsOut) {
   EXPECT_EQ(asked, 2);
 }
 
+TEST_F(RedisPoolTest, ACallerWhoHadNoTimeSaysNothingOfTheServer) {
+  const RedisProcess server;
+  testing::TcpGate gate(server.port());
+  const SystemClock real;
+  const auto shared = pool(gate.port(), 4, 20s, real);
+  EXPECT_EQ(must(echo(*shared, "a")), "a");
+  gate.hold();
+  EXPECT_FAILS(kDeadlineExceeded, shared->run(RedisCommand{"ECHO", "b"}, Deadline::after(real, 50ms)));
+  EXPECT_EQ(shared->open_connections(), 0u) << "its answer could still come";
+  EXPECT_FAILS(kDeadlineExceeded, shared->run(RedisCommand{"ECHO", "b"}, Deadline::after(real, 50ms)));
+  gate.release();
+  EXPECT_EQ(must(echo(*shared, "c")), "c") << "at once";
+}
+
 TEST_F(RedisPoolTest, AServerThatHangsCostsOneTimeoutAndComesBackByItself) {
   const RedisProcess server;
   testing::TcpGate gate(server.port());
