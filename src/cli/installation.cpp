@@ -24,6 +24,7 @@
 #include "metrics/measured_embedder.h"
 #include "models/openai_chat_model.h"
 #include "net/io_threads.h"
+#include "recall/cached_research.h"
 #include "recall/receipt_queue.h"
 #include "service/local_service.h"
 #include "turns/journal_id.h"
@@ -141,7 +142,8 @@ class Owner final : public Installation {
     if (!settled && !may_wait(options, settled.error())) return settled;
     if (!settled) log_warn("start.rows_out_of_reach", {{"why", settled.error().to_line()}});
     receipts_ = std::make_unique<ReceiptQueue>(kept.receipts, clock_);
-    const Stores stores{kept.turns,  kept.memories, kept.research,  kept.sources, kept.observations, kept.instance,
+    research_ = std::make_unique<CachedResearch>(kept.research, *cache_, clock_);
+    const Stores stores{kept.turns,  kept.memories, *research_,     kept.sources, kept.observations, kept.instance,
                         kept.outbox, kept.vectors,  kept.documents, kept.objects, *receipts_};
 
     SaverOptions saving;
@@ -448,6 +450,7 @@ class Owner final : public Installation {
   std::unique_ptr<KeyRing> keys_;
   std::unique_ptr<Cache> cache_;
   std::unique_ptr<ReceiptQueue> receipts_;
+  std::unique_ptr<CachedResearch> research_;
   std::unique_ptr<PointSpaces> spaces_;
   std::unique_ptr<TurnSaver> saver_;
   std::unique_ptr<Recall> recall_;

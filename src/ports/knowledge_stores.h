@@ -4,6 +4,7 @@
 // is kPermissionDenied. Each write puts the file's and the point's outbox entries into the same transaction; a source
 // has a file only. "Expired by then" means expires_at <= valid_at.
 #pragma once
+#include <functional>
 #include <optional>
 #include <span>
 #include <string>
@@ -52,7 +53,18 @@ class ResearchStore {
   virtual Result<Research> find(const Uuid& id, const Principal& who, const Deadline& deadline) = 0;
   virtual Result<std::vector<Research>> list(const ResearchQuery& query, const Principal& who,
                                              const Deadline& deadline) = 0;  // ascending ids
+  // What `how` makes of it takes its place, as one step with the reading of it; gives that. kNotFound when it is gone:
+  // it is not made again. `how` leaves id and owner as they are, and may be called more than once.
+  virtual Result<Research> change(const Uuid& id, const std::function<void(Research&)>& how, const Principal& who,
+                                  const Deadline& deadline) = 0;
   virtual Result<Research> remove(const Uuid& id, const Principal& who, const Deadline& deadline) = 0;
+  // Another store has removed these, or written research of these topics, as part of a turn. A store that keeps copies
+  // gives none of what was removed once this has succeeded.
+  virtual Status written_elsewhere(std::span<const Uuid> removed, std::span<const std::string> topics,
+                                   const Deadline& deadline) {
+    (void)removed, (void)topics, (void)deadline;
+    return {};
+  }
 };
 
 inline constexpr Duration kRecentAttempts = std::chrono::hours(24 * 30);

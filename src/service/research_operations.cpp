@@ -118,11 +118,17 @@ Result<Json> find(OperationCall& call) {
   const Timestamp now = call.parts.clock.now();
   PANDORA_TRY(found, call.parts.stores.research.list({topic, now, {}, 10}, call.who, call.deadline));
   Json array = Json::array();
+  const auto use = [now](Research& research) {
+    ++research.uses;
+    research.scope = next_scope(research.scope, research.uses, research.source_quality, now - research.created_at);
+  };
   for (auto& research : found) {
     if (research.user == call.who.user) {
-      ++research.uses;
-      research.scope = next_scope(research.scope, research.uses, research.source_quality, now - research.created_at);
-      PANDORA_CHECK(call.parts.stores.research.put(research, call.who, call.deadline));
+      // Of the row as it is now: others use it as well, and what was forgotten meanwhile is not used any more.
+      auto used = call.parts.stores.research.change(research.id, use, call.who, call.deadline);
+      if (!used && used.error().code == ErrorCode::kNotFound) continue;
+      if (!used) return fail(std::move(used).error());
+      research = *std::move(used);
     }
     array.push_back(shown(research, now));
   }

@@ -188,6 +188,20 @@ Result<std::vector<Research>> SqliteResearchStore::list(const ResearchQuery& que
       deadline);
 }
 
+Result<Research> SqliteResearchStore::change(const Uuid& id, const std::function<void(Research&)>& how,
+                                             const Principal& who, const Deadline& deadline) {
+  return database_.write_for(
+      [&](Connection& connection) -> Result<Research> {
+        PANDORA_TRY(research, find_visible<Research>(connection, id, who));
+        PANDORA_CHECK(check_owner(research.user, who));
+        how(research);
+        PANDORA_CHECK(check_row(research));
+        PANDORA_CHECK(sqlite_rows::put_research(connection, research, clock_.now()));
+        return research;
+      },
+      deadline);
+}
+
 Result<Research> SqliteResearchStore::remove(const Uuid& id, const Principal& who, const Deadline& deadline) {
   return database_.write_for(
       [&](Connection& connection) -> Result<Research> {

@@ -117,6 +117,19 @@ Result<std::vector<Research>> MemoryResearchStore::list(const ResearchQuery& que
   });
 }
 
+Result<Research> MemoryResearchStore::change(const Uuid& id, const std::function<void(Research&)>& how,
+                                             const Principal& who, const Deadline& deadline) {
+  PANDORA_CHECK(deadline.check("changing research"));
+  const std::lock_guard lock(state_.mutex);
+  PANDORA_TRY(found, visible(state_.research, id, who));
+  Research research = *found;
+  PANDORA_CHECK(may_write(research.user, who));
+  how(research);
+  PANDORA_CHECK(check_row(research));
+  memory_rows::put_research(state_, research);
+  return research;
+}
+
 Result<Research> MemoryResearchStore::remove(const Uuid& id, const Principal& who, const Deadline& deadline) {
   PANDORA_CHECK(deadline.check("removing research"));
   const std::lock_guard lock(state_.mutex);

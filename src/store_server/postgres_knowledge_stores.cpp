@@ -211,6 +211,25 @@ Result<std::vector<Research>> PostgresResearchStore::list(const ResearchQuery& q
   return read_documents<Research>(rows);
 }
 
+Result<Research> PostgresResearchStore::change(const Uuid& id, const std::function<void(Research&)>& how,
+                                               const Principal& who, const Deadline& deadline) {
+  return pool_.write(
+      [&](PostgresConnection& connection) -> Result<Research> {
+        PANDORA_TRY(rows, connection.query(Documents<Research>::kLock, id));
+        PANDORA_TRY(research, visible<Research>(rows, id, who));
+        PANDORA_CHECK(check_owner(research.user, who));
+        how(research);
+        PANDORA_CHECK(check_row(research));
+        Statements last;
+        postgres_rows::put_research(last, research);
+        postgres_rows::take_counters(last, clock_.now());
+        postgres_rows::enqueue(last, postgres_rows::items_of_research(id));
+        PANDORA_CHECK(done(connection.commit(last)));
+        return research;
+      },
+      deadline);
+}
+
 Result<Research> PostgresResearchStore::remove(const Uuid& id, const Principal& who, const Deadline& deadline) {
   return remove_document<Research>(pool_, id, who, clock_.now(), deadline);
 }

@@ -28,6 +28,8 @@ class PostgresResearchStore final : public ResearchStore {
   Result<Research> find(const Uuid& id, const Principal& who, const Deadline& deadline) override;
   Result<std::vector<Research>> list(const ResearchQuery& query, const Principal& who,
                                      const Deadline& deadline) override;
+  Result<Research> change(const Uuid& id, const std::function<void(Research&)>& how, const Principal& who,
+                          const Deadline& deadline) override;
   Result<Research> remove(const Uuid& id, const Principal& who, const Deadline& deadline) override;
 
  private:

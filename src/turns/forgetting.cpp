@@ -253,6 +253,7 @@ Result<ForgetReport> Forgetting::forget_turn(TurnNumber number, const Principal&
   PANDORA_TRY(last, redact_quotes(forgotten, turn.number, report, deadline));
   PANDORA_CHECK(clean_receipts(forgotten, report, deadline));
   PANDORA_TRY(removed, stores_.turns.remove(number, who, deadline));
+  PANDORA_CHECK(stores_.research.written_elsewhere(report.research, {}, deadline));
   PANDORA_CHECK(
       saver_.drain(deadline));  // nobody writes the folder any more, and what was saved meanwhile has its files
   PANDORA_CHECK(redact_quotes(forgotten, last, report, deadline).map([](auto) {}));

@@ -266,12 +266,37 @@ TEST_P(ResearchStoreContract, WhatNoRowMayHoldIsRefused) {
   EXPECT_EQ(listed({}, everyone).size(), 1U);
 }
 
+TEST_P(ResearchStoreContract, AChangeIsOfTheRowAsItIsAndMakesNoneThatIsGone) {
+  const auto use = [](Research& row) { ++row.uses; };
+  const Research one = kept(research("one"));
+  take_outbox();
+  EXPECT_EQ(store().change(one.id, use, ana, kNever).value().uses, one.uses + 1);
+  EXPECT_EQ(store().change(one.id, use, everyone, kNever).value().uses, one.uses + 2);
+  EXPECT_EQ(store().find(one.id, ana, kNever).value().uses, one.uses + 2);
+  EXPECT_EQ(take_outbox(), sorted(of_research(one.id)));
+  Research global = research("global", bea);
+  global.scope = Scope::kGlobal;
+  kept(global);
+  take_outbox();
+  EXPECT_EQ(error_of(store().change(global.id, use, ana, kNever)), ErrorCode::kPermissionDenied);
+  EXPECT_EQ(error_of(store().change(one.id, use, bea, kNever)), ErrorCode::kNotFound);
+  EXPECT_EQ(error_of(store().change(
+                one.id, [](Research& row) { row.confidence = 2; }, ana, kNever)),
+            ErrorCode::kInvalidArgument);
+  EXPECT_TRUE(store().remove(one.id, ana, kNever));
+  EXPECT_EQ(error_of(store().change(one.id, use, ana, kNever)), ErrorCode::kNotFound);
+  EXPECT_EQ(take_outbox(), sorted(of_research(one.id))) << "of the removal alone";
+  EXPECT_EQ(error_of(store().find(one.id, ana, kNever)), ErrorCode::kNotFound);
+  EXPECT_EQ(store().find(global.id, ana, kNever).value(), global);
+}
+
 TEST_P(ResearchStoreContract, ACallWhoseDeadlineHasPassedDoesNothing) {
   const Research one = kept(research("one"));
   const auto late = std::optional(ErrorCode::kDeadlineExceeded);
   EXPECT_EQ(error_of(store().put(research("late"), ana, passed())), late);
   EXPECT_EQ(error_of(store().find(one.id, ana, passed())), late);
   EXPECT_EQ(error_of(store().list({}, ana, passed())), late);
+  EXPECT_EQ(error_of(store().change(one.id, [](Research& row) { ++row.uses; }, ana, passed())), late);
   EXPECT_EQ(error_of(store().remove(one.id, ana, passed())), late);
   EXPECT_EQ(listed({}, ana), std::vector{one.id});
 }

@@ -2,6 +2,8 @@
 #include <filesystem>
 
 #include "contract/rows_contract.h"
+#include "recall/cached_research.h"
+#include "store_embedded/process_cache.h"
 #include "store_embedded/sqlite_attempt_log.h"
 #include "store_embedded/sqlite_stores.h"
 #include "store_embedded/sqlite_turn_vector_log.h"
@@ -17,6 +19,24 @@ class InMemory final : public Accessors<MemoryRows> {
   AttemptLog& attempts() override { return rows_->attempts(); }
   TurnVectorLog& turn_vectors() override { return rows_->turn_vectors(); }
   TextSearch* texts() override { return &rows_->texts(); }
+};
+
+// Whose research is read through a cache.
+class BehindACache final : public Accessors<MemoryRows> {
+ public:
+  explicit BehindACache(const Clock& clock) : cache_(clock) {
+    rows_ = make_memory_rows(clock);
+    research_ = std::make_unique<CachedResearch>(rows_->research(), cache_, clock);
+  }
+  ResearchStore& research() override { return *research_; }
+  void reopen() override {}
+  AttemptLog& attempts() override { return rows_->attempts(); }
+  TurnVectorLog& turn_vectors() override { return rows_->turn_vectors(); }
+  TextSearch* texts() override { return &rows_->texts(); }
+
+ private:
+  ProcessCache cache_;
+  std::unique_ptr<CachedResearch> research_;
 };
 
 // On a real file system, in a directory of its own.
@@ -56,6 +76,7 @@ class OnSqlite final : public Accessors<SqliteStores> {
 const std::vector<RowsFactory>& rows_factories() {
   static const std::vector<RowsFactory> factories = {
       {"Memory", [](const Clock& clock) { return std::make_unique<InMemory>(clock); }},
+      {"MemoryBehindACache", [](const Clock& clock) { return std::make_unique<BehindACache>(clock); }},
       {"Sqlite", [](const Clock& clock) { return std::make_unique<OnSqlite>(clock); }, false},
   };
   return factories;
