@@ -135,6 +135,7 @@ class Owner final : public Installation {
     storage_ = std::move(storage);
     PANDORA_TRY(cache, open_cache(config, clock_));
     cache_ = std::move(cache);
+    Cache* const shared = cache_->may_wait() ? cache_.get() : nullptr;  // with other processes
     const Stores kept = storage_->stores();
     PANDORA_CHECK(open_points(config, options, kept));
     PANDORA_CHECK(open_keys(options, kept));
@@ -176,8 +177,8 @@ class Owner final : public Installation {
     running.findable_wait = std::chrono::milliseconds(config.integer("turns.findable_wait_ms"));
     running.on_turn = [this](const TurnReport& report) { count_turn(metrics_, report); };
     PANDORA_CHECK(connect_model(config));
-    approvals_ =
-        std::make_unique<ApprovalDesk>(ids_, clock_, std::chrono::milliseconds(config.integer("tools.approval_ms")));
+    approvals_ = std::make_unique<ApprovalDesk>(ids_, clock_,
+                                                std::chrono::milliseconds(config.integer("tools.approval_ms")), shared);
     if (config.boolean("tools.enabled")) {
       if (options.tools == ToolPlace::kOrchestrator) PANDORA_CHECK(connect());
       PANDORA_TRY(toolbox, Toolbox::open(config, options.tools, client_.get(), clock_));

@@ -5,11 +5,13 @@
 #include <fmt/format.h>
 
 #include "base/text.h"
+#include "service/shared_approvals.h"
 
 namespace pandora {
 namespace {
 
 constexpr Duration kLook = std::chrono::milliseconds(20);  // for a caller that leaves, and for clocks that tests tick
+constexpr int kLooksApart = 25;                            // at what others share, when no message comes
 
 }  // namespace
 
@@ -32,6 +34,17 @@ Result<ApprovalAnswer> parse_approval_answer(std::string_view text) {
               fmt::format("\"{}\" is none of once, session and deny", ellipsize(text, 40)));
 }
 
+ApprovalDesk::ApprovalDesk(UuidV7Generator& ids, const Clock& clock, Duration wait, Cache* shared)
+    : ids_(ids), clock_(clock), wait_(wait) {
+  if (!shared) return;
+  shared_ = std::make_unique<SharedApprovals>(*shared, clock, [this] {
+    const std::lock_guard lock(mutex_);
+    ++heard_;
+    answered_.notify_all();
+  });
+}
+ApprovalDesk::~ApprovalDesk() = default;
+
 Result<ApprovalAnswer> ApprovalDesk::ask(const ApprovalRequest& request, const std::function<bool()>& cancelled,
                                          const Deadline& deadline) {
   const auto denied = [&](std::string_view why) {
@@ -50,56 +63,107 @@ Result<ApprovalAnswer> ApprovalDesk::ask(const ApprovalRequest& request, const s
     waiting_[pending.id] = Waiting{pending, std::nullopt, ""};
     if (const auto found = watchers_.find(request.turn); found != watchers_.end()) watcher = found->second;
   }
+  if (shared_ && !request.session.empty() && shared_->is_allowed(request)) {
+    const std::lock_guard lock(mutex_);
+    waiting_.erase(pending.id);
+    remember(allowance);
+    return ApprovalAnswer::kSession;
+  }
+  if (shared_) shared_->offer(pending, wait_);
   if (watcher) {
     const std::lock_guard lock(watcher->busy);
     if (watcher->call) watcher->call(pending);  // it may answer at once
   }
-  const Deadline end = deadline.at_most(clock_, wait_);
-  std::unique_lock lock(mutex_);
-  for (;;) {
-    const Waiting& mine = waiting_.at(pending.id);
-    if (mine.answer) break;
-    lock.unlock();
-    const bool left = cancelled && cancelled();
-    const bool late = end.expired();
-    lock.lock();
-    if (waiting_.at(pending.id).answer) break;
-    if (left || late) {
-      waiting_.erase(pending.id);
-      if (left) return fail(ErrorCode::kCancelled, "nobody waits for the approval any more");
-      PANDORA_CHECK(deadline.check(fmt::format("waiting for an approval of {}", request.tool)));
-      return denied("nobody answered in time");
-    }
-    answered_.wait_for(lock, kLook);
+  Waiting mine = wait_for_answer(pending, cancelled, deadline.at_most(clock_, wait_));
+  // Whoever answers at another gateway in the last moment is told that it counts, and it does.
+  if (shared_)
+    if (const auto late = shared_->withdraw(pending); late && !mine.answer)
+      mine.answer = late->answer, mine.why = late->why;
+  if (!mine.answer) {
+    if (cancelled && cancelled()) return fail(ErrorCode::kCancelled, "nobody waits for the approval any more");
+    PANDORA_CHECK(deadline.check(fmt::format("waiting for an approval of {}", request.tool)));
+    return denied("nobody answered in time");
   }
-  const Waiting mine = std::move(waiting_.extract(pending.id).mapped());
   if (*mine.answer == ApprovalAnswer::kDeny) return denied(mine.why.empty() ? "the user said no" : mine.why);
-  if (*mine.answer == ApprovalAnswer::kSession && allowed_.insert(allowance).second) {
-    order_.push_back(allowance);
-    if (order_.size() > kMaxSessionAllowances) {
-      allowed_.erase(order_.front());
-      order_.erase(order_.begin());
-    }
+  if (*mine.answer == ApprovalAnswer::kSession) {
+    if (shared_) shared_->allow(request);
+    const std::lock_guard lock(mutex_);
+    remember(allowance);
   }
   return *mine.answer;
 }
 
+// Until there is one, its caller has left, or it is too late for one.
+ApprovalDesk::Waiting ApprovalDesk::wait_for_answer(const PendingApproval& pending,
+                                                    const std::function<bool()>& cancelled, const Deadline& end) {
+  std::uint64_t heard = 0;
+  std::unique_lock lock(mutex_);
+  for (int look = 1;; ++look) {
+    if (waiting_.at(pending.id).answer) break;
+    const bool looks = shared_ && (look % kLooksApart == 0 || heard != heard_);
+    heard = heard_;
+    lock.unlock();
+    const bool is_over = (cancelled && cancelled()) || end.expired();
+    const auto elsewhere = looks ? shared_->answer_of(pending) : std::nullopt;
+    lock.lock();
+    Waiting& mine = waiting_.at(pending.id);
+    if (elsewhere && !mine.answer) mine.answer = elsewhere->answer, mine.why = elsewhere->why;
+    if (mine.answer || is_over) break;
+    if (heard == heard_) answered_.wait_for(lock, kLook);
+  }
+  return std::move(waiting_.extract(pending.id).mapped());
+}
+
+void ApprovalDesk::remember(const Allowance& allowance) {
+  if (!allowed_.insert(allowance).second) return;
+  order_.push_back(allowance);
+  if (order_.size() <= kMaxSessionAllowances) return;
+  allowed_.erase(order_.front());
+  order_.erase(order_.begin());
+}
+
 std::vector<PendingApproval> ApprovalDesk::list(const Principal& who) const {
-  const std::lock_guard lock(mutex_);
   std::vector<PendingApproval> all;
-  for (const auto& [id, waiting] : waiting_)
-    if (!waiting.answer && who.may_see(waiting.pending.what.user)) all.push_back(waiting.pending);
+  {
+    const std::lock_guard lock(mutex_);
+    for (const auto& [id, waiting] : waiting_)
+      if (!waiting.answer && who.may_see(waiting.pending.what.user)) all.push_back(waiting.pending);
+  }
+  if (!shared_ || who.user.empty()) return all;
+  for (auto& pending : shared_->list(who.user))
+    if (std::ranges::find(all, pending.id, &PendingApproval::id) == all.end()) all.push_back(std::move(pending));
+  std::ranges::sort(all, {}, &PendingApproval::id);  // which rise with time
   return all;
 }
 
 Status ApprovalDesk::answer(const Uuid& id, ApprovalAnswer answer, const std::string& why, const Principal& who) {
-  const std::lock_guard lock(mutex_);
-  const auto found = waiting_.find(id);
-  if (found == waiting_.end() || found->second.answer || !who.may_see(found->second.pending.what.user))
+  const auto waits_no_more = [&] {
     return fail(ErrorCode::kNotFound, fmt::format("no approval {} waits", id.to_string()),
                 "`pandora approvals list` shows those that do");
-  if (answer == ApprovalAnswer::kSession && found->second.pending.what.session.empty())
+  };
+  std::optional<PendingApproval> here;
+  {
+    const std::lock_guard lock(mutex_);
+    const auto found = waiting_.find(id);
+    if (found != waiting_.end()) {
+      if (found->second.answer || !who.may_see(found->second.pending.what.user)) return waits_no_more();
+      here = found->second.pending;
+    }
+  }
+  if (here && answer == ApprovalAnswer::kSession && here->what.session.empty())
     return fail(ErrorCode::kInvalidArgument, "this call belongs to no session", "allow it once");
+  if (!shared_ && !here) return waits_no_more();
+  bool counts_everywhere = false;
+  if (shared_) {
+    // What the others cannot be asked about, or were never told of, is answered here alone.
+    const Status counts = shared_->answer(id, {answer, why}, here ? here->what.user : who.user);
+    if (!here) return counts;
+    if (!counts && counts.error().code == ErrorCode::kNotFound && shared_->answer_of(*here)) return waits_no_more();
+    counts_everywhere = counts.has_value();
+  }
+  const std::lock_guard lock(mutex_);
+  const auto found = waiting_.find(id);
+  if (found == waiting_.end() || found->second.answer) return counts_everywhere ? Status() : waits_no_more();
   found->second.answer = answer;
   found->second.why = why;
   answered_.notify_all();
