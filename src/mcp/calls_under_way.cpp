@@ -23,17 +23,18 @@ void CallsUnderWay::end(const std::string& owner, const Json& id) {
   if (found->second.empty()) calls_.erase(found);
 }
 
-void CallsUnderWay::cancel(const std::string& owner, const Json& id) {
+bool CallsUnderWay::cancel(const std::string& owner, const Json& id) {
   std::shared_ptr<McpCallState> call;
   {
     const std::lock_guard lock(mutex_);
     const auto of_owner = calls_.find(owner);
-    if (of_owner == calls_.end()) return;
+    if (of_owner == calls_.end()) return false;
     const auto found = of_owner->second.find(dump_json(id));
-    if (found == of_owner->second.end()) return;
+    if (found == of_owner->second.end()) return false;
     call = found->second;
   }
   if (!call->cancelled_.exchange(true) && call->when_cancelled_) call->when_cancelled_();
+  return true;
 }
 
 void CallsUnderWay::cancel_all(const std::string& owner) {

@@ -26,7 +26,7 @@ class CallsUnderWay {
   // `owner` is who may cancel it: a connection, or a user and a session. Null: one of that id is under way.
   std::shared_ptr<McpCallState> begin(const std::string& owner, const Json& id, std::function<void()> when_cancelled);
   void end(const std::string& owner, const Json& id);
-  void cancel(const std::string& owner, const Json& id);  // one that is not under way is no error: it may have ended
+  bool cancel(const std::string& owner, const Json& id);  // whether it is under way here; it may have ended
   void cancel_all(const std::string& owner);
   std::size_t size() const;
 

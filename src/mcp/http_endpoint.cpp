@@ -9,6 +9,7 @@
 
 #include "mcp/calls_under_way.h"
 #include "net/work_pool.h"
+#include "ports/lasting_subscription.h"
 #include "wire/sse.h"
 
 namespace pandora {
@@ -16,6 +17,9 @@ namespace {
 
 constexpr const char* kSession = "Mcp-Session-Id";
 constexpr const char* kRevision = "MCP-Protocol-Version";
+
+constexpr const char* kCancelChannel = "mcp.cancel";
+constexpr Duration kToTell = std::chrono::seconds(5);  // the others of a cancellation; the cache has a lower limit
 
 HttpHeaders json_headers() { return {{"Content-Type", "application/json"}}; }
 HttpHeaders stream_headers() {
@@ -112,7 +116,12 @@ class HttpCall final : public McpObserver {
 
 class PooledEndpoint final : public McpEndpoint {
  public:
-  PooledEndpoint(McpServer& server, Random& random) : server_(server), random_(random) {}
+  PooledEndpoint(McpServer& server, Random& random, Cache& cache, const Clock& clock)
+      : server_(server),
+        random_(random),
+        cache_(cache),
+        clock_(clock),
+        heard_(cache, kCancelChannel, [this](auto& told) { hear(told); }) {}
   void end() override { ending_ = true; }
 
   void handle(HttpRequest request, const ToolCaller& caller, std::shared_ptr<ResponseWriter> writer) override {
@@ -141,6 +150,7 @@ class PooledEndpoint final : public McpEndpoint {
     if (request.method == "DELETE") {
       if (session.empty()) return writer->respond(plain(400, fmt::format("{} is missing", kSession)));
       calls_.cancel_all(owner_of(session, caller));
+      tell({{"owner", owner_of(session, caller)}});
       return writer->respond({204, {}, ""});
     }
     if (!is_json(request.headers.get("Content-Type")))
@@ -161,7 +171,7 @@ class PooledEndpoint final : public McpEndpoint {
       if (headers.revision && !mcp_revision_named(*headers.revision))
         return refuse({}, judge_mcp(message, &headers), writer);
       if (message.method == "notifications/cancelled" && !session.empty())
-        calls_.cancel(owner_of(session, caller), message.params.value("requestId", Json()));
+        cancel(owner_of(session, caller), message.params.value("requestId", Json()));
       return writer->respond({202, {}, ""});
     }
     const McpVerdict verdict = judge_mcp(message, &headers);
@@ -187,6 +197,23 @@ class PooledEndpoint final : public McpEndpoint {
       call->end(mcp_http_status(verdict.revision, answer.fault->code), rpc_error(message.id, *answer.fault));
     else
       call->end(200, rpc_result(message.id, answer.result));
+  }
+
+  // What runs elsewhere is cancelled by whoever runs it. That he is not told is no error: it ends by itself as well.
+  void cancel(const std::string& owner, const Json& id) {
+    if (!calls_.cancel(owner, id)) tell({{"owner", owner}, {"id", id}});
+  }
+  void tell(const Json& what) {
+    (void)cache_.publish(kCancelChannel, dump_json(what), Deadline::after(clock_, kToTell));
+  }
+  void hear(const std::string& told) {
+    const auto what = parse_json(told, kMaxRpcMessageBytes, "a cancellation");
+    if (!what || !what->is_object() || !what->contains("owner") || !(*what)["owner"].is_string()) return;
+    const std::string owner = what->value("owner", "");
+    if (what->contains("id"))
+      (void)calls_.cancel(owner, (*what)["id"]);
+    else
+      calls_.cancel_all(owner);
   }
 
   // The session is what the client says that it is: two users may say the same. It holds no line end.
@@ -233,15 +260,18 @@ class PooledEndpoint final : public McpEndpoint {
 
   McpServer& server_;
   Random& random_;
+  Cache& cache_;
+  const Clock& clock_;
   CallsUnderWay calls_;
+  LastingSubscription heard_;
   std::atomic<bool> ending_ = false;
   WorkPool quick_pool_{kMcpHttpQuickThreads, kMcpHttpQueue}, pool_{kMcpHttpThreads, kMcpHttpQueue};  // ended first
 };
 
 }  // namespace
 
-std::unique_ptr<McpEndpoint> make_mcp_endpoint(McpServer& server, Random& random) {
-  return std::make_unique<PooledEndpoint>(server, random);
+std::unique_ptr<McpEndpoint> make_mcp_endpoint(McpServer& server, Random& random, Cache& cache, const Clock& clock) {
+  return std::make_unique<PooledEndpoint>(server, random, cache, clock);
 }
 
 }  // namespace pandora

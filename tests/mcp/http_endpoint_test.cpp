@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 
 #include "mcp/mcp_world.h"
+#include "store_embedded/process_cache.h"
 #include "support/http_routes.h"
 #include "support/raw_tcp.h"
 
@@ -61,7 +62,8 @@ class McpHttp : public ::testing::Test, public HttpRouter, public HttpHandler {
   SeededRandom random_{7};
   IoThreads threads_{clock_};
   testing::McpWorld world_;
-  std::unique_ptr<McpEndpoint> endpoint_ = make_mcp_endpoint(world_.server, random_);
+  ProcessCache cache_{clock_};  // which servers share
+  std::unique_ptr<McpEndpoint> endpoint_ = make_mcp_endpoint(world_.server, random_, cache_, clock_);
   std::unique_ptr<HttpServer> server_;
 };
 
@@ -221,6 +223,23 @@ TEST_F(McpHttp, WhatCancelsIsHeardWhileEveryThreadWaits) {
   EXPECT_THAT(ask("DELETE /mcp HTTP/1.1\r\nHost: localhost\r\nMcp-Session-Id: mine\r\n\r\n"),
               HasSubstr("HTTP/1.1 204"));
   for (auto& one : waiting) EXPECT_THAT(one->receive_all(), Not(HasSubstr("result")));
+}
+
+TEST_F(McpHttp, ACallIsCancelledThroughAnotherServerOfTheSameCache) {
+  const std::string call = message("tools/call", {{"name", "held"}}, 5);
+  auto waiting = begin(post(call, of_session("mine") + "Connection: close\r\n"));
+  auto other_session = begin(post(call, of_session("other") + "Connection: close\r\n"));
+  ASSERT_TRUE(eventually([&] { return world_.holding == 2; }));
+  const auto first = std::exchange(endpoint_, make_mcp_endpoint(world_.server, random_, cache_, clock_));
+  EXPECT_THAT(
+      ask(post(R"({"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":5}})", of_session("mine"))),
+      HasSubstr("HTTP/1.1 202"));
+  EXPECT_THAT(waiting->receive_all(), Not(HasSubstr("result")));
+  EXPECT_THAT(ask("DELETE /mcp HTTP/1.1\r\nHost: localhost\r\nMcp-Session-Id: other\r\n\r\n"),
+              HasSubstr("HTTP/1.1 204"));
+  EXPECT_THAT(other_session->receive_all(), Not(HasSubstr("result")));
+  EXPECT_THAT(ask(post(message("tools/list"), of_session("mine"))), HasSubstr("HTTP/1.1 200")) << "any server knows it";
+  world_.let_go();
 }
 
 TEST_F(McpHttp, ASessionIdHasItsBounds) {

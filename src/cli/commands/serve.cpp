@@ -123,7 +123,7 @@ class GatewayServing final : public Serving {
   Status listen(GatewayOptions options, Service& service) {
     if (parts_.tools) routes_ = ToolRoutes::create({.user = options.owner}, *parts_.tools, parts_.clock);
     mcp_ = std::make_unique<McpServer>(McpOptions{std::string(kProgramVersion)}, parts_.runner, service, parts_.clock);
-    mcp_endpoint_ = make_mcp_endpoint(*mcp_, parts_.random);
+    mcp_endpoint_ = make_mcp_endpoint(*mcp_, parts_.random, parts_.cache, parts_.clock);
     GatewayParts given{parts_.runtime, parts_.model, parts_.directory, parts_.spaces, {},       parts_.threads,
                        parts_.client,  parts_.ids,   parts_.random,    parts_.clock,  &service, &parts_.keys,
                        &parts_.cache,  {},           &parts_.metrics};
