@@ -136,6 +136,7 @@ class Owner final : public Installation {
     PANDORA_TRY(cache, open_cache(config, clock_));
     cache_ = std::move(cache);
     Cache* const shared = cache_->may_wait() ? cache_.get() : nullptr;  // with other processes
+    board_ = std::make_unique<TurnBoard>(shared, journal_.id, clock_);
     const Stores kept = storage_->stores();
     PANDORA_CHECK(open_points(config, options, kept));
     PANDORA_CHECK(open_keys(options, kept));
@@ -175,6 +176,7 @@ class Owner final : public Installation {
     recall_defaults.candidates = running.recall_candidates;
     running.recall_deadline = std::chrono::milliseconds(config.integer("recall.deadline_ms"));
     running.findable_wait = std::chrono::milliseconds(config.integer("turns.findable_wait_ms"));
+    running.board = board_.get();
     running.on_turn = [this](const TurnReport& report) { count_turn(metrics_, report); };
     PANDORA_CHECK(connect_model(config));
     approvals_ = std::make_unique<ApprovalDesk>(ids_, clock_,
@@ -242,6 +244,7 @@ class Owner final : public Installation {
                         clock_,
                         *keys_,
                         *cache_,
+                        *board_,
                         metrics_,
                         toolbox_ ? &toolbox_->runner() : nullptr,
                         toolbox_ ? toolbox_->registry() : nullptr};
@@ -450,6 +453,7 @@ class Owner final : public Installation {
   std::function<Result<std::shared_ptr<const PointSpace>>(const std::optional<PointSpaceRecord>&)> make_space_;
   std::unique_ptr<KeyRing> keys_;
   std::unique_ptr<Cache> cache_;
+  std::unique_ptr<TurnBoard> board_;  // which the saver's threads write on
   std::unique_ptr<ReceiptQueue> receipts_;
   std::unique_ptr<CachedResearch> research_;
   std::unique_ptr<PointSpaces> spaces_;

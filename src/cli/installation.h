@@ -47,6 +47,7 @@ struct ServingParts {
   const Clock& clock;
   KeyRing& keys;
   Cache& cache;
+  TurnBoard& board;
   Metrics& metrics;
   ToolRunner* runner = nullptr;   // of the tools; null: they are switched off
   ToolRegistry* tools = nullptr;  // null: they are switched off, or run elsewhere

@@ -97,6 +97,16 @@ class TurnRuntime::Run final : public RunningTurn, private ChatSink, public std:
   // missing. A turn that was started holds no thread meanwhile, so that sessions that wait are in nobody's way.
   void begin() {
     const Deadline wait = deadline_.at_most(runtime_.clock_, runtime_.options_.findable_wait);
+    if (!board()) return wait_for_saver({}, wait);
+    if (!listener_) return wait_for_saver(board()->wait_session(request_.user, request_.session, wait), wait);
+    const auto later = [self = shared_from_this(), wait](Status found) {
+      self->threads_.blocking([self, found = std::move(found), wait] { self->wait_for_saver(found, wait); });
+    };
+    if (const auto found = board()->after_session(request_.user, request_.session, wait, later))
+      wait_for_saver(*found, wait);
+  }
+  void wait_for_saver(const Status& told, const Deadline& wait) {
+    if (!told) return begin_after(told);
     if (!listener_) return begin_after(runtime_.saver_.wait_session(request_.session, wait));
     const auto later = [self = shared_from_this()](Status found) {
       self->threads_.blocking([self, found = std::move(found)] { self->begin_after(found); });
@@ -104,7 +114,13 @@ class TurnRuntime::Run final : public RunningTurn, private ChatSink, public std:
     if (runtime_.saver_.after_session(request_.session, wait, later)) begin_after({});
   }
 
+  TurnBoard* board() const { return runtime_.options_.board; }
+  void note(TurnStage stage, std::string detail = "") {
+    if (board()) board()->note({outcome_.uid, request_.user, request_.session, stage, {}, std::move(detail)});
+  }
+
   void begin_after(const Status& found) {
+    note(TurnStage::kGathering);
     if (!found) missing_.push_back(found.error().message);
     auto last = runtime_.stores_.turns.list({.session = request_.session, .limit = kLastTurns}, who_, for_reading());
     if (!last) {
@@ -288,6 +304,7 @@ class TurnRuntime::Run final : public RunningTurn, private ChatSink, public std:
       request.messages.clear();
       request.tools.clear();
     }
+    note(TurnStage::kAnswering);
     sink_.on_model_call();
     {
       const std::lock_guard lock(mutex_);
@@ -324,6 +341,7 @@ class TurnRuntime::Run final : public RunningTurn, private ChatSink, public std:
   void carry_out(ActionId id, RunToolAction& action) {
     look_for_stop();
     if (state_.stop) return post(ToolFailed{id, *state_.stop});
+    note(TurnStage::kTool, action.call.name);
     auto work = [this, id, call = std::move(action.call)] {
       auto outcome = runtime_.tools_->run(
           call,
@@ -373,16 +391,34 @@ class TurnRuntime::Run final : public RunningTurn, private ChatSink, public std:
     const Status saved = runtime_.saver_.save(record, attached, Deadline::never());
     if (!saved) {
       log_error("turn.not_saved", saved.error());
+      save_failed_ = true;
+      note(TurnStage::kUnsaved, saved.error().message);
       return post(SaveFailed{id, saved.error()}, true);
     }
+    note_saved();
     outcome_.memories = std::move(record.memories);
     memories_.supersede(runtime_.stores_.memories, who_, for_saving());
     post(Saved{id}, true);
   }
 
+  // Once it is findable, or it takes long: neither is waited for here.
+  void note_saved() {
+    if (!board()) return;
+    note(TurnStage::kAcknowledged);
+    TurnProgress found{outcome_.uid, request_.user, request_.session, TurnStage::kFindable, {}, ""};
+    const std::function<void(Status)> later = [board = board(), found](const Status& how) {
+      TurnProgress then = found;
+      if (!how) then.stage = TurnStage::kWaits;
+      board->note(std::move(then));
+    };
+    if (runtime_.saver_.after_session(request_.session, Deadline::after(runtime_.clock_, kSavingKept), later))
+      later({});
+  }
+
   void carry_out(ActionId, FinishAction& action) {
     const bool is_whole = action.ending != Ending::kCancelled && action.ending != Ending::kFailed;
     end_reply(is_whole ? std::nullopt : why_not_whole());
+    if (!action.acknowledged && !save_failed_) note(TurnStage::kEnded, std::string(to_string(action.ending)));
     outcome_.ending = action.ending;
     outcome_.reply = std::move(action.reply);
     outcome_.acknowledged = action.acknowledged;
@@ -478,6 +514,8 @@ class TurnRuntime::Run final : public RunningTurn, private ChatSink, public std:
       const std::lock_guard lock(mutex_);
       refusal.swap(refusal_);
     }
+    // Before its client hears the end: whoever says something next, at whatever gateway, waits for what follows.
+    if (state_.options.saves) note(TurnStage::kSaving);
     if (broken && refusal) sink_.on_refusal(*refusal);
     sink_.on_reply_end(broken);
   }
@@ -522,6 +560,7 @@ class TurnRuntime::Run final : public RunningTurn, private ChatSink, public std:
   std::vector<ToolBlock> tools_of_client_;
   std::vector<Attachment> pages_;  // that tools fetched
   bool may_block_ = true;          // the thread that pumps
+  bool save_failed_ = false;
 
   // Of a turn that was started.
   std::shared_ptr<TurnListener> listener_;

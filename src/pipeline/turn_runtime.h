@@ -11,6 +11,7 @@
 #include <string>
 
 #include "pipeline/turn_attachments.h"
+#include "pipeline/turn_board.h"
 #include "pipeline/turn_machine.h"
 #include "pipeline/turn_memories.h"
 #include "ports/stores.h"
@@ -143,6 +144,7 @@ struct RuntimeOptions {
   Duration recall_deadline = std::chrono::seconds(2);
   Duration findable_wait = std::chrono::seconds(2);  // for the session's turn before
   std::function<void(const TurnReport&)> on_turn;    // called once a turn, at its end; none: nobody wants to know
+  TurnBoard* board = nullptr;                        // outlives the runtime and the saver; null: nobody follows
 };
 
 class TurnRuntime {
