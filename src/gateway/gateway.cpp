@@ -4,6 +4,7 @@
 
 #include "gateway/gateway_core.h"
 #include "gateway/guarded_handler.h"
+#include "gateway/progress_path.h"
 #include "gateway/resource_routes.h"
 #include "gateway/responses.h"
 
@@ -36,6 +37,9 @@ class Routes final : public HttpRouter {
                                           mount.max_body_bytes, mount.run_on});
     if (core.parts.metrics)
       add("/metrics", "GET", Needs::of(KeyScope::kMetrics), make_metrics_handler(core), kNoBody, RunOn::kPool);
+    if (core.parts.board)
+      progress_ = &add(std::string(kProgressPath), "GET", Needs::of(KeyScope::kRead), make_progress_handler(core),
+                       kNoBody, RunOn::kPool);
     if (!core.parts.service) return;
     const std::shared_ptr<GatewayHandler> resources = make_resource_handler(core);
     for (const auto& resource : resource_routes())
@@ -48,6 +52,7 @@ class Routes final : public HttpRouter {
     const auto found = endpoints_.find(head.path);
     Endpoint* endpoint = found != endpoints_.end() ? &found->second : nullptr;
     if (!endpoint && head.path.starts_with(kOneModel) && head.path.size() > kOneModel.size()) endpoint = models_;
+    if (!endpoint && !turn_of_progress_path(head.path).empty()) endpoint = progress_;
     if (!endpoint && !resources_.empty()) {
       const ResourceMatch match = match_resource(head.method, head.path);
       if (!match.allowed.empty())
@@ -99,7 +104,7 @@ class Routes final : public HttpRouter {
   GatewayCore& core_;
   std::map<std::string, Mounted, std::less<>> mounts_;
   std::map<std::string, Endpoint, std::less<>> endpoints_;
-  Endpoint *chat_ = nullptr, *models_ = nullptr;
+  Endpoint *chat_ = nullptr, *models_ = nullptr, *progress_ = nullptr;
   std::map<KeyScope, GuardedHandler> resources_;  // by what they ask of a key
 };
 

@@ -14,6 +14,7 @@
 #include "metrics/metrics.h"
 #include "models/model_directory.h"
 #include "net/http_server.h"
+#include "pipeline/turn_board.h"
 #include "pipeline/turn_runtime.h"
 #include "ports/cache.h"
 #include "ports/health_probe.h"
@@ -52,6 +53,7 @@ struct GatewayParts {
   Cache* cache = nullptr;      // of the keys' limits. Not null with keys
   std::vector<GatewayMount> mounts = {};
   Metrics* metrics = nullptr;  // null: nothing is counted, and there is no /metrics
+  TurnBoard* board = nullptr;  // how far turns have come; null: that cannot be asked
 };
 struct GatewayOptions {
   HttpServerOptions server;

@@ -67,6 +67,7 @@ std::unique_ptr<GatewayHandler> make_chat_handler(GatewayCore& core);
 std::unique_ptr<GatewayHandler> make_models_handler(GatewayCore& core);  // the list, and one by its name
 std::unique_ptr<GatewayHandler> make_embeddings_handler(GatewayCore& core);
 std::unique_ptr<GatewayHandler> make_resource_handler(GatewayCore& core);
+std::unique_ptr<GatewayHandler> make_progress_handler(GatewayCore& core);  // with a board
 std::unique_ptr<GatewayHandler> make_description_handler();
 std::unique_ptr<GatewayHandler> make_metrics_handler(GatewayCore& core);
 std::unique_ptr<GatewayHandler> make_live_handler();

@@ -86,9 +86,10 @@ TEST(ResourceRoutes, TheDescriptionNamesExactlyTheseBesidesTheGatewaysOwn) {
     for (auto& c : method) c = static_cast<char>(std::tolower(c));
     there.insert(method + " " + std::string(route.path));
   }
-  for (const char* own : {"post /v1/chat/completions", "get /v1/models", "get /v1/models/{model}",
-                          "post /v1/embeddings", "get /health/live", "get /health/ready", "get /openapi.yaml",
-                          "get /metrics", "get /tools", "post /tools/{name}", "post /mcp", "delete /mcp"})
+  for (const char* own :
+       {"post /v1/chat/completions", "get /v1/models", "get /v1/models/{model}", "post /v1/embeddings",
+        "get /health/live", "get /health/ready", "get /openapi.yaml", "get /metrics", "get /v1/turns/{turn}/progress",
+        "get /tools", "post /tools/{name}", "post /mcp", "delete /mcp"})
     there.insert(own);
   EXPECT_EQ(described, there);
 }

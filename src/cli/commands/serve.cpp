@@ -126,7 +126,7 @@ class GatewayServing final : public Serving {
     mcp_endpoint_ = make_mcp_endpoint(*mcp_, parts_.random, parts_.cache, parts_.clock);
     GatewayParts given{parts_.runtime, parts_.model, parts_.directory, parts_.spaces, {},       parts_.threads,
                        parts_.client,  parts_.ids,   parts_.random,    parts_.clock,  &service, &parts_.keys,
-                       &parts_.cache,  {},           &parts_.metrics};
+                       &parts_.cache,  {},           &parts_.metrics,  &parts_.board};
     for (const auto& probe : probes_) given.probes.push_back(probe.get());
     if (routes_) {
       const auto mount = std::make_shared<ToolsMount>(*routes_);
