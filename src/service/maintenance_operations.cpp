@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "service/one_at_a_time.h"
 #include "service/search_items.h"
 #include "turns/reconciler.h"
 #include "turns/reindexer.h"
@@ -14,10 +15,12 @@ constexpr Duration kGlance = std::chrono::seconds(1);  // at a server
 Result<Json> reconcile(OperationCall& call) {
   const bool apply = call.in.boolean_or("apply", false);
   PANDORA_CHECK(call.in.finish());
+  PANDORA_TRY(alone, OneAtATime::begin(apply ? call.parts.cache : nullptr, call.parts.clock, "reconcile"));
   Forgetting forgetting = make_forgetting(call.parts);
   Reconciler reconciler(call.parts.stores, call.parts.spaces, call.parts.saver, forgetting, call.parts.clock);
   const auto progress = [&](std::string_view stage, std::int64_t done) -> Status {
     call.progress(stage, done, 0);
+    PANDORA_CHECK(alone.go_on());
     return call.cancelled();
   };
   PANDORA_TRY(report, reconciler.run(apply ? Apply::kApply : Apply::kDryRun, progress, call.deadline));
@@ -36,9 +39,11 @@ Result<Json> reindex(OperationCall& call) {
   // Weights that are missing or wrong are told before anything is begun.
   const std::string_view text = "ready?";
   PANDORA_CHECK(embedder->embed({&text, 1}, TextRole::kPassage, call.deadline).map([](auto&&) {}));
+  PANDORA_TRY(alone, OneAtATime::begin(call.parts.cache, call.parts.clock, "reindex"));
   Reindexer reindexer(call.parts.stores, call.parts.spaces, call.parts.clock);
   const auto progress = [&](std::string_view what, std::int64_t done, std::int64_t of) -> Status {
     call.progress(what, done, of);
+    PANDORA_CHECK(alone.go_on());
     return call.cancelled();
   };
   PANDORA_TRY(report, reindexer.run(std::move(embedder), progress, call.deadline));

@@ -5,6 +5,7 @@
 #include "base/base64.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "service/one_at_a_time.h"
 #include "service/search_items.h"
 #include "turns/archiver.h"
 #include "turns/documents.h"
@@ -115,6 +116,7 @@ Result<Json> archive(OperationCall& call) {
   const bool dry_run = call.in.boolean_or("dry_run", false);
   if (call.in.ok() && (days < 0 || days > 36'500)) call.in.fault("older_than_days", "must be between 0 and 36500");
   PANDORA_CHECK(call.in.finish());
+  PANDORA_TRY(alone, OneAtATime::begin(dry_run ? nullptr : call.parts.cache, call.parts.clock, "archive"));
   PANDORA_TRY(report, archive_turns(call.parts.stores.turns, call.parts.clock.now(), std::chrono::hours(24 * days),
                                     dry_run ? Apply::kDryRun : Apply::kApply, call.who, call.deadline));
   if (!dry_run) PANDORA_CHECK(call.parts.saver.drain(call.deadline));
