@@ -155,8 +155,10 @@ CheckResult check_points(const Config& config, const Json& status) {
 
 void check_servers_beside(const Json& status, std::vector<CheckResult>& results) {
   if (const std::string why = status.value("cache_error", ""); !why.empty())
-    results.push_back({CheckState::kWarning, "cache", why,
-                       "limits are counted by each process alone until it answers; it goes on by itself then"});
+    results.push_back(
+        {CheckState::kWarning, "cache", why,
+         "limits are counted by each process alone, and what other gateways do is not known, until it answers; it goes "
+         "on by itself then"});
   if (const std::string why = status.value("objects_error", ""); !why.empty())
     results.push_back({CheckState::kFailure, "objects", why,
                        "turns with images are not acknowledged until it answers; it goes on by itself then",

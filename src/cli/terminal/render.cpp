@@ -280,7 +280,8 @@ std::string status(const Json& result) {
   if (const std::string away = text_of(result, "objects_error"); !away.empty())
     out += fmt::format("images cannot be kept or shown: {}\n", away);
   if (const std::string away = text_of(result, "cache_error"); !away.empty())
-    out += fmt::format("limits are counted by this process alone: {}\n", away);
+    out += fmt::format(
+        "limits are counted by this process alone, turns and approvals of other gateways are not known: {}\n", away);
   for (const auto& collection : result["collections"])
     out += fmt::format(
         "  {:10} {:>8} points{}\n", text_of(collection, "name"), collection.value("points", 0),
