@@ -71,8 +71,10 @@ void McpStdioSession::finish() {
 void McpStdioSession::take_one(RpcReading reading) {
   if (reading.fault) return send(rpc_error(reading.message.id, *reading.fault));
   RpcMessage& message = reading.message;
-  if (message.kind == RpcKind::kNotification && message.method == "notifications/cancelled")
-    return calls_.cancel(kOwner, message.params.value("requestId", Json()));
+  if (message.kind == RpcKind::kNotification && message.method == "notifications/cancelled") {
+    (void)calls_.cancel(kOwner, message.params.value("requestId", Json()));  // one that has ended needs none
+    return;
+  }
   if (message.kind != RpcKind::kRequest) return;  // nothing else is wanted of us
   const Json id = message.id;
   auto state = calls_.begin(kOwner, id, {});
