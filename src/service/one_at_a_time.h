@@ -26,7 +26,8 @@ class OneAtATime {
   Status go_on();
 
  private:
-  OneAtATime(Cache* cache, const Clock& clock, std::string what) : cache_(cache), clock_(clock), what_(std::move(what)) {}
+  OneAtATime(Cache* cache, const Clock& clock, std::string what)
+      : cache_(cache), clock_(clock), what_(std::move(what)) {}
   Cache* const cache_;
   const Clock& clock_;
   const std::string what_;

@@ -27,4 +27,11 @@ bool is_hopeless(TurnStore& turns, const Turn& turn, ErrorCode refused, const De
   return rows && !rows->empty() && rows->front().user != turn.user;
 }
 
+void tell_of_research(ResearchStore& research, const TurnRecord& record, const Deadline& deadline) {
+  if (record.research.empty()) return;
+  std::vector<std::string> topics;
+  for (const auto& one : record.research) topics.push_back(one.primary_topic);
+  (void)research.written_elsewhere({}, topics, deadline);  // of topics alone: it has nothing to fail at
+}
+
 }  // namespace pandora

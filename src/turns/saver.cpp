@@ -387,11 +387,7 @@ class JournalledTurnSaver final : public TurnSaver {
                                      encode_record(*record), number.error().to_line(), step());
       if (!aside) return note(rows_trouble_, aside.error()), false;
     }
-    if (number && !record->research.empty()) {
-      std::vector<std::string> topics;
-      for (const auto& one : record->research) topics.push_back(one.primary_topic);
-      (void)stores_.research.written_elsewhere({}, topics, step());  // of topics alone: it has nothing to fail at
-    }
+    if (number) tell_of_research(stores_.research, *record, step());
     const std::lock_guard lock(mutex_);
     pending_.pop_front();
     const auto live = live_.find(record->turn.uid);
