@@ -135,6 +135,7 @@ Error S3Bucket::error_of(const HttpResponse& response, const Call& call) const {
   if (status == 403)
     return error(kPermissionDenied, "let these credentials read, write, list and delete in the bucket");
   // HEAD has no body to say more.
+  if (fault.code == "NoSuchUpload") return error(kNotFound, "it is tried again");
   if (status == 404 && !call.key.empty() && (fault.code.empty() || fault.code == "NoSuchKey"))
     return {kNotFound, fmt::format("{} is not in {}", call.key, place()), ""};
   if (status == 404 && fault.code.empty()) return error(kInvalidArgument, "make the bucket, or set another S3_BUCKET");
@@ -198,17 +199,31 @@ Result<std::string> S3Bucket::store_in_parts(const Call& whole, const Deadline& 
     const std::string list = s3_part_list(tags);
     Call end{"POST", whole.key, {{"uploadId", upload}}, whole.headers, list, {}};
     end.headers.erase("content-type");
-    PANDORA_TRY(ended, send(end, deadline));
+    auto ended = send(end, deadline);
+    if (!ended && ended.error().code == ErrorCode::kNotFound)
+      return put_together_already(whole, ended.error(), deadline);
+    if (!ended) return fail(std::move(ended).error());
     // It may take its time, and so says 200 before it knows.
-    if (const S3Fault fault = read_s3_fault(ended.body); !fault.code.empty())
+    if (const S3Fault fault = read_s3_fault(ended->body); !fault.code.empty())
       return fail(ErrorCode::kUnavailable, fmt::format("S3 ({}): {}: {}", place(), fault.code, fault.message));
-    return read_s3_tag(ended.body);
+    return read_s3_tag(ended->body);
   }();
   if (!parts) {
     const Call give_up{"DELETE", whole.key, {{"uploadId", upload}}, {}, {}, {}};
     (void)send_once(give_up, Deadline::after(clock_, options_.timeouts.first_byte));
   }
   return parts;
+}
+
+// A server that put the parts together, and whose answer was cut off, may know nothing of the upload when it is asked
+// again. What is there now is ours when nothing was before, or something with another tag.
+Result<std::string> S3Bucket::put_together_already(const Call& whole, const Error& unknown, const Deadline& deadline) {
+  const auto there = head(whole.key, deadline);
+  const auto before = whole.headers.find("if-match");
+  const bool is_new = whole.headers.contains("if-none-match") ||
+                      (before != whole.headers.end() && there && there->tag != before->second);
+  if (there && is_new && there->size == whole.body.size()) return there->tag;
+  return fail(ErrorCode::kUnavailable, unknown.message, unknown.remedy);
 }
 
 Result<S3Object> S3Bucket::get(const std::string& key, const Deadline& deadline) {

@@ -125,6 +125,33 @@ TEST_F(S3FaultsTest, PartsThatCannotBePutTogetherAreNoObject) {
   EXPECT_EQ(server.asked(), 5) << "the parts were not given up";
 }
 
+// The answer is cut off, and the server has forgotten the upload that it has finished.
+TEST_F(S3FaultsTest, PartsThatWerePutTogetherUnheardAreAnObject) {
+  const std::string longer(kS3PartBytes + 1, 'x');
+  const std::string begun =
+      answer("200 OK", "<InitiateMultipartUploadResult><UploadId>u</UploadId></InitiateMultipartUploadResult>");
+  const std::string none = "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n";
+  const auto there = [](std::size_t size) {
+    return "HTTP/1.1 200 OK\r\nETag: \"new\"\r\nContent-Length: " + std::to_string(size) + "\r\n\r\n";
+  };
+  const std::vector<std::string> sent = {begun, answer("200 OK", ""), answer("200 OK", ""),
+                                         answer("404 Not Found", fault("NoSuchUpload"))};
+  const auto with = [&](std::vector<std::string> before, const std::string& after) {
+    before.insert(before.end(), sent.begin(), sent.end());
+    before.push_back(after);
+    before.push_back(answer("204 No Content", ""));
+    return before;
+  };
+  const Scripted whole(with({none}, there(longer.size()))), other(with({none}, there(longer.size() - 1))),
+      gone(with({none}, none));
+  EXPECT_EQ(must(bucket(whole.url())->put("k", longer, "a/b", S3When::kNew, kNever)), "\"new\"");
+  EXPECT_FAILS(kUnavailable, bucket(other.url())->put("k", longer, "a/b", S3When::kNew, kNever));
+  EXPECT_FAILS(kUnavailable, bucket(gone.url())->put("k", longer, "a/b", S3When::kNew, kNever));
+  const Scripted replaced(with({}, there(longer.size()))), as_before(with({}, there(longer.size())));
+  EXPECT_EQ(must(bucket(replaced.url())->replace("k", longer, "a/b", "\"old\"", kNever)), "\"new\"");
+  EXPECT_FAILS(kUnavailable, bucket(as_before.url())->replace("k", longer, "a/b", "\"new\"", kNever));
+}
+
 TEST_F(S3FaultsTest, SettingsThatCannotBeAreRefused) {
   const auto made = [&](auto change) {
     S3Options given = options("http://127.0.0.1:7070");
