@@ -70,20 +70,23 @@ void RedisListener::run() {
     }
     lock.unlock();
     auto connection = server_->connect(Deadline::after(clock_, server_->options().timeout));
-    if (connection) hear(**connection);
-    const std::string place = server_->place();
+    const Status ended = connection ? hear(**connection) : Status(fail(connection.error()));
     lock.lock();
+    // One that heard something was a good one, and is made again at once. A server that refuses what it is asked for
+    // would refuse it again.
+    const bool was_good = connection && !confirmed_.empty();
     confirmed_.clear();
-    away_ = connection ? Error{ErrorCode::kUnavailable, fmt::format("Redis at {}: the connection was lost", place), ""}
-                       : connection.error();
+    away_ = ended ? Error{ErrorCode::kUnavailable, fmt::format("Redis at {}: it is being left", server_->place()), ""}
+                  : ended.error();
     ++failures_;
     changed_.notify_all();
-    if (!ending_ && !connection) changed_.wait_for(lock, kRedisPause, [this] { return ending_; });
+    const bool is_refused = !ended && !error_info(ended.error().code).retryable;
+    if (!ending_ && (!was_good || is_refused)) changed_.wait_for(lock, kRedisPause, [this] { return ending_; });
   }
 }
 
-// Until the connection is lost, or the end.
-void RedisListener::hear(RedisConnection& connection) {
+// Until the end, or until the connection is lost: why.
+Status RedisListener::hear(RedisConnection& connection) {
   asked_.clear(), owed_.clear();
   SteadyTime heard_at = clock_.steady();
   bool pinged = false;
@@ -92,22 +95,23 @@ void RedisListener::hear(RedisConnection& connection) {
     (void)::eventfd_read(wake_, &ignored);
     {
       const std::lock_guard lock(mutex_);
-      if (ending_) return;
+      if (ending_) return {};
     }
-    if (!ask_for_changes(connection)) return;
+    PANDORA_CHECK(ask_for_changes(connection));
     pollfd ready[] = {{connection.descriptor(), POLLIN, 0}, {wake_, POLLIN, 0}};
     const Duration patience = pinged ? server_->options().timeout : kAskWhenSilent;
     (void)::poll(ready, 2, static_cast<int>(std::chrono::ceil<std::chrono::milliseconds>(patience).count()));
     if (ready[0].revents != 0) {
-      if (!take_in(connection)) return;
+      PANDORA_CHECK(take_in(connection));
       heard_at = clock_.steady(), pinged = false;
       continue;
     }
     const auto silent = clock_.steady() - heard_at;
-    if (pinged && silent >= kAskWhenSilent + server_->options().timeout) return;
+    if (pinged && silent >= kAskWhenSilent + server_->options().timeout)
+      return fail(ErrorCode::kUnavailable, fmt::format("Redis at {} says nothing any more", server_->place()));
     if (pinged || silent < kAskWhenSilent) continue;
     const RedisCommand ping = {"PING"};
-    if (!connection.send({&ping, 1}, Deadline::after(clock_, server_->options().timeout))) return;
+    PANDORA_CHECK(connection.send({&ping, 1}, Deadline::after(clock_, server_->options().timeout)));
     pinged = true;
   }
 }

@@ -2,7 +2,7 @@
 //
 // It has a thread of its own, which begins with the first channel. After the connection was lost it is made again, and
 // every channel asked for again; what was published meanwhile is lost. A server that says nothing is asked whether it
-// is there, and left when it does not answer.
+// is there, and left when it does not answer. One that refuses is asked again after kRedisPause.
 #pragma once
 #include <condition_variable>
 #include <functional>
@@ -31,7 +31,7 @@ class RedisListener {
 
  private:
   void run();
-  void hear(RedisConnection& connection);
+  Status hear(RedisConnection& connection);
   Status ask_for_changes(RedisConnection& connection);
   Status take_in(RedisConnection& connection);
 
