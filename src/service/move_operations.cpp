@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include "base/hash.h"
+#include "ports/journal_register.h"
 #include "service/exchange.h"
 #include "turns/mover.h"
 
@@ -62,6 +63,22 @@ Json to_json(const MovePass& pass) {
   return counts;
 }
 
+// Gateways beside this one that write here still, or hold turns that never came here: a move carries what is in the
+// rows.
+Result<Json> others(OperationCall& call) {
+  Json all = Json::array();
+  if (!call.parts.journals) return all;
+  PANDORA_TRY(known, call.parts.journals->list(call.deadline));
+  for (const RegisteredJournal& one : known) {
+    if (one.id == call.parts.journal_id || (one.is_silent() && one.pending == 0 && one.directories == 0)) continue;
+    all.push_back({{"host", one.host},
+                   {"directory", one.directory},
+                   {"silent", one.is_silent()},
+                   {"turns", one.pending + one.directories}});
+  }
+  return all;
+}
+
 Result<Json> move(OperationCall& call) {
   const std::string to = call.in.text("to");
   const std::string points = call.in.text_or("points", "");
@@ -87,13 +104,15 @@ Result<Json> move(OperationCall& call) {
                   "run `pandora reconcile` here, then move again");
   PANDORA_TRY(here_hash, export_hash(call, from.stores, last.users));
   PANDORA_TRY(there_hash, export_hash(call, there.stores, last.users));
+  PANDORA_TRY(gateways, others(call));
   return Json{{"to", to},
               {"points", points},
               {"passes", std::move(passes)},
               {"users", last.users.size()},
               {"from_sha256", here_hash},
               {"to_sha256", there_hash},
-              {"equal", here_hash == there_hash && last.changed() == 0}};
+              {"equal", here_hash == there_hash && last.changed() == 0},
+              {"gateways", std::move(gateways)}};
 }
 
 }  // namespace

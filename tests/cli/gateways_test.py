@@ -62,6 +62,33 @@ class Gateways(GatewaysCase):
         self.assertEqual(a[0].wait(), 0)
         self.assertEqual(len(self.status("b")["journals"]), 1, "who ends with an empty journal leaves")
 
+    def test_a_move_is_not_cut_over_while_another_gateway_runs_or_holds_turns(self):
+        a, b = self.gateway("a"), self.gateway("b")
+        self.tell(b, "said at b")
+        self.wait_until(lambda: self.status("b")["outbox"] == 0)
+
+        def move(code):
+            return json.loads(self.run_pandora("move", "--to", "embedded", "--json", "--data", os.path.join(self.home, "a"), code=code).stdout)
+
+        a[0].send_signal(signal.SIGTERM)
+        self.assertEqual(a[0].wait(), 0)
+        moved = move(4)
+        self.assertTrue(moved["equal"])
+        self.assertEqual([(one["directory"], one["silent"]) for one in moved["gateways"]], [(os.path.join(self.home, "b"), False)])
+        self.assertIn("Not to be cut over", moved["next"])
+        b[0].kill()
+        b[0].wait()
+        self.server.sql("UPDATE pandora.journals SET seen_at = seen_at - interval '1 minute', pending = 3", database="pandora")
+        moved = move(4)
+        self.assertEqual([(one["silent"], one["turns"]) for one in moved["gateways"]], [(True, 3)])
+        self.assertIn("3 turns wait there", moved["next"])
+        b = self.gateway("b")
+        b[0].send_signal(signal.SIGTERM)
+        self.assertEqual(b[0].wait(), 0)
+        moved = move(0)
+        self.assertEqual(moved["gateways"], [])
+        self.assertIn("Now set", moved["next"])
+
 
 if __name__ == "__main__":
     unittest.main()

@@ -17,9 +17,20 @@ std::string settings_of(const MoveCommand& command) {
 }
 
 // Until the settings say otherwise everything goes on where it was.
-std::string cut_over(const MoveCommand& command, bool equal, bool is_owner) {
+std::string cut_over(const MoveCommand& command, bool equal, bool is_owner, const Json& gateways) {
   const std::string again =
       fmt::format("pandora move --to {}{}", command.to, command.points.empty() ? "" : " --points " + command.points);
+  std::string waiting;
+  for (const auto& one : gateways)
+    waiting +=
+        fmt::format("  {} {}: {}{}\n", one.value("host", ""), one.value("directory", ""),
+                    one.value("silent", false) ? "ended" : "runs",
+                    one.value("turns", 0) > 0 ? fmt::format(", {} turns wait there", one.value("turns", 0)) : "");
+  if (!waiting.empty())
+    return fmt::format(
+        "Not to be cut over yet: other gateways share these rows, and what they say or hold would stay behind.\n{}"
+        "Start those where turns wait, until `pandora status` names none; end them; then run `{}` again.\n",
+        waiting, again);
   if (is_owner && equal)
     return fmt::format("Now set {}, and start Pandora. Nothing was removed here.\n", settings_of(command));
   if (is_owner) return fmt::format("Run `{}` again.\n", again);
@@ -71,10 +82,10 @@ int move(Installation& installation, const UserId& user, const MoveCommand& comm
     return report(Error(answer.error()).with_remedy("run it again: it goes on"));
   if (!answer) return report(answer.error());
   Json result = Json::parse(*answer, nullptr, false);
-  const bool equal = result.value("equal", false);
-  result["next"] = cut_over(command, equal, installation.is_owner());
+  const bool equal = result.value("equal", false), alone = result.value("gateways", Json::array()).empty();
+  result["next"] = cut_over(command, equal, installation.is_owner(), result["gateways"]);
   print_out(json ? result.dump(2) + "\n" : rendered(result) + result["next"].get<std::string>());
-  return equal ? 0 : error_info(ErrorCode::kConflict).exit_code;
+  return equal && alone ? 0 : error_info(ErrorCode::kConflict).exit_code;
 }
 
 }  // namespace pandora
