@@ -260,7 +260,8 @@ class Owner final : public Installation {
     if (is_settled_) return {};
     PANDORA_CHECK(follow_points(stores, deadline));
     if (!keys_->is_complete()) PANDORA_CHECK(keys_->refresh(deadline));
-    if (const Status known = register_journal(0); !known)  // it is said again; a database may be full, or read-only
+    const Status known = register_journal_again();
+    if (!known)  // it is said again; a database may be full, or read-only
       log_warn("start.not_registered", {{"why", known.error().to_line()}});
     PANDORA_CHECK(keep_known_numbers(stores, deadline));
     PANDORA_CHECK(look_at_clock(stores, deadline));
@@ -268,6 +269,14 @@ class Owner final : public Installation {
     return {};
   }
 
+  // How many turns wait is known once the journal is replayed: until then what was said last stands.
+  Status register_journal_again() {
+    JournalRegister* journals = storage_->journals();
+    if (!journals) return {};
+    PANDORA_TRY(known, journals->list(Deadline::after(clock_, kAttendPatience)));
+    const auto mine = std::ranges::find(known, journal_.id, &RegisteredJournal::id);
+    return register_journal(mine == known.end() ? 0 : mine->pending);
+  }
   Status register_journal(std::int64_t pending) {
     JournalRegister* journals = storage_->journals();
     RegisteredJournal now = journal_;

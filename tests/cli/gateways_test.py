@@ -89,6 +89,32 @@ class Gateways(GatewaysCase):
         self.assertEqual(moved["gateways"], [])
         self.assertIn("Now set", moved["next"])
 
+    def test_what_waits_in_a_journal_is_said_again_until_it_is_known(self):
+        a = self.gateway("a")
+        a[0].kill()
+        a[0].wait()
+        self.server.sql("UPDATE pandora.journals SET seen_at = seen_at - interval '1 minute', pending = 7", database="pandora")
+        held = subprocess.Popen(["psql", "-X", "-q", "-U", "owner", "-h", self.server.folder, "-p", str(self.server.port), "-d", "pandora"],
+                                stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self.addCleanup(held.communicate)
+        held.stdin.write("BEGIN; LOCK TABLE pandora.turns; SELECT 'held';\n")
+        held.stdin.flush()
+        while "held" not in held.stdout.readline():
+            pass
+        again = subprocess.Popen([PROGRAM, "serve", "--json", "--set", "gateway.port=0", "--log-level", "error", "--data", os.path.join(self.home, "a")],
+                                 stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=self.environment)
+        self.addCleanup(again.wait)
+        self.addCleanup(again.kill)
+
+        def said():
+            return self.server.sql("SELECT pending, seen_at > now() - interval '30 seconds' FROM pandora.journals", database="pandora")
+
+        self.wait_until(lambda: said().endswith("t"), 30)
+        self.assertEqual(said(), "7|t", "its turns have no rows yet")
+        held.stdin.write("ROLLBACK;\n")
+        held.stdin.flush()
+        self.wait_until(lambda: said() == "0|t", 30)
+
 
 if __name__ == "__main__":
     unittest.main()
