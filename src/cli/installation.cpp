@@ -153,6 +153,12 @@ class Owner final : public Installation {
     saving.segment_bytes = static_cast<std::size_t>(config.integer("journal.segment_bytes"));
     saving.owner = journal_.id;
     saving.before_rows = [this, kept](const Deadline& deadline) { return settle(kept, deadline); };
+    // Of an object that no turn names: one that died, too, may have a turn that does.
+    if (JournalRegister* journals = storage_->journals())
+      saving.is_alone = [this, journals](const Deadline& deadline) -> Result<bool> {
+        PANDORA_TRY(known, journals->list(deadline));
+        return std::ranges::all_of(known, [this](const RegisteredJournal& one) { return one.id == journal_.id; });
+      };
     saving.on_sync = [this](Duration took) { metrics_.journal_sync(took); };
     PANDORA_TRY(saver, TurnSaver::open(saving, stores, *spaces_, *files_, clock_));
     saver_ = std::move(saver);

@@ -75,6 +75,7 @@ Json to_json(const ForgetReport& report) {
           {"research", research},
           {"receipts", report.receipts},
           {"objects", report.objects},
+          {"objects_left", report.objects_left},
           {"said_in", report.said_in.value}};
 }
 
@@ -108,6 +109,7 @@ Result<ForgetReport> forget_report_from_json(const Json& json) {
   // Reports of before there were receipts, or objects, have none.
   report.receipts = in.integer_or("receipts", 0);
   if (in.any("objects")) report.objects = in.texts("objects");
+  report.objects_left = in.integer_or("objects_left", 0);
   PANDORA_CHECK(in.finish());
   return report;
 }

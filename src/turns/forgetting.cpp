@@ -266,7 +266,8 @@ Result<ForgetReport> Forgetting::forget_turn(TurnNumber number, const Principal&
   std::vector<std::string> keys;
   for (const auto& object : turn.objects) keys.push_back(object.key);
   PANDORA_TRY(gone, saver_.remove_unnamed_objects(keys, deadline));
-  report.objects = std::move(gone);
+  report.objects = std::move(gone.keys);
+  if (gone.are_left) report.objects_left = static_cast<std::int64_t>(keys.size());
   PANDORA_CHECK(finish(deadline));
 
   const auto derived = static_cast<std::int64_t>(report.memories.size() + report.research.size());

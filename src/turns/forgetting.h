@@ -29,6 +29,7 @@ struct ForgetReport {
   std::vector<Uuid> memories, research;  // that came from it
   std::int64_t receipts = 0;             // of recalls: removed, or cleaned of it
   std::vector<std::string> objects;      // of a turn: keys of those that no other turn names, which are gone
+  std::int64_t objects_left = 0;         // not looked at: other gateways may have turns that name them
   TurnNumber said_in;                    // of a memory: the turn that still says it; 0: none
 };
 struct ForgetFinding {

@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include "base/log.h"
 #include "turns/documents.h"
 #include "turns/turn_objects.h"
 #include "wire/turn_json.h"
@@ -450,7 +451,9 @@ class Reconciler::Run {
     std::vector<std::string> removed;
     if (applying()) {
       PANDORA_TRY(gone, saver_.remove_unnamed_objects(unnamed, deadline_));
-      removed = std::move(gone);
+      removed = std::move(gone.keys);
+      if (gone.are_left)
+        log_info("objects.left", {{"count", unnamed.size()}, {"why", "other gateways may have turns that name them"}});
     } else {
       PANDORA_TRY(named, named_objects(stores_, {unnamed.begin(), unnamed.end()}, deadline_));
       for (const auto& key : unnamed)

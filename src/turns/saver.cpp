@@ -187,9 +187,15 @@ class JournalledTurnSaver final : public TurnSaver {
     return closed ? drop(*closed, deadline) : Status();
   }
 
-  Result<std::vector<std::string>> remove_unnamed_objects(const std::vector<std::string>& keys,
-                                                          const Deadline& deadline) override {
-    return objects_.remove_unnamed(keys, [this](const Deadline& until) { return drain(until); }, deadline);
+  Result<RemovedObjects> remove_unnamed_objects(const std::vector<std::string>& keys,
+                                                const Deadline& deadline) override {
+    if (!keys.empty() && options_.is_alone) {
+      PANDORA_TRY(alone, options_.is_alone(deadline));
+      if (!alone) return RemovedObjects{{}, true};
+    }
+    PANDORA_TRY(removed,
+                objects_.remove_unnamed(keys, [this](const Deadline& until) { return drain(until); }, deadline));
+    return RemovedObjects{std::move(removed), false};
   }
 
   SaverStatus status() override {

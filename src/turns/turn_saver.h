@@ -30,12 +30,19 @@ struct SaverOptions {
   std::string owner = "saver";            // of leases; of processes that share an outbox each has its own
   // Called before the first row is written, again until it succeeds: rows may be out of reach at the start.
   std::function<Status(const Deadline&)> before_rows;
+  // Whether no other journal may hold turns of the same rows; none: there is no other.
+  std::function<Result<bool>(const Deadline&)> is_alone;
 };
 
 struct SaverStatus {
   std::int64_t pending = 0;  // acknowledged, not yet in rows
   std::int64_t outbox = 0;   // files and points still to follow
   std::string last_error;    // of the last step that failed; empty: none since the last success
+};
+
+struct RemovedObjects {
+  std::vector<std::string> keys;
+  bool are_left = false;  // for other journals: none was removed, named or not
 };
 
 class TurnSaver {
@@ -70,9 +77,10 @@ class TurnSaver {
   // drain, sync documents, and drop the journal's segments: nothing of a forgotten turn stays in it.
   virtual Status checkpoint(const Deadline& deadline) = 0;
   virtual SaverStatus status() = 0;
-  // Removes those of these objects that no turn names any more, also none that is being saved; which they were.
-  virtual Result<std::vector<std::string>> remove_unnamed_objects(const std::vector<std::string>& keys,
-                                                                  const Deadline& deadline) = 0;
+  // Removes those of these objects that no turn names any more, also none that is being saved. While other journals may
+  // hold turns that name one, all are left: nobody sees into those.
+  virtual Result<RemovedObjects> remove_unnamed_objects(const std::vector<std::string>& keys,
+                                                        const Deadline& deadline) = 0;
 };
 
 }  // namespace pandora

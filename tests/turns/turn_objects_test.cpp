@@ -103,6 +103,22 @@ TEST_F(Pictured, AnObjectGoesWithTheLastTurnThatNamesIt) {
   EXPECT_THAT(differences(Apply::kDryRun), IsEmpty());
 }
 
+// Its turn may be in a journal that nobody here sees into.
+TEST_F(Pictured, WhileOthersMayNameAnObjectItIsLeftAndReconcileRemovesItLater) {
+  std::atomic<bool> alone = false;
+  world.is_alone = [&](const Deadline&) -> Result<bool> { return alone.load(); };
+  ASSERT_TRUE(world.restart());
+  const ForgetReport report = forget(save("My cat.", {image("a cat")}));
+  EXPECT_TRUE(is_there("a cat"));
+  EXPECT_THAT(report.objects, IsEmpty());
+  EXPECT_EQ(report.objects_left, 1);
+  EXPECT_THAT(differences(Apply::kApply), IsEmpty());
+  EXPECT_TRUE(is_there("a cat"));
+  alone = true;
+  EXPECT_THAT(differences(Apply::kApply), ElementsAre("object without a turn"));
+  EXPECT_FALSE(is_there("a cat"));
+}
+
 TEST_F(Pictured, WhatIsStillThereAfterForgettingIsFound) {
   const ForgetReport report = forget(save("My cat.", {image("a cat")}));
   must(world.objects->put("a cat", "image/png", world.soon()));

@@ -62,6 +62,7 @@ class World {
     options.checkpoint_interval = checkpoint_interval;
     options.max_pending = max_pending;
     options.stuck_after = stuck_after;
+    options.is_alone = is_alone;
     PANDORA_TRY(opened_saver, TurnSaver::open(options, stores(), *spaces, *journal_files, clock));
     saver = std::move(opened_saver);
     forgetting = std::make_unique<Forgetting>(stores(), *saver, files, clock, "/data/journal",
@@ -162,6 +163,7 @@ class World {
   WordEmbedder other_embedder{{"other words", "7", 24}};  // that a reindex moves to
   Duration checkpoint_interval = std::chrono::hours(1);
   std::size_t max_pending = 10'000;
+  std::function<Result<bool>(const Deadline&)> is_alone;
   Duration stuck_after = std::chrono::seconds(5);
 
   std::unique_ptr<SqliteStores> rows;

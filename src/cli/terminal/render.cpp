@@ -196,6 +196,11 @@ std::string forgotten(const Json& result) {
       result.value("rows", 0), result.value("files", 0), result.value("points", 0), result.value("redacted", 0),
       result.value("windows", 0), result.value("receipts", 0), result.value("objects", Json::array()).size(),
       text_of(result, "uid"));
+  if (const auto left = result.value("objects_left", std::int64_t{0}); left > 0)
+    out += fmt::format(
+        "  {} images and pages are left: other gateways may have turns that name them. Once those have ended,\n"
+        "  pandora reconcile --apply removes what no turn names\n",
+        left);
   if (said_in > 0)
     out += fmt::format("  it was said in turn {}, which still says it: pandora turns forget {}\n", said_in, said_in);
   return out;
