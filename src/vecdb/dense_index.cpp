@@ -153,7 +153,7 @@ DenseIndex::Query DenseIndex::prepare(std::span<const float> query) const {
 Result<std::vector<Hit>> DenseIndex::search(std::span<const float> query, std::size_t k, const SlotSet* filter,
                                             const Deadline& deadline, DenseTrace* trace) const {
   PANDORA_CHECK(deadline.check("searching by meaning"));
-  const std::size_t matching = filter ? count_common(*filter, present_) : count_;
+  const std::size_t matching = filter ? count_common(*filter, present_, *options_.kernels) : count_;
   DenseTrace done{.matching = matching};
   const auto finish = [&](Result<std::vector<Hit>> result) {
     if (trace) *trace = done;
@@ -167,10 +167,13 @@ Result<std::vector<Hit>> DenseIndex::search(std::span<const float> query, std::s
                                                           : kScan;
   std::vector<Candidate> left;
   if (done.plan != kScan) {
-    left.reserve(matching);
-    SlotSet all = present_;
-    if (filter) all &= *filter;
-    all.for_each([&](Slot slot) { left.push_back({0, 0, slot}); });
+    left.resize(matching + 1);  // the last one is only written over
+    std::size_t count = 0;
+    put_common(present_, filter ? *filter : present_, [&](Slot slot, bool counts) {
+      left[count].slot = slot;
+      count += counts;
+    });
+    left.pop_back();
   }
   if (done.plan != kExact) {
     const Query prepared = prepare(query);

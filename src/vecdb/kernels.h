@@ -74,6 +74,8 @@ struct Kernels {
   std::int32_t (*dot_bytes)(const std::uint8_t* code, const std::int8_t* query, std::size_t n);  // n: a multiple of 128
   // Sixteen sums, each of every sixteenth product, ascending; then added in halves.
   float (*dot)(const float* a, const float* b, std::size_t n);
+  // How many bits are set in both, of n words each.
+  std::size_t (*count_common)(const std::uint64_t* a, const std::uint64_t* b, std::size_t n);
 };
 
 extern const Kernels kPlainKernels, kAvx2Kernels, kAvx512Kernels;

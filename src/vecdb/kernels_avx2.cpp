@@ -207,8 +207,14 @@ float dot(const float* a, const float* b, std::size_t n) {
   return _mm_cvtss_f32(_mm_add_ss(two, _mm_shuffle_ps(two, two, 1)));
 }
 
+std::size_t count_common(const std::uint64_t* a, const std::uint64_t* b, std::size_t n) {
+  std::size_t sum = 0;
+  for (std::size_t i = 0; i < n; ++i) sum += static_cast<std::size_t>(__builtin_popcountll(a[i] & b[i]));
+  return sum;
+}
+
 }  // namespace
 
-const Kernels kAvx2Kernels{"AVX2", scan<false>, scan<true>, nullptr, look, dot_bytes, dot};
+const Kernels kAvx2Kernels{"AVX2", scan<false>, scan<true>, nullptr, look, dot_bytes, dot, count_common};
 
 }  // namespace pandora

@@ -103,8 +103,14 @@ float dot(const float* a, const float* b, std::size_t n) {
   return sum[0];
 }
 
+std::size_t count_common(const std::uint64_t* a, const std::uint64_t* b, std::size_t n) {
+  std::size_t sum = 0;
+  for (std::size_t i = 0; i < n; ++i) sum += static_cast<std::size_t>(__builtin_popcountll(a[i] & b[i]));
+  return sum;
+}
+
 }  // namespace
 
-const Kernels kPlainKernels{"plain", scan<false>, scan<true>, nullptr, look, dot_bytes, dot};
+const Kernels kPlainKernels{"plain", scan<false>, scan<true>, nullptr, look, dot_bytes, dot, count_common};
 
 }  // namespace pandora

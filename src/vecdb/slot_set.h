@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "vecdb/hit.h"
+#include "vecdb/kernels.h"
 
 namespace pandora {
 
@@ -72,11 +73,25 @@ class SlotSet {
 };
 
 // How many are in both.
-inline std::size_t count_common(const SlotSet& a, const SlotSet& b) {
-  std::size_t sum = 0;
+inline std::size_t count_common(const SlotSet& a, const SlotSet& b, const Kernels& kernels) {
+  return kernels.count_common(a.words().data(), b.words().data(), std::min(a.words().size(), b.words().size()));
+}
+
+// Those that are in both, ascending, each by `put(slot, counts)`: one that does not count is to be written over. Of a
+// word two are put in any case: where few words have more, a processor guesses no branch wrongly.
+template <class Put>
+void put_common(const SlotSet& a, const SlotSet& b, Put&& put) {
   const std::size_t common = std::min(a.words().size(), b.words().size());
-  for (std::size_t i = 0; i < common; ++i) sum += static_cast<std::size_t>(std::popcount(a.words()[i] & b.words()[i]));
-  return sum;
+  for (std::size_t i = 0; i < common; ++i) {
+    std::uint64_t w = a.words()[i] & b.words()[i];
+    const auto next = [&] {
+      put(static_cast<Slot>(i * SlotSet::kWordBits + static_cast<std::size_t>(std::countr_zero(w))), w != 0);
+      w &= w - 1;
+    };
+    next();
+    next();
+    while (w != 0) next();
+  }
 }
 
 }  // namespace pandora
