@@ -2,9 +2,12 @@
 import json
 import os
 import signal
+import subprocess
 import unittest
 
 from gateways_case import GatewaysCase
+from pandora_case import PROGRAM
+from postgres_server import PROGRAMS
 
 
 class Gateways(GatewaysCase):
@@ -94,7 +97,7 @@ class Gateways(GatewaysCase):
         a[0].kill()
         a[0].wait()
         self.server.sql("UPDATE pandora.journals SET seen_at = seen_at - interval '1 minute', pending = 7", database="pandora")
-        held = subprocess.Popen(["psql", "-X", "-q", "-U", "owner", "-h", self.server.folder, "-p", str(self.server.port), "-d", "pandora"],
+        held = subprocess.Popen([os.path.join(PROGRAMS, "psql"), "-X", "-q", "-U", "owner", "-h", self.server.folder, "-p", str(self.server.port), "-d", "pandora"],
                                 stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         self.addCleanup(held.communicate)
         held.stdin.write("BEGIN; LOCK TABLE pandora.turns; SELECT 'held';\n")
