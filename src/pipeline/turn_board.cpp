@@ -167,6 +167,13 @@ void TurnBoard::note(TurnProgress progress) {
   for (auto& call : calls) call();
 }
 
+void TurnBoard::note_when_findable(TurnSaver& saver, const Uuid& turn, const UserId& user, const SessionId& session) {
+  const std::function<void(Status)> later = [this, turn, user, session](const Status& how) {
+    note({turn, user, session, how ? TurnStage::kFindable : TurnStage::kWaits, {}, ""});
+  };
+  if (saver.after_session(session, Deadline::after(clock_, kSavingKept), later)) later({});
+}
+
 void TurnBoard::remember(const TurnProgress& progress) {
   if (!known_.contains(progress.turn)) order_.push_back(progress.turn);
   known_[progress.turn] = progress;

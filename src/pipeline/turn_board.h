@@ -23,6 +23,7 @@
 #include "base/ids.h"
 #include "ports/cache.h"
 #include "ports/lasting_subscription.h"
+#include "turns/turn_saver.h"
 
 namespace pandora {
 
@@ -73,6 +74,10 @@ class TurnBoard {
   TurnBoard& operator=(const TurnBoard&) = delete;
 
   void note(TurnProgress progress);  // `at` and `step` are the board's to give
+
+  // Of a turn that was acknowledged: notes that it is findable, or that it takes long, once the saver says so. The
+  // board outlives the saver.
+  void note_when_findable(TurnSaver& saver, const Uuid& turn, const UserId& user, const SessionId& session);
 
   // Until the session's last turn, whose reply is out, can be found: one of this process until it is acknowledged (the
   // saver knows the rest), one of another gateway until it is findable. The answer when it is known already, and `call`

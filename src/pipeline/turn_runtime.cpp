@@ -395,24 +395,11 @@ class TurnRuntime::Run final : public RunningTurn, private ChatSink, public std:
       note(TurnStage::kUnsaved, saved.error().message);
       return post(SaveFailed{id, saved.error()}, true);
     }
-    note_saved();
+    note(TurnStage::kAcknowledged);
+    if (board()) board()->note_when_findable(runtime_.saver_, outcome_.uid, request_.user, request_.session);
     outcome_.memories = std::move(record.memories);
     memories_.supersede(runtime_.stores_.memories, who_, for_saving());
     post(Saved{id}, true);
-  }
-
-  // Once it is findable, or it takes long: neither is waited for here.
-  void note_saved() {
-    if (!board()) return;
-    note(TurnStage::kAcknowledged);
-    TurnProgress found{outcome_.uid, request_.user, request_.session, TurnStage::kFindable, {}, ""};
-    const std::function<void(Status)> later = [board = board(), found](const Status& how) {
-      TurnProgress then = found;
-      if (!how) then.stage = TurnStage::kWaits;
-      board->note(std::move(then));
-    };
-    if (runtime_.saver_.after_session(request_.session, Deadline::after(runtime_.clock_, kSavingKept), later))
-      later({});
   }
 
   void carry_out(ActionId, FinishAction& action) {

@@ -46,7 +46,7 @@ class JournalledTurnSaver final : public TurnSaver {
         stores_(stores),
         spaces_(spaces),
         clock_(clock),
-        objects_(stores),
+        objects_(stores, options_.is_alone),
         outbox_(stores, spaces, clock, [this](const Uuid& uid) { return record_of(uid); }),
         last_checkpoint_(clock.steady()) {}
 
@@ -189,13 +189,7 @@ class JournalledTurnSaver final : public TurnSaver {
 
   Result<RemovedObjects> remove_unnamed_objects(const std::vector<std::string>& keys,
                                                 const Deadline& deadline) override {
-    if (!keys.empty() && options_.is_alone) {
-      PANDORA_TRY(alone, options_.is_alone(deadline));
-      if (!alone) return RemovedObjects{{}, true};
-    }
-    PANDORA_TRY(removed,
-                objects_.remove_unnamed(keys, [this](const Deadline& until) { return drain(until); }, deadline));
-    return RemovedObjects{std::move(removed), false};
+    return objects_.remove_unnamed(keys, [this](const Deadline& until) { return drain(until); }, deadline);
   }
 
   SaverStatus status() override {

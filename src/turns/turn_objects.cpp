@@ -143,11 +143,15 @@ Result<TurnObjects::Held> TurnObjects::keep(std::span<const Attachment> attachme
   return held;
 }
 
-Result<std::vector<std::string>> TurnObjects::remove_unnamed(const std::vector<std::string>& keys,
-                                                             const std::function<Status(const Deadline&)>& settle,
-                                                             const Deadline& deadline) {
-  std::vector<std::string> removed;
+Result<RemovedObjects> TurnObjects::remove_unnamed(const std::vector<std::string>& keys,
+                                                   const std::function<Status(const Deadline&)>& settle,
+                                                   const Deadline& deadline) {
+  RemovedObjects removed;
   if (keys.empty()) return removed;
+  if (is_alone_) {
+    PANDORA_TRY(alone, is_alone_(deadline));
+    if (!alone) return RemovedObjects{{}, true};
+  }
   // From here on no save names one of them anew, and those that did have been acknowledged or have failed.
   {
     std::unique_lock lock(mutex_);
@@ -162,7 +166,7 @@ Result<std::vector<std::string>> TurnObjects::remove_unnamed(const std::vector<s
     for (const std::string& key : std::set<std::string>(keys.begin(), keys.end())) {
       if (named.contains(key)) continue;
       PANDORA_CHECK(stores_.objects.remove(key, deadline));
-      removed.push_back(key);
+      removed.keys.push_back(key);
     }
     return {};
   };

@@ -18,9 +18,16 @@
 
 namespace pandora {
 
+struct RemovedObjects {
+  std::vector<std::string> keys;
+  bool are_left = false;  // for other journals: none was removed, named or not
+};
+
 class TurnObjects {
  public:
-  explicit TurnObjects(Stores stores) : stores_(stores) {}
+  // `is_alone`: whether no other journal may hold turns of the same rows; none: there is no other.
+  using IsAlone = std::function<Result<bool>(const Deadline&)>;
+  explicit TurnObjects(Stores stores, IsAlone is_alone = {}) : stores_(stores), is_alone_(std::move(is_alone)) {}
 
   // Keeps objects from being removed for as long as it stands.
   class Held {
@@ -42,9 +49,8 @@ class TurnObjects {
 
   // Removes those that no turn names; which they were. `settle` comes first: after it every acknowledged turn has its
   // row and its files.
-  Result<std::vector<std::string>> remove_unnamed(const std::vector<std::string>& keys,
-                                                  const std::function<Status(const Deadline&)>& settle,
-                                                  const Deadline& deadline);
+  Result<RemovedObjects> remove_unnamed(const std::vector<std::string>& keys,
+                                        const std::function<Status(const Deadline&)>& settle, const Deadline& deadline);
 
  private:
   template <class Free>
@@ -52,6 +58,7 @@ class TurnObjects {
   void give_back(const std::vector<std::string>& keys);
 
   Stores stores_;
+  const IsAlone is_alone_;
   std::mutex mutex_;
   std::condition_variable changed_;
   std::map<std::string, int> held_;

@@ -16,6 +16,7 @@
 #include "base/file_system.h"
 #include "domain/turn_record.h"
 #include "ports/stores.h"
+#include "turns/turn_objects.h"
 
 namespace pandora {
 
@@ -38,11 +39,6 @@ struct SaverStatus {
   std::int64_t pending = 0;  // acknowledged, not yet in rows
   std::int64_t outbox = 0;   // files and points still to follow
   std::string last_error;    // of the last step that failed; empty: none since the last success
-};
-
-struct RemovedObjects {
-  std::vector<std::string> keys;
-  bool are_left = false;  // for other journals: none was removed, named or not
 };
 
 class TurnSaver {
