@@ -30,6 +30,24 @@ void by_slot(const std::uint8_t* by_byte, std::uint8_t* to) {
   for (std::size_t lane = 0; lane < kLanes; ++lane)
     for (std::size_t z = 0; z < kRowBytes; ++z) to[kRowBytes * lane + z] = by_byte[kLanes * z + lane];
 }
+
+// Pieces of 2·kPiece bytes to their halves, and back; see HalfBytes.
+constexpr std::size_t kPiece = HalfBytes::kPiece;
+void halve(const std::uint8_t* bytes, std::size_t count, std::uint8_t* high, std::uint8_t* low) {
+  for (std::size_t i = 0; i < count; i += 2 * kPiece, bytes += 2 * kPiece, high += kPiece, low += kPiece)
+    for (std::size_t at = 0; at < kPiece; ++at) {
+      const unsigned first = bytes[at], second = bytes[kPiece + at];
+      high[at] = static_cast<std::uint8_t>(first >> 4 | (second & 0xf0));
+      low[at] = static_cast<std::uint8_t>((first & 0xf) | second << 4);
+    }
+}
+void join(const std::uint8_t* high, const std::uint8_t* low, std::size_t count, std::uint8_t* bytes) {
+  for (std::size_t i = 0; i < count; i += 2 * kPiece, bytes += 2 * kPiece, high += kPiece, low += kPiece)
+    for (std::size_t at = 0; at < kPiece; ++at) {
+      bytes[at] = static_cast<std::uint8_t>(high[at] << 4 | (low[at] & 0xf));
+      bytes[kPiece + at] = static_cast<std::uint8_t>((high[at] & 0xf0) | low[at] >> 4);
+    }
+}
 }  // namespace
 
 std::uint32_t coarse_numbers(float scale, float offset) { return halved(scale) << 16 | halved(offset); }
@@ -69,19 +87,22 @@ CodeTable::Memory CodeTable::zeros(std::size_t bytes) {
 CodeTable::Chunk CodeTable::make_chunk() const {
   const std::size_t plane = kChunkSlots * dimension_ / 8, floats = kChunkSlots * sizeof(float);
   const std::size_t coarse = kChunkSlots * (coarse_rows_ + 1) * kRowBytes;
-  const std::size_t total = 2 * plane + kChunkSlots * dimension_ + 5 * floats;  // a multiple of kLine, as every part is
+  const std::size_t halves = kChunkSlots * dimension_ / 2;
+  const std::size_t total = 2 * plane + 2 * halves + 6 * floats;  // a multiple of kLine, as every part is
   Chunk chunk;
   chunk.memory = zeros(total);
   chunk.coarse = chunk.memory.get();
   chunk.high = chunk.coarse + coarse;
   chunk.low = chunk.high + kChunkSlots * (rows_ - coarse_rows_) * kRowBytes;
-  chunk.bytes = chunk.low + plane;
-  auto* numbers = reinterpret_cast<float*>(chunk.bytes + kChunkSlots * dimension_);
-  chunk.scale1 = numbers;
-  chunk.scale2 = numbers + kChunkSlots;
-  chunk.scale8 = numbers + 2 * kChunkSlots;
-  chunk.offset = numbers + 3 * kChunkSlots;
-  std::fill_n(numbers, 3 * kChunkSlots, std::numeric_limits<float>::quiet_NaN());
+  chunk.high_halves = chunk.low + plane;
+  chunk.low_halves = chunk.high_halves + halves;
+  chunk.scale1 = reinterpret_cast<float*>(chunk.low_halves + halves);
+  chunk.scale2 = chunk.scale1 + kChunkSlots;
+  chunk.offset = chunk.scale2 + kChunkSlots;
+  chunk.numbers = reinterpret_cast<Numbers*>(chunk.offset + kChunkSlots);
+  constexpr float kNobody = std::numeric_limits<float>::quiet_NaN();
+  std::fill_n(chunk.scale1, 2 * kChunkSlots, kNobody);
+  std::fill_n(chunk.numbers, kChunkSlots, Numbers{kNobody, 0});
   for (std::size_t at = 0; at < kChunkSlots; ++at) put_coarse_numbers(chunk, at);
   return chunk;
 }
@@ -120,11 +141,12 @@ void CodeTable::put(Slot slot, const VectorCode& code, float offset) {
       high_row(chunk, at, row)[kLanes * z + lane] = static_cast<std::uint8_t>(high);
       low_rows[kRow * row + z] = static_cast<std::uint8_t>(low);
     }
-  std::ranges::copy(code.byte, chunk.bytes + at * dimension_);
+  const std::size_t half = at * (dimension_ / 2);
+  halve(code.byte.data(), dimension_, chunk.high_halves + half, chunk.low_halves + half);
   chunk.scale1[at] = code.scale1;
   chunk.scale2[at] = code.scale2;
-  chunk.scale8[at] = code.scale8;
   chunk.offset[at] = offset;
+  chunk.numbers[at] = {code.scale8, offset};
   put_coarse_numbers(chunk, at);
 }
 
@@ -132,9 +154,9 @@ bool CodeTable::has(Slot slot) const { return !empty(slot) && !std::isnan(chunk(
 
 void CodeTable::clear(Slot slot) {
   const Chunk& chunk = this->chunk(slot);
-  for (float* scale : {chunk.scale1, chunk.scale2, chunk.scale8})
-    scale[slot % kChunkSlots] = std::numeric_limits<float>::quiet_NaN();
-  put_coarse_numbers(chunk, slot % kChunkSlots);
+  const std::size_t at = slot % kChunkSlots;
+  chunk.scale1[at] = chunk.scale2[at] = chunk.numbers[at].scale8 = std::numeric_limits<float>::quiet_NaN();
+  put_coarse_numbers(chunk, at);
 }
 
 // Calls visit(slot, where it stands in its chunk, how many there) for each piece within a chunk.
@@ -156,12 +178,15 @@ void CodeTable::load(Slot first, std::size_t count, const CodePlanes& from) {
     for (std::size_t lane = 0; lane < piece; lane += kLanes)
       for (std::size_t row = 0; row < rows_; ++row, high += kRow) by_byte(high, high_row(chunk, at + lane, row));
     std::memcpy(chunk.low + at * plane, from.low + done * plane, piece * plane);
-    std::memcpy(chunk.bytes + at * dimension_, from.bytes + done * dimension_, piece * dimension_);
+    const std::size_t half = at * (dimension_ / 2);
+    halve(from.bytes + done * dimension_, piece * dimension_, chunk.high_halves + half, chunk.low_halves + half);
     std::copy_n(from.scale1 + done, piece, chunk.scale1 + at);
     std::copy_n(from.scale2 + done, piece, chunk.scale2 + at);
-    std::copy_n(from.scale8 + done, piece, chunk.scale8 + at);
     std::copy_n(from.offset + done, piece, chunk.offset + at);
-    for (std::size_t i = at; i < at + piece; ++i) put_coarse_numbers(chunk, i);
+    for (std::size_t i = 0; i < piece; ++i) {
+      chunk.numbers[at + i] = {from.scale8[done + i], from.offset[done + i]};
+      put_coarse_numbers(chunk, at + i);
+    }
   });
 }
 
@@ -181,10 +206,11 @@ CodeTable::Copy CodeTable::copy(Slot first, std::size_t count) const {
     for (std::size_t lane = 0; lane < piece; lane += kLanes)
       for (std::size_t row = 0; row < rows_; ++row, high += kRow) by_slot(high_row(chunk, at + lane, row), high);
     std::memcpy(to.low.data() + done * plane, chunk.low + at * plane, piece * plane);
-    std::memcpy(to.bytes.data() + done * dimension_, chunk.bytes + at * dimension_, piece * dimension_);
+    const std::size_t half = at * (dimension_ / 2);
+    join(chunk.high_halves + half, chunk.low_halves + half, piece * dimension_, to.bytes.data() + done * dimension_);
     std::copy_n(chunk.scale1 + at, piece, to.scale1.begin() + static_cast<std::ptrdiff_t>(done));
     std::copy_n(chunk.scale2 + at, piece, to.scale2.begin() + static_cast<std::ptrdiff_t>(done));
-    std::copy_n(chunk.scale8 + at, piece, to.scale8.begin() + static_cast<std::ptrdiff_t>(done));
+    for (std::size_t i = 0; i < piece; ++i) to.scale8[done + i] = chunk.numbers[at + i].scale8;
     std::copy_n(chunk.offset + at, piece, to.offset.begin() + static_cast<std::ptrdiff_t>(done));
   });
   return to;

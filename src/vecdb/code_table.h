@@ -1,7 +1,7 @@
-// The codes of a dense index, by slot: the planes that the kernels scan, the bytes that re-rank, and their scales.
+// The codes of a dense index, by slot: the planes that the kernels scan, the half bytes that re-rank, and their scales.
 //
 // In chunks that are allocated at once and never moved, so a growing collection copies nothing; large ones in pages of
-// 2 MiB, where the system gives them. 500 bytes a slot at 384 dimensions, 512 with what fills up the last page. Not
+// 2 MiB, where the system gives them. 504 bytes a slot at 384 dimensions, 512 with what fills up the last page. Not
 // thread-safe: guarded by its owner.
 #pragma once
 #include <cstdlib>
@@ -53,9 +53,14 @@ class CodeTable {
 
   // `count` slots from `first`, both multiples of 64, within one chunk that is not empty.
   CodeBlocks blocks(Slot first, std::size_t count, CodeBits bits) const;
-  const std::uint8_t* bytes(Slot slot) const { return chunk(slot).bytes + slot % kChunkSlots * dimension_; }
-  float byte_scale(Slot slot) const { return chunk(slot).scale8[slot % kChunkSlots]; }
-  float offset(Slot slot) const { return chunk(slot).offset[slot % kChunkSlots]; }
+  HalfBytes halves(Slot slot) const {
+    const std::size_t at = slot % kChunkSlots * (dimension_ / 2);
+    return {chunk(slot).high_halves + at, chunk(slot).low_halves + at};
+  }
+  struct Numbers {
+    float scale8, offset;
+  };
+  const Numbers& numbers(Slot slot) const { return chunk(slot).numbers[slot % kChunkSlots]; }
 
  private:
   struct Free {
@@ -66,8 +71,9 @@ class CodeTable {
   static Memory zeros(std::size_t bytes);
   struct Chunk {
     Memory memory;  // all of what follows
-    std::uint8_t *coarse = nullptr, *high = nullptr, *low = nullptr, *bytes = nullptr;
-    float *scale1 = nullptr, *scale2 = nullptr, *scale8 = nullptr, *offset = nullptr;
+    std::uint8_t *coarse = nullptr, *high = nullptr, *low = nullptr, *high_halves = nullptr, *low_halves = nullptr;
+    float *scale1 = nullptr, *scale2 = nullptr, *offset = nullptr;
+    Numbers* numbers = nullptr;  // the offset once more: one line of the cache for whoever ranks a slot
   };
   const Chunk& chunk(Slot slot) const { return chunks_[slot / kChunkSlots]; }
   Chunk make_chunk() const;

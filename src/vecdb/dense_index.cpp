@@ -13,14 +13,17 @@ constexpr std::size_t kCentreAt[] = {256, 4'096};  // vectors: the mean of so ma
 constexpr double kLeastMeanSquare = 1e-12;         // a shorter mean is worth nothing
 constexpr double kLeastResidual = 1e-3;            // of the query's length: the bound then still covers rounding
 constexpr std::size_t kExactBelow = 128;           // slots (or 2k) whose floats are read at once
-constexpr std::size_t kGatherShare = 24;           // one in so many slots, or fewer: bytes are gathered, not scanned
-constexpr std::size_t kJudgeOneBitAt = 32'768;     // slots: the threshold has settled
-constexpr std::size_t kOneBitShare = 8;            // more than one in so many in doubt: two bits are quicker
-constexpr std::size_t kLeastCoarse = 2;            // a code is worth a coarse look when it is so many times as long
-constexpr std::size_t kSampleShare = 16;           // one group of 64 slots in so many is the sample
-constexpr std::size_t kLeastSample = 64;           // blocks
-constexpr std::size_t kCoarseShare = 8;            // one block in so many in doubt, or fewer: the others are spared
-constexpr float kCoarseRounding = 1.0F / 256;      // of coarse_numbers
+constexpr std::size_t kGatherShare = 8;         // one in so many slots, or fewer: half bytes are gathered, not scanned
+constexpr std::size_t kGatherShareFar = 18;     // where they come from memory, one at a time, beyond
+constexpr std::size_t kNear = 262'144;          // slots: their half bytes stay in a third cache
+constexpr std::size_t kJudgeOneBitAt = 32'768;  // slots: the threshold has settled
+constexpr std::size_t kOneBitShare = 8;         // more than one in so many in doubt: two bits are quicker
+constexpr std::size_t kLeastCoarse = 2;         // a code is worth a coarse look when it is so many times as long
+constexpr std::size_t kSampleShare = 16;        // one group of 64 slots in so many is the sample
+constexpr std::size_t kLeastSample = 64;        // blocks
+constexpr std::size_t kCoarseShare = 8;         // one block in so many in doubt, or fewer: the others are spared
+constexpr float kCoarseRounding = 1.0F / 256;   // of coarse_numbers
+constexpr std::size_t kHalvesAtOnce = 12;       // slots that are ranked by half bytes while the next are fetched
 constexpr std::size_t kAhead = 8, kRowsAhead = 2,
                       kGroupsAhead = 4;  // slots whose memory is fetched before it is needed
 constexpr std::size_t kLine = 64;
@@ -32,10 +35,14 @@ struct alignas(kLine) TableLine {
   std::uint8_t bytes[kLine];
 };
 
+// Four sums, ascending, then added: one would wait for each of its additions.
 double product(std::span<const float> a, std::span<const float> b) {
-  double sum = 0;
-  for (std::size_t i = 0; i < a.size(); ++i) sum += static_cast<double>(a[i]) * b[i];
-  return sum;
+  double sums[4] = {};
+  std::size_t i = 0;
+  for (; i + 4 <= a.size(); i += 4)
+    for (std::size_t lane = 0; lane < 4; ++lane) sums[lane] += static_cast<double>(a[i + lane]) * b[i + lane];
+  for (; i < a.size(); ++i) sums[0] += static_cast<double>(a[i]) * b[i];
+  return (sums[0] + sums[1]) + (sums[2] + sums[3]);
 }
 
 void fetch(const void* memory, std::size_t bytes) {
@@ -132,7 +139,7 @@ void DenseIndex::take_mean() {
   present_.for_each([&](Slot slot) { encode_slot(slot); });
 }
 
-DenseIndex::Query DenseIndex::prepare(std::span<const float> query) const {
+DenseIndex::Query DenseIndex::prepare(std::span<const float> query, DenseTrace::Plan plan) const {
   const double length = std::sqrt(product(query, query));
   const double weight = mean_square_ < kLeastMeanSquare ? 0 : product(query, centre_.mean) / mean_square_;
   std::vector<float> rest(query.size()), rotated(rotation_.padded());
@@ -143,7 +150,7 @@ DenseIndex::Query DenseIndex::prepare(std::span<const float> query) const {
   const double of_offset = kCoarseRounding * length * 0.5 * std::sqrt(static_cast<double>(rotated.size()));
   made.coarse_slack = made.code.coarse_slack + static_cast<float>(of_offset);
   const std::size_t rows = rotated.size() / kDimensionsPerRow;
-  if (options_.kernels->tables && rows <= kMaxTableRows) {
+  if (plan == DenseTrace::Plan::kScan && options_.kernels->tables && rows <= kMaxTableRows) {
     made.tables.resize(rows * kTableBytes / sizeof(TableLine));
     options_.kernels->tables(made.code.narrow.data(), rows, made.tables.front().bytes);
   }
@@ -162,9 +169,8 @@ Result<std::vector<Hit>> DenseIndex::search(std::span<const float> query, std::s
   if (k == 0 || matching == 0) return finish(std::vector<Hit>());
 
   using enum DenseTrace::Plan;
-  done.plan = matching <= std::max(kExactBelow, 2 * k)    ? kExact
-              : matching * kGatherShare <= slots_.bound() ? kGather
-                                                          : kScan;
+  const std::size_t share = slots_.bound() <= kNear ? kGatherShare : kGatherShareFar;
+  done.plan = matching <= std::max(kExactBelow, 2 * k) ? kExact : matching * share <= slots_.bound() ? kGather : kScan;
   std::vector<Candidate> left;
   if (done.plan != kScan) {
     left.resize(matching + 1);  // the last one is only written over
@@ -176,14 +182,11 @@ Result<std::vector<Hit>> DenseIndex::search(std::span<const float> query, std::s
     left.pop_back();
   }
   if (done.plan != kExact) {
-    const Query prepared = prepare(query);
+    const Query prepared = prepare(query, done.plan);
     Scanned scanned{Selection(k)};
     if (done.plan == kScan) PANDORA_CHECK(scan(prepared, filter, deadline, scanned));
     Selection& best = scanned.best;
-    for (std::size_t i = 0; i < left.size(); i += kScanAtOnce) {
-      PANDORA_CHECK(deadline.check("searching by meaning"));
-      rank_by_bytes(prepared, std::span(left).subspan(i, std::min(kScanAtOnce, left.size() - i)), best);
-    }
+    if (done.plan == kGather) PANDORA_CHECK(rank_by_halves(prepared, left, deadline, best));
     done.by_bytes = best.offered();
     done.coarse_parts = scanned.coarse_parts;
     left = best.take();
@@ -265,7 +268,6 @@ std::optional<float> DenseIndex::coarse_guess(const Query& query, const SlotSet*
       if (has(slot) && (!filter || filter->contains(slot))) candidates.push_back({0, 0, slot});
   Selection best(of_sample);
   rank_by_bytes(query, candidates, best);
-  best.settle();
   const auto in_doubt = std::ranges::count_if(sample, [&](const Block& one) { return one.bound >= best.threshold(); });
   if (static_cast<std::size_t>(in_doubt) * kCoarseShare > sample.size()) return std::nullopt;
   return best.threshold();
@@ -290,7 +292,11 @@ Status DenseIndex::scan_coarsely(const Query& query, const SlotSet* filter, cons
   std::array<Candidate, kScanAtOnce> found;
   std::vector<Candidate> candidates;
   const auto keep = [&](std::size_t count) {
-    for (std::size_t i = 0; i < count; ++i) fetch_later(codes_.bytes(found[i].slot), rotation_.padded());
+    for (std::size_t i = 0; i < count; ++i) {
+      const HalfBytes halves = codes_.halves(found[i].slot);
+      fetch_later(halves.high, rotation_.padded() / 2);
+      fetch_later(halves.low, rotation_.padded() / 2);
+    }
     candidates.insert(candidates.end(), found.begin(), found.begin() + static_cast<std::ptrdiff_t>(count));
   };
   Mask mask;
@@ -301,7 +307,6 @@ Status DenseIndex::scan_coarsely(const Query& query, const SlotSet* filter, cons
               found.data()));
   }
   PANDORA_CHECK(rank_likely_first(query, candidates, deadline, best));
-  best.settle();
   const float threshold = best.threshold();
   if (threshold >= guess) return {};
   if (bounds.count_reaching(threshold) * kCoarseShare > bounds.size()) {
@@ -362,7 +367,6 @@ Status DenseIndex::rank_likely_first(const Query& query, std::vector<Candidate>&
                                      Selection& best) const {
   const auto promising = best.promising(candidates);
   rank_by_bytes(query, promising, best);
-  best.settle();
   candidates.erase(candidates.begin(), candidates.begin() + static_cast<std::ptrdiff_t>(promising.size()));
   return rank_doubtful(query, candidates, deadline, best);
 }
@@ -377,18 +381,69 @@ Status DenseIndex::rank_doubtful(const Query& query, std::vector<Candidate>& can
   return {};
 }
 
+Status DenseIndex::rank_by_halves(const Query& query, std::span<Candidate> candidates, const Deadline& deadline,
+                                  Selection& best) const {
+  const std::size_t n = rotation_.padded();
+  const float centre = (127.5F - 7.5F) * query.code.sum;  // 7.5: the middle of what the lower half may be
+  struct Group {
+    std::size_t size = 0;
+    std::array<const std::uint8_t*, kHalvesAtOnce> high;
+    std::array<const CodeTable::Numbers*, kHalvesAtOnce> numbers;
+  } now, next;
+  const auto fetch_group = [&](std::size_t first) {
+    next.size = first < candidates.size() ? std::min(kHalvesAtOnce, candidates.size() - first) : 0;
+    for (std::size_t i = 0; i < next.size; ++i) {
+      const Slot slot = candidates[first + i].slot;
+      fetch(next.high[i] = codes_.halves(slot).high, n / 2);
+      fetch(next.numbers[i] = &codes_.numbers(slot), sizeof(CodeTable::Numbers));
+    }
+  };
+  std::array<std::int32_t, kHalvesAtOnce> sums;
+  Selection likeliest(best.k());
+  fetch_group(0);
+  for (std::size_t first = 0; first < candidates.size(); first += kHalvesAtOnce) {
+    if (first % kScanAtOnce == 0) PANDORA_CHECK(deadline.check("searching by meaning"));
+    std::swap(now, next);
+    fetch_group(first + kHalvesAtOnce);
+    options_.kernels->dot_high_halves(now.high.data(), now.size, query.code.code.data(), n, sums.data());
+    for (std::size_t i = 0; i < now.size; ++i) {
+      const auto [scale, offset] = *now.numbers[i];
+      Candidate& candidate = candidates[first + i];
+      const float product = (static_cast<float>(sums[i]) - centre) * query.code.unit;
+      candidate.estimate = product * scale + query.offset_weight * offset;
+      candidate.bound = candidate.estimate + query.code.slack4 * scale;
+      likeliest.offer({candidate.estimate, candidate.estimate, candidate.slot});
+    }
+  }
+  const float ranked_from = likeliest.threshold();
+  rank_by_bytes(query, likeliest.take(), best);
+  std::vector<Candidate> others;
+  for (const Candidate& candidate : candidates)
+    if (candidate.bound >= best.threshold() && candidate.estimate < ranked_from) {
+      fetch(codes_.halves(candidate.slot).low, n / 2);
+      others.push_back(candidate);
+    }
+  return rank_doubtful(query, others, deadline, best);
+}
+
 void DenseIndex::rank_by_bytes(const Query& query, std::span<const Candidate> candidates, Selection& best) const {
   const std::size_t n = rotation_.padded();
   const float centre = 127.5F * query.code.sum;
-  for (std::size_t i = 0; i < std::min(kAhead, candidates.size()); ++i) fetch(codes_.bytes(candidates[i].slot), n);
+  const auto fetch_slot = [&](std::size_t i) {
+    if (i >= candidates.size()) return;
+    const HalfBytes halves = codes_.halves(candidates[i].slot);
+    fetch(halves.high, n / 2);
+    fetch(halves.low, n / 2);
+  };
+  for (std::size_t i = 0; i < kAhead; ++i) fetch_slot(i);
   for (std::size_t i = 0; i < candidates.size(); ++i) {
-    if (i + kAhead < candidates.size()) fetch(codes_.bytes(candidates[i + kAhead].slot), n);
-    const auto sum =
-        static_cast<float>(options_.kernels->dot_bytes(codes_.bytes(candidates[i].slot), query.code.code.data(), n));
-    const float scale = codes_.byte_scale(candidates[i].slot);
-    const float estimate =
-        (sum - centre) * query.code.unit * scale + query.offset_weight * codes_.offset(candidates[i].slot);
-    best.offer({estimate, estimate + query.code.slack8 * scale, candidates[i].slot});
+    fetch_slot(i + kAhead);
+    const Slot slot = candidates[i].slot;
+    const auto [high, low] = codes_.halves(slot);
+    const auto sum = static_cast<float>(options_.kernels->dot_bytes(high, low, query.code.code.data(), n));
+    const auto [scale, offset] = codes_.numbers(slot);
+    const float estimate = (sum - centre) * query.code.unit * scale + query.offset_weight * offset;
+    best.offer({estimate, estimate + query.code.slack8 * scale, slot});
   }
 }
 
@@ -396,10 +451,13 @@ Result<std::vector<Hit>> DenseIndex::rank_exactly(std::span<const float> query, 
                                                   std::span<const Candidate> candidates,
                                                   const Deadline& deadline) const {
   TopHits best(k);
+  const auto fetch_row = [&](std::size_t i) {
+    if (i < candidates.size()) fetch(rows_->row(candidates[i].slot), dimension() * sizeof(float));
+  };
+  for (std::size_t i = 0; i < kRowsAhead; ++i) fetch_row(i);
   for (std::size_t i = 0; i < candidates.size(); ++i) {
     if (i % kScanAtOnce == 0) PANDORA_CHECK(deadline.check("searching by meaning"));
-    if (i + kRowsAhead < candidates.size())
-      fetch(rows_->row(candidates[i + kRowsAhead].slot), dimension() * sizeof(float));
+    fetch_row(i + kRowsAhead);
     const float* row = rows_->row(candidates[i].slot);
     if (!row) return fail(ErrorCode::kDataCorrupt, "a vector of the index is damaged");
     const float score = options_.kernels->dot(query.data(), row, dimension());

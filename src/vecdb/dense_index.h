@@ -1,13 +1,13 @@
 // Nearest neighbours by dot product, over slots: a scan of short codes, exact in what it returns.
 //
 // Every vector is kept as two bits a dimension, as bytes, and as floats (`vector_rows.h`). A search scans the two-bit
-// codes (of a large collection their high bit alone), re-ranks by bytes what may still be among the best, and computes
-// the floats' dot products of what is left, which are the scores: sums in one fixed order (16 lanes, then halves), the
-// same on every processor. Where points lie in clusters, a part of each code says first which blocks are worth a look;
-// each query decides by a sample whether that pays (docs/adr/0019). There is no graph to build: a vector is found as
-// soon as it was put, no longer when it was removed, and a filter loses nothing. How many are re-ranked follows from
-// the error bound of the codes
-// (`quantizer.h`): a true neighbour is missed about once in ten thousand, whatever the data.
+// codes (of a large collection their high bit alone; of few slots the upper halves of their bytes, one by one),
+// re-ranks by bytes what may still be among the best, and computes the floats' dot products of what is left, which are
+// the scores: sums in one fixed order (16 lanes, then halves), the same on every processor. Where points lie in
+// clusters, a part of each code says first which blocks are worth a look; each query decides by a sample whether that
+// pays (docs/adr/0019). There is no graph to build: a vector is found as soon as it was put, no longer when it was
+// removed, and a filter loses nothing. How many are re-ranked follows from the error bounds of the codes
+// (`quantizer.h`): a true neighbour is missed about once in a thousand where all are nearly alike, else hardly ever.
 //
 // Order: score descending, then id ascending; always min(k, matching slots) hits. Vectors: 1 to kMaxDimension
 // (ports/vector_store.h) finite components within ± kMaxComponent; the caller checks. Not thread-safe: its owner lets
@@ -89,7 +89,7 @@ class DenseIndex {
 
  private:
   struct Query;
-  Query prepare(std::span<const float> query) const;
+  Query prepare(std::span<const float> query, DenseTrace::Plan plan) const;
   bool encode_slot(Slot slot);  // false: its row cannot be read
   void take_mean();
 
@@ -120,6 +120,9 @@ class DenseIndex {
                            Selection& best) const;
   Status rank_doubtful(const Query& query, std::vector<Candidate>& candidates, const Deadline& deadline,
                        Selection& best) const;
+  // By the upper halves of bytes, and those that may then still be among the best by bytes.
+  Status rank_by_halves(const Query& query, std::span<Candidate> candidates, const Deadline& deadline,
+                        Selection& best) const;
   void rank_by_bytes(const Query& query, std::span<const Candidate> candidates, Selection& best) const;
   Result<std::vector<Hit>> rank_exactly(std::span<const float> query, std::size_t k,
                                         std::span<const Candidate> candidates, const Deadline& deadline) const;

@@ -36,6 +36,14 @@ struct CodeBlocks {
 // codes are scanned: then sums of many fit eight bits.
 inline constexpr int kNarrowSum = 25;
 
+// The byte codes of a slot in two planes of dimension/2 bytes, the upper and the lower half of each: so few slots are
+// ranked by the upper ones, a code of four bits, before the others are read. Byte i of piece r of 64 bytes is of
+// dimension 128·r + i (its lower half) and 128·r + 64 + i.
+struct HalfBytes {
+  static constexpr std::size_t kPiece = 64;
+  const std::uint8_t *high, *low;
+};
+
 struct ScanQuery {
   const std::int8_t* code;  // 32 · rows values; for one bit: see kNarrowSum
   float centre;             // what the centre of the levels adds to a sum of code products
@@ -71,9 +79,15 @@ struct Kernels {
   // `query` is scaled for so many dimensions; a product and slack below zero count as zero, for a bound.
   std::size_t (*look)(const CodeBlocks& blocks, const ScanQuery& query, std::size_t rows, const std::uint64_t* mask,
                       float threshold, std::uint32_t base, float* bounds, Candidate* out);
-  std::int32_t (*dot_bytes)(const std::uint8_t* code, const std::int8_t* query, std::size_t n);  // n: a multiple of 128
+  // Σ code·query, n a multiple of 128: of the bytes of one slot, and of `count` slots' bytes whose lower halves count
+  // as zero.
+  void (*dot_high_halves)(const std::uint8_t* const* high, std::size_t count, const std::int8_t* query, std::size_t n,
+                          std::int32_t* sums);
+  std::int32_t (*dot_bytes)(const std::uint8_t* high, const std::uint8_t* low, const std::int8_t* query, std::size_t n);
   // Sixteen sums, each of every sixteenth product, ascending; then added in halves.
   float (*dot)(const float* a, const float* b, std::size_t n);
+  // The Hadamard transform of 128 values, in place: pairs 1 apart, then 2, then 4, to 64; not scaled.
+  void (*hadamard)(float* x);
   // How many bits are set in both, of n words each.
   std::size_t (*count_common)(const std::uint64_t* a, const std::uint64_t* b, std::size_t n);
 };

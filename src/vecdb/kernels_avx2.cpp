@@ -177,17 +177,35 @@ std::size_t look(const CodeBlocks& blocks, const ScanQuery& query, std::size_t r
   return found;
 }
 
-// Products of full bytes do not fit pairs of 16 bits: widened first.
-std::int32_t dot_bytes(const std::uint8_t* code, const std::int8_t* query, std::size_t n) {
+// Σ of half bytes, eight sums: two products of 15 · 127 fit sixteen bits, and so do two such pairs.
+inline __m256i sums_of_halves(const std::uint8_t* plane, const std::int8_t* query, std::size_t n) {
+  const __m256i four = _mm256_set1_epi8(0xf), ones = _mm256_set1_epi16(1);
+  const auto load = [](const void* from) { return _mm256_loadu_si256(static_cast<const __m256i*>(from)); };
   __m256i sum = _mm256_setzero_si256();
-  for (std::size_t i = 0; i < n; i += 16) {
-    const __m256i c = _mm256_cvtepu8_epi16(_mm_loadu_si128(reinterpret_cast<const __m128i*>(code + i)));
-    const __m256i q = _mm256_cvtepi8_epi16(_mm_loadu_si128(reinterpret_cast<const __m128i*>(query + i)));
-    sum = _mm256_add_epi32(sum, _mm256_madd_epi16(c, q));
-  }
+  for (std::size_t i = 0; i < n; i += 2 * HalfBytes::kPiece)
+    for (std::size_t at = 0; at < HalfBytes::kPiece; at += 32) {
+      const __m256i halves = load(plane + i / 2 + at);
+      const __m256i a = _mm256_maddubs_epi16(_mm256_and_si256(halves, four), load(query + i + at));
+      const __m256i b = _mm256_maddubs_epi16(_mm256_and_si256(_mm256_srli_epi16(halves, 4), four),
+                                             load(query + i + HalfBytes::kPiece + at));
+      sum = _mm256_add_epi32(sum, _mm256_madd_epi16(_mm256_add_epi16(a, b), ones));
+    }
+  return sum;
+}
+
+inline std::int32_t added(__m256i sum) {
   const __m128i four = _mm_add_epi32(_mm256_castsi256_si128(sum), _mm256_extracti128_si256(sum, 1));
   const __m128i two = _mm_add_epi32(four, _mm_shuffle_epi32(four, 0x4e));
   return _mm_cvtsi128_si32(_mm_add_epi32(two, _mm_shuffle_epi32(two, 0xb1)));
+}
+
+void dot_high_halves(const std::uint8_t* const* high, std::size_t count, const std::int8_t* query, std::size_t n,
+                     std::int32_t* sums) {
+  for (std::size_t i = 0; i < count; ++i) sums[i] = 16 * added(sums_of_halves(high[i], query, n));
+}
+
+std::int32_t dot_bytes(const std::uint8_t* high, const std::uint8_t* low, const std::int8_t* query, std::size_t n) {
+  return added(_mm256_add_epi32(_mm256_slli_epi32(sums_of_halves(high, query, n), 4), sums_of_halves(low, query, n)));
 }
 
 float dot(const float* a, const float* b, std::size_t n) {
@@ -207,6 +225,27 @@ float dot(const float* a, const float* b, std::size_t n) {
   return _mm_cvtss_f32(_mm_add_ss(two, _mm_shuffle_ps(two, two, 1)));
 }
 
+void hadamard(float* x) {
+  constexpr std::size_t kValues = 128, kLanes = 8;
+  for (std::size_t i = 0; i < kValues; i += kLanes) {
+    __m256 v = _mm256_loadu_ps(x + i);
+    __m256 other = _mm256_permute_ps(v, 0xb1);
+    v = _mm256_blend_ps(_mm256_add_ps(v, other), _mm256_sub_ps(other, v), 0xaa);
+    other = _mm256_permute_ps(v, 0x4e);
+    v = _mm256_blend_ps(_mm256_add_ps(v, other), _mm256_sub_ps(other, v), 0xcc);
+    other = _mm256_permute2f128_ps(v, v, 1);
+    v = _mm256_blend_ps(_mm256_add_ps(v, other), _mm256_sub_ps(other, v), 0xf0);
+    _mm256_storeu_ps(x + i, v);
+  }
+  for (std::size_t half = kLanes; half < kValues; half *= 2)
+    for (std::size_t start = 0; start < kValues; start += 2 * half)
+      for (std::size_t i = start; i < start + half; i += kLanes) {
+        const __m256 a = _mm256_loadu_ps(x + i), b = _mm256_loadu_ps(x + i + half);
+        _mm256_storeu_ps(x + i, _mm256_add_ps(a, b));
+        _mm256_storeu_ps(x + i + half, _mm256_sub_ps(a, b));
+      }
+}
+
 std::size_t count_common(const std::uint64_t* a, const std::uint64_t* b, std::size_t n) {
   std::size_t sum = 0;
   for (std::size_t i = 0; i < n; ++i) sum += static_cast<std::size_t>(__builtin_popcountll(a[i] & b[i]));
@@ -215,6 +254,7 @@ std::size_t count_common(const std::uint64_t* a, const std::uint64_t* b, std::si
 
 }  // namespace
 
-const Kernels kAvx2Kernels{"AVX2", scan<false>, scan<true>, nullptr, look, dot_bytes, dot, count_common};
+const Kernels kAvx2Kernels{"AVX2",          scan<false>, scan<true>, nullptr,  look,
+                           dot_high_halves, dot_bytes,   dot,        hadamard, count_common};
 
 }  // namespace pandora

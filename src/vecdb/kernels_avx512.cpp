@@ -295,13 +295,57 @@ std::size_t look(const CodeBlocks& blocks, const ScanQuery& query, std::size_t r
   });
 }
 
-std::int32_t dot_bytes(const std::uint8_t* code, const std::int8_t* query, std::size_t n) {
+// Σ of half bytes, sixteen sums.
+inline __m512i sums_of_halves(const std::uint8_t* plane, const std::int8_t* query, std::size_t n) {
+  const __m512i four = _mm512_set1_epi8(0xf);
   __m512i a = _mm512_setzero_si512(), b = _mm512_setzero_si512();
-  for (std::size_t i = 0; i < n; i += 128) {
-    a = _mm512_dpbusd_epi32(a, _mm512_loadu_si512(code + i), _mm512_loadu_si512(query + i));
-    b = _mm512_dpbusd_epi32(b, _mm512_loadu_si512(code + i + 64), _mm512_loadu_si512(query + i + 64));
+  for (std::size_t i = 0; i < n; i += 2 * HalfBytes::kPiece) {
+    const __m512i halves = _mm512_loadu_si512(plane + i / 2);
+    a = _mm512_dpbusd_epi32(a, _mm512_and_si512(halves, four), _mm512_loadu_si512(query + i));
+    b = _mm512_dpbusd_epi32(b, _mm512_and_si512(_mm512_srli_epi16(halves, 4), four),
+                            _mm512_loadu_si512(query + i + HalfBytes::kPiece));
   }
-  return _mm512_reduce_add_epi32(_mm512_add_epi32(a, b));
+  return _mm512_add_epi32(a, b);
+}
+
+// The sums of four vectors' lanes.
+inline __m128i added(__m512i a, __m512i b, __m512i c, __m512i d) {
+  const __m512i ab = _mm512_add_epi32(_mm512_unpacklo_epi32(a, b), _mm512_unpackhi_epi32(a, b));
+  const __m512i cd = _mm512_add_epi32(_mm512_unpacklo_epi32(c, d), _mm512_unpackhi_epi32(c, d));
+  const __m512i all = _mm512_add_epi32(_mm512_unpacklo_epi64(ab, cd), _mm512_unpackhi_epi64(ab, cd));
+  const __m256i half = _mm256_add_epi32(_mm512_castsi512_si256(all), _mm512_extracti64x4_epi64(all, 1));
+  return _mm_add_epi32(_mm256_castsi256_si128(half), _mm256_extracti128_si256(half, 1));
+}
+
+// Four slots share what is loaded of the query, and the additions at the end. Upper halves are multiplied where they
+// stand, sixteen times as large; the others are moved up at the end.
+void dot_high_halves(const std::uint8_t* const* high, std::size_t count, const std::int8_t* query, std::size_t n,
+                     std::int32_t* sums) {
+  constexpr std::size_t kAtOnce = 4;
+  const __m512i lower = _mm512_set1_epi8(0xf), upper = _mm512_set1_epi8(static_cast<char>(0xf0));
+  std::size_t done = 0;
+  for (; done + kAtOnce <= count; done += kAtOnce) {
+    __m512i a[kAtOnce], b[kAtOnce];
+#pragma GCC unroll 4
+    for (std::size_t slot = 0; slot < kAtOnce; ++slot) a[slot] = b[slot] = _mm512_setzero_si512();
+    for (std::size_t i = 0; i < n; i += 2 * HalfBytes::kPiece) {
+      const __m512i first = _mm512_loadu_si512(query + i), second = _mm512_loadu_si512(query + i + HalfBytes::kPiece);
+#pragma GCC unroll 4
+      for (std::size_t slot = 0; slot < kAtOnce; ++slot) {
+        const __m512i halves = _mm512_loadu_si512(high[done + slot] + i / 2);
+        a[slot] = _mm512_dpbusd_epi32(a[slot], _mm512_and_si512(halves, lower), first);
+        b[slot] = _mm512_dpbusd_epi32(b[slot], _mm512_and_si512(halves, upper), second);
+      }
+    }
+    const __m128i moved_up = _mm_slli_epi32(added(a[0], a[1], a[2], a[3]), 4);
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(sums + done), _mm_add_epi32(moved_up, added(b[0], b[1], b[2], b[3])));
+  }
+  for (; done < count; ++done) sums[done] = 16 * _mm512_reduce_add_epi32(sums_of_halves(high[done], query, n));
+}
+
+std::int32_t dot_bytes(const std::uint8_t* high, const std::uint8_t* low, const std::int8_t* query, std::size_t n) {
+  const __m512i sixteens = _mm512_slli_epi32(sums_of_halves(high, query, n), 4);
+  return _mm512_reduce_add_epi32(_mm512_add_epi32(sixteens, sums_of_halves(low, query, n)));
 }
 
 float dot(const float* a, const float* b, std::size_t n) {
@@ -319,6 +363,35 @@ float dot(const float* a, const float* b, std::size_t n) {
   return _mm_cvtss_f32(_mm_add_ss(two, _mm_shuffle_ps(two, two, 1)));
 }
 
+// One stage within vectors: `from_other` has each value's partner, `second` those that are subtracted.
+inline __m512 stage(__m512 values, __m512 from_other, __mmask16 second) {
+  return _mm512_mask_sub_ps(_mm512_add_ps(values, from_other), second, from_other, values);
+}
+
+void hadamard(float* x) {
+  constexpr std::size_t kVectors = 8, kLanes = 16;
+  __m512 v[kVectors];
+#pragma GCC unroll 8
+  for (std::size_t i = 0; i < kVectors; ++i) {
+    __m512 one = _mm512_loadu_ps(x + kLanes * i);
+    one = stage(one, _mm512_permute_ps(one, 0xb1), 0xaaaa);
+    one = stage(one, _mm512_permute_ps(one, 0x4e), 0xcccc);
+    one = stage(one, _mm512_shuffle_f32x4(one, one, 0xb1), 0xf0f0);
+    v[i] = stage(one, _mm512_shuffle_f32x4(one, one, 0x4e), 0xff00);
+  }
+#pragma GCC unroll 3
+  for (std::size_t half = 1; half < kVectors; half *= 2)
+#pragma GCC unroll 8
+    for (std::size_t i = 0; i < kVectors; ++i) {
+      if (i & half) continue;
+      const __m512 a = v[i], b = v[i + half];
+      v[i] = _mm512_add_ps(a, b);
+      v[i + half] = _mm512_sub_ps(a, b);
+    }
+#pragma GCC unroll 8
+  for (std::size_t i = 0; i < kVectors; ++i) _mm512_storeu_ps(x + kLanes * i, v[i]);
+}
+
 std::size_t count_common(const std::uint64_t* a, const std::uint64_t* b, std::size_t n) {
   std::size_t sum = 0;
   for (std::size_t i = 0; i < n; ++i) sum += static_cast<std::size_t>(__builtin_popcountll(a[i] & b[i]));
@@ -327,6 +400,7 @@ std::size_t count_common(const std::uint64_t* a, const std::uint64_t* b, std::si
 
 }  // namespace
 
-const Kernels kAvx512Kernels{"AVX-512", scan<false>, scan<true>, tables, look, dot_bytes, dot, count_common};
+const Kernels kAvx512Kernels{"AVX-512",       scan<false>, scan<true>, tables,   look,
+                             dot_high_halves, dot_bytes,   dot,        hadamard, count_common};
 
 }  // namespace pandora

@@ -85,10 +85,24 @@ std::size_t look(const CodeBlocks& blocks, const ScanQuery& query, std::size_t r
   return found;
 }
 
-std::int32_t dot_bytes(const std::uint8_t* code, const std::int8_t* query, std::size_t n) {
+std::int32_t sum_of_halves(const std::uint8_t* plane, const std::int8_t* query, std::size_t n) {
+  constexpr std::size_t kPiece = HalfBytes::kPiece;
   std::int32_t sum = 0;
-  for (std::size_t i = 0; i < n; ++i) sum += code[i] * query[i];
+  for (std::size_t i = 0; i < n; i += 2 * kPiece)
+    for (std::size_t at = 0; at < kPiece; ++at) {
+      const int halves = plane[i / 2 + at];
+      sum += (halves & 0xf) * query[i + at] + (halves >> 4) * query[i + kPiece + at];
+    }
   return sum;
+}
+
+void dot_high_halves(const std::uint8_t* const* high, std::size_t count, const std::int8_t* query, std::size_t n,
+                     std::int32_t* sums) {
+  for (std::size_t i = 0; i < count; ++i) sums[i] = 16 * sum_of_halves(high[i], query, n);
+}
+
+std::int32_t dot_bytes(const std::uint8_t* high, const std::uint8_t* low, const std::int8_t* query, std::size_t n) {
+  return 16 * sum_of_halves(high, query, n) + sum_of_halves(low, query, n);
 }
 
 float dot(const float* a, const float* b, std::size_t n) {
@@ -103,6 +117,17 @@ float dot(const float* a, const float* b, std::size_t n) {
   return sum[0];
 }
 
+void hadamard(float* x) {
+  constexpr std::size_t kValues = 128;
+  for (std::size_t half = 1; half < kValues; half *= 2)
+    for (std::size_t start = 0; start < kValues; start += 2 * half)
+      for (std::size_t i = start; i < start + half; ++i) {
+        const float a = x[i], b = x[i + half];
+        x[i] = a + b;
+        x[i + half] = a - b;
+      }
+}
+
 std::size_t count_common(const std::uint64_t* a, const std::uint64_t* b, std::size_t n) {
   std::size_t sum = 0;
   for (std::size_t i = 0; i < n; ++i) sum += static_cast<std::size_t>(__builtin_popcountll(a[i] & b[i]));
@@ -111,6 +136,7 @@ std::size_t count_common(const std::uint64_t* a, const std::uint64_t* b, std::si
 
 }  // namespace
 
-const Kernels kPlainKernels{"plain", scan<false>, scan<true>, nullptr, look, dot_bytes, dot, count_common};
+const Kernels kPlainKernels{"plain",         scan<false>, scan<true>, nullptr,  look,
+                            dot_high_halves, dot_bytes,   dot,        hadamard, count_common};
 
 }  // namespace pandora

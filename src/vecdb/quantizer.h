@@ -3,7 +3,8 @@
 // A value x becomes the code c whose level l(c) = c − (2^bits − 1)/2 is near x/step; the dot product with q is then
 // scale · Σ l(cᵢ)·qᵢ with scale = |x|²/⟨x, l⟩, which is right on average (Gao & Long 2024, "RaBitQ"). One bit: the
 // sign. Two bits: the step, of a few tried, whose code points most nearly the same way; their high bit is the one-bit
-// code. Eight bits: the step that lets the largest value just fit.
+// code. Eight bits: the step that lets the largest value just fit; their upper half, with 7.5 for the other, is a code
+// of four.
 //
 // The error of such a product spreads like a normal distribution with σ = κ · scale · |q|, κ of the code alone (the
 // rotation makes all vectors alike). A search keeps whatever could still be among the best within kSigmas of that.
@@ -15,6 +16,8 @@
 namespace pandora {
 
 inline constexpr double kSigmas = 3;
+// Of the codes whose own k-th best says what may be dropped: there the largest of many errors counts, not one.
+inline constexpr double kSigmasOfMany = 4;
 // The signs of so many dimensions alone, of a vector of several times as many, are the coarsest code: after the
 // rotation any of them are as good a sample. What it drops is looked at by no other code, so its bound is wider.
 inline constexpr std::size_t kCoarseDimensions = 160;
@@ -37,6 +40,7 @@ struct QueryCode {
   float sum = 0, narrow_sum = 0,
         coarse_sum = 0;                      // of the codes, for the centre of the levels; of narrow's first values
   float slack1 = 0, slack2 = 0, slack8 = 0;  // kSigmas · κ · |q|: times scale it bounds the error of a product
+  float slack4 = 0;                          // of the upper halves of bytes, times scale8
   float coarse_slack = 0;                    // times scale1
 };
 // `least_norm` bounds |q| from below where it makes the slack: rounding stays within it.

@@ -4,21 +4,12 @@
 #include <numeric>
 
 #include "base/random.h"
+#include "vecdb/kernels.h"
 
 namespace pandora {
 namespace {
 
 constexpr std::uint64_t kSeed = 0x70616e646f7261;  // any; a new one means new codes
-
-void hadamard(float* x) {
-  for (std::size_t half = 1; half < Rotation::kBlock; half *= 2)
-    for (std::size_t start = 0; start < Rotation::kBlock; start += 2 * half)
-      for (std::size_t i = start; i < start + half; ++i) {
-        const float a = x[i], b = x[i + half];
-        x[i] = a + b;
-        x[i + half] = a - b;
-      }
-}
 
 }  // namespace
 
@@ -36,6 +27,7 @@ Rotation::Rotation(std::size_t dimension) : dimension_(dimension) {
 }
 
 void Rotation::apply(const float* in, float* out) const {
+  const auto hadamard = best_kernels().hadamard;
   std::vector<float> from(padded());
   std::copy_n(in, dimension_, from.begin());
   for (std::size_t round = 0; round < kRounds; ++round) {

@@ -3,18 +3,29 @@
 #include <algorithm>
 
 namespace pandora {
-namespace {
-constexpr std::size_t kLeastGrowth = 64;  // between two looks for the k-th best
+
+void Selection::count(float lower_bound) {
+  if (best_.size() < k_) {
+    best_.push_back(lower_bound);
+    std::ranges::push_heap(best_, std::greater<>());
+  } else if (lower_bound > best_.front()) {  // takes the place of the least, and sinks to its own
+    std::size_t at = 0;
+    for (std::size_t child = 1; child < k_; child = 2 * at + 1) {
+      if (child + 1 < k_ && best_[child + 1] < best_[child]) ++child;
+      if (!(best_[child] < lower_bound)) break;
+      best_[at] = best_[child];
+      at = child;
+    }
+    best_[at] = lower_bound;
+  } else {
+    return;
+  }
+  if (best_.size() == k_) threshold_ = best_.front();
 }
 
-void Selection::tighten() {
-  if (kept_.size() >= k_) {
-    const auto kth = kept_.begin() + static_cast<std::ptrdiff_t>(k_ - 1);
-    std::ranges::nth_element(kept_, kth, std::greater<>(), &Candidate::estimate);
-    threshold_ = std::max(threshold_, kth->estimate);
-    std::erase_if(kept_, [&](const Candidate& one) { return one.bound < threshold_; });
-  }
-  tighten_at_ = kept_.size() + std::max(kept_.size() / 2, kLeastGrowth);
+void Selection::drop() {
+  std::erase_if(kept_, [&](const Candidate& one) { return one.bound < threshold_; });
+  drop_at_ = kept_.size() + std::max(kept_.size() / 2, kLeastGrowth);
 }
 
 std::span<const Candidate> Selection::promising(std::span<Candidate> candidates) const {
@@ -32,13 +43,13 @@ std::span<const Candidate> Selection::promising(std::span<Candidate> candidates)
 
 void Selection::merge(Selection other) {
   offered_ += other.offered_;
-  threshold_ = std::max(threshold_, other.threshold_);
   kept_.insert(kept_.end(), other.kept_.begin(), other.kept_.end());
-  if (kept_.size() >= tighten_at_) tighten();
+  for (const float lower_bound : other.best_) count(lower_bound);
+  drop();
 }
 
 std::vector<Candidate> Selection::take() {
-  tighten();
+  drop();
   return std::move(kept_);
 }
 

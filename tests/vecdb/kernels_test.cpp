@@ -6,10 +6,12 @@
 #include <bit>
 #include <cmath>
 #include <cstring>
+#include <span>
 
 #include <gtest/gtest.h>
 
 #include "vecdb/code_table.h"
+#include "vecdb/rotation.h"
 #include "vectors.h"
 
 namespace pandora {
@@ -137,8 +139,13 @@ TEST_P(EveryKernel, no_sum_overflows_at_the_largest_dimension) {
   constexpr std::size_t kN = 65'536;
   for (const int sign : {1, -1}) {
     const std::vector<std::int8_t> q(kN, static_cast<std::int8_t>(127 * sign));
-    const std::vector<std::uint8_t> most(kN, 255);
-    EXPECT_EQ(kernels().dot_bytes(most.data(), q.data(), kN), sign * 255 * 127 * 65'536);
+    const std::vector<std::uint8_t> most(kN / 2, 255);
+    EXPECT_EQ(kernels().dot_bytes(most.data(), most.data(), q.data(), kN), sign * 255 * 127 * 65'536);
+    std::array<const std::uint8_t*, 5> all;
+    all.fill(most.data());
+    std::array<std::int32_t, 5> sums{};
+    kernels().dot_high_halves(all.data(), all.size(), q.data(), kN, sums.data());
+    for (const std::int32_t sum : sums) EXPECT_EQ(sum, sign * 240 * 127 * 65'536);
     std::vector<std::uint8_t> plane(CodeBlocks::kSlots * kN / 8 * 4, 0xff);
     const std::vector<float> ones(64, 1);
     const ScanQuery query{q.data(), 0, 1, 0, 0};
@@ -238,12 +245,49 @@ TEST(CodeTable, what_a_coarse_look_knows_is_near_and_nobody_stays_nobody) {
 TEST_P(EveryKernel, a_product_of_bytes_is_the_sum_of_its_products) {
   std::mt19937 random(29);
   for (const std::size_t n : {128, 384, 1024}) {
-    const auto code = random_code(random, n).byte;
+    constexpr Slot kSlots = 11;  // more than are taken at once, and some left
+    CodeTable table(n);
     const auto query = random_query(random, n);
-    std::int64_t sum = 0;
-    for (std::size_t i = 0; i < n; ++i) sum += code[i] * query[i];
-    EXPECT_EQ(kernels().dot_bytes(code.data(), query.data(), n), sum);
+    std::vector<std::uint8_t> bytes;
+    std::array<const std::uint8_t*, kSlots> high;
+    std::array<std::int32_t, kSlots> sums{};
+    for (Slot slot = 0; slot < kSlots; ++slot) {
+      const VectorCode code = random_code(random, n);
+      bytes.insert(bytes.end(), code.byte.begin(), code.byte.end());
+      table.put(slot, code, 0);
+    }
+    for (Slot slot = 0; slot < kSlots; ++slot) {
+      const HalfBytes halves = table.halves(slot);
+      std::int64_t sum = 0;
+      for (std::size_t i = 0; i < n; ++i) sum += bytes[slot * n + i] * query[i];
+      EXPECT_EQ(kernels().dot_bytes(halves.high, halves.low, query.data(), n), sum);
+      high[slot] = halves.high;
+    }
+    kernels().dot_high_halves(high.data(), kSlots, query.data(), n, sums.data());
+    for (Slot slot = 0; slot < kSlots; ++slot) {
+      std::int64_t sum = 0;
+      for (std::size_t i = 0; i < n; ++i) sum += (bytes[slot * n + i] & 0xf0) * query[i];
+      EXPECT_EQ(sums[slot], sum) << "slot " << slot;
+    }
+    const auto copy = table.copy(0, CodeTable::kGroup);
+    EXPECT_TRUE(std::ranges::equal(bytes, std::span(copy.bytes).first(bytes.size())));
   }
+}
+
+TEST_P(EveryKernel, a_hadamard_transform_adds_and_subtracts_in_the_one_order) {
+  std::mt19937 random(37);
+  constexpr std::size_t kN = Rotation::kBlock;
+  Vector expected = normal_vector(random, kN), values = expected;
+  for (std::size_t half = 1; half < kN; half *= 2)
+    for (std::size_t i = 0; i < kN; ++i)
+      if ((i & half) == 0) {
+        const float a = expected[i], b = expected[i + half];
+        expected[i] = a + b;
+        expected[i + half] = a - b;
+      }
+  kernels().hadamard(values.data());
+  for (std::size_t i = 0; i < kN; ++i)
+    EXPECT_EQ(std::bit_cast<std::uint32_t>(values[i]), std::bit_cast<std::uint32_t>(expected[i])) << i;
 }
 
 // The order of a sum of floats is part of what a score is.

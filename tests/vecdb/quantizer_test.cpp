@@ -110,7 +110,7 @@ TEST(Quantizer, a_product_is_within_its_bound_whatever_the_data) {
     for (std::size_t kind = 0; kind < kinds.size(); ++kind) {
       std::vector<Vector> queries;
       for (std::size_t i = 0; i < kQueries; ++i) queries.push_back(rotated(kinds[(kind + i) % 3]()));
-      int outside1 = 0, outside2 = 0, outside8 = 0, outside_coarse = 0;
+      int outside1 = 0, outside2 = 0, outside4 = 0, outside8 = 0, outside_coarse = 0;
       double used8 = 0;
       for (std::size_t i = 0; i < kVectors; ++i) {
         const Vector x = rotated(kinds[kind]());
@@ -118,11 +118,12 @@ TEST(Quantizer, a_product_is_within_its_bound_whatever_the_data) {
         encode(x.data(), x.size(), code);
         for (const Vector& q : queries) {
           const QueryCode query = encode_query(q.data(), q.size(), 0);
-          double one = 0, coarse = 0, two = 0, eight = 0;
+          double one = 0, coarse = 0, two = 0, four = 0, eight = 0;
           for (std::size_t d = 0; d < x.size(); ++d) {
             one += (code.two_bits[d] / 2 - 0.5) * query.narrow[d];
             if (d + 1 == kCoarseDimensions) coarse = one * static_cast<double>(x.size()) / kCoarseDimensions;
             two += (code.two_bits[d] - 1.5) * query.code[d];
+            four += ((code.byte[d] & 0xf0) + 7.5 - 127.5) * query.code[d];
             eight += (code.byte[d] - 127.5) * query.code[d];
           }
           const double exact = dot_product(x, q), unit = static_cast<double>(query.unit);
@@ -130,6 +131,7 @@ TEST(Quantizer, a_product_is_within_its_bound_whatever_the_data) {
           outside1 += std::fabs(one * sign - exact) > static_cast<double>(query.slack1 * code.scale1);
           outside_coarse += std::fabs(coarse * sign - exact) > static_cast<double>(query.coarse_slack * code.scale1);
           outside2 += std::fabs(two * unit * code.scale2 - exact) > static_cast<double>(query.slack2 * code.scale2);
+          outside4 += std::fabs(four * unit * code.scale8 - exact) > static_cast<double>(query.slack4 * code.scale8);
           const double error8 =
               std::fabs(eight * unit * code.scale8 - exact) / static_cast<double>(query.slack8 * code.scale8);
           outside8 += error8 > 1;
@@ -142,7 +144,8 @@ TEST(Quantizer, a_product_is_within_its_bound_whatever_the_data) {
         EXPECT_LE(outside_coarse, kAllowed / 4) << n << " dimensions, kind " << kind;
       }
       EXPECT_LE(outside2, kAllowed) << n << " dimensions, kind " << kind;
-      EXPECT_LE(outside8, kAllowed) << n << " dimensions, kind " << kind;
+      EXPECT_LE(outside4, kAllowed) << n << " dimensions, kind " << kind;
+      EXPECT_LE(outside8, kAllowed / 20) << n << " dimensions, kind " << kind;
       EXPECT_GT(used8, 0.4) << "a bound that nothing comes near re-ranks too much";
     }
   }
