@@ -11,6 +11,7 @@ namespace {
 
 constexpr std::size_t kLanes = 16;         // of a sum, so that its order is fixed and a processor can do many at once
 constexpr std::size_t kEuclidSpare = 16;   // more candidates than asked for: their products are rounded
+constexpr double kRounding = 0x1p-24;      // of a float, relative
 constexpr std::size_t kScanAtOnce = 1024;  // slots between two looks at the clock
 constexpr double kLengthTolerance = 1e-6;  // a squared length this near to one is left as it is
 
@@ -31,6 +32,17 @@ float negative_manhattan(std::span<const float> a, const float* b) {
 }
 float negative_euclid(std::span<const float> a, const float* b) {
   return -std::sqrt(sum(a, b, [](float x, float y) { return (x - y) * (x - y); }));
+}
+
+// Whether no vector whose product with the query is at most `product`, as floats add it up, can be nearer than
+// `distance`: one that is has the product (|q|² − d²)/2 and a length of at most |q| + d. Twice the rounding of a sum of
+// such terms, for the distance is rounded as well.
+bool all_are_farther(std::span<const float> query, double distance, double product) {
+  double square = 0;
+  for (const float value : query) square += static_cast<double>(value) * value;
+  const double length = std::sqrt(square), far = length + distance;
+  const double additions = static_cast<double>(query.size()) / kLanes + 6;
+  return (square - distance * distance) / 2 - 2 * kRounding * additions * (length * far + far * far / 2) > product;
 }
 
 }  // namespace
@@ -90,12 +102,16 @@ Result<std::vector<Hit>> DenseSpace::search(std::span<const float> query, std::s
   std::vector<float> longer(query.begin(), query.end());
   longer.push_back(1);
   PANDORA_TRY(hits, index_.nearest(number_, longer, k + kEuclidSpare, filter, deadline));
+  const bool is_all = hits.size() < k + kEuclidSpare;
+  const double least_product = is_all ? 0 : hits.back().score;
   TopHits best(k);
   for (Hit& hit : hits) {
     hit.score = score(query, hit.slot);
     if (best.wants(hit.score)) best.offer(hit);
   }
-  return best.take();
+  std::vector<Hit> nearest = best.take();
+  if (is_all || all_are_farther(query, -nearest.back().score, least_product)) return nearest;
+  return scan(query, k, filter, deadline);  // far from the origin products differ by less than their rounding
 }
 
 Result<std::vector<Hit>> DenseSpace::scan(std::span<const float> query, std::size_t k, const SlotSet* filter,

@@ -1,8 +1,9 @@
 // One named dense vector of a collection, searched by one of the four distances.
 //
 // Cosine and Dot are the dot product of vecdb's index. Euclid is too: with one more component, −|x|²/2 against 1, the
-// largest product is the least distance. Manhattan has no such form and reads every vector. Whatever the way, scores
-// are computed from the floats, and a filter loses nothing.
+// largest product is the least distance; where products cannot tell, as far from the origin, every vector is read. So
+// it is for Manhattan, which has no such form. Whatever the way, scores are computed from the floats, and a filter
+// loses nothing.
 //
 // Inside, a higher score is always better: distances are negative here (`to_wire` turns them). Keeps nothing: vectors
 // are the index's, whose owner guards both. A vector that cannot be read is empty, and scores less than any other; the

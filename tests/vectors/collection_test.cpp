@@ -417,11 +417,16 @@ TEST(Engine, of_two_collections_the_one_with_a_torn_file_is_red_and_the_other_se
   EXPECT_FALSE(fs::exists(torn));
 }
 
-// Every distance, with and without a filter, against reading everything.
-TEST(Searching, what_is_found_is_what_reading_every_vector_finds) {
+// Every distance, with and without a filter, near the origin and far from it, against reading everything.
+class Searching : public ::testing::TestWithParam<float> {};
+INSTANTIATE_TEST_SUITE_P(From, Searching, ::testing::Values(0.0F, 100.0F, 50'000.0F));
+
+TEST_P(Searching, what_is_found_is_what_reading_every_vector_finds) {
   constexpr std::size_t kSize = 24, kPoints = 3'000, kLimit = 20;
   SeededRandom random(7);
-  const auto component = [&] { return static_cast<float>(static_cast<double>(random.next() % 2001) / 1000 - 1); };
+  const auto component = [&] {
+    return GetParam() + static_cast<float>(static_cast<double>(random.next() % 2001) / 1000 - 1);
+  };
   for (const Distance distance : {Distance::kCosine, Distance::kDot, Distance::kEuclid, Distance::kManhattan}) {
     CollectionParams params;
     params.dense[""] = {kSize, distance};
