@@ -33,10 +33,11 @@ using QuestionSet = std::vector<EvalConversation>;
 inline constexpr std::size_t kMaxQuestionSetBytes = 256u << 20;
 
 // LoCoMo's conversations (Maharana et al. 2024) in the form of a list of {conversation, sessions: [{session, date_time,
-// turns: [{id, speaker, text}]}], questions: [{question, evidence: [id], category}]}. An evidence string may hold
-// several ids; one that no turn has is ignored, and so is a question that is left without any. kInvalidArgument names
-// the place.
-Result<QuestionSet> parse_locomo(std::string_view json);
+// turns: [{id, speaker, text}]}], questions: [{question, evidence: [id], category}]}; other fields are passed over. An
+// evidence string may hold several ids; one that no turn has is ignored, and so is a question that is left without any.
+// A turn or question without words, a second turn of one id, a session without a date and a conversation without a
+// usable name do not end it: `left_out` gets a line for each that says what was done. kInvalidArgument names the place.
+Result<QuestionSet> parse_locomo(std::string_view json, std::vector<std::string>* left_out = nullptr);
 
 // Leaves the conversations of these users, each of which must be there (kInvalidArgument names the others); none: all
 // stay.

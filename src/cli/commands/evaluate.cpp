@@ -38,6 +38,7 @@ class TemporaryData {
   std::string path_;
 };
 
+constexpr std::size_t kMostRemarks = 20;                 // on what a question set lacks; more are counted
 constexpr Duration kCatchUp = std::chrono::minutes(10);  // for turns that were imported a moment ago
 
 struct Requirement {
@@ -106,8 +107,11 @@ class SetEvaluation {
 
   Status read() {
     PANDORA_TRY(text, files_.read_file(options_.file, kMaxQuestionSetBytes));
-    PANDORA_TRY(set, parse_locomo(text));
+    std::vector<std::string> left_out;
+    PANDORA_TRY(set, parse_locomo(text, &left_out));
     set_ = std::move(set);
+    for (std::size_t i = 0; i < std::min(left_out.size(), kMostRemarks); ++i) print_error(left_out[i] + "\n");
+    if (left_out.size() > kMostRemarks) print_error(fmt::format("and {} more\n", left_out.size() - kMostRemarks));
     PANDORA_CHECK(keep_only(set_, options_.only));
     content_ = sha256_hex(text);
     for (const auto& conversation : set_) content_ += " " + conversation.user.str();
