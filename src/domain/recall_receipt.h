@@ -50,7 +50,7 @@ struct RecallCandidate {                // a row that one leg of the search brou
   std::optional<float> dense, lexical;  // as the store scored it; none: that leg did not bring it
   std::string session, speaker;         // of a turn; empty: none
   std::optional<Timestamp> at;          // when it was said or kept
-  double quality = 0.5;
+  double quality = 0.5;                 // of a turn, or research; of a memory its trust: 0 (the web) to 1 (the user)
   bool asks = false;
   std::optional<Uuid> follows;  // the turn before it in its session, where that is a candidate too
   std::optional<RowFacts> row;  // none: ranking did not come so far, or it could not be read

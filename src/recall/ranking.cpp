@@ -118,6 +118,7 @@ std::vector<Ranked> rank_knowledge(std::span<const RecallCandidate> items, Times
   auto ranked = rank_fused(items);
   for (auto& [index, score, terms] : ranked) {
     terms.recency = kRecencyWeight * recency(items[index], now);
+    terms.quality = kQualityWeight * (items[index].quality - 0.5);
     score = terms.sum();
   }
   sort_by_score(ranked, items);

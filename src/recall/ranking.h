@@ -12,14 +12,15 @@
 namespace pandora {
 
 // Raised whenever the same evidence gives another score, order or choice: a receipt says by which it was ranked.
-inline constexpr int kRankingFormula = 2;
+inline constexpr int kRankingFormula = 3;
 
 // This share of the mean of a session's best three scores (at least −3 each) is added to each of its turns: a session
 // that holds several good turns is likelier to be the one meant.
 inline constexpr double kSessionWeight = 0.4;
 // e^(−age / 90 days), up to this much: the newer of two equals.
 inline constexpr double kRecencyWeight = 0.2;
-// (quality − 0.5) times this: what the user rejected or went on from.
+// (quality − 0.5) times this: what the user rejected or went on from; of a memory how far its source is trusted; of
+// research what its sources are worth.
 inline constexpr double kQualityWeight = 0.4;
 // A turn that only asks holds no answer: this much less.
 inline constexpr double kAskingWeight = 1.0;
@@ -53,7 +54,7 @@ struct Ranked {
 
 // Best first: descending score, then ascending uid. Noise is left out.
 std::vector<Ranked> rank_turns(std::span<const RecallCandidate> turns, const AskedFor& asked);
-// Of memories and research: recency alone weighs in (confidence is judged by their rows).
+// Of memories and research: recency and quality weigh in (confidence is judged by their rows).
 std::vector<Ranked> rank_knowledge(std::span<const RecallCandidate> items, Timestamp now);
 
 // Keeps the order, except that behind the first kUndisturbed the best turn of each session that has none yet comes

@@ -218,10 +218,19 @@ RecallCandidate turn_candidate(const PayloadReader& payload) {
   turn.follows = payload.uid("follows");
   return turn;
 }
-RecallCandidate knowledge_candidate(const PayloadReader& payload) {
-  RecallCandidate item;
-  item.at = payload.time("created_at");
-  return item;
+// User, tool, model, web: 1, 2/3, 1/3, 0.
+RecallCandidate memory_candidate(const PayloadReader& payload) {
+  RecallCandidate memory;
+  memory.at = payload.time("created_at");
+  if (const auto trust = parse_trust(payload.text("trust")))
+    memory.quality = static_cast<double>(*trust) / static_cast<double>(Trust::kUser);
+  return memory;
+}
+RecallCandidate research_candidate(const PayloadReader& payload) {
+  RecallCandidate research;
+  research.at = payload.time("created_at");
+  if (const auto* quality = payload.field<double>("quality")) research.quality = *quality;
+  return research;
 }
 
 struct SearchedCollection {
@@ -237,9 +246,12 @@ const SearchedCollection kTurns{&PointSpace::turns,
                                 {"turn_uid", "session_id", "speaker", "timestamp", "quality", "asks", "follows"},
                                 turn_candidate};
 const SearchedCollection kMemories{
-    &PointSpace::memories, kMemoriesCollection, "memory_id", {"memory_id", "created_at"}, knowledge_candidate};
-const SearchedCollection kResearch{
-    &PointSpace::research, kResearchCollection, "research_id", {"research_id", "created_at"}, knowledge_candidate};
+    &PointSpace::memories, kMemoriesCollection, "memory_id", {"memory_id", "created_at", "trust"}, memory_candidate};
+const SearchedCollection kResearch{&PointSpace::research,
+                                   kResearchCollection,
+                                   "research_id",
+                                   {"research_id", "created_at", "quality"},
+                                   research_candidate};
 
 constexpr std::size_t kCollections = 3;
 const std::array<SearchedCollection, kCollections> kSearched = {kTurns, kMemories, kResearch};

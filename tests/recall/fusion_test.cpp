@@ -144,10 +144,17 @@ TEST(Ranking, WhatWasSaidInTheNamedTimeOrSoonAfterIsBetter) {
   EXPECT_EQ(rank_turns(std::vector{brought(1, 0.9F, {})}, {"", {0}, named}).at(0).terms.time, 0) << "no one knows when";
 }
 
-TEST(Ranking, KnowledgeIsRankedByWordsAndRecencyAlone) {
+TEST(Ranking, OfTwoEqualsWhatIsTrustedMoreComesFirst) {
+  std::vector<RecallCandidate> all = {brought(1, 0.9F, {}), brought(2, 0.9F, {}), brought(3, 0.9F, {})};
+  all[0].quality = 0;
+  all[1].quality = 1.0 / 3;
+  all[2].quality = 1;
+  EXPECT_THAT(order(rank_knowledge(all, {0}), all), ElementsAre(id(3), id(2), id(1)));
+}
+
+TEST(Ranking, KnowledgeThatOnlyAsksIsNoWorse) {
   std::vector<RecallCandidate> all = {brought(1, 0.9F, {}), brought(2, 0.9F, {})};
   all[0].asks = true;
-  all[0].quality = 0;
   const auto ranked = rank_knowledge(all, {0});
   EXPECT_THAT(order(ranked, all), ElementsAre(id(1), id(2)));
   EXPECT_EQ(ranked[0].score, ranked[1].score);

@@ -90,13 +90,14 @@ class RecallOfAWorld : public ::testing::Test {
     record.turn.number = number.value_or(TurnNumber());
     return record.turn;
   }
-  Memory remember(MemoryKind kind, const std::string& content, Timestamp at) {
+  Memory remember(MemoryKind kind, const std::string& content, Timestamp at, Trust trust = Trust::kUser) {
     Memory memory;
     memory.id = world_.ids.next();
     memory.user = ana();
     memory.kind = kind;
     memory.content = content;
     memory.created_at = at;
+    memory.trust = trust;
     EXPECT_TRUE(world_.rows->memories().put(memory, {}, Principal::of(ana()), world_.soon()));
     EXPECT_TRUE(world_.saver->drain(world_.soon()));
     return memory;
@@ -243,6 +244,17 @@ TEST_F(RecallOfAWorld, ExpiredAndSupersededMemoriesStayOut) {
   EXPECT_THAT(section.items, item("memory " + valid.id.to_string()));
   EXPECT_THAT(section.items, Not(item("memory " + old.id.to_string())));
   EXPECT_THAT(section.items, Not(item("memory " + expired.id.to_string())));
+}
+
+TEST_F(RecallOfAWorld, OfTwoMemoriesAlikeTheMoreTrustedComesFirst) {
+  const Timestamp now = world_.clock.now();
+  std::vector<std::string> by_trust;  // the less trusted has the lower id, which decides between equals
+  for (const Trust trust : {Trust::kWeb, Trust::kModel, Trust::kTool, Trust::kUser})
+    by_trust.insert(by_trust.begin(), remember(MemoryKind::kFact, "the gate code is forty", now, trust).id.to_string());
+  std::vector<std::string> found;
+  for (const auto& one : recall("gate code").items)
+    if (one.kind == GatheredKind::kMemory) found.push_back(one.id);
+  EXPECT_EQ(found, by_trust);
 }
 
 TEST_F(RecallOfAWorld, ARowDecidesWhereItsPointIsBehind) {
