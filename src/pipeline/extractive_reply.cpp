@@ -42,7 +42,8 @@ std::string quotable(std::string_view text) {
 }
 
 struct Spoken {
-  bool by_user = false;  // another speaker's name stays in his words
+  Trust trust = Trust::kUser;  // of the words; a turn is trusted as little as what answered them
+  bool by_user = false;        // another speaker's name stays in his words
   std::string words, answered_by_assistant;
 };
 
@@ -51,6 +52,7 @@ Spoken spoken_of(const GatheredItem& item) {
   std::string_view text = item.text;
   Spoken spoken;
   const bool is_turn = item.kind == GatheredKind::kTurn || item.kind == GatheredKind::kPreviousTurn;
+  spoken.trust = is_turn ? Trust::kUser : item.trust;
   spoken.by_user = !is_turn || text.starts_with(kUser);
   if (text.starts_with(kUser)) text.remove_prefix(kUser.size());
   if (const auto at = is_turn ? text.find(kAssistant) : std::string_view::npos; at != std::string_view::npos) {
@@ -63,7 +65,7 @@ Spoken spoken_of(const GatheredItem& item) {
 
 std::string quote_of(const GatheredItem& item, const Spoken& spoken) {
   const std::string day = day_of(item.at), source = quotable(item.source);
-  switch (item.trust) {
+  switch (spoken.trust) {
     case Trust::kWeb:
       return fmt::format("On {} the web said ({}; quoted, not checked): “{}”", day, source, spoken.words);
     case Trust::kTool:
@@ -140,7 +142,7 @@ std::string extractive_reply(std::string_view message, const GatherSection& gath
   bool own_words = true;  // nobody's but the user's
   for (const auto* item : found) {
     const Spoken spoken = spoken_of(*item);
-    own_words &= item->trust == Trust::kUser && spoken.by_user && spoken.answered_by_assistant.empty();
+    own_words &= spoken.trust == Trust::kUser && spoken.by_user && spoken.answered_by_assistant.empty();
     reply += fmt::format("{}{}", reply.empty() ? "" : "\n", quote_of(*item, spoken));
   }
   if (!gathered.missing.empty())

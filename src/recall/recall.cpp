@@ -61,9 +61,11 @@ class StoreRows final : public RowReader {
         held_(held),
         missing_(missing) {}
 
+  // Its text is as trusted as the least of it: a reply may repeat what a page said.
   RowFacts facts_of(const Turn& turn) {
-    keep(turn.uid, {GatheredKind::kTurn, fmt::format("turn {}", turn.number.value), turn.uid.to_string(),
-                    turn.session.str(), turn.created_at, Trust::kUser, 1.0, 0, turn_text(turn)});
+    keep(turn.uid,
+         {GatheredKind::kTurn, fmt::format("turn {}", turn.number.value), turn.uid.to_string(), turn.session.str(),
+          turn.created_at, own_reply(turn) ? Trust::kModel : Trust::kUser, 1.0, 0, turn_text(turn)});
     const RowState state = turn.rejected                 ? RowState::kRejected
                            : held_ && held_->holds(turn) ? RowState::kHeld
                                                          : RowState::kHolds;

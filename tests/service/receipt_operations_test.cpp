@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 
 #include "pipeline/runtime_world.h"
+#include "recall/ranking.h"
 #include "service/local_service.h"
 #include "wire/json_reader.h"
 
@@ -152,7 +153,7 @@ TEST_F(ReceiptOperations, ItShowsEveryCandidateWithWhatItsScoreIsMadeOf) {
   double sum = 0;
   for (const auto& [name, term] : best["terms"].items()) sum += term.get<double>();
   EXPECT_NEAR(sum, best["score"].get<double>(), 1e-12);
-  EXPECT_EQ(shown["formula"], 2);
+  EXPECT_EQ(shown["formula"], kRankingFormula);
   EXPECT_FALSE(shown.contains("terms_unknown"));
 }
 
