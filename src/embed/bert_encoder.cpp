@@ -173,13 +173,12 @@ class BertEmbedder final : public Embedder {
     std::vector<float> sum(manifest_.hidden);
     std::size_t begin = 0;
     do {
-      PANDORA_CHECK(deadline.check("encoding"));
       const std::size_t count = std::min(room, tokens.size() - begin);
       std::vector<std::int32_t> window = {tokenizer_.cls()};
       window.insert(window.end(), tokens.begin() + static_cast<std::ptrdiff_t>(begin),
                     tokens.begin() + static_cast<std::ptrdiff_t>(begin + count));
       window.push_back(tokenizer_.sep());
-      PANDORA_TRY(vector, in_turn(window, role, workspace));
+      PANDORA_TRY(vector, in_turn(window, role, workspace, deadline));
       const auto weight = static_cast<float>(std::max<std::size_t>(1, count));
       for (std::size_t d = 0; d < sum.size(); ++d) sum[d] += weight * vector[d];
       begin += count;
@@ -188,8 +187,9 @@ class BertEmbedder final : public Embedder {
     return sum;
   }
 
-  Result<std::vector<float>> in_turn(const std::vector<std::int32_t>& tokens, TextRole role, Workspace& w) const {
-    const Turnstile::Place place(turnstile_, role);
+  Result<std::vector<float>> in_turn(const std::vector<std::int32_t>& tokens, TextRole role, Workspace& w,
+                                     const Deadline& deadline) const {
+    PANDORA_TRY(place, turnstile_.enter(role, deadline));
     return forward(tokens, w);
   }
 

@@ -1,16 +1,30 @@
 #include "embed/turnstile.h"
 
-namespace pandora {
+#include <algorithm>
 
-void Turnstile::enter(TextRole role) {
+namespace pandora {
+namespace {
+constexpr Duration kLookAgain = std::chrono::seconds(1);  // at a deadline: its clock may be another than ours
+}
+
+Result<Turnstile::Place> Turnstile::enter(TextRole role, const Deadline& deadline) {
+  PANDORA_CHECK(deadline.check("encoding"));
   std::unique_lock lock(mutex_);
   if (free_ > 0) {  // then nobody waits
     --free_;
-    return;
+    return Place(*this);
   }
   Waiter self;
-  (role == TextRole::kQuestion ? questions_ : passages_).push_back(&self);
-  self.called.wait(lock, [&] { return self.may_go; });
+  auto& queue = role == TextRole::kQuestion ? questions_ : passages_;
+  queue.push_back(&self);
+  while (!self.may_go) {
+    if (auto in_time = deadline.check("waiting for the encoder"); !in_time) {
+      std::erase(queue, &self);
+      return fail(std::move(in_time).error());
+    }
+    self.called.wait_for(lock, std::min<Duration>(deadline.remaining(), kLookAgain));
+  }
+  return Place(*this);
 }
 
 // The place goes from hand to hand, so that nobody who comes now overtakes.

@@ -2,12 +2,14 @@
 //
 // More passes at a time than there are cores make each of them slower and none of them sooner. So they wait here, in
 // the order in which they came, questions before passages: somebody waits for a question, nobody for a passage. After
-// kQuestionsInARow of them a waiting passage comes, so that saving goes on under any load. Thread-safe.
+// kQuestionsInARow of them a waiting passage comes, so that saving goes on under any load. Who has no time left goes:
+// under more load than can be borne recall does without its encoder in time, and no pass is made in vain. Thread-safe.
 #pragma once
 #include <condition_variable>
 #include <cstddef>
 #include <deque>
 #include <mutex>
+#include <utility>
 
 #include "ports/embedder.h"
 
@@ -22,14 +24,18 @@ class Turnstile {
   // Held for one pass.
   class Place {
    public:
-    Place(Turnstile& turnstile, TextRole role) : turnstile_(turnstile) { turnstile_.enter(role); }
-    ~Place() { turnstile_.leave(); }
-    Place(const Place&) = delete;
-    Place& operator=(const Place&) = delete;
+    Place(Place&& other) noexcept : turnstile_(std::exchange(other.turnstile_, nullptr)) {}
+    Place& operator=(Place&&) = delete;
+    ~Place() {
+      if (turnstile_) turnstile_->leave();
+    }
 
    private:
-    Turnstile& turnstile_;
+    friend class Turnstile;
+    explicit Place(Turnstile& turnstile) : turnstile_(&turnstile) {}
+    Turnstile* turnstile_;
   };
+  Result<Place> enter(TextRole role, const Deadline& deadline);  // kDeadlineExceeded
   std::size_t waiting() const;
 
  private:
@@ -37,7 +43,6 @@ class Turnstile {
     std::condition_variable called;
     bool may_go = false;
   };
-  void enter(TextRole role);
   void leave();
 
   mutable std::mutex mutex_;

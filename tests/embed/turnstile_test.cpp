@@ -1,7 +1,7 @@
 // Who is encoded next.
 #include "embed/turnstile.h"
 
-#include <memory>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
@@ -11,14 +11,16 @@
 namespace pandora {
 namespace {
 
+Turnstile::Place enter(Turnstile& turnstile, TextRole role) { return turnstile.enter(role, Deadline::never()).value(); }
+
 // Comes one after the other to a turnstile whose only place is taken, and notes who passes when it becomes free.
 class Line {
  public:
-  Line() : held_(std::make_unique<Turnstile::Place>(turnstile_, TextRole::kPassage)) {}
+  Line() : held_(enter(turnstile_, TextRole::kPassage)) {}
   void join(char name, TextRole role) {
     const std::size_t before = turnstile_.waiting();
     threads_.emplace_back([this, name, role] {
-      const Turnstile::Place place(turnstile_, role);
+      const auto place = enter(turnstile_, role);
       passed_ += name;  // one at a time: there is one place
     });
     while (turnstile_.waiting() == before) std::this_thread::yield();
@@ -31,7 +33,7 @@ class Line {
 
  private:
   Turnstile turnstile_{1};
-  std::unique_ptr<Turnstile::Place> held_;
+  std::optional<Turnstile::Place> held_;
   std::vector<std::thread> threads_;
   std::string passed_;
 };
@@ -56,14 +58,33 @@ TEST(Turnstile, APassageComesAfterSoManyQuestionsInARow) {
 
 TEST(Turnstile, AsManyAsThereArePlacesPassAtOnce) {
   Turnstile turnstile(2);
-  const Turnstile::Place one(turnstile, TextRole::kQuestion);
-  auto two = std::make_unique<Turnstile::Place>(turnstile, TextRole::kPassage);
-  std::thread third([&] { const Turnstile::Place place(turnstile, TextRole::kQuestion); });
+  const auto one = enter(turnstile, TextRole::kQuestion);
+  auto two = std::optional(enter(turnstile, TextRole::kPassage));
+  std::thread third([&] { const auto place = enter(turnstile, TextRole::kQuestion); });
   while (turnstile.waiting() == 0) std::this_thread::yield();
   two.reset();
   third.join();
   EXPECT_EQ(turnstile.waiting(), 0u);
-  const Turnstile::Place again(turnstile, TextRole::kPassage);  // the place came back
+  const auto again = enter(turnstile, TextRole::kPassage);  // the place came back
+}
+
+TEST(Turnstile, WhoHasNoTimeLeftGoesAndTheOthersKeepTheirPlaces) {
+  const SystemClock clock;
+  Turnstile turnstile(1);
+  auto held = std::optional(enter(turnstile, TextRole::kPassage));
+  for (const TextRole role : {TextRole::kQuestion, TextRole::kPassage}) {
+    const auto late = turnstile.enter(role, Deadline::after(clock, std::chrono::milliseconds(5)));
+    ASSERT_FALSE(late);
+    EXPECT_EQ(late.error().code, ErrorCode::kDeadlineExceeded);
+  }
+  EXPECT_EQ(turnstile.waiting(), 0u);
+  std::thread patient([&] { const auto place = enter(turnstile, TextRole::kQuestion); });
+  while (turnstile.waiting() == 0) std::this_thread::yield();
+  held.reset();
+  patient.join();
+  EXPECT_FALSE(turnstile.enter(TextRole::kQuestion, Deadline::after(clock, Duration::zero())))
+      << "no pass in vain, though there is a place";
+  const auto again = enter(turnstile, TextRole::kQuestion);
 }
 
 }  // namespace
