@@ -293,7 +293,6 @@ class Gathering {
     // What needs no vector is asked for while the encoder works; where no thread is to be had, afterwards.
     Rows rows;
     Legs words;
-    const Deadline meanwhile = share(deadline_, clock_, kSearchShare);
     pool_.run(2 + kCollections, [&](std::size_t part) {
       if (part == 0) {
         embed_question();
@@ -301,7 +300,9 @@ class Gathering {
       } else if (part == 1) {
         rows = read_rows();
       } else {
-        words[part - 2] = ask(kSearched[part - 2], by_words(filter_of(part - 2), request_.candidates), meanwhile);
+        // Its share begins now: the encoder may have taken its own before it.
+        words[part - 2] = ask(kSearched[part - 2], by_words(filter_of(part - 2), request_.candidates),
+                              share(deadline_, clock_, kSearchShare));
       }
     });
     give(rows);

@@ -1,6 +1,7 @@
 #include "recall/recall.h"
 
 #include <limits>
+#include <mutex>
 #include <set>
 
 #include <gmock/gmock.h>
@@ -350,6 +351,53 @@ TEST_F(RecallOfAWorld, WithoutItsEncoderItSearchesByWordsAndSaysSo) {
   EXPECT_FALSE(section.missing.empty());
   ASSERT_FALSE(section.items.empty());
   EXPECT_EQ(section.items.front().id, told.uid.to_string());
+}
+
+// Half of the time is the encoder's, half of what is left the search's: each leaves enough for the next.
+TEST_F(RecallOfAWorld, AnEncoderThatTakesTooLongLeavesTimeToSearchByWords) {
+  const Turn told = save("first", "the spare key hangs behind the clock");
+  ManualClock clock(world_.clock.now());
+  Recall recall(world_.stores(), *world_.spaces, clock);
+  const Deadline second = Deadline::after(clock, std::chrono::seconds(1));
+  world_.embedder.meanwhile = [&] { clock.advance(std::chrono::milliseconds(600)); };
+  const auto section =
+      recall.run({Principal::of(ana()), SessionId::parse("asking").value(), "where is the spare key"}, second).section;
+  world_.embedder.meanwhile = nullptr;
+  EXPECT_EQ(section.mode, RecallMode::kLexical);
+  ASSERT_FALSE(section.items.empty());
+  EXPECT_EQ(section.items.front().id, told.uid.to_string());
+  EXPECT_FALSE(second.expired());
+}
+
+TEST_F(RecallOfAWorld, ASearchThatTakesTooLongLeavesTimeForTheRecentTurns) {
+  class SlowStore final : public DownVectorStore {
+   public:
+    explicit SlowStore(ManualClock& clock) : clock_(clock) {}
+    Result<std::vector<ScoredPoint>> query(const std::string&, const PointQuery&, const Principal&,
+                                           const Deadline& deadline) override {
+      const std::lock_guard lock(mutex_);  // several legs ask at once
+      if (!deadline.expired()) clock_.advance(deadline.remaining());
+      return fail(deadline.check("searching").error());
+    }
+
+   private:
+    ManualClock& clock_;
+    std::mutex mutex_;
+  };
+  const Turn told = save("first", "the spare key hangs behind the clock");
+  ManualClock clock(world_.clock.now());
+  SlowStore slow(clock);
+  const Stores good = world_.stores();
+  Recall recall({good.turns, good.memories, good.research, good.sources, good.observations, good.instance, good.outbox,
+                 slow, good.documents, good.objects, good.receipts},
+                *world_.spaces, clock);
+  const Deadline second = Deadline::after(clock, std::chrono::seconds(1));
+  const auto section =
+      recall.run({Principal::of(ana()), SessionId::parse("asking").value(), "something else"}, second).section;
+  EXPECT_EQ(section.mode, RecallMode::kRecent);
+  EXPECT_FALSE(section.missing.empty());
+  EXPECT_THAT(section.items, item("turn " + std::to_string(told.number.value)));
+  EXPECT_FALSE(second.expired());
 }
 
 TEST_F(RecallOfAWorld, WithoutItsVectorStoreItGivesTheRecentTurnsAndSaysSo) {

@@ -1,6 +1,7 @@
 // An encoder of few dimensions for tests: texts with common words are near. Fails when told.
 #pragma once
 #include <atomic>
+#include <functional>
 
 #include "domain/analyzer.h"
 #include "domain/sparse_weights.h"
@@ -16,6 +17,7 @@ class WordEmbedder final : public Embedder {
                                                 const Deadline& deadline) override {
     ++calls;
     hangs.wait(true);
+    if (meanwhile) meanwhile();
     if (down) return fail(ErrorCode::kUnavailable, "the encoder is away");
     if (texts.size() > kMaxEmbeddedTexts) return fail(ErrorCode::kTooLarge, "too many texts at once");
     PANDORA_CHECK(deadline.check("encoding"));
@@ -34,6 +36,7 @@ class WordEmbedder final : public Embedder {
   std::atomic<bool> down = false;
   std::atomic<bool> hangs = false;  // until it is set to false and notified
   std::atomic<int> calls = 0;
+  std::function<void()> meanwhile;  // what happens during each call; set while nobody embeds
 
  private:
   const EmbedderIdentity identity_;
