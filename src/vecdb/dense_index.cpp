@@ -402,7 +402,8 @@ Status DenseIndex::rank_by_halves(const Query& query, std::span<Candidate> candi
   Selection likeliest(best.k());
   fetch_group(0);
   for (std::size_t first = 0; first < candidates.size(); first += kHalvesAtOnce) {
-    if (first % kScanAtOnce == 0) PANDORA_CHECK(deadline.check("searching by meaning"));
+    if (first % (kScanAtOnce / kHalvesAtOnce * kHalvesAtOnce) == 0)
+      PANDORA_CHECK(deadline.check("searching by meaning"));
     std::swap(now, next);
     fetch_group(first + kHalvesAtOnce);
     options_.kernels->dot_high_halves(now.high.data(), now.size, query.code.code.data(), n, sums.data());
