@@ -129,7 +129,7 @@ Status PostgresConnection::greet() {
   if (pooled_) return {};
   // What is acknowledged rests on commits: this server's own default is not asked. A session of a machine that is gone
   // ends within a minute, and lets go of its locks.
-  return script(fmt::format(
+  return text(fmt::format(
       "SET synchronous_commit = on; SET statement_timeout = {0}; SET idle_in_transaction_session_timeout = {0};"
       " SET tcp_keepalives_idle = 20; SET tcp_keepalives_interval = 10; SET tcp_keepalives_count = 3;"
       " SET tcp_user_timeout = 50000; SET gateway.home = '{1}'",
@@ -247,7 +247,8 @@ Result<std::vector<PostgresRows>> PostgresConnection::exchange(std::span<const P
     PANDORA_CHECK(send({begin, {}}, true, order));
   }
   begin_.clear();
-  const bool limited = pooled_ || deadline_.remaining() < kLongestStatement;
+  // What a script has begun has no limit: it is not this statement's to set one.
+  const bool limited = is_idle() && (pooled_ || deadline_.remaining() < kLongestStatement);
   if (first && limited && greeted_) {
     const Duration limit = std::min(deadline_.remaining(), kLongestStatement);
     PANDORA_CHECK(send({kLimit, {std::to_string(std::max(1, milliseconds(limit))), home_}}, true, order));
@@ -318,12 +319,19 @@ void PostgresConnection::rollback() {
   deadline_ = before;
 }
 
+// Three round trips, as the limit is of the session: within one text it would count for the next one only, and make a
+// transaction of it. A pooler's session has the server's own, which is not ours to change for whoever has it next.
 Status PostgresConnection::script(std::string_view sql) {
   PANDORA_CHECK(deadline_.check("asking PostgreSQL"));
+  if (is_idle() && !pooled_) PANDORA_CHECK(text("SET statement_timeout = 0"));
   unlimited_ = true;
-  const Status done = text(sql);
+  Status done = text(sql);
   unlimited_ = false;
-  return done;
+  if (pooled_ || !is_idle() || broken_) return done;  // a transaction that goes on has none until its last script
+  const std::string said = state_;
+  const Status limited = text(fmt::format("SET statement_timeout = {}", milliseconds(kLongestStatement)));
+  if (!done) state_ = said;
+  return done ? limited : done;
 }
 
 Status PostgresConnection::text(std::string_view sql) {
@@ -343,9 +351,9 @@ Status PostgresConnection::text(std::string_view sql) {
   }
 }
 
-bool PostgresConnection::usable() const {
-  return !broken_ && PQstatus(handle_) == CONNECTION_OK && PQtransactionStatus(handle_) == PQTRANS_IDLE;
-}
+bool PostgresConnection::is_idle() const { return PQtransactionStatus(handle_) == PQTRANS_IDLE; }
+
+bool PostgresConnection::usable() const { return !broken_ && PQstatus(handle_) == CONNECTION_OK && is_idle(); }
 
 bool PostgresConnection::has_ended() {
   pollfd one{PQsocket(handle_), POLLIN, 0};

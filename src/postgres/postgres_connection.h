@@ -20,7 +20,7 @@ struct pg_conn;
 namespace pandora {
 
 inline constexpr int kOldestPostgres = 15;
-// The longest that a statement may take whose deadline is later or never; migrations have no limit.
+// The longest that a statement may take whose deadline is later or never; a script has no limit.
 inline constexpr Duration kLongestStatement = std::chrono::seconds(60);
 inline constexpr Duration kGrace = std::chrono::milliseconds(300);
 inline constexpr Duration kRollbackPatience = std::chrono::seconds(2);  // then the connection is closed instead
@@ -61,8 +61,9 @@ class PostgresConnection {
   // Never fails: a connection that cannot, within kRollbackPatience, is not usable any more. Whatever the deadline.
   void rollback();
 
-  // Several statements as one text, nothing bound, without a limit of time; outside of a transaction one transaction,
-  // unless they begin one. An error names the line.
+  // Several statements as one text, nothing bound, without a limit of time, neither the server's nor ours but for the
+  // deadline: an index of millions of rows takes what it takes. Outside of a transaction one transaction, unless they
+  // begin one, which has no limit until a script ends it. An error names the line.
   Status script(std::string_view sql);
 
   // Closed or half used up by an error: not to be used again.
@@ -97,6 +98,7 @@ class PostgresConnection {
   Result<std::vector<PostgresRows>> exchange(std::span<const PostgresStatement> statements, bool commits);
   Result<std::vector<PostgresRows>> receive(const std::vector<Sent>& order);
   Status text(std::string_view sql);
+  bool is_idle() const;  // in no transaction
   Status lost();
   Error error_of(const pg_result* result);
 

@@ -117,6 +117,34 @@ TEST_F(PostgresConnectionCase, TheServerCancelsWhatTakesTooLongAndTheConnectionG
       << "the limit was that call's";
 }
 
+// An index of millions of rows, a VACUUM, or a table that is written anew takes longer than any statement may.
+TEST_F(PostgresConnectionCase, AScriptHasNoLimitAndWhatFollowsItHasTheSessions) {
+  const auto connection = connect();
+  const auto limit = [&] {
+    return std::string(must(connection->query("SELECT current_setting('statement_timeout')")).text(0, 0));
+  };
+  must(connection->script(
+      "CREATE TABLE seen (what text); INSERT INTO seen SELECT current_setting('statement_timeout')"));
+  EXPECT_EQ(limit(), "1min");
+  must(connection->script("BEGIN"));
+  EXPECT_EQ(limit(), "0") << "of a transaction that a script began";
+  connection->set_deadline(within(std::chrono::seconds(30)));
+  EXPECT_EQ(limit(), "0") << "a deadline of one statement is not that of the rest";
+  connection->set_deadline(kNever);
+  must(connection->script("INSERT INTO seen SELECT current_setting('statement_timeout')"));
+  must(connection->script("COMMIT"));
+  EXPECT_EQ(limit(), "1min");
+  EXPECT_EQ(must(connection->query("SELECT count(*) FROM seen WHERE what = '0'")).integer(0, 0), 2);
+  EXPECT_FALSE(connection->script("SELECT nonsense"));
+  EXPECT_EQ(connection->failed_with(), "42703");
+  EXPECT_EQ(limit(), "1min");
+  must(connection->script("BEGIN"));
+  EXPECT_FALSE(connection->script("SELECT nonsense"));
+  must(connection->script("ROLLBACK"));
+  EXPECT_EQ(limit(), "1min");
+  must(connection->script("VACUUM seen"));  // which no transaction may hold
+}
+
 TEST_F(PostgresConnectionCase, AServerThatSaysNothingIsLeftWhenTheDeadlineHasPassed) {
   TcpGate gate(shared_server().port());
   PostgresOptions through = options();
