@@ -14,6 +14,7 @@ namespace {
 
 constexpr Duration kLockPoll = std::chrono::milliseconds(100);
 constexpr std::string_view kScratch = "pandora_scratch";
+constexpr std::string_view kConcurrently = " CONCURRENTLY";
 constexpr std::size_t kShownDifferences = 10;
 constexpr std::string_view kMigrateRemedy = "run `pandora db migrate`";
 
@@ -27,9 +28,19 @@ bool is_alone(const Migration& migration) { return migration.sql.starts_with(kWi
 std::string for_transaction(const Migration& migration) {
   std::string sql(migration.sql);
   if (!is_alone(migration)) return sql;
-  constexpr std::string_view kWord = " CONCURRENTLY";
-  for (std::size_t at = 0; (at = sql.find(kWord, at)) != std::string::npos;) sql.erase(at, kWord.size());
+  for (std::size_t at = 0; (at = sql.find(kConcurrently, at)) != std::string::npos;)
+    sql.erase(at, kConcurrently.size());
   return sql;
+}
+
+// Of a version without a transaction: removes its index, whatever an interrupted run left: half made, or whole and
+// without its row.
+std::string without_its_index(const Migration& migration, std::string_view how) {
+  const std::size_t begin = migration.sql.find(kConcurrently);
+  if (begin == std::string_view::npos) return "";
+  std::string_view name = migration.sql.substr(begin + kConcurrently.size());
+  name.remove_prefix(std::min(name.find_first_not_of(' '), name.size()));
+  return fmt::format("DROP INDEX{} IF EXISTS {}", how, name.substr(0, name.find(' ')));
 }
 
 Error in_migration(Error error, const Migration& migration) {
@@ -193,14 +204,7 @@ Status PostgresSchema::apply_alone(const Migration& migration) {
   PANDORA_CHECK(connection_.script("SET search_path = pandora"));
   const auto work = [&]() -> Status {
     PANDORA_CHECK(require(migration));
-    // What an interrupted run left of this index.
-    PANDORA_TRY(invalid, connection_.query(
-                             "SELECT relname FROM pg_index JOIN pg_class c ON c.oid = indexrelid JOIN pg_namespace n"
-                             " ON n.oid = relnamespace WHERE nspname = $1 AND NOT indisvalid",
-                             kPostgresSchema));
-    for (int i = 0; i < invalid.size(); ++i)
-      if (migration.sql.find(invalid.text(i, 0)) != std::string_view::npos)
-        PANDORA_CHECK(connection_.script(fmt::format("DROP INDEX CONCURRENTLY \"{}\"", invalid.text(i, 0))));
+    PANDORA_CHECK(connection_.script(without_its_index(migration, " CONCURRENTLY")));
     PANDORA_CHECK(connection_.script(migration.sql));
     return record(migration);
   };
@@ -236,6 +240,7 @@ Result<std::vector<PlannedMigration>> PostgresSchema::plan() {
     for (const Migration& migration : left) {
       const SteadyTime began = clock_.steady();
       Status done = require(migration);
+      if (done && is_alone(migration)) done = connection_.script(without_its_index(migration, ""));
       if (done) done = connection_.script(for_transaction(migration));
       if (!done) return fail(in_migration(std::move(done).error(), migration));
       planned.push_back({migration, std::chrono::duration_cast<Duration>(clock_.steady() - began)});

@@ -2,7 +2,8 @@
 //
 // What is to be done is decided by sql/migrations.h. A migration is one transaction together with its row in
 // `schema_migrations`. One whose first line is kWithoutTransaction holds one CREATE INDEX CONCURRENTLY: killed in the
-// middle it leaves no row and an index that is not valid, which the next run removes before it begins again.
+// middle it leaves no row, and an index that is not valid or, killed late, one that is: the next run removes it before
+// it begins again.
 //
 // Two runners at once do no harm: one waits for an advisory lock, in a loop without a transaction (a concurrent index
 // would wait for that one in turn), and says who has it. A lock lives in a session, so through a pooler that lends

@@ -168,6 +168,42 @@ TEST_F(PostgresSchemaCase, AConcurrentIndexThatWasInterruptedIsMadeAgain) {
   EXPECT_THAT(must(schema(kThree).verify()), IsEmpty());
 }
 
+TEST_F(PostgresSchemaCase, KilledBetweenAConcurrentIndexAndItsRowTheNextRunGoesOn) {
+  must(migrate(first(2)));
+  must(connection->script(
+      "CREATE INDEX b_by ON pandora.b (y);"  // whose name is the beginning of the other's: it is not touched
+      " CREATE FUNCTION public.die() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN PERFORM"
+      " pg_terminate_backend(pg_backend_pid()); RETURN new; END';"
+      " CREATE TRIGGER dies BEFORE INSERT ON pandora.schema_migrations FOR EACH ROW EXECUTE FUNCTION public.die()"));
+  EXPECT_FAILS(kUnavailable, migrate(kThree));
+  connection = connect();
+  EXPECT_EQ(count("SELECT count(*) FROM pg_index WHERE indexrelid = 'pandora.b_by_y'::regclass AND indisvalid"), 1);
+  const auto oid = count("SELECT 'pandora.b_by'::regclass::oid::bigint");
+  EXPECT_EQ(must(schema(kThree).status()).pending.size(), 1u);
+  must(connection->script("DROP TRIGGER dies ON pandora.schema_migrations; DROP FUNCTION public.die()"));
+  EXPECT_EQ(must(schema(kThree).plan()).size(), 1u);
+  EXPECT_EQ(must(migrate(kThree)), 1);
+  EXPECT_EQ(count("SELECT 'pandora.b_by'::regclass::oid::bigint"), oid);
+  must(connection->script("DROP INDEX pandora.b_by"));
+  EXPECT_THAT(must(schema(kThree).verify()), IsEmpty());
+}
+
+// What a big table takes: no limit of a statement may end it, or the same happens at every attempt.
+TEST_F(PostgresSchemaCase, NoVersionHasALimitOfTime) {
+  std::vector<Migration> all = first(1);
+  all.push_back({2, "0002_second", "CREATE TABLE seen AS SELECT current_setting('statement_timeout') AS what;\n"});
+  all.push_back(
+      {3, "0003_function",
+       "CREATE FUNCTION note(integer) RETURNS integer LANGUAGE plpgsql IMMUTABLE AS 'BEGIN IF"
+       " current_setting(''statement_timeout'') <> ''0'' THEN RAISE ''limited''; END IF; RETURN $1; END';\n"});
+  all.push_back({4, "0004_index",
+                 "-- pandora: without a transaction\nCREATE INDEX CONCURRENTLY a_by_note ON a (pandora.note(x));\n"});
+  must(schema(all).plan());
+  EXPECT_EQ(must(migrate(all)), 4);
+  EXPECT_EQ(std::string(must(connection->query("SELECT what FROM pandora.seen")).text(0, 0)), "0");
+  EXPECT_EQ(std::string(must(connection->query("SELECT current_setting('statement_timeout')")).text(0, 0)), "1min");
+}
+
 TEST_F(PostgresSchemaCase, TwoAtOnceDoNoHarm) {
   constexpr int kRunners = 4;
   std::vector<std::unique_ptr<PostgresConnection>> connections;
