@@ -18,7 +18,6 @@ constexpr std::string_view kSegmentMagic = "PNDJRNL";
 constexpr std::string_view kRecordMagic = "\xC5PJR";  // broken UTF-8, so it never stands in a payload
 constexpr std::size_t kHeaderBytes = 7 + 1 + 4;
 constexpr std::size_t kRecordHeaderBytes = 4 + 4 + 8 + 4;
-constexpr std::size_t kMaxSegmentRead = 4ull << 30;
 
 void put(std::string& bytes, std::uint64_t value, std::size_t size) {
   for (std::size_t i = 0; i < size; ++i) bytes += static_cast<char>(value >> (8 * i));
@@ -123,16 +122,18 @@ Result<std::unique_ptr<Journal>> Journal::open(FileSystem& files, const std::str
     if (const auto number = segment_number(entry.name)) segments[*number] = entry.name;
   for (const auto& [number, name] : segments) {
     const std::string path = join_path(directory, name);
-    PANDORA_TRY(bytes, files.read_file(path, kMaxSegmentRead));
+    // However large it is: what is in it is acknowledged.
+    PANDORA_TRY(mapping, files.map(path));
+    const std::string_view bytes = mapping->bytes();
     const JournalContent content = read_journal(bytes);
     if (content.newer_format)
       return fail(ErrorCode::kIncompatible, path + " was written by a newer version",
                   "use the newer pandora that wrote it");
     for (const auto& range : content.damage)
-      PANDORA_CHECK(damage(path, range, std::string_view(bytes).substr(range.offset, range.length)));
+      PANDORA_CHECK(damage(path, range, bytes.substr(range.offset, range.length)));
     for (const auto& record : content.records) PANDORA_CHECK(replay(record));
     // Damage counts: a checkpoint drops the segment, so that it is not set aside at every start.
-    journal->records_ += content.records.size() + content.damage.size();
+    if (const std::size_t held = content.records.size() + content.damage.size()) journal->records_[number] = held;
     journal->sequence_ = std::max(journal->sequence_, content.last_sequence);
     journal->segment_ = std::max(journal->segment_, number);
   }
@@ -158,11 +159,11 @@ Status Journal::append(std::string_view payload) {
     Status status = write(mine->bytes);
     lock.lock();
     writing_ = false;
+    if (status) records_[segment_] += mine->records;
     mine->status = std::move(status);
     mine->done = true;
     changed_.notify_all();
   }
-  if (mine->status) ++records_;
   return mine->status;
 }
 
@@ -197,6 +198,7 @@ Status Journal::write(const std::string& bytes) {
   }
   size_ += bytes.size();
   if (size_ >= segment_bytes_) {
+    file_.reset();
     const std::lock_guard lock(mutex_);
     full_ = true;
   }
@@ -211,21 +213,22 @@ Result<std::uint64_t> Journal::rotate() {
   return segment_;
 }
 
-Status Journal::drop_through(std::uint64_t segment) {
+Status Journal::drop(std::uint64_t first, std::uint64_t last) {
   PANDORA_TRY(entries, files_.list(directory_));
   for (const auto& entry : entries) {
     const auto number = segment_number(entry.name);
-    if (number && *number <= segment) PANDORA_CHECK(files_.remove_file(join_path(directory_, entry.name)));
+    if (number && *number >= first && *number <= last)
+      PANDORA_CHECK(files_.remove_file(join_path(directory_, entry.name)));
   }
   PANDORA_CHECK(files_.sync_directory(directory_));
   const std::lock_guard lock(mutex_);
-  if (segment_ <= segment) records_ = 0;
+  records_.erase(records_.lower_bound(first), records_.upper_bound(last));
   return {};
 }
 
 bool Journal::empty() const {
   const std::lock_guard lock(mutex_);
-  return records_ == 0;
+  return records_.empty();
 }
 
 std::size_t Journal::waiting() const {

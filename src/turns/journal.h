@@ -4,6 +4,9 @@
 // record is its magic, length, sequence number, CRC-32C and payload (docs/formats.md). `append` returns after a sync;
 // callers that come meanwhile share the next one (one leader writes for all, nobody waits for a timer).
 //
+// A segment that has reached its size is followed by another, whoever drops them and when: none grows past that and
+// what one sync takes.
+//
 // A crash can only damage what was not synced: the tail of the last segment. Opening reads what is whole, and hands
 // every damaged range to `Damage` (a torn tail, or a range in the middle that a later record proves to be damage),
 // which sets it aside. After a failed write or sync the segment is given up (its content is unknown) and a new one is
@@ -11,6 +14,7 @@
 #pragma once
 #include <condition_variable>
 #include <functional>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -52,8 +56,9 @@ class Journal {
   Status append(std::string_view payload);
   // From now on records go to a new segment; the number of the last one that is closed.
   Result<std::uint64_t> rotate();
-  // Removes every segment up to and including `segment`, durably.
-  Status drop_through(std::uint64_t segment);
+  // Removes every segment up to and including `segment`, durably; or from `first` on.
+  Status drop_through(std::uint64_t segment) { return drop(0, segment); }
+  Status drop(std::uint64_t first, std::uint64_t last);
   // Is there a segment that holds records?
   bool empty() const;
   std::size_t waiting() const;    // records that the next sync takes
@@ -84,8 +89,8 @@ class Journal {
   std::shared_ptr<Batch> open_;  // gathers what comes while another batch is written
   bool writing_ = false;         // a leader (or rotate) works on the file
   std::uint64_t sequence_ = 0;
-  std::uint64_t records_ = 0;  // in all segments that are there
-  std::uint64_t segment_ = 0;  // changed by whoever has writing_, and under mutex_
+  std::map<std::uint64_t, std::size_t> records_;  // in each segment that holds some
+  std::uint64_t segment_ = 0;                     // changed by whoever has writing_, and under mutex_
   // Owned by whoever has writing_:
   std::unique_ptr<File> file_;  // null: a new segment is begun before the next write
   std::uint64_t size_ = 0;

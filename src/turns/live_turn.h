@@ -10,6 +10,7 @@ struct LiveTurn {
   SessionId session;
   TurnNumber number;  // 0: no row yet
   bool directory = false, point = false;
+  std::size_t bytes = 0;  // of the record in the journal, as long as it is held
   bool findable() const { return number.value > 0 && point; }
 };
 

@@ -14,6 +14,7 @@
 #include "base/hash.h"
 #include "base/log.h"
 #include "ports/row_checks.h"
+#include "turns/closed_segments.h"
 #include "turns/documents.h"
 #include "turns/journal.h"
 #include "turns/live_turn.h"
@@ -91,16 +92,15 @@ class JournalledTurnSaver final : public TurnSaver {
     if (!readable && readable.error().code == ErrorCode::kTooLarge) return fail(std::move(readable).error());
     if (!readable) return fail(ErrorCode::kInvalidArgument, "the turn cannot be kept: " + readable.error().message);
     std::shared_lock gate(rotation_);  // a checkpoint must not come between the journal and the queue
-    {
-      const std::lock_guard lock(mutex_);
-      if (pending_.size() >= options_.max_pending)
-        return fail(ErrorCode::kResourceExhausted, fmt::format("{} turns wait for the database", pending_.size()),
-                    "see `pandora doctor`; nothing acknowledged is lost");
-    }
+    PANDORA_CHECK(hold(payload.size()));
     const SteadyTime begun = clock_.steady();
-    PANDORA_CHECK(journal_->append(payload));
+    if (Status kept = journal_->append(payload); !kept) {
+      const std::lock_guard lock(mutex_);
+      held_bytes_ -= payload.size();
+      return kept;
+    }
     if (options_.on_sync) options_.on_sync(std::chrono::duration_cast<Duration>(clock_.steady() - begun));
-    enqueue(std::make_shared<const TurnRecord>(*std::move(readable)));
+    enqueue(std::make_shared<const TurnRecord>(*std::move(readable)), payload.size());
     gate.unlock();
     if (is_shared_) wait_row(record.turn.uid);
     return {};
@@ -184,7 +184,7 @@ class JournalledTurnSaver final : public TurnSaver {
       }
     }
     PANDORA_CHECK(drain(deadline));
-    return closed ? drop(*closed, deadline) : Status();
+    return closed ? drop(0, *closed, deadline) : Status();
   }
 
   Result<RemovedObjects> remove_unnamed_objects(const std::vector<std::string>& keys,
@@ -248,9 +248,35 @@ class JournalledTurnSaver final : public TurnSaver {
     return found == live_.end() ? nullptr : found->second.record;
   }
 
-  void enqueue(TurnRecordPtr record) {
+  // Room for one more, however many come at once. One alone always has it.
+  Status hold(std::size_t bytes) {
     const std::lock_guard lock(mutex_);
-    live_[record->turn.uid] = {record, record->turn.session, {}, false, false};
+    constexpr const char* kRemedy = "see `pandora doctor`; nothing acknowledged is lost";
+    if (pending_.size() >= options_.max_pending)
+      return fail(ErrorCode::kResourceExhausted, fmt::format("{} turns wait for the database", pending_.size()),
+                  kRemedy);
+    if (held_bytes_ > 0 && held_bytes_ + bytes > options_.max_held_bytes)
+      return fail(ErrorCode::kResourceExhausted,
+                  fmt::format("turns of {} bytes wait for their rows or their files", held_bytes_), kRemedy);
+    held_bytes_ += bytes;
+    return {};
+  }
+  void release(LiveTurn& live) {  // under mutex_: its record is needed no more
+    held_bytes_ -= std::exchange(live.bytes, 0);
+    live.record.reset();
+  }
+  void forget(const Uuid& uid) {  // under mutex_: it is in all its places, or can be in none
+    const auto found = live_.find(uid);
+    if (found == live_.end()) return;
+    release(found->second);
+    live_.erase(found);
+  }
+
+  void enqueue(TurnRecordPtr record, std::size_t held) {
+    const std::lock_guard lock(mutex_);
+    LiveTurn& live = live_[record->turn.uid];
+    release(live);  // the same turn again
+    live = {record, record->turn.session, {}, false, false, held};
     pending_.push_back(std::move(record));
     wake_.notify_all();
   }
@@ -262,7 +288,9 @@ class JournalledTurnSaver final : public TurnSaver {
       return set_aside(stores_.documents, "journal/record-" + sha256_hex(payload).substr(0, 16), payload,
                        record.error().to_line(), step());
     PANDORA_TRY(forgotten, stores_.documents.exists(tombstone_path(record->turn.uid), step()));
-    if (!forgotten) enqueue(std::make_shared<const TurnRecord>(*std::move(record)));
+    if (forgotten) return {};
+    held_bytes_ += payload.size();  // also past what may be held: it is acknowledged
+    enqueue(std::make_shared<const TurnRecord>(*std::move(record)), payload.size());
     return {};
   }
 
@@ -281,7 +309,7 @@ class JournalledTurnSaver final : public TurnSaver {
     pending_.erase(pending_.begin(), pending_.begin() + static_cast<std::ptrdiff_t>(replayed_.size()));
     pending_.insert(pending_.begin(), found.without_row.begin(), found.without_row.end());
     for (const auto& record : found.without_row) live_[record->turn.uid].record = record;
-    for (const Uuid& uid : found.whole) live_.erase(uid);
+    for (const Uuid& uid : found.whole) forget(uid);
     for (const auto& [uid, number] : found.without_files) {
       live_[uid].number = number;
       live_[uid].point = true;  // the outbox knows whether it is; it is as durable as the row
@@ -388,14 +416,19 @@ class JournalledTurnSaver final : public TurnSaver {
       if (!aside) return note(rows_trouble_, aside.error()), false;
     }
     if (number) tell_of_research(stores_.research, *record, step());
+    dealt_with(*record, number ? *number : TurnNumber());
+    return true;
+  }
+  // No number: it gets no row.
+  void dealt_with(const TurnRecord& record, TurnNumber number) {
     const std::lock_guard lock(mutex_);
     pending_.pop_front();
-    const auto live = live_.find(record->turn.uid);
-    if (number && live != live_.end()) {  // else all that follows is done already
-      live->second.number = *number;
-    } else if (!number) {
-      live_.erase(record->turn.uid);
-      if (closing_) closing_->waiting.erase(record->turn.uid);
+    const auto live = live_.find(record.turn.uid);
+    if (number.value > 0 && live != live_.end()) {  // else all that follows is done already
+      live->second.number = number;
+    } else if (number.value == 0) {
+      forget(record.turn.uid);
+      closed_.arrived(record.turn.uid);
     }
     ++moves_;
     rows_fail_since_.reset();
@@ -403,7 +436,6 @@ class JournalledTurnSaver final : public TurnSaver {
     ++asked_;
     wake_.notify_all();
     changed_.notify_all();
-    return true;
   }
 
   // true: there was something to do.
@@ -447,13 +479,13 @@ class JournalledTurnSaver final : public TurnSaver {
     if (item.kind != OutboxKind::kTurnDirectory && item.kind != OutboxKind::kTurnPoint) return;
     const auto uid = Uuid::parse(item.key);
     if (!uid) return;
-    if (item.kind == OutboxKind::kTurnDirectory && closing_) closing_->waiting.erase(*uid);
+    if (item.kind == OutboxKind::kTurnDirectory) closed_.arrived(*uid);
     const auto found = live_.find(*uid);
     if (found == live_.end()) return;
     if (item.kind == OutboxKind::kTurnPoint) found->second.point = true;
     // The files may be lost until the next sync; the record in the journal then makes them again.
     if (item.kind == OutboxKind::kTurnDirectory) found->second.directory = true;
-    if (found->second.directory) found->second.record.reset();
+    if (found->second.directory) release(found->second);
     if (found->second.point && found->second.directory) live_.erase(found);
   }
 
@@ -475,37 +507,35 @@ class JournalledTurnSaver final : public TurnSaver {
 
   // From time to time the journal goes on in a new segment; once every turn of the old ones has its row and its files,
   // they are dropped. Also while more keeps coming: what a start must replay is what was under way, not all of a long
-  // import.
+  // import. A turn that waits for long holds up its own segments alone: full ones are closed meanwhile.
   void checkpoint_when_due() {
-    if (!closing_) {
-      const bool due =
-          journal_->wants_checkpoint() || clock_.steady() - last_checkpoint_ >= options_.checkpoint_interval;
-      if (!due || journal_->empty()) return;
-      last_checkpoint_ = clock_.steady();
-      const std::unique_lock gate(rotation_);
-      const auto last = journal_->rotate();
-      if (!last) return note(outbox_trouble_, last.error());
-      const std::lock_guard lock(mutex_);
-      closing_ = Closing{*last, {}};
-      for (const auto& [uid, live] : live_)
-        if (!live.directory) closing_->waiting.insert(uid);  // points may wait: they come from rows
-    }
+    const bool is_time = closed_.empty() && clock_.steady() - last_checkpoint_ >= options_.checkpoint_interval;
+    if ((is_time || journal_->wants_checkpoint()) && !journal_->empty()) close_segments();
+    std::vector<ClosedSegments::Range> done;
     {
       const std::lock_guard lock(mutex_);
-      if (!closing_->waiting.empty()) return;
+      done = closed_.take_done();
     }
-    const std::uint64_t closed = closing_->segment;
-    {
-      const std::lock_guard lock(mutex_);
-      closing_.reset();
-    }
-    if (const Status dropped = drop(closed, step()); !dropped) note(outbox_trouble_, dropped.error());
+    for (const auto& [first, last] : done)
+      if (const Status dropped = drop(first, last, step()); !dropped) note(outbox_trouble_, dropped.error());
   }
 
-  Status drop(std::uint64_t closed, const Deadline& deadline) {
+  void close_segments() {
+    last_checkpoint_ = clock_.steady();
+    const std::unique_lock gate(rotation_);
+    const auto last = journal_->rotate();
+    if (!last) return note(outbox_trouble_, last.error());
+    const std::lock_guard lock(mutex_);
+    std::set<Uuid> under_way;
+    for (const auto& [uid, live] : live_)
+      if (!live.directory) under_way.insert(uid);  // points may wait: they come from rows
+    closed_.close(*last, std::move(under_way));
+  }
+
+  Status drop(std::uint64_t first, std::uint64_t last, const Deadline& deadline) {
     const std::lock_guard alone(dropping_);
     PANDORA_CHECK(stores_.documents.sync(deadline));
-    return journal_->drop_through(closed);
+    return journal_->drop(first, last);
   }
 
   // Who waits for a session is told by a thread of its own: the others may be in a step that hangs.
@@ -563,6 +593,7 @@ class JournalledTurnSaver final : public TurnSaver {
   bool is_prepared_ = false;
   bool is_claim_unknown_ = false;  // of the follower
   std::map<Uuid, LiveTurn> live_;
+  std::size_t held_bytes_ = 0;  // of the records in it, and of those that are just being appended
   Error last_error_;
   std::optional<Error> rows_trouble_, outbox_trouble_;  // until the next success of its kind
   std::optional<SteadyTime> rows_fail_since_;
@@ -572,11 +603,7 @@ class JournalledTurnSaver final : public TurnSaver {
   std::uint64_t asked_ = 0, looked_ = 0;
   std::atomic<bool> is_shared_ = false;
   bool stopping_ = false;
-  struct Closing {
-    std::uint64_t segment;   // it and those before it hold nothing but these turns and what is in place
-    std::set<Uuid> waiting;  // for their files
-  };
-  std::optional<Closing> closing_;  // set and reset by the follower alone; under mutex_
+  ClosedSegments closed_;  // made and taken by the follower alone; under mutex_
   struct Waiting {
     SessionId session;
     Deadline deadline;

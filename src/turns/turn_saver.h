@@ -25,6 +25,7 @@ struct SaverOptions {
   std::size_t segment_bytes = 64u << 20;                   // a checkpoint begins when a segment is full
   Duration checkpoint_interval = std::chrono::seconds(5);  // and when the saver is idle for this long
   std::size_t max_pending = 10'000;                        // turns not yet in rows; more: kResourceExhausted
+  std::size_t max_held_bytes = 512u << 20;  // of turns without row or directory, in memory; more: kResourceExhausted
   Duration lease = std::chrono::seconds(60);
   Duration stuck_after = std::chrono::seconds(5);  // without progress while something fails: a drain gives up
   std::function<void(Duration)> on_sync;  // how long the journal took for a turn that is acknowledged; none: unasked

@@ -6,6 +6,8 @@
 #include <gtest/gtest.h>
 
 #include "support/fault_file_system.h"
+#include "support/forwarding_file_system.h"
+#include "turns/closed_segments.h"
 
 namespace pandora {
 namespace {
@@ -118,6 +120,99 @@ TEST(Journal, DroppedSegmentsStayDroppedAndLaterOnesStay) {
   }
   files.crash(random);
   EXPECT_EQ(open_journal(files).records, std::vector<std::string>{"new"});
+}
+
+TEST(Journal, ASegmentOfTheMiddleGoesAloneAndTheOthersStay) {
+  FaultFileSystem files;
+  SeededRandom random(8);
+  {
+    const auto opened = open_journal(files);
+    std::vector<std::uint64_t> closed;
+    for (const char* text : {"one", "two", "three"}) {
+      ASSERT_TRUE(opened.journal->append(text));
+      closed.push_back(opened.journal->rotate().value());
+    }
+    ASSERT_TRUE(opened.journal->drop(closed[0] + 1, closed[1]));
+    EXPECT_FALSE(opened.journal->empty());
+    ASSERT_TRUE(opened.journal->append("four"));
+  }
+  files.crash(random);
+  const auto again = open_journal(files);
+  EXPECT_EQ(again.records, (std::vector<std::string>{"one", "three", "four"}));
+  ASSERT_TRUE(again.journal->drop_through(again.journal->rotate().value()));
+  EXPECT_TRUE(again.journal->empty());
+}
+
+// Whoever drops segments may hang for hours: none may grow meanwhile until it cannot be read.
+TEST(Journal, ASegmentThatHasItsSizeIsFollowedByAnotherWhoeverDropsThem) {
+  constexpr std::size_t kSize = 1000, kOne = 100;
+  FaultFileSystem files;
+  std::vector<std::string> kept;
+  {
+    const auto opened = open_journal(files, kSize);
+    for (int i = 0; i < 100; ++i) {
+      kept.push_back(std::to_string(i) + std::string(kOne, 'x'));
+      ASSERT_TRUE(opened.journal->append(kept.back()));
+    }
+    EXPECT_TRUE(opened.journal->wants_checkpoint());
+  }
+  const auto segments = files.list("/data/journal").value();
+  EXPECT_GT(segments.size(), 5u);
+  for (const auto& segment : segments) EXPECT_LT(segment.size, kSize + 2 * kOne) << segment.name;
+  const auto again = open_journal(files, kSize);
+  EXPECT_EQ(again.records, kept);
+  ASSERT_TRUE(again.journal->drop_through(again.journal->rotate().value()));
+  EXPECT_TRUE(again.journal->empty());
+  EXPECT_TRUE(files.list("/data/journal").value().empty());
+}
+
+// As an earlier version could leave it.
+TEST(Journal, ASegmentLargerThanAFileThatIsReadWholeKeepsNobodyFromStarting) {
+  class Large final : public testing::ForwardingFileSystem {
+   public:
+    using ForwardingFileSystem::ForwardingFileSystem;
+    Result<std::string> read_file(const std::string& path, std::size_t) override {
+      return fail(ErrorCode::kTooLarge, path + " holds 5 GiB");
+    }
+  };
+  FaultFileSystem files;
+  ASSERT_TRUE(open_journal(files).journal->append("kept"));
+  Large large(files);
+  const auto again = open_journal(large);
+  ASSERT_TRUE(again.journal) << again.status.error().to_line();
+  EXPECT_EQ(again.records, std::vector<std::string>{"kept"});
+}
+
+TEST(ClosedSegments, OneTurnHoldsUpTheSegmentsThatWereLeftWithItAlone) {
+  const auto uid = [](std::uint8_t number) {
+    Uuid made;
+    made.bytes[0] = number;
+    return made;
+  };
+  const auto taken = [](ClosedSegments& closed) {
+    std::vector<std::pair<std::uint64_t, std::uint64_t>> ranges;
+    for (const auto& [first, last] : closed.take_done()) ranges.emplace_back(first, last);
+    return ranges;
+  };
+  using Ranges = std::vector<std::pair<std::uint64_t, std::uint64_t>>;
+  ClosedSegments closed;
+  EXPECT_TRUE(closed.empty());
+  closed.close(3, {uid(1), uid(2)});
+  closed.close(5, {uid(1), uid(3)});  // the first waits already
+  closed.close(6, {});
+  EXPECT_FALSE(closed.empty());
+  EXPECT_EQ(taken(closed), (Ranges{{6, 6}}));
+  EXPECT_EQ(taken(closed), Ranges{}) << "told once";
+  closed.arrived(uid(3));
+  EXPECT_EQ(taken(closed), (Ranges{{4, 5}}));
+  closed.close(9, {uid(1), uid(4)});
+  closed.arrived(uid(1));
+  EXPECT_EQ(taken(closed), Ranges{});
+  closed.arrived(uid(2));
+  EXPECT_EQ(taken(closed), (Ranges{{0, 3}}));
+  closed.arrived(uid(4));
+  EXPECT_EQ(taken(closed), (Ranges{{0, 9}})) << "with all before, should it still be there";
+  EXPECT_TRUE(closed.empty());
 }
 
 TEST(Journal, AFailedSyncIsNotAcknowledgedAndTheNextRecordGoesToANewSegment) {

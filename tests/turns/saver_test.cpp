@@ -8,6 +8,7 @@
 #include "turns/archiver.h"
 #include "turns/documents.h"
 #include "turns/journal_id.h"
+#include "wire/turn_json.h"
 #include "world.h"
 
 namespace pandora {
@@ -311,6 +312,54 @@ TEST(TurnSaver, WhileOthersShareTheRowsASaveReturnsWithTheRowUnlessRowsFail) {
   world.files.limit_bytes(std::nullopt);
   ASSERT_TRUE(world.saver->drain(world.soon()));
   EXPECT_EQ(world.rows->turns().count(Principal::system(), world.soon()).value(), 21);
+}
+
+// Hours of a server of documents that is away: neither memory nor a segment may grow with them.
+TEST(TurnSaver, WhatWaitsForItsDirectoryIsBoundedAndNothingOfItIsLost) {
+  World world;
+  const std::size_t one = encode_record(world.record("s", "fact 0", "Noted.")).size();
+  world.segment_bytes = 2 * one;
+  world.max_held_bytes = 5 * one;
+  ASSERT_TRUE(world.files.create_directories("/data/docs"));
+  ASSERT_TRUE(world.files.write_atomic("/data/docs/turns", "in the way", Durability::kNow));
+  ASSERT_TRUE(world.start());
+  for (int i = 0; i < 5; ++i)
+    ASSERT_TRUE(world.saver->save(world.record("s", "fact " + std::to_string(i), "Noted."), world.soon())) << i;
+  const Status refused = world.saver->save(world.record("s", "fact 5", "Noted."), world.soon());
+  ASSERT_FALSE(refused) << "one past the bound";
+  EXPECT_EQ(refused.error().code, ErrorCode::kResourceExhausted);
+  EXPECT_TRUE(world.saver->wait_rows(world.soon())) << "rows do not wait for it";
+  EXPECT_FALSE(world.saver->save(world.record("s", "fact 5", "Noted."), world.soon())) << "their directories still do";
+  for (const auto& segment : world.files.list("/data/journal").value())
+    EXPECT_LT(segment.size, world.segment_bytes + 2 * one) << segment.name;
+
+  world.max_held_bytes = 1;  // less than what the journal holds: it is acknowledged
+  ASSERT_TRUE(world.restart());
+  EXPECT_FALSE(world.saver->save(world.record("s", "fact 5", "Noted."), world.soon()));
+  ASSERT_TRUE(world.files.remove_file("/data/docs/turns"));
+  world.clock.shift += 120'000'000;
+  ASSERT_TRUE(world.saver->drain(world.soon()));
+  EXPECT_TRUE(world.saver->save(world.record("s", "fact 5", "Noted."), world.soon())) << "one alone has room always";
+  ASSERT_TRUE(world.saver->checkpoint(world.soon()));
+  EXPECT_TRUE(world.files.list("/data/journal").value().empty());
+  for (std::int64_t number = 1; number <= 6; ++number) {
+    const auto kept = read_turn_folder(*world.documents, turn_folder({number}), world.soon());
+    ASSERT_TRUE(kept) << kept.error().to_line();
+    EXPECT_EQ(kept->turn.message.text, "fact " + std::to_string(number - 1));
+  }
+}
+
+TEST(TurnSaver, ARecordThatTheDiskDoesNotTakeHoldsNoRoom) {
+  World world;
+  testing::FaultFileSystem journal;
+  world.journal_files = &journal;
+  world.max_held_bytes = 1;
+  ASSERT_TRUE(world.start());
+  journal.limit_bytes(0);
+  for (int i = 0; i < 3; ++i)
+    EXPECT_EQ(world.saver->save(world.record("s", "one", "two"), world.soon()).error().code, ErrorCode::kStorageFull);
+  journal.limit_bytes(std::nullopt);
+  EXPECT_TRUE(world.saver->save(world.record("s", "one", "two"), world.soon()));
 }
 
 TEST(TurnSaver, ItIsSeenThatAnotherProcessHasMadeAPoint) {

@@ -42,6 +42,7 @@ class World {
     PANDORA_CHECK(files.sync_directory("/data"));
     PANDORA_TRY(opened_rows, SqliteStores::open("/data/pandora.db", vfs.name(), clock));
     rows = std::move(opened_rows);
+    if (around_turns) turns = around_turns(rows->turns());
     PANDORA_TRY(opened_vectors, SqliteVectorStore::open("/data/vectors.db", vfs.name(), clock, indexed));
     vectors = std::move(opened_vectors);
     // SQLite on a real disk syncs the name of a new write-ahead log with its content; the double leaves that to us.
@@ -61,6 +62,8 @@ class World {
     options.journal_directory = "/data/journal";
     options.checkpoint_interval = checkpoint_interval;
     options.max_pending = max_pending;
+    options.max_held_bytes = max_held_bytes;
+    options.segment_bytes = segment_bytes;
     options.stuck_after = stuck_after;
     options.is_alone = is_alone;
     PANDORA_TRY(opened_saver, TurnSaver::open(options, stores(), *spaces, *journal_files, clock));
@@ -76,7 +79,7 @@ class World {
   }
   void stop() {
     reconciler.reset(), forgetting.reset(), saver.reset(), spaces.reset(), objects.reset(), documents.reset(),
-        vectors.reset(), rows.reset();
+        vectors.reset(), turns.reset(), rows.reset();
   }
   Status restart() {
     stop();
@@ -97,7 +100,7 @@ class World {
   }
 
   Stores stores() {
-    return {rows->turns(),
+    return {turns ? *turns : rows->turns(),
             rows->memories(),
             rows->research(),
             rows->sources(),
@@ -163,10 +166,13 @@ class World {
   WordEmbedder other_embedder{{"other words", "7", 24}};  // that a reindex moves to
   Duration checkpoint_interval = std::chrono::hours(1);
   std::size_t max_pending = 10'000;
+  std::size_t max_held_bytes = 512u << 20, segment_bytes = 64u << 20;
   std::function<Result<bool>(const Deadline&)> is_alone;
   Duration stuck_after = std::chrono::seconds(5);
 
+  std::function<std::unique_ptr<TurnStore>(TurnStore&)> around_turns;  // of those of the rows; none: themselves
   std::unique_ptr<SqliteStores> rows;
+  std::unique_ptr<TurnStore> turns;  // null: those of the rows
   std::unique_ptr<SqliteVectorStore> vectors;
   std::unique_ptr<DocumentStore> documents;
   std::unique_ptr<ObjectStore> objects;
