@@ -125,7 +125,7 @@ class Owner final : public Installation {
     if (!whole) log_info("end.behind", {{"why", whole.error().to_line()}});
     if (JournalRegister* journals = storage_->journals())
       (void)(whole ? journals->remove(journal_.id, Deadline::after(clock_, kLeave))
-                   : register_journal(saver_->status().pending));
+                   : register_journal(saver_->pending()));
   }
 
   Status wire(const Config& config, const DataPaths& paths, const OpenOptions& options) {
@@ -221,7 +221,8 @@ class Owner final : public Installation {
                             approvals_.get(),
                             storage_->journals(),
                             journal_.id,
-                            cache_.get()});
+                            cache_.get(),
+                            [this] { return rows_unwritable(); }});
     if (toolbox_) toolbox_->connect(*service_);
     if (storage_->journals()) {
       attend(kept);
@@ -299,16 +300,27 @@ class Owner final : public Installation {
            });
   }
 
-  // Says that this gateway lives, and hears what others have changed: keys, and by what points are made. What fails is
+  // Hears what others have changed: keys, and by what points are made; and says that this gateway lives. What fails is
   // done again soon; who is answered meanwhile learns it from the stores themselves.
   void attend(const Stores& stores) {
     if (!is_settled_) return;
     const Deadline deadline = Deadline::after(clock_, kAttendPatience);
-    Status heard = register_journal(saver_->status().pending);
-    saver_->set_shared(!is_alone());
-    if (heard) heard = keys_->refresh(deadline);
+    Status heard = keys_->refresh(deadline);
     if (heard) heard = follow_points(stores, deadline);
-    if (!heard) log_debug("attend.failed", {{"why", heard.error().to_line()}});
+    const Status said = register_journal(saver_->pending());
+    saver_->set_shared(!is_alone());
+    for (const Status& one : {heard, said})
+      if (!one) log_debug("attend.failed", {{"why", one.error().to_line()}});
+    const std::lock_guard lock(attended_);
+    said_ = said;
+  }
+  // Of a server that answers, but writes nothing: a standby, one that is read-only or full. One that is away is met
+  // by whoever asks it.
+  std::string rows_unwritable() {
+    const std::lock_guard lock(attended_);
+    const bool refuses =
+        !said_ && (said_.error().code == ErrorCode::kPermissionDenied || said_.error().code == ErrorCode::kStorageFull);
+    return refuses ? said_.error().to_line() : "";
   }
 
   Status open_keys(const OpenOptions& options, const Stores& stores) {
@@ -465,6 +477,8 @@ class Owner final : public Installation {
   std::unique_ptr<Storage> storage_;
   RegisteredJournal journal_;  // of this process
   std::atomic<bool> is_settled_ = false;
+  std::mutex attended_;
+  Status said_;  // that this gateway lives, when it was said last
   std::function<Result<std::shared_ptr<const PointSpace>>(const std::optional<PointSpaceRecord>&)> make_space_;
   std::unique_ptr<KeyRing> keys_;
   std::unique_ptr<Cache> cache_;

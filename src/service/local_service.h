@@ -41,10 +41,11 @@ struct ServiceParts {
   // What `move` reads and writes: rows of the profile "embedded" or "server", and where points go ("embedded",
   // "qdrant"; empty: they stay). kInvalidArgument: everything is there already.
   std::function<Result<std::unique_ptr<MovePlaces>>(const std::string& to, const std::string& points)> open_move;
-  ApprovalDesk* approvals = nullptr;    // null: no tool waits for an approval here
-  JournalRegister* journals = nullptr;  // null: nobody shares the rows
-  std::string journal_id = {};          // of this process's, there
-  Cache* cache = nullptr;               // null: there is none
+  ApprovalDesk* approvals = nullptr;                  // null: no tool waits for an approval here
+  JournalRegister* journals = nullptr;                // null: nobody shares the rows
+  std::string journal_id = {};                        // of this process's, there
+  Cache* cache = nullptr;                             // null: there is none
+  std::function<std::string()> rows_unwritable = {};  // why the server of the rows writes nothing; empty: it does
 };
 
 std::unique_ptr<Service> make_local_service(ServiceParts parts);

@@ -127,13 +127,16 @@ Result<Json> status(OperationCall& call) {
   const auto glance = [&call] { return call.deadline.at_most(call.parts.clock, kGlance); };
   const Status shared = call.parts.cache ? call.parts.cache->check(glance()) : Status();
   const Status objects = call.parts.stores.objects.list("", 1, glance()).map([](auto&&) {});
+  // Rows may be read from a server that writes none.
+  std::string rows_error = rows ? saver.rows_error : rows.error().to_line();
+  if (rows_error.empty() && call.parts.rows_unwritable) rows_error = call.parts.rows_unwritable();
   const auto space = call.parts.spaces.current();
   const EmbedderIdentity& embedder = space->origin.embedder;
   status.update(
       {{"pending", saver.pending},
        {"outbox", saver.outbox},
        {"last_error", saver.last_error},
-       {"rows_error", rows ? "" : rows.error().to_line()},
+       {"rows_error", rows_error},
        {"collections", collections},
        {"points_error", searched ? "" : searched.error().to_line()},
        {"cache_error", shared ? "" : shared.error().to_line()},

@@ -198,7 +198,13 @@ class JournalledTurnSaver final : public TurnSaver {
     const std::lock_guard lock(mutex_);
     status.pending = static_cast<std::int64_t>(pending_.size());
     if (trouble()) status.last_error = trouble()->to_line();
+    if (rows_trouble_) status.rows_error = rows_trouble_->to_line();
     return status;
+  }
+
+  std::int64_t pending() override {
+    const std::lock_guard lock(mutex_);
+    return static_cast<std::int64_t>(pending_.size());
   }
 
  private:

@@ -39,6 +39,7 @@ struct SaverOptions {
 struct SaverStatus {
   std::int64_t pending = 0;  // acknowledged, not yet in rows
   std::int64_t outbox = 0;   // files and points still to follow
+  std::string rows_error;    // why turns get no row just now; empty: they do, or none is to get one
   std::string last_error;    // of the last step that failed; empty: none since the last success
 };
 
@@ -74,6 +75,7 @@ class TurnSaver {
   // drain, sync documents, and drop the journal's segments: nothing of a forgotten turn stays in it.
   virtual Status checkpoint(const Deadline& deadline) = 0;
   virtual SaverStatus status() = 0;
+  virtual std::int64_t pending() = 0;  // of the status, asking no store
   // Removes those of these objects that no turn names any more, also none that is being saved. While other journals may
   // hold turns that name one, all are left: nobody sees into those.
   virtual Result<RemovedObjects> remove_unnamed_objects(const std::vector<std::string>& keys,

@@ -152,6 +152,9 @@ class ServerRowsAway(ServedCase, Database):
             self.assertIn(head["Pandora-Acknowledged"], ("true", "pending"))
             self.acknowledged.append(message)
 
+    def is_ready(self):
+        return self.ask("/health/ready")[2]["status"] != "down"
+
     def assert_named_then_recovers(self, *words, headers=()):
         status, _, body = self.ask("/health/ready", headers=headers)
         self.assertEqual((status, body["status"]), (503, "down"))
@@ -160,7 +163,7 @@ class ServerRowsAway(ServedCase, Database):
             self.assertIn(word, named)
 
     def assert_all_kept(self):
-        self.wait_until(lambda: self.ask("/health/ready")[1:][1]["status"] != "down", 300)
+        self.wait_until(self.is_ready, 300)
         self.wait_until(lambda: self.count("turns") >= len(self.acknowledged), 300)
         rows = self.server.sql("SELECT document::json -> 'message' ->> 'text' FROM pandora.turns ORDER BY turn_number", database="pandora").splitlines()
         self.assertEqual(rows, self.acknowledged, "all of them, once, in order")
@@ -214,10 +217,30 @@ class ServerRowsAway(ServedCase, Database):
         self.tell(1)
         self.server.sql("ALTER DATABASE pandora SET default_transaction_read_only = on")
         self.server.sql("SELECT pg_terminate_backend(pid, 20000) FROM pg_stat_activity WHERE datname = 'pandora'")
+        self.wait_until(lambda: not self.is_ready(), 120)  # also while nobody says anything
+        self.assert_named_then_recovers("read-only")
         self.tell(2)
         self.wait_until(lambda: "read-only" in self.json("status")["last_error"])
+        self.assert_named_then_recovers("read-only")
+        self.assertIn("read-only", self.json("status")["rows_error"])
+        self.assertIn("read-only", self.out("status"))
         self.server.sql("ALTER DATABASE pandora SET default_transaction_read_only = off")
         self.server.sql("SELECT pg_terminate_backend(pid, 20000) FROM pg_stat_activity WHERE datname = 'pandora'")
+        self.assert_all_kept()
+
+    def test_out_of_disk_and_back(self):
+        self.begin()
+        self.tell(1)
+        full = "BEGIN RAISE EXCEPTION ''could not extend file: No space left on device'' USING ERRCODE = ''53100''; END"
+        tables = ("turns", "journals", "outbox")
+        self.server.sql(f"CREATE FUNCTION public.full() RETURNS trigger LANGUAGE plpgsql AS '{full}'",
+                        *[f"CREATE TRIGGER full BEFORE INSERT OR UPDATE ON pandora.{table} EXECUTE FUNCTION public.full()" for table in tables], database="pandora")
+        self.wait_until(lambda: not self.is_ready(), 120)
+        self.assert_named_then_recovers("No space left", "53100")
+        self.tell(2)
+        self.wait_until(lambda: "53100" in self.json("status")["last_error"])
+        self.assert_named_then_recovers("No space left")
+        self.server.sql(*[f"DROP TRIGGER full ON pandora.{table}" for table in tables], database="pandora")
         self.assert_all_kept()
 
     def test_out_of_connections_and_back(self):
