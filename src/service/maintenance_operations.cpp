@@ -127,6 +127,7 @@ Result<Json> status(OperationCall& call) {
   const auto glance = [&call] { return call.deadline.at_most(call.parts.clock, kGlance); };
   const Status shared = call.parts.cache ? call.parts.cache->check(glance()) : Status();
   const Status objects = call.parts.stores.objects.list("", 1, glance()).map([](auto&&) {});
+  const Status documents = call.parts.stores.documents.exists("tombstones", glance()).map([](auto&&) {});
   // Rows may be read from a server that writes none.
   std::string rows_error = rows ? saver.rows_error : rows.error().to_line();
   if (rows_error.empty() && call.parts.rows_unwritable) rows_error = call.parts.rows_unwritable();
@@ -141,6 +142,7 @@ Result<Json> status(OperationCall& call) {
        {"points_error", searched ? "" : searched.error().to_line()},
        {"cache_error", shared ? "" : shared.error().to_line()},
        {"objects_error", objects ? "" : objects.error().to_line()},
+       {"documents_error", documents ? "" : documents.error().to_line()},
        {"encoder", {{"model", embedder.model}, {"revision", embedder.revision}, {"dimension", embedder.dimension}}},
        {"points",
         {{"made_by", space->origin.text()}, {"analyzer", space->origin.analyzer}, {"form", space->origin.form}}}});

@@ -7,6 +7,7 @@ import unittest
 import objects_test
 from pandora_case import PandoraCase
 from s3_server import S3Server, is_here
+from served_case import ServedCase, whole
 
 
 class Bucket(unittest.TestCase):
@@ -111,6 +112,31 @@ class DocumentsInS3(PandoraCase, Bucket):
         self.s3.start()
         self.say("After.")
         self.assertEqual(self.json("reconcile")["differences"], [])
+
+
+class DocumentsInS3Served(ServedCase, Bucket):
+    """Objects stand in a directory: of the bucket the documents alone tell."""
+
+    def test_a_bucket_that_is_away_is_named_and_directories_follow_when_it_is_back(self):
+        self.use_s3()
+        self.environment.update({"PANDORA_DOCUMENTS_STORE": "s3", "PANDORA_OBJECTS_STORE": "embedded", "S3_TIMEOUT_MS": "1000"})
+        self.upstream(*[whole("heard")] * 20)
+        self.serve("--log-level", "error")
+        self.assertEqual(self.chat("Before.")[0], 200)
+        self.settle()
+        named = lambda: {one["name"]: one["detail"] for one in self.ask("/health/ready")[2]["dependencies"]}
+        self.assertIn(named()["documents"], ("", None))
+        self.s3.stop()
+        self.assertEqual(self.chat("Meanwhile.")[0], 200)
+        self.wait_until(lambda: str(self.s3.port) in str(named()["documents"]), 120)
+        self.assertIn(str(self.s3.port), self.json("status")["documents_error"])
+        self.assertIn("directories of turns wait in the journal", self.out("status"))
+        said = {one["check"]: one for one in self.json("doctor", code=None)["checks"]}
+        self.assertEqual(said["documents"]["state"], "failure")
+        self.s3.start()
+        self.wait_until(lambda: self.json("status")["documents_error"] == "", 120)
+        self.settle()
+        self.assertEqual(sorted(os.listdir(os.path.join(self.s3.folder, "pandora", "folders", "turns"))), ["turn_000001", "turn_000002"])
 
 
 class BucketSettings(PandoraCase, Bucket):

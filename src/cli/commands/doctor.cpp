@@ -163,6 +163,12 @@ void check_servers_beside(const Json& status, std::vector<CheckResult>& results)
     results.push_back({CheckState::kFailure, "objects", why,
                        "turns with images are not acknowledged until it answers; it goes on by itself then",
                        ErrorCode::kUnavailable});
+  if (const std::string why = status.value("documents_error", ""); !why.empty())
+    results.push_back(
+        {CheckState::kFailure, "documents", why,
+         "turns are acknowledged, and their directories wait in the journal; it goes on by itself when it "
+         "answers",
+         ErrorCode::kUnavailable});
 }
 
 // What an import brought may be of the future; a day is a clock that jumped back.

@@ -25,17 +25,29 @@ Result<Json> ask_status(Service& service, const UserId& user, const Deadline& de
   return parse_json(answer, kMaxStatusBytes, "a status");
 }
 
-// Whether objects are somewhere else.
-enum class Objects { kHere, kServed };
+// A store that is somewhere else, by what a status says of it.
+std::unique_ptr<HealthProbe> probe_of(std::string name, const char* said, Service& service, const ServingParts& parts,
+                                      const UserId& user) {
+  return make_probe(std::move(name), HealthState::kDegraded, parts.clock,
+                    [&service, user, said](const Deadline& deadline) -> Status {
+                      PANDORA_TRY(status, ask_status(service, user, deadline));
+                      if (std::string why = status.value(said, ""); !why.empty())
+                        return fail(ErrorCode::kUnavailable, std::move(why));
+                      return {};
+                    });
+}
+
+// What is somewhere else.
+struct Served {
+  bool objects = false, documents = false;
+};
 
 std::vector<std::unique_ptr<HealthProbe>> make_probes(Service& service, const ServingParts& parts, const UserId& user,
-                                                      Objects objects) {
+                                                      Served served) {
   std::vector<std::unique_ptr<HealthProbe>> probes;
   probes.push_back(
       make_probe("stores", HealthState::kDown, parts.clock, [&service, user](const Deadline& deadline) -> Status {
-        NoObserver nobody;
-        PANDORA_TRY(answer, service.call({"status", user, "{}"}, nobody, deadline));
-        PANDORA_TRY(status, parse_json(answer, kMaxStatusBytes, "a status"));
+        PANDORA_TRY(status, ask_status(service, user, deadline));
         const std::string why = status.value("rows_error", "");
         return why.empty() ? Status() : fail(ErrorCode::kUnavailable, why);
       }));
@@ -58,14 +70,8 @@ std::vector<std::unique_ptr<HealthProbe>> make_probes(Service& service, const Se
         PANDORA_CHECK(spaces.current()->embedder->embed({&text, 1}, TextRole::kQuestion, deadline));
         return {};
       }));
-  if (objects == Objects::kServed)
-    probes.push_back(make_probe("objects", HealthState::kDegraded, parts.clock,
-                                [&service, user](const Deadline& deadline) -> Status {
-                                  PANDORA_TRY(status, ask_status(service, user, deadline));
-                                  if (std::string why = status.value("objects_error", ""); !why.empty())
-                                    return fail(ErrorCode::kUnavailable, std::move(why));
-                                  return {};
-                                }));
+  if (served.objects) probes.push_back(probe_of("objects", "objects_error", service, parts, user));
+  if (served.documents) probes.push_back(probe_of("documents", "documents_error", service, parts, user));
   if (parts.cache.may_wait())
     probes.push_back(make_probe("cache", HealthState::kDegraded, parts.clock,
                                 [&cache = parts.cache](const Deadline& deadline) { return cache.check(deadline); }));
@@ -259,10 +265,11 @@ Result<std::unique_ptr<Serving>> Serving::open(const Config& config, Installatio
   options.owner = user;
   options.chat_body_bytes = static_cast<std::size_t>(config.integer("gateway.body_bytes"));
   options.turn_time = std::chrono::milliseconds(config.integer("gateway.turn_ms"));
-  PANDORA_TRY(served, objects_are_served(config));
-  auto serving = std::make_unique<GatewayServing>(
-      parts, make_probes(installation.service(), parts, user, served ? Objects::kServed : Objects::kHere),
-      std::chrono::milliseconds(config.integer("gateway.drain_ms")));
+  PANDORA_TRY(objects, objects_are_served(config));
+  PANDORA_TRY(documents, documents_are_served(config));
+  const Served served{objects, documents};
+  auto serving = std::make_unique<GatewayServing>(parts, make_probes(installation.service(), parts, user, served),
+                                                  std::chrono::milliseconds(config.integer("gateway.drain_ms")));
   const HttpServerOptions server = options.server;
   PANDORA_CHECK(serving->listen(std::move(options), installation.service()));
   warn_of_plain_text(server);

@@ -284,6 +284,8 @@ std::string status(const Json& result) {
     out += fmt::format("what was met last: {}\n", error);
   if (const std::string away = text_of(result, "objects_error"); !away.empty())
     out += fmt::format("images cannot be kept or shown: {}\n", away);
+  if (const std::string away = text_of(result, "documents_error"); !away.empty())
+    out += fmt::format("directories of turns wait in the journal: {}\n", away);
   if (const std::string away = text_of(result, "cache_error"); !away.empty())
     out += fmt::format(
         "limits are counted by this process alone, turns and approvals of other gateways are not known: {}\n", away);
