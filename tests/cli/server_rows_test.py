@@ -3,11 +3,12 @@ import json
 import os
 import shutil
 import signal
+import subprocess
 import threading
 import time
 import unittest
 
-from pandora_case import SOURCE, PandoraCase
+from pandora_case import PROGRAM, SOURCE, PandoraCase
 from postgres_server import PostgresServer
 from served_case import ServedCase
 from served_points_test import Vectors
@@ -41,6 +42,24 @@ class ServerRows(PandoraCase, Database):
         drift = self.json("db", "verify", code=4)
         self.assertEqual(drift["differences"], ["unexpected: column turns.mine text"])
         self.assert_one_clear_line(self.run_pandora("db", "baseline", code=4), "versions already")
+
+    def test_a_migration_under_way_ends_when_its_server_hangs(self):
+        self.use_postgres(migrated=False)
+        holder = subprocess.Popen(["psql", "-X", "-q", "-U", "owner", "-h", self.server.folder, "-p", str(self.server.port), "-d", "pandora"],
+                                  stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
+        self.addCleanup(holder.wait)
+        self.addCleanup(holder.stdin.close)
+        holder.stdin.write("BEGIN; CREATE SCHEMA pandora;\n")
+        holder.stdin.flush()
+        migrating = subprocess.Popen([PROGRAM, "db", "migrate"], env=self.environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+        self.addCleanup(migrating.kill)
+        waits = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'pandora' AND wait_event_type = 'Lock'"
+        self.wait_until(lambda: self.server.sql(waits) == "1", 120)
+        self.server.hang()
+        _, said = migrating.communicate(timeout=120)
+        self.server.wake()
+        self.assertEqual(migrating.returncode, 8, said)
+        self.assertIn("does not answer", said)
 
     def test_what_was_said_is_kept_found_and_forgotten_there(self):
         self.use_postgres()

@@ -119,7 +119,9 @@ using Render = std::function<std::string(const Json&)>;
 
 int run(const Config& config, bool json, const Operation& operation, const Render& render) {
   const SystemClock clock;
-  auto connection = PostgresConnection::open(postgres_options(config), Deadline::after(clock, kConnect));
+  const PostgresOptions options = postgres_options(config);
+  PostgresPulse pulse(options);  // what has no limit of time ends when the server does
+  auto connection = PostgresConnection::open(options, Deadline::after(clock, kConnect), &pulse);
   if (!connection) return report(connection.error());
   (*connection)->set_deadline(Deadline::never());
   PostgresSchema schema(**connection, clock);

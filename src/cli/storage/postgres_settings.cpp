@@ -63,7 +63,9 @@ Result<std::string> look_at_postgres(const Config& config, const Clock& clock, c
 Result<int> make_first_schema(const Config& config, const Clock& clock,
                               const std::function<void(const std::string& holder)>& on_wait) {
   constexpr Duration kConnect = std::chrono::seconds(10), kLockPatience = std::chrono::minutes(10);
-  PANDORA_TRY(connection, PostgresConnection::open(postgres_options(config), Deadline::after(clock, kConnect)));
+  const PostgresOptions options = postgres_options(config);
+  PostgresPulse pulse(options);
+  PANDORA_TRY(connection, PostgresConnection::open(options, Deadline::after(clock, kConnect), &pulse));
   connection->set_deadline(Deadline::never());
   PostgresSchema schema(*connection, clock);
   PANDORA_TRY(status, schema.status());
