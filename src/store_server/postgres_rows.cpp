@@ -53,6 +53,18 @@ void take_number_of(Statements& to, const Turn& turn) {
        {turn.number.value}});
 }
 
+void raise_counters(Statements& to) {
+  to.push_back({"SELECT pg_advisory_xact_lock($1::integer, $2::integer)", {kPostgresLocks, kCountersLock}});
+  for (const std::string_view sql :
+       {"SELECT setval('pandora.turn_numbers', most) FROM pandora.turn_numbers,"
+        " (SELECT max(turn_number) AS most FROM pandora.turns) AS t WHERE last_value <= most",
+        "SELECT setval('pandora.outbox_id_seq', most) FROM pandora.outbox_id_seq,"
+        " (SELECT max(id) AS most FROM pandora.outbox) AS t WHERE last_value <= most",
+        "SELECT setval('pandora.observability_row_seq', most) FROM pandora.observability_row_seq,"
+        " (SELECT max(row) AS most FROM pandora.observability) AS t WHERE last_value <= most"})
+    to.push_back({sql, {}});
+}
+
 // In the order of their hashes, as whoever else locks several: nobody waits for somebody who waits for him.
 void lock_sessions(Statements& to, std::span<const Turn* const> turns) {
   std::vector<std::string> sessions;

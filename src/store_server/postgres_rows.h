@@ -20,6 +20,9 @@ void take_counters(Statements& to, Timestamp now, TurnNumber through = {});
 void take_versions(Statements& to, std::int64_t through);  // none up to this one is given; alone
 void take_numbers(Statements& to, TurnNumber through);     // they are given out no more
 void take_number_of(Statements& to, const Turn& turn);     // its own, when it has a row
+// After a conflict over a number of ours: sequences that fell behind their rows (no replica that follows statements,
+// and no dump of data alone, has them) are set on. In a transaction of its own.
+void raise_counters(Statements& to);
 // Two turns of one session are committed one after the other: each sees the other as its neighbour, or is seen by it.
 void lock_sessions(Statements& to, std::span<const Turn* const> turns);
 

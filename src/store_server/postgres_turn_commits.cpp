@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include "base/log.h"
 #include "domain/analyzer.h"
 #include "store_server/postgres_rows.h"
 #include "store_server/postgres_turn_store.h"
@@ -175,11 +176,21 @@ Result<PostgresRows> commit_all(PostgresConnection& connection, std::span<const 
 }  // namespace
 
 Result<TurnNumber> PostgresTurnCommits::commit_alone(const TurnRecord& record, const Deadline& deadline) {
-  auto committed = pool_.write(
-      [&](PostgresConnection& connection) { return commit_one(connection, record, clock_.now()); }, deadline);
-  if (!committed && committed.error().code == ErrorCode::kConflict)
+  const auto attempt = [&] {
+    return pool_.write([&](PostgresConnection& connection) { return commit_one(connection, record, clock_.now()); },
+                       deadline);
+  };
+  auto committed = attempt();
+  if (committed || committed.error().code != ErrorCode::kConflict) return committed;
+  if (record.turn.number.value > 0)
     return fail(ErrorCode::kConflict, fmt::format("turn {} is another one", record.turn.number.value));
-  return committed;
+  // Its number is one of ours: a counter is behind.
+  log_warn("postgres.counters_behind", {{"why", committed.error().message}});
+  Statements statements;
+  postgres_rows::raise_counters(statements);
+  PANDORA_CHECK(
+      done(pool_.write([&](PostgresConnection& connection) { return connection.commit(statements); }, deadline)));
+  return attempt();
 }
 
 PostgresTurnCommits::Together PostgresTurnCommits::take_together() {

@@ -4,10 +4,9 @@ namespace pandora {
 namespace {
 
 // Is it this turn that can never be written, or the database that cannot be written now (full, read-only, damaged, of
-// another version)? In the second case turns wait in the journal, whatever it takes.
-bool concerns_the_turn(ErrorCode code) {
-  return code == ErrorCode::kInvalidArgument || code == ErrorCode::kTooLarge || code == ErrorCode::kConflict;
-}
+// another version)? In the second case turns wait in the journal, whatever it takes. A conflict is the database's: the
+// number was one of its own in the end.
+bool concerns_the_turn(ErrorCode code) { return code == ErrorCode::kInvalidArgument || code == ErrorCode::kTooLarge; }
 
 }  // namespace
 

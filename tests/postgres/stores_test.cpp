@@ -132,6 +132,47 @@ TEST_F(PostgresStoresCase, TurnsThatComeAtOnceShareATransactionAndOneThatIsRefus
             static_cast<std::int64_t>(2 * numbers.size()));
 }
 
+// As after a switch to a replica that has the rows and not the sequences, or a dump of data alone.
+TEST_F(PostgresStoresCase, CountersThatAreBehindTheirRowsAreSetOnAndNoTurnIsRefused) {
+  TurnStore& store = processes[0]->turns();
+  const auto observed = [&](const std::string& text) {
+    TurnRecord made = turn_of(ids, clock, "s", text);
+    made.observations.push_back({made.turn.uid, ObservationKind::kTurn, "turn", clock.now(), 1, 0, 0, true, "", {}});
+    return made;
+  };
+  for (int i = 1; i <= 5; ++i) EXPECT_EQ(must(store.commit_turn(observed("before"), ana, kNever)).value, i);
+  const std::vector<std::string> behind = {"SELECT setval('pandora.turn_numbers', 0)",
+                                           "ALTER TABLE pandora.outbox ALTER id RESTART",
+                                           "ALTER TABLE pandora.observability ALTER row RESTART"};
+  std::int64_t last = 5;  // an attempt that failed may have taken a number with it
+  for (const auto& one : behind) {
+    server.sql("pandora", one);
+    const std::int64_t given = must(store.commit_turn(observed("after"), ana, kNever)).value;
+    EXPECT_GT(given, last) << one;
+    last = given;
+  }
+  for (const auto& one : behind) server.sql("pandora", one);
+  constexpr std::size_t kAtOnce = 12;
+  std::vector<std::optional<Result<TurnNumber>>> given(kAtOnce);
+  std::vector<std::thread> threads;
+  for (std::size_t i = 0; i < kAtOnce; ++i)
+    threads.emplace_back([&, i] {
+      const TurnRecord made = turn_of(ids, clock, "session-" + std::to_string(i), "at once");
+      given[i] = processes[i % kProcesses]->turns().commit_turn(made, ana, kNever);
+    });
+  for (auto& thread : threads) thread.join();
+  std::set<TurnNumber> numbers;
+  for (const auto& one : given) {
+    ASSERT_TRUE(*one) << one->error().to_line();
+    EXPECT_GT((**one).value, last);
+    numbers.insert(**one);
+  }
+  EXPECT_EQ(numbers.size(), kAtOnce);
+  TurnRecord taken = turn_of(ids, clock, "s", "of a number that is taken");
+  taken.turn.number = {1};
+  EXPECT_FAILS(kConflict, store.commit_turn(taken, ana, kNever)) << "that one is the caller's";
+}
+
 TEST_F(PostgresStoresCase, ATurnThatWaitsBehindOthersIsGivenUpInTime) {
   TurnStore& store = processes[0]->turns();
   const auto gate = must(PostgresConnection::open(options, kNever));

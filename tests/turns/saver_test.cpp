@@ -5,6 +5,7 @@
 
 #include <gtest/gtest.h>
 
+#include "support/forwarding_turn_store.h"
 #include "turns/archiver.h"
 #include "turns/documents.h"
 #include "turns/journal_id.h"
@@ -360,6 +361,36 @@ TEST(TurnSaver, ARecordThatTheDiskDoesNotTakeHoldsNoRoom) {
     EXPECT_EQ(world.saver->save(world.record("s", "one", "two"), world.soon()).error().code, ErrorCode::kStorageFull);
   journal.limit_bytes(std::nullopt);
   EXPECT_TRUE(world.saver->save(world.record("s", "one", "two"), world.soon()));
+}
+
+// A sequence of the database's may be behind its rows: that is no fault of the turn's.
+TEST(TurnSaver, AConflictOverANumberOfTheDatabasesOwnIsWaitedForAndNamed) {
+  class Behind final : public testing::ForwardingTurnStore {
+   public:
+    Behind(TurnStore& turns, const std::atomic<bool>& is_behind) : ForwardingTurnStore(turns), is_behind_(is_behind) {}
+    Result<TurnNumber> commit_turn(const TurnRecord& record, const Principal& who, const Deadline& deadline) override {
+      if (is_behind_) return fail(ErrorCode::kConflict, "duplicate key value (23505)");
+      return turns_.commit_turn(record, who, deadline);
+    }
+
+   private:
+    const std::atomic<bool>& is_behind_;
+  };
+  std::atomic<bool> is_behind = true;
+  World world;
+  world.around_turns = [&](TurnStore& turns) { return std::make_unique<Behind>(turns, is_behind); };
+  ASSERT_TRUE(world.start());
+  EXPECT_EQ(world.saver->status().rows_error, "");
+  const auto record = world.record("s", "one", "two");
+  ASSERT_TRUE(world.saver->save(record, world.soon()));
+  while (world.saver->status().rows_error.empty()) std::this_thread::yield();
+  EXPECT_NE(world.saver->status().rows_error.find("23505"), std::string::npos);
+  EXPECT_EQ(world.saver->pending(), 1);
+  is_behind = false;
+  ASSERT_TRUE(world.saver->drain(world.soon()));
+  EXPECT_EQ(world.saver->status().rows_error, "");
+  EXPECT_EQ(world.saver->wait_findable(record.turn.uid, world.soon()).value().value, 1);
+  EXPECT_TRUE(world.documents->list("quarantine", world.soon()).value_or(std::vector<FileInfo>()).empty());
 }
 
 TEST(TurnSaver, ItIsSeenThatAnotherProcessHasMadeAPoint) {
