@@ -410,6 +410,10 @@ class JournalledTurnSaver final : public TurnSaver {
 
   // true: the head of the queue is dealt with.
   bool commit(const TurnRecordPtr& record) {
+    if (std::exchange(tried_, record->turn.uid) == record->turn.uid && is_forgotten(record->turn.uid)) {
+      dealt_with(*record, {});
+      return true;
+    }
     const auto number = commit_row(stores_.turns, *record, step());
     if (!number && !is_hopeless(stores_.turns, record->turn, number.error().code, step())) {
       note_rows_error(number.error());
@@ -424,6 +428,11 @@ class JournalledTurnSaver final : public TurnSaver {
     if (number) tell_of_research(stores_.research, *record, step());
     dealt_with(*record, number ? *number : TurnNumber());
     return true;
+  }
+  // An attempt that failed may have made the row for all that, which somebody has seen and forgotten since. Where that
+  // cannot be asked, rows do not wait for it.
+  bool is_forgotten(const Uuid& uid) const {
+    return stores_.documents.exists(tombstone_path(uid), Deadline::after(clock_, kStatusPatience)).value_or(false);
   }
   // No number: it gets no row.
   void dealt_with(const TurnRecord& record, TurnNumber number) {
@@ -598,6 +607,7 @@ class JournalledTurnSaver final : public TurnSaver {
   std::vector<TurnRecordPtr> replayed_;  // the head of pending_, until it is prepared
   bool is_prepared_ = false;
   bool is_claim_unknown_ = false;  // of the follower
+  Uuid tried_;                     // by whoever writes rows, last
   std::map<Uuid, LiveTurn> live_;
   std::size_t held_bytes_ = 0;  // of the records in it, and of those that are just being appended
   Error last_error_;

@@ -393,6 +393,38 @@ TEST(TurnSaver, AConflictOverANumberOfTheDatabasesOwnIsWaitedForAndNamed) {
   EXPECT_TRUE(world.documents->list("quarantine", world.soon()).value_or(std::vector<FileInfo>()).empty());
 }
 
+// The commit's answer is lost, and before it is tried again somebody at another gateway has seen the turn and forgotten
+// it.
+TEST(TurnSaver, ATurnThatWasForgottenBeforeItsCommitIsTriedAgainStaysForgotten) {
+  class Unheard final : public testing::ForwardingTurnStore {
+   public:
+    Unheard(TurnStore& turns, World& world) : ForwardingTurnStore(turns), world_(world) {}
+    Result<TurnNumber> commit_turn(const TurnRecord& record, const Principal& who, const Deadline& deadline) override {
+      const auto number = turns_.commit_turn(record, who, deadline);
+      if (++tries > 1 || !number) return number;
+      EXPECT_TRUE(world_.documents->put(tombstone_path(record.turn.uid), "{}", Durability::kNow, deadline));
+      EXPECT_TRUE(turns_.remove(*number, who, deadline));
+      return fail(ErrorCode::kUnavailable, "the answer was lost");
+    }
+    int tries = 0;
+
+   private:
+    World& world_;
+  };
+  World world;
+  world.around_turns = [&](TurnStore& turns) { return std::make_unique<Unheard>(turns, world); };
+  ASSERT_TRUE(world.start());
+  ASSERT_TRUE(world.saver->save(world.record("s", "My door code is 4711.", "Noted."), world.soon()));
+  ASSERT_TRUE(world.saver->save(world.record("s", "The next.", "Noted."), world.soon()));
+  ASSERT_TRUE(world.saver->drain(world.soon()));
+  const auto rows = world.rows->turns().list({}, Principal::system(), world.soon()).value();
+  ASSERT_EQ(rows.size(), 1u);
+  EXPECT_EQ(rows[0].message.text, "The next.");
+  EXPECT_FALSE(world.documents->exists("turns/turn_000001", world.soon()).value());
+  ASSERT_TRUE(world.saver->checkpoint(world.soon()));
+  EXPECT_TRUE(world.files.list("/data/journal").value().empty());
+}
+
 TEST(TurnSaver, ItIsSeenThatAnotherProcessHasMadeAPoint) {
   World world;
   ASSERT_TRUE(world.start());
