@@ -252,14 +252,14 @@ class ServerRowsAway(ServedCase, Database):
         self.tell(1)
         full = "BEGIN RAISE EXCEPTION ''could not extend file: No space left on device'' USING ERRCODE = ''53100''; END"
         tables = ("turns", "journals", "outbox")
-        self.server.sql(f"CREATE FUNCTION public.full() RETURNS trigger LANGUAGE plpgsql AS '{full}'",
-                        *[f"CREATE TRIGGER full BEFORE INSERT OR UPDATE ON pandora.{table} EXECUTE FUNCTION public.full()" for table in tables], database="pandora")
+        self.server.sql(f"CREATE FUNCTION public.disk_full() RETURNS trigger LANGUAGE plpgsql AS '{full}'",
+                        *[f"CREATE TRIGGER disk_full BEFORE INSERT OR UPDATE ON pandora.{table} EXECUTE FUNCTION public.disk_full()" for table in tables], database="pandora")
         self.wait_until(lambda: not self.is_ready(), 120)
         self.assert_named_then_recovers("No space left", "53100")
         self.tell(2)
         self.wait_until(lambda: "53100" in self.json("status")["last_error"])
         self.assert_named_then_recovers("No space left")
-        self.server.sql(*[f"DROP TRIGGER full ON pandora.{table}" for table in tables], database="pandora")
+        self.server.sql(*[f"DROP TRIGGER disk_full ON pandora.{table}" for table in tables], database="pandora")
         self.assert_all_kept()
 
     def test_out_of_connections_and_back(self):
