@@ -80,6 +80,10 @@ class FileSystem {
   virtual Status remove_tree(const std::string& path) = 0;                    // missing is fine; follows no link
   virtual Status create_directories(const std::string& path) = 0;             // existing is fine; mode 0700
   virtual Result<std::vector<FileInfo>> list(const std::string& path) = 0;    // sorted by name
+  // The first `limit` names above `after` ("": of all), sorted. The real one holds no more than these, however many
+  // there are, and reads the directory once a call: ask for many.
+  virtual Result<std::vector<FileInfo>> list_after(const std::string& path, const std::string& after,
+                                                   std::size_t limit);
   virtual Result<FileInfo> info(const std::string& path) = 0;
   virtual Status sync_file(const std::string& path) = 0;       // for content written kDeferred
   virtual Status sync_directory(const std::string& path) = 0;  // names in it

@@ -3,6 +3,7 @@
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
+#include <memory>
 #include <utility>
 
 #include <dirent.h>
@@ -260,6 +261,37 @@ class PosixFileSystem final : public FileSystem {
     return entries;
   }
 
+  Result<std::vector<FileInfo>> list_after(const std::string& path, const std::string& after,
+                                           std::size_t limit) override {
+    const std::unique_ptr<DIR, int (*)(DIR*)> directory(::opendir(path.c_str()), ::closedir);
+    if (!directory) return posix_error("list", path);
+    std::vector<std::string> least;  // a heap with the greatest in front
+    while (limit > 0) {
+      errno = 0;
+      const dirent* entry = ::readdir(directory.get());
+      if (!entry && errno != 0) return posix_error("list", path);
+      if (!entry) break;
+      const std::string_view name = entry->d_name;
+      const bool is_full = least.size() == limit;
+      if (name <= after || name == "." || name == ".." || (is_full && name >= least.front())) continue;
+      if (is_full) {
+        std::ranges::pop_heap(least);
+        least.back() = name;
+      } else {
+        least.emplace_back(name);
+      }
+      std::ranges::push_heap(least);
+    }
+    std::ranges::sort_heap(least);
+    std::vector<FileInfo> entries;
+    entries.reserve(least.size());
+    for (const auto& name : least)
+      if (auto entry = info(join_path(path, name))) entries.push_back(*std::move(entry));
+    // None at all is said at the end alone, not of names that have all vanished meanwhile.
+    if (entries.empty() && !least.empty()) return list_after(path, least.back(), limit);
+    return entries;
+  }
+
   Result<FileInfo> info(const std::string& path) override {
     struct stat found{};
     if (::stat(path.c_str(), &found) != 0) return posix_error("look at", path);
@@ -340,6 +372,14 @@ Status FileSystem::sync_below(const std::string& directory) {
     PANDORA_CHECK(entry.is_directory ? sync_below(path) : sync_file(path));
   }
   return sync_directory(directory);
+}
+
+Result<std::vector<FileInfo>> FileSystem::list_after(const std::string& path, const std::string& after,
+                                                     std::size_t limit) {
+  PANDORA_TRY(entries, list(path));
+  std::erase_if(entries, [&](const FileInfo& entry) { return entry.name <= after; });
+  if (entries.size() > limit) entries.resize(limit);
+  return entries;
 }
 
 Result<std::unique_ptr<FileMapping>> FileSystem::map(const std::string& path) {

@@ -46,6 +46,10 @@ class DocumentStore {
                                    const Deadline& deadline) = 0;  // kNotFound: no document there
   // What is directly in it, by name; nothing when there is no such folder. `size` is said of documents only.
   virtual Result<std::vector<FileInfo>> list(const std::string& folder, const Deadline& deadline) = 0;
+  // Of these the first `limit` names above `after` ("": of all), by their bytes. Holds no more than these: it is how to
+  // walk through a folder of any size.
+  virtual Result<std::vector<FileInfo>> list_after(const std::string& folder, const std::string& after,
+                                                   std::size_t limit, const Deadline& deadline) = 0;
   virtual Result<bool> exists(const std::string& path, const Deadline& deadline) = 0;  // folder or document
   // Folder or document; on disk at once. kNotFound when `from` is missing, kConflict when `to` is there,
   // kInvalidArgument when it is in `from`.

@@ -74,12 +74,12 @@ class Store final : public DocumentStore {
   }
 
   Result<std::vector<FileInfo>> list(const std::string& folder, const Deadline& deadline) override {
-    PANDORA_CHECK(check_document_path(folder));
-    PANDORA_CHECK(deadline.check("listing " + folder));
-    const std::shared_lock lock(names_);
-    auto entries = files_.list(at(folder));
-    if (!entries && (entries.error().code == ErrorCode::kNotFound || is(folder, false))) return std::vector<FileInfo>();
-    return entries;
+    return listed(folder, deadline, [&](const std::string& path) { return files_.list(path); });
+  }
+
+  Result<std::vector<FileInfo>> list_after(const std::string& folder, const std::string& after, std::size_t limit,
+                                           const Deadline& deadline) override {
+    return listed(folder, deadline, [&](const std::string& path) { return files_.list_after(path, after, limit); });
   }
 
   Result<bool> exists(const std::string& path, const Deadline& deadline) override {
@@ -167,6 +167,16 @@ class Store final : public DocumentStore {
     std::string flat = folder;
     std::ranges::replace(flat, '/', '~');
     return staged("old~" + flat);
+  }
+
+  template <class List>
+  Result<std::vector<FileInfo>> listed(const std::string& folder, const Deadline& deadline, List list) {
+    PANDORA_CHECK(check_document_path(folder));
+    PANDORA_CHECK(deadline.check("listing " + folder));
+    const std::shared_lock lock(names_);
+    auto entries = list(at(folder));
+    if (!entries && (entries.error().code == ErrorCode::kNotFound || is(folder, false))) return std::vector<FileInfo>();
+    return entries;
   }
 
   bool is(const std::string& path, bool directory) {

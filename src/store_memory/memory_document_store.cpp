@@ -83,6 +83,14 @@ Result<std::vector<FileInfo>> MemoryDocumentStore::list(const std::string& folde
   return listed;
 }
 
+Result<std::vector<FileInfo>> MemoryDocumentStore::list_after(const std::string& folder, const std::string& after,
+                                                              std::size_t limit, const Deadline& deadline) {
+  PANDORA_TRY(listed, list(folder, deadline));
+  std::erase_if(listed, [&](const FileInfo& one) { return one.name <= after; });
+  if (listed.size() > limit) listed.resize(limit);
+  return listed;
+}
+
 Result<bool> MemoryDocumentStore::exists(const std::string& path, const Deadline& deadline) {
   PANDORA_CHECK(check_document_path(path));
   PANDORA_CHECK(deadline.check("looking for " + path));

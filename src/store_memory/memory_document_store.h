@@ -18,6 +18,8 @@ class MemoryDocumentStore final : public DocumentStore {
   Status put(const std::string& path, std::string_view bytes, Durability durability, const Deadline& deadline) override;
   Result<std::string> read(const std::string& path, const Deadline& deadline) override;
   Result<std::vector<FileInfo>> list(const std::string& folder, const Deadline& deadline) override;
+  Result<std::vector<FileInfo>> list_after(const std::string& folder, const std::string& after, std::size_t limit,
+                                           const Deadline& deadline) override;
   Result<bool> exists(const std::string& path, const Deadline& deadline) override;
   Status move(const std::string& from, const std::string& to, const Deadline& deadline) override;
   Status remove(const std::string& path, const Deadline& deadline) override;

@@ -167,20 +167,24 @@ Result<std::string> S3DocumentStore::read(const std::string& path, const Deadlin
   return std::move(document->second);
 }
 
-Result<std::vector<FileInfo>> S3DocumentStore::list_objects(const std::string& area, const Deadline& deadline) {
+Result<std::vector<FileInfo>> S3DocumentStore::list_objects(const std::string& area, const std::string& after,
+                                                            std::size_t limit, const Deadline& deadline) {
   std::vector<FileInfo> listed;
   for (const bool folders : {false, true}) {
     const std::string prefix = (folders ? folder_key(area) : document_key(area)) + "/";
-    S3Bucket::Listing asked{.prefix = prefix};
-    for (;;) {
+    S3Bucket::Listing asked{.prefix = prefix, .after = after.empty() ? "" : prefix + after};
+    for (std::size_t left = limit; left > 0;) {
+      asked.limit = left;
       PANDORA_TRY(page, bucket_->list(asked, deadline));
       for (const auto& object : page.objects)
         listed.push_back({object.key.substr(prefix.size()), folders, folders ? 0 : object.size});
+      left -= std::min(left, page.objects.size());
       if (page.next.empty()) break;
       asked.next = page.next;
     }
   }
   std::ranges::sort(listed, {}, &FileInfo::name);
+  if (listed.size() > limit) listed.resize(limit);
   return listed;
 }
 
@@ -188,7 +192,7 @@ Result<std::vector<FileInfo>> S3DocumentStore::list(const std::string& path, con
   PANDORA_CHECK(check_document_path(path));
   PANDORA_CHECK(deadline.check("listing " + path));
   const Place place = place_of(path);
-  if (place.object.empty()) return list_objects(path, deadline);
+  if (place.object.empty()) return list_objects(path, "", SIZE_MAX, deadline);
   PANDORA_TRY(kept, folder(place.object, deadline));
   std::map<std::string, FileInfo> entries;
   if (kept)
@@ -200,6 +204,17 @@ Result<std::vector<FileInfo>> S3DocumentStore::list(const std::string& path, con
     }
   std::vector<FileInfo> listed;
   for (auto& [name, entry] : entries) listed.push_back(std::move(entry));
+  return listed;
+}
+
+Result<std::vector<FileInfo>> S3DocumentStore::list_after(const std::string& path, const std::string& after,
+                                                          std::size_t limit, const Deadline& deadline) {
+  PANDORA_CHECK(check_document_path(path));
+  PANDORA_CHECK(deadline.check("listing " + path));
+  if (place_of(path).object.empty()) return list_objects(path, after, limit, deadline);
+  PANDORA_TRY(listed, list(path, deadline));  // one object
+  std::erase_if(listed, [&](const FileInfo& one) { return one.name <= after; });
+  if (listed.size() > limit) listed.resize(limit);
   return listed;
 }
 
@@ -244,7 +259,7 @@ Status S3DocumentStore::remove(const std::string& path, const Deadline& deadline
   PANDORA_CHECK(deadline.check("removing " + path));
   const Place place = place_of(path);
   if (place.object.empty()) {
-    PANDORA_TRY(all, list_objects(path, deadline));
+    PANDORA_TRY(all, list_objects(path, "", SIZE_MAX, deadline));
     for (const auto& entry : all) PANDORA_CHECK(remove(path + "/" + entry.name, deadline));
     return {};
   }

@@ -30,6 +30,8 @@ class S3DocumentStore final : public DocumentStore {
   Status put(const std::string& path, std::string_view bytes, Durability durability, const Deadline& deadline) override;
   Result<std::string> read(const std::string& path, const Deadline& deadline) override;
   Result<std::vector<FileInfo>> list(const std::string& folder, const Deadline& deadline) override;
+  Result<std::vector<FileInfo>> list_after(const std::string& folder, const std::string& after, std::size_t limit,
+                                           const Deadline& deadline) override;
   Result<bool> exists(const std::string& path, const Deadline& deadline) override;
   Status move(const std::string& from, const std::string& to, const Deadline& deadline) override;
   Status remove(const std::string& path, const Deadline& deadline) override;
@@ -59,7 +61,8 @@ class S3DocumentStore final : public DocumentStore {
   Status change(const std::string& object, const std::function<Status(FolderBundle&)>& edit, const Deadline& deadline);
   Result<std::optional<Thing>> find(const std::string& path, const Deadline& deadline);
   Status store(const std::string& path, const Thing& thing, const Deadline& deadline);
-  Result<std::vector<FileInfo>> list_objects(const std::string& area, const Deadline& deadline);
+  Result<std::vector<FileInfo>> list_objects(const std::string& area, const std::string& after, std::size_t limit,
+                                             const Deadline& deadline);
 
   const std::unique_ptr<S3Bucket> bucket_;
   const std::string prefix_;

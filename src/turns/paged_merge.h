@@ -1,4 +1,4 @@
-// Two ascending sequences, read in pages and looked at side by side. Internal to the mover.
+// Two ascending sequences, read in pages and looked at side by side. Internal to turns.
 #pragma once
 #include <functional>
 #include <vector>

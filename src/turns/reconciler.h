@@ -1,11 +1,15 @@
 // Finds and repairs every difference between files, rows and points; the journal is replayed before.
 //
 // Truth is in this order: journal, files, rows, points. A dry run only reports; `apply` repairs, and a second run then
-// finds nothing. Rows are walked in pages; of the files only names are held in memory. What cannot be read is set aside
-// in quarantine with its reason, never deleted. Deleting the databases and reconciling brings everything back from the
-// files. However much is wrong, memory is bounded by the names: at most kMaxDifferences are told, and what is to be
-// brought up to date is asked for page by page. One thing cannot be repaired, and is said at every run: a turn's object
-// whose bytes are missing or damaged.
+// finds nothing. What cannot be read is set aside in quarantine with its reason, never deleted. Deleting the databases
+// and reconciling brings everything back from the files. One thing cannot be repaired, and is said at every run: a
+// turn's object whose bytes are missing or damaged.
+//
+// Rows, files and points are read side by side in the order of their ids, a page of each at a time, so memory does not
+// grow with their number (ReconcilePages), nor what is asked of the stores for each of those that are as they should
+// be: a page of rows, of points or of names is one question, and each folder is read. At most kMaxDifferences are told,
+// and what is to be brought up to date is asked for page by page. Sources alone, one for each site, are listed as a
+// whole.
 #pragma once
 #include <functional>
 #include <string>
@@ -31,11 +35,19 @@ struct ReconcileReport {
   std::int64_t turns = 0, memories = 0, research = 0, sources = 0, points = 0, objects = 0;  // looked at
 };
 
+// How much of each is held at a time.
+struct ReconcilePages {
+  std::size_t rows = kMaxPage;   // turns, memories, research, points
+  std::size_t names = 65'536;    // of files and folders: a directory is read from end to end for each page of them
+  std::size_t objects = 65'536;  // keys: the rows are read once for each page of them
+};
+
 class Reconciler {
  public:
   using Progress = std::function<Status(std::string_view stage, std::int64_t done)>;  // an error ends the run
-  Reconciler(Stores stores, const PointSpaces& spaces, TurnSaver& saver, Forgetting& forgetting, const Clock& clock)
-      : stores_(stores), spaces_(spaces), saver_(saver), forgetting_(forgetting), clock_(clock) {}
+  Reconciler(Stores stores, const PointSpaces& spaces, TurnSaver& saver, Forgetting& forgetting, const Clock& clock,
+             ReconcilePages pages = {})
+      : stores_(stores), spaces_(spaces), saver_(saver), forgetting_(forgetting), clock_(clock), pages_(pages) {}
   Result<ReconcileReport> run(Apply apply, const Progress& progress, const Deadline& deadline);
 
  private:
@@ -45,6 +57,7 @@ class Reconciler {
   TurnSaver& saver_;
   Forgetting& forgetting_;
   const Clock& clock_;
+  const ReconcilePages pages_;
 };
 
 }  // namespace pandora

@@ -10,6 +10,8 @@ namespace pandora {
 namespace {
 
 constexpr Duration kLook = std::chrono::milliseconds(20);  // for clocks that tests tick
+constexpr std::size_t kNamesAtOnce = 65'536;               // of folders: a directory is read once for each page
+constexpr std::size_t kObjectKeySize = 64;                 // of a SHA-256, in hexadecimal
 constexpr int kQuarantineDepth = 3;                        // quarantine/<day>-<name>/turn_000012/metadata.json
 
 Status check_limits(std::span<const Attachment> attachments) {
@@ -25,13 +27,16 @@ Status check_limits(std::span<const Attachment> attachments) {
               fmt::format("a turn's objects of {} bytes, at most {} are kept", all, kMaxTurnObjectsBytes));
 }
 
-// Moves from `sought` to `found` what the text holds.
+// Moves from `sought` to `found` what the text holds: keys are of hexadecimal digits, so few places may be one.
 void look_in(std::string_view text, std::set<std::string>& sought, std::set<std::string>& found) {
-  for (auto key = sought.begin(); key != sought.end();)
-    if (text.find(*key) != std::string_view::npos)
-      found.insert(sought.extract(key++));
-    else
-      ++key;
+  std::size_t digits = 0;
+  for (std::size_t at = 0; at < text.size(); ++at) {
+    const char c = text[at];
+    digits = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') ? digits + 1 : 0;
+    if (digits < kObjectKeySize) continue;
+    if (auto key = sought.extract(std::string(text.substr(at + 1 - kObjectKeySize, kObjectKeySize))))
+      found.insert(std::move(key));
+  }
 }
 
 class Search {
@@ -42,9 +47,12 @@ class Search {
   Result<std::set<std::string>> run() {
     PANDORA_CHECK(rows());
     for (const char* area : {"turns", "archive"}) {
-      if (sought_.empty()) break;
-      PANDORA_TRY(folders, stores_.documents.list(area, deadline_));
-      for (const auto& folder : folders) PANDORA_CHECK(document(fmt::format("{}/{}/metadata.json", area, folder.name)));
+      for (std::string after; !sought_.empty();) {
+        PANDORA_TRY(folders, stores_.documents.list_after(area, after, kNamesAtOnce, deadline_));
+        if (folders.empty()) break;
+        after = folders.back().name;
+        for (const auto& one : folders) PANDORA_CHECK(document(fmt::format("{}/{}/metadata.json", area, one.name)));
+      }
     }
     PANDORA_CHECK(folder("quarantine", kQuarantineDepth));
     return std::move(found_);

@@ -330,6 +330,31 @@ TEST_F(PosixTest, ReplacesAFileAsAWholeAndLeavesNothingBeside) {
   EXPECT_EQ(files_->write_atomic(root_ + "/none/f", "x", Durability::kNow).error().code, ErrorCode::kNotFound);
 }
 
+TEST_F(PosixTest, AFolderIsWalkedThroughInPagesByTheBytesOfItsNames) {
+  std::vector<std::string> all;
+  for (int i = 0; i < 40; ++i) all.push_back(std::string(1 + i % 3, static_cast<char>('A' + (i * 7) % 40)));
+  std::ranges::sort(all);
+  all.erase(std::ranges::unique(all).begin(), all.end());
+  for (const auto& name : all) ASSERT_TRUE(files_->create_directories(root_ + "/" + name));
+  for (std::size_t page = 1; page <= all.size() + 1; ++page) {
+    std::vector<std::string> walked;
+    for (std::string after;;) {
+      const auto listed = files_->list_after(root_, after, page).value();
+      if (listed.empty()) break;
+      EXPECT_EQ(listed.size(), std::min(page, all.size() - walked.size()));
+      for (const auto& entry : listed) walked.push_back(entry.name);
+      for (const auto& entry : listed) EXPECT_TRUE(entry.is_directory);
+      after = walked.back();
+    }
+    EXPECT_EQ(walked, all) << page;
+  }
+  EXPECT_TRUE(files_->list_after(root_, "", 0)->empty());
+  EXPECT_EQ(files_->list_after(root_ + "/none", "", 1).error().code, ErrorCode::kNotFound);
+  // A name that leads nowhere is none, and does not end the walk.
+  std::filesystem::create_symlink(root_ + "/none", root_ + "/!");
+  EXPECT_EQ(files_->list_after(root_, "", 1)->at(0).name, all.front());
+}
+
 TEST_F(PosixTest, SyncsAllThatIsBelowAFolder) {
   ASSERT_TRUE(files_->write_atomic(root_ + "/f", "x", Durability::kDeferred));
   EXPECT_TRUE(files_->sync_below(root_));

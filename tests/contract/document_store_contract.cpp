@@ -80,6 +80,7 @@ TEST_P(DocumentStoreContract, APathHasItsAlphabetInEveryCall) {
     EXPECT_FAILS(kInvalidArgument, put_documents({{"good", "x"}, {path, "x"}}));
     EXPECT_FAILS(kInvalidArgument, store().read(path, kNever));
     EXPECT_FAILS(kInvalidArgument, store().list(path, kNever));
+    EXPECT_FAILS(kInvalidArgument, store().list_after(path, "", 1, kNever));
     EXPECT_FAILS(kInvalidArgument, store().exists(path, kNever));
     EXPECT_FAILS(kInvalidArgument, store().move(path, "memories/new", kNever));
     EXPECT_FAILS(kInvalidArgument, store().move("memories/good", path, kNever));
@@ -184,6 +185,33 @@ TEST_P(DocumentStoreContract, AFolderIsListedByName) {
   EXPECT_TRUE(names("nothing").empty());
   EXPECT_TRUE(exists("turns") && exists("turns/folder") && exists("turns/a") && !exists("turns/A") &&
               !exists("nothing"));
+}
+
+TEST_P(DocumentStoreContract, AFolderIsWalkedThroughInPagesByTheBytesOfItsNames) {
+  for (const char* name : {"a", "B", "a.b", "a-b", "z", "aa"}) put("turns/" + std::string(name), name);
+  put_folder("turns/folder", {{"x", "1"}, {"y", "2"}, {"sub/z", "3"}});
+  put_folder("turns/B-folder", {{"x", "1"}});
+  put("turns-2/other", "");
+  const Names all = {"B", "B-folder", "a", "a-b", "a.b", "aa", "folder", "z"};
+  ASSERT_EQ(names("turns"), all);
+  for (std::size_t page = 1; page <= all.size() + 1; ++page) {
+    Names walked;
+    for (std::string after;;) {
+      const auto listed = must(store().list_after("turns", after, page, kNever));
+      EXPECT_LE(listed.size(), page);
+      if (listed.empty()) break;
+      for (const auto& entry : listed) {
+        walked.push_back(entry.name);
+        EXPECT_EQ(entry.is_directory, entry.name.ends_with("folder"));
+      }
+      after = walked.back();
+    }
+    EXPECT_EQ(walked, all) << page;
+  }
+  EXPECT_EQ(must(store().list_after("turns", "a-z", 1, kNever)).at(0).name, "a.b");  // a name that is not there
+  EXPECT_EQ(must(store().list_after("turns/folder", "sub", 1, kNever)).at(0).name, "x");
+  EXPECT_TRUE(must(store().list_after("turns", "", 0, kNever)).empty());
+  EXPECT_TRUE(must(store().list_after("nothing", "", 5, kNever)).empty());
 }
 
 TEST_P(DocumentStoreContract, DocumentsAndFoldersAreMoved) {
@@ -303,6 +331,7 @@ TEST_P(DocumentStoreContract, AfterADeadlineNothingIsDone) {
   EXPECT_FAILS(kDeadlineExceeded, store().put_folder("turns/t", {{"a", "x"}}, Durability::kNow, past()));
   EXPECT_FAILS(kDeadlineExceeded, store().read("memories/m", past()));
   EXPECT_FAILS(kDeadlineExceeded, store().list("memories", past()));
+  EXPECT_FAILS(kDeadlineExceeded, store().list_after("memories", "", 1, past()));
   EXPECT_FAILS(kDeadlineExceeded, store().exists("memories/m", past()));
   EXPECT_FAILS(kDeadlineExceeded, store().move("memories/m", "memories/n", past()));
   EXPECT_FAILS(kDeadlineExceeded, store().remove("memories/m", past()));

@@ -41,6 +41,10 @@ class ForwardingFileSystem : public FileSystem {
   Status remove_tree(const std::string& path) override { return files_.remove_tree(path); }
   Status create_directories(const std::string& path) override { return files_.create_directories(path); }
   Result<std::vector<FileInfo>> list(const std::string& path) override { return files_.list(path); }
+  Result<std::vector<FileInfo>> list_after(const std::string& path, const std::string& after,
+                                           std::size_t limit) override {
+    return files_.list_after(path, after, limit);
+  }
   Result<FileInfo> info(const std::string& path) override { return files_.info(path); }
   Status sync_file(const std::string& path) override { return files_.sync_file(path); }
   Status sync_directory(const std::string& path) override { return files_.sync_directory(path); }

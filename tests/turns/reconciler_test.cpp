@@ -5,6 +5,7 @@
 
 #include <gtest/gtest.h>
 
+#include "counted_stores.h"
 #include "turns/documents.h"
 #include "world.h"
 
@@ -97,6 +98,10 @@ class ReadDocuments final : public DocumentStore {
   Result<std::vector<FileInfo>> list(const std::string& folder, const Deadline& deadline) override {
     return real_.list(folder, deadline);
   }
+  Result<std::vector<FileInfo>> list_after(const std::string& folder, const std::string& after, std::size_t limit,
+                                           const Deadline& deadline) override {
+    return real_.list_after(folder, after, limit, deadline);
+  }
   Result<bool> exists(const std::string& path, const Deadline& deadline) override {
     return real_.exists(path, deadline);
   }
@@ -185,6 +190,106 @@ TEST(Reconciler, FilesAloneBringEverythingBackWithTheirNumbers) {
   const auto next = world.record("odd", "One more", "Yes");
   ASSERT_TRUE(world.saver->save(next, world.soon()));
   EXPECT_GT(world.saver->wait_findable(next.turn.uid, world.soon())->value, records.back().turn.number.value);
+}
+
+// Counts what one run asks of the stores, with pages of eight, over so many turns.
+testing::Counts asked_for(int turns) {
+  World world("pages");
+  EXPECT_TRUE(world.start());
+  const auto records = fill(world, turns);
+  for (std::size_t i = 0; i < records.size(); i += 5)
+    EXPECT_TRUE(
+        world.rows->turns().change(records[i].turn.number, {.archived = true}, Principal::system(), world.soon()));
+  EXPECT_TRUE(world.saver->checkpoint(world.soon()));
+  testing::Counts counts;
+  testing::CountedDocuments documents(*world.documents, counts);
+  testing::CountedTurns rows(world.rows->turns(), counts);
+  testing::CountedPoints points(*world.vectors, counts);
+  const Stores all = world.stores();
+  const Stores counted{rows,       all.memories, all.research, all.sources, all.observations, all.instance,
+                       all.outbox, points,       documents,    all.objects, all.receipts};
+  Reconciler reconciler(counted, *world.spaces, *world.saver, *world.forgetting, world.clock,
+                        {.rows = 8, .names = 8, .objects = 8});
+  const auto report = reconciler.run(Apply::kDryRun, kQuiet, world.soon());
+  EXPECT_TRUE(report) << report.error().to_line();
+  for (const auto& difference : report->differences) ADD_FAILURE() << difference.kind << ": " << difference.what;
+  EXPECT_EQ(report->turns, turns);
+  for (const auto& [call, most] : counts.longest) EXPECT_LE(most, 8u) << call;
+  return counts;
+}
+
+TEST(Reconciler, HoldsAPageOfEachAndAsksForOneWhateverTheirNumber) {
+  constexpr int kFew = 24, kMany = 72, kPages = (kMany - kFew) / 8;
+  testing::Counts few = asked_for(kFew), many = asked_for(kMany);
+  const auto more = [&](const std::string& call) { return many.calls[call] - few.calls[call]; };
+  EXPECT_EQ(more("turns.scan"), kPages);
+  EXPECT_LE(more("turns.find_all"), kPages) << "for points alone";
+  EXPECT_LE(more("points.retrieve"), 2 * kPages) << "of turns, and fewer of memories and research";
+  EXPECT_LE(more("points.scroll"), 2 * kPages);
+  EXPECT_LE(more("documents.list_after"), 2 * kPages) << "of turns, the archive, memories and research";
+  EXPECT_EQ(more("documents.exists"), 0);
+  EXPECT_EQ(more("documents.list"), 0);
+  EXPECT_EQ(more("turns.find"), 0);
+  EXPECT_EQ(more("documents.read"), (kMany - kFew) * 4 + 16 + 12) << "four of each folder; memories and research";
+}
+
+// Rows, folders and points are read at different moments, pages of them long before they are compared.
+TEST(Reconciler, WhatIsSavedArchivedAndForgottenWhileItRunsIsNoDifference) {
+  for (const std::size_t page : {2, 5, 100}) {
+    World world("beside");
+    ASSERT_TRUE(world.start());
+    const auto records = fill(world, 12);
+    const Principal system = Principal::system();
+    std::size_t next = 0;
+    const auto others = [&](std::string_view stage, std::int64_t) -> Status {
+      if (stage != "turns on disk" || next == records.size()) return {};
+      const Turn &earlier = records[next / 2].turn, &last = records.back().turn;
+      auto saved = world.record("new", "It is about trains " + std::to_string(next), "Reply");
+      saved.memories.push_back(world.memory(saved.turn, "a new fact " + std::to_string(next)));
+      PANDORA_CHECK(world.saver->save(saved, world.soon()));
+      const bool archived = next++ % 2 == 0;
+      PANDORA_CHECK(
+          world.rows->turns().change(earlier.number, {.archived = archived}, system, world.soon()).map([](auto&&) {}));
+      if (next != 3) return {};
+      return world.forgetting->forget_turn(last.number, system, world.soon()).map([](auto&&) {});
+    };
+    Reconciler reconciler(world.stores(), *world.spaces, *world.saver, *world.forgetting, world.clock,
+                          {.rows = page, .names = page, .objects = page});
+    const auto report = reconciler.run(Apply::kApply, others, world.soon());
+    ASSERT_TRUE(report) << report.error().to_line();
+    EXPECT_EQ(next, records.size());
+    for (const auto& one : report->differences) ADD_FAILURE() << one.kind << ": " << one.what << ", page " << page;
+    EXPECT_EQ(world.rows->turns().count(system, world.soon()).value(), 23);
+    expect_equal_again(world);
+  }
+}
+
+TEST(Reconciler, FoldersOfMoreThanSixDigitsStandInTheOrderOfTheirNumbers) {
+  World world("digits");
+  ASSERT_TRUE(world.start());
+  for (const std::int64_t number : {7, 123'456, 999'999, 1'000'000, 2'000'000, 10'000'000}) {
+    auto record = world.record("s", "Message about boats " + std::to_string(number), "Reply");
+    record.turn.number = {number};
+    ASSERT_TRUE(world.rows->turns().commit_turn(record, Principal::system(), world.soon()));
+  }
+  ASSERT_TRUE(world.saver->drain(world.soon()));
+  for (const std::int64_t number : {123'456, 2'000'000})
+    ASSERT_TRUE(world.documents->remove(turn_folder({number}), world.soon()));
+  ASSERT_TRUE(world.documents->put_folder("turns/turn_1", {{"a", "no turn's"}}, Durability::kNow, world.soon()));
+  ASSERT_TRUE(world.documents->put_folder("turns/turn_01000000", {{"a", "b"}}, Durability::kNow, world.soon()));
+  for (const std::size_t names : {1, 2, 3, 100}) {
+    Reconciler reconciler(world.stores(), *world.spaces, *world.saver, *world.forgetting, world.clock,
+                          {.rows = 2, .names = names, .objects = 1});
+    const auto report = reconciler.run(Apply::kDryRun, kQuiet, world.soon());
+    ASSERT_TRUE(report) << report.error().to_line();
+    EXPECT_EQ(report->turns, 4);
+    std::vector<std::string> found;
+    for (const auto& one : report->differences) found.push_back(one.kind + ": " + one.what);
+    std::ranges::sort(found);
+    EXPECT_EQ(found, (std::vector<std::string>{"damaged files: turns/turn_01000000", "damaged files: turns/turn_1",
+                                               "row without files: turn 123456", "row without files: turn 2000000"}));
+  }
+  expect_equal_again(world);
 }
 
 TEST(Reconciler, MoreDifferencesThanAreToldAreCountedAndRepairedAllTheSame) {
