@@ -10,6 +10,7 @@
 #include "base/text.h"
 #include "domain/analyzer.h"
 #include "domain/derive.h"
+#include "ports/row_checks.h"
 #include "turns/documents.h"
 #include "turns/turn_objects.h"
 #include "wire/json_reader.h"
@@ -165,13 +166,16 @@ Result<TurnNumber> Forgetting::redact_quotes(const Forgotten& forgotten, TurnNum
       after = turn.number;
       const std::string folder = turn.archived ? archived_turn_folder(turn.number) : turn_folder(turn.number);
       auto record = read_turn_folder(stores_.documents, folder, deadline);
-      if (!record && record.error().code == ErrorCode::kDataCorrupt)  // must not keep anybody from forgetting
+      const ErrorCode fault = record ? ErrorCode::kNotFound : record.error().code;
+      if (fault == ErrorCode::kDataCorrupt || fault == ErrorCode::kTooLarge)  // must not keep anybody from forgetting
         PANDORA_CHECK(stores_.documents.quarantine(folder, record.error().to_line(), deadline).map([](auto&&) {}));
-      else if (!record && record.error().code != ErrorCode::kNotFound)
+      else if (fault != ErrorCode::kNotFound)
         return fail(std::move(record).error());
       if (!record) record = record_from_row(turn);
       record->turn = turn;
       if (!redact(*record, forgotten)) continue;
+      // Of a row that an earlier program wrote: it could not be written again.
+      std::erase_if(record->turn.keywords, [](const auto& keyword) { return !check_keywords({&keyword, 1}); });
       if (record->turn.question != turn.question) PANDORA_CHECK(clean_question(record->turn, report, deadline));
       PANDORA_CHECK(stores_.documents.put_folder(folder, turn_documents(*record), Durability::kNow, deadline));
       PANDORA_CHECK(stores_.turns.rewrite(record->turn, Principal::of(turn.user), deadline));

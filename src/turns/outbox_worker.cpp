@@ -155,7 +155,8 @@ Result<TurnRecord> OutboxWorker::record_of(const Turn& turn, bool& journalled, c
     if (record) return record;
     const ErrorCode code = record.error().code;
     if (code == ErrorCode::kNotFound) continue;
-    if (code != ErrorCode::kDataCorrupt && code != ErrorCode::kIncompatible) return record;
+    if (code != ErrorCode::kDataCorrupt && code != ErrorCode::kIncompatible && code != ErrorCode::kTooLarge)
+      return record;
     PANDORA_CHECK(stores_.documents.quarantine(folder, record.error().to_line(), deadline).map([](auto&&) {}));
     log_warn("turns.quarantined", {{"folder", folder}, {"reason", record.error().to_line()}});
   }

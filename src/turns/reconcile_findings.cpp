@@ -27,10 +27,37 @@ Status ReconcileFindings::progress(std::string_view stage, std::int64_t done) {
   return progress_(stage, done);
 }
 
-Status ReconcileFindings::set_aside(const std::string& path, const Error& why) {
-  differs("damaged files", path, "set aside in quarantine: " + why.to_line());
-  if (!applying()) return {};
-  return stores_.documents.quarantine(path, why.to_line(), deadline_).map([](auto&&) {});
+Result<bool> ReconcileFindings::set_aside(const std::string& path, const Error& why) {
+  const auto moved = applying() ? stores_.documents.quarantine(path, why.to_line(), deadline_) : Result<std::string>();
+  if (!moved && moved.error().code == ErrorCode::kNotFound) return true;  // it went while we looked
+  if (!moved) PANDORA_CHECK(leave("damaged files", path, moved.error()));
+  if (moved) differs("damaged files", path, "set aside in quarantine: " + why.to_line());
+  return moved.has_value();
+}
+
+Status ReconcileFindings::leave(std::string kind, std::string what, const Error& why) {
+  if (!concerns_one(why)) return fail(why);
+  differs(std::move(kind), std::move(what), "it is left as it is: " + why.to_line());
+  return {};
+}
+
+// A file that this process may not read, or that its disk cannot give, says what a store says that is away: so that one
+// is asked for something else.
+bool ReconcileFindings::concerns_one(const Error& error) {
+  switch (error.code) {
+    case ErrorCode::kPermissionDenied:
+    case ErrorCode::kUnavailable:
+      return stores_.documents.list_after("turns", "", 1, deadline_).has_value();
+    case ErrorCode::kInvalidArgument:
+    case ErrorCode::kNotFound:
+    case ErrorCode::kConflict:
+    case ErrorCode::kTooLarge:
+    case ErrorCode::kDataCorrupt:
+    case ErrorCode::kIncompatible:
+      return true;
+    default:
+      return false;
+  }
 }
 
 Result<bool> ReconcileFindings::is_waiting(OutboxKind kind, const Uuid& id) {

@@ -22,8 +22,11 @@ class ReconcileFindings {
   Status progress(std::string_view stage, std::int64_t done);
   // Asks for what is to be brought up to date, once there is so much of it.
   Status ask_for_repairs(std::size_t many = kMaxPage);
-  // A file or a folder, which is told.
-  Status set_aside(const std::string& path, const Error& why);
+  // A file or a folder, which is told. false: it could not be moved, and is left.
+  Result<bool> set_aside(const std::string& path, const Error& why);
+  // What is wrong with one thing is told, and the others are looked at: it ends no run. What keeps a store from
+  // answering at all does: then that error.
+  Status leave(std::string kind, std::string what, const Error& why);
 
   // Is it on its way? What is not waiting has been written since it was last asked for, and can be read.
   Result<bool> is_waiting(OutboxKind kind, const Uuid& id);
@@ -40,6 +43,8 @@ class ReconcileFindings {
   }
 
  private:
+  bool concerns_one(const Error& error);
+
   Stores stores_;
   const Apply apply_;
   const Reconciler::Progress& progress_;

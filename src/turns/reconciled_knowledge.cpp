@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include "ports/row_checks.h"
 #include "turns/paged_merge.h"
 #include "wire/turn_json.h"
 
@@ -112,17 +113,21 @@ Status ReconciledKnowledge::look_at_points(const Kind<T>& kind, const std::vecto
   return {};
 }
 
-// Whether it can be read; `row` is the one with its name, read a moment ago.
+// false: nothing stands there any more.
+Result<bool> ReconciledKnowledge::set_aside(const std::string& path, const Error& why) {
+  return found_.set_aside(path, why).map([](bool is_aside) { return !is_aside; });
+}
+
+// Whether it stands; `row` is the one with its name, read a moment ago.
 template <class T>
 Result<bool> ReconciledKnowledge::look_at_file(const Kind<T>& kind, const std::string& path, const T* row) {
   const auto bytes = stores_.documents.read(path, deadline_);
   if (!bytes && bytes.error().code == ErrorCode::kNotFound) return false;  // it went while we looked
-  if (!bytes) return fail(bytes.error());
-  auto value = kind.decode(*bytes);
-  if (!value && !ReconcileFindings::is_unreadable(value.error())) return fail(std::move(value).error());
+  const auto value = bytes ? kind.decode(*bytes) : Result<T>(fail(bytes.error()));
+  if (!value && ReconcileFindings::is_unreadable(value.error())) return set_aside(path, value.error());
   if (!value) {
-    PANDORA_CHECK(found_.set_aside(path, value.error()));
-    return false;
+    PANDORA_CHECK(found_.leave("files that cannot be read", path, value.error()));
+    return true;
   }
   if (row && *row == *value) return true;
   const std::string id = value->id.to_string();
@@ -133,6 +138,7 @@ Result<bool> ReconciledKnowledge::look_at_file(const Kind<T>& kind, const std::s
     const auto again = waits ? Result<std::string>(std::string()) : stores_.documents.read(path, deadline_);
     if (!again && again.error().code != ErrorCode::kNotFound) return fail(again.error());
     if (waits || !again || *again != *bytes) return true;
+    if (now->user != value->user) return set_aside(path, {ErrorCode::kDataCorrupt, "its row is another user's", {}});
   } else {
     PANDORA_TRY(forgotten, found_.is_forgotten(value->id));
     if (forgotten) {
@@ -141,6 +147,7 @@ Result<bool> ReconciledKnowledge::look_at_file(const Kind<T>& kind, const std::s
       return false;
     }
   }
+  if (const Status may_be_kept = check_row(*value); !may_be_kept) return set_aside(path, may_be_kept.error());
   found_.differs(fmt::format("{} {}", kind.what, now ? "unlike its file" : "without row"), id,
                  "the row is made from the file");
   if (found_.applying()) PANDORA_CHECK(kind.put(*value));
@@ -177,13 +184,16 @@ Status ReconciledKnowledge::research() {
 Status ReconciledKnowledge::look_at_source(const std::string& path) {
   const auto bytes = stores_.documents.read(path, deadline_);
   if (!bytes && bytes.error().code == ErrorCode::kNotFound) return {};  // it went while we looked
-  if (!bytes) return fail(bytes.error());
-  const auto source = decode_source(*bytes);
-  if (!source && !ReconcileFindings::is_unreadable(source.error())) return fail(source.error());
-  if (!source) return found_.set_aside(path, source.error());
+  const auto source = bytes ? decode_source(*bytes) : Result<Source>(fail(bytes.error()));
+  const bool is_readable = source || !ReconcileFindings::is_unreadable(source.error());
+  if (!is_readable) return set_aside(path, source.error()).map([](bool) {});
+  if (!source) return found_.leave("files that cannot be read", path, source.error());
+  if (const Status may_be_kept = check_row(*source); !may_be_kept)
+    return set_aside(path, may_be_kept.error()).map([](bool) {});
   ++found_.report().sources;
   const auto row = stores_.sources.find(source->domain, clock_.now(), deadline_);
-  if (row || row.error().code != ErrorCode::kNotFound) return {};
+  if (row) return {};
+  if (row.error().code != ErrorCode::kNotFound) return fail(row.error());
   found_.differs("source without row", source->domain, "the row is made from the file");
   return found_.applying() ? stores_.sources.restore(*source, deadline_) : Status();
 }

@@ -25,6 +25,7 @@ class ReconciledKnowledge {
   template <class T>
   Status look_at_points(const Kind<T>& kind, const std::vector<T>& page);
   Status look_at_source(const std::string& path);
+  Result<bool> set_aside(const std::string& path, const Error& why);
 
   Stores stores_;
   const PointSpace& space_;

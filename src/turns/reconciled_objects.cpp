@@ -66,9 +66,15 @@ Status ReconciledObjects::take_named(Page& page, const std::string& after, const
 Status ReconciledObjects::look_at(const std::string& key, const std::string& what) {
   const auto bytes = stores_.objects.get(key, deadline_);
   if (bytes || bytes.error().code == ErrorCode::kNotFound) return {};  // it went while we looked
-  if (bytes.error().code != ErrorCode::kDataCorrupt) return fail(bytes.error());
+  if (bytes.error().code != ErrorCode::kDataCorrupt)
+    return found_.leave("object that cannot be read", what, bytes.error());
   found_.differs("damaged object", what, kLost);
   return {};
+}
+
+// A file that cannot be read may name any of them.
+Status ReconciledObjects::leave_all(std::size_t unnamed, const Error& why) {
+  return found_.leave("objects without a row", fmt::format("{} objects", unnamed), why);
 }
 
 // What a turn that is being saved or that is set aside names is left alone.
@@ -77,14 +83,16 @@ Status ReconciledObjects::remove_unnamed(const Page& page) {
   for (const auto& [key, object] : page) unnamed.push_back(key);
   if (unnamed.empty()) return {};
   if (found_.applying()) {
-    PANDORA_TRY(gone, saver_.remove_unnamed_objects(unnamed, deadline_));
-    removed = std::move(gone.keys);
-    if (gone.are_left)
+    auto gone = saver_.remove_unnamed_objects(unnamed, deadline_);
+    if (!gone) return leave_all(unnamed.size(), gone.error());
+    removed = std::move(gone->keys);
+    if (gone->are_left)
       log_info("objects.left", {{"count", unnamed.size()}, {"why", "other gateways may have turns that name them"}});
   } else {
-    PANDORA_TRY(named, named_objects(stores_, {unnamed.begin(), unnamed.end()}, deadline_));
+    const auto named = named_objects(stores_, {unnamed.begin(), unnamed.end()}, deadline_);
+    if (!named) return leave_all(unnamed.size(), named.error());
     for (const auto& key : unnamed)
-      if (!named.contains(key)) removed.push_back(key);
+      if (!named->contains(key)) removed.push_back(key);
   }
   for (const auto& key : removed) found_.differs("object without a turn", key, "it is removed");
   return {};

@@ -24,6 +24,7 @@ class ReconciledObjects {
   Status take_named(Page& page, const std::string& after, const std::optional<std::string>& through);
   Status look_at(const std::string& key, const std::string& what);
   Status remove_unnamed(const Page& page);
+  Status leave_all(std::size_t unnamed, const Error& why);
 
   Stores stores_;
   TurnSaver& saver_;

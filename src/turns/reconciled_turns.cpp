@@ -5,8 +5,10 @@
 
 #include <fmt/format.h>
 
+#include "ports/row_checks.h"
 #include "turns/documents.h"
 #include "turns/paged_merge.h"
+#include "turns/row_commit.h"
 #include "wire/turn_json.h"
 
 namespace pandora {
@@ -26,11 +28,18 @@ bool same_payload(const Point& point, const Turn& turn) {
          number != point.payload.end() && number->second == PayloadValue(turn.number.value);
 }
 
+// Whether these files can be those of the row.
+Status may_become(const Turn& row, const Turn& files) {
+  PANDORA_CHECK(check_row(files));
+  if (row.user == files.user && row.session == files.session) return {};
+  return fail(ErrorCode::kDataCorrupt, "metadata.json is of another user or session than the row");
+}
+
 }  // namespace
 
 TurnFolders ReconciledTurns::folders_of(const std::string& area) {
   const auto other = [this, area](const std::string& name) {
-    return found_.set_aside(area + "/" + name, parse_turn_directory_name(name).error());
+    return found_.set_aside(area + "/" + name, parse_turn_directory_name(name).error()).map([](bool) {});
   };
   return TurnFolders(stores_.documents, area, pages_.names, other, deadline_);
 }
@@ -94,17 +103,15 @@ Result<bool> ReconciledTurns::look_at_folder(const std::string& path, TurnNumber
     if (there && !*there) return false;                             // it went while we looked
     record = read_turn_folder(stores_.documents, path, deadline_);  // it may have been written while we looked
   }
-  if (!record && !ReconcileFindings::is_unreadable(record.error())) return fail(std::move(record).error());
+  if (!record && ReconcileFindings::is_unreadable(record.error())) return set_aside(path, number, record.error());
   if (!record) {
-    damaged_ = number;
-    PANDORA_CHECK(found_.set_aside(path, record.error()));
-    return false;
+    PANDORA_CHECK(found_.leave("files that cannot be read", path, record.error()));
+    return true;
   }
   const Turn& turn = record->turn;
   if (turn.number != number) {
     const std::string why = fmt::format("metadata.json is of turn {}", turn.number.value);
-    PANDORA_CHECK(found_.set_aside(path, {ErrorCode::kDataCorrupt, why, {}}));
-    return false;
+    return set_aside(path, number, {ErrorCode::kDataCorrupt, why, {}});
   }
   name_objects(turn);
   if (!row || !(*row == turn)) {
@@ -112,12 +119,20 @@ Result<bool> ReconciledTurns::look_at_folder(const std::string& path, TurnNumber
     if (!stands) return false;
   }
   const auto response = stores_.documents.read(path + "/response.md", deadline_);
-  if (!response && !ReconcileFindings::is_unreadable(response.error())) return fail(response.error());
-  if (!response || *response != (turn.reply ? turn.reply->text : std::string())) {
+  if (!response && !ReconcileFindings::is_unreadable(response.error()))
+    PANDORA_CHECK(found_.leave("files that cannot be read", path + "/response.md", response.error()));
+  else if (!response || *response != (turn.reply ? turn.reply->text : std::string())) {
     found_.differs("response.md unlike metadata.json", named(number), "the folder is written again");
     found_.bring_up_to_date(OutboxKind::kTurnDirectory, turn.uid.to_string());
   }
   return row && row->uid == turn.uid && row->archived == in_archive;
+}
+
+// The row with this number, if there is one, makes the files again. false: nothing stands there any more.
+Result<bool> ReconciledTurns::set_aside(const std::string& path, TurnNumber number, const Error& why) {
+  PANDORA_TRY(is_aside, found_.set_aside(path, why));
+  if (is_aside) damaged_ = number;
+  return !is_aside;
 }
 
 // Compares with the row as it is now; whether the folder stays that of a row.
@@ -126,47 +141,47 @@ Result<bool> ReconciledTurns::unlike_its_row(const TurnRecord& record, const std
   PANDORA_TRY(rows, stores_.turns.find_all({&record.turn.uid, 1}, system_, deadline_));
   if (rows.empty()) {
     PANDORA_TRY(forgotten, found_.is_forgotten(record.turn.uid));
-    if (forgotten)
-      found_.differs("forgotten turn with files", named(number), "the files are removed");
-    else
-      found_.differs("turn without row", named(number), "the row is made again from the files");
-    if (found_.applying()) PANDORA_CHECK(forgotten ? stores_.documents.remove(path, deadline_) : restore(record, path));
+    if (forgotten) found_.differs("forgotten turn with files", named(number), "the files are removed");
+    if (!forgotten) PANDORA_CHECK(restore(record, path));
+    if (forgotten && found_.applying()) PANDORA_CHECK(stores_.documents.remove(path, deadline_));
     return false;
   }
   if (rows.front().number != number) {
     PANDORA_CHECK(renumber(record, path, rows.front()));
     return false;
   }
-  if (!(rows.front() == record.turn)) PANDORA_CHECK(row_unlike_files(path, record.turn.uid));
-  return true;
+  return rows.front() == record.turn ? Result<bool>(true) : row_unlike_files(path, record.turn.uid);
 }
 
 // Somebody may have changed the turn since its files were read, and they are still to follow. So all is read again,
 // in this order: when the files do not wait, they have been written since the row said this, and what is read of them
-// then is at least as new. A row that is changed even now is left to the next run.
-Status ReconciledTurns::row_unlike_files(const std::string& path, const Uuid& uid) {
+// then is at least as new. A row that is changed even now is left to the next run. false: they can be nobody's.
+Result<bool> ReconciledTurns::row_unlike_files(const std::string& path, const Uuid& uid) {
   PANDORA_TRY(rows, stores_.turns.find_all({&uid, 1}, system_, deadline_));
   PANDORA_TRY(waits, found_.is_waiting(OutboxKind::kTurnDirectory, uid));
-  if (rows.empty() || waits) return {};
+  if (rows.empty() || waits) return true;
   const auto record = read_turn_folder(stores_.documents, path, deadline_);
   if (!record && !ReconcileFindings::is_unreadable(record.error())) return fail(record.error());
-  if (!record || record->turn.uid != uid || record->turn == rows.front()) return {};
+  if (!record || record->turn.uid != uid || record->turn == rows.front()) return true;
+  const TurnNumber number = rows.front().number;
+  if (const Status fits = may_become(rows.front(), record->turn); !fits) return set_aside(path, number, fits.error());
   if (found_.applying()) {
     Status made = stores_.turns.rewrite(record->turn, system_, deadline_, &rows.front());
-    if (!made && made.error().code == ErrorCode::kConflict) return {};
+    if (!made && made.error().code == ErrorCode::kConflict) return true;
     PANDORA_CHECK(made);
   }
-  found_.differs("row unlike its files", named(rows.front().number), "the row is made equal to the files");
-  return {};
+  found_.differs("row unlike its files", named(number), "the row is made equal to the files");
+  return true;
 }
 
 // A row that was lost and given anew may have another number than the files. The number that was shown since then
 // stands.
 Status ReconciledTurns::renumber(TurnRecord record, const std::string& path, const Turn& row) {
   const std::string there = folder_of(row);
-  if (found_.has_file(there))
-    return found_.set_aside(
-        path, {ErrorCode::kDataCorrupt, fmt::format("it is a second copy of turn {}", row.number.value), {}});
+  const std::string second = fmt::format("it is a second copy of turn {}", row.number.value);
+  Status fits = may_become(row, record.turn);
+  if (fits && found_.has_file(there)) fits = fail(ErrorCode::kDataCorrupt, second);
+  if (!fits) return found_.set_aside(path, fits.error()).map([](bool) {});
   found_.differs("files under another number", path, fmt::format("they become those of turn {}", row.number.value));
   if (!found_.applying()) return {};
   record.turn.number = row.number;
@@ -176,19 +191,26 @@ Status ReconciledTurns::renumber(TurnRecord record, const std::string& path, con
   return stores_.documents.remove(path, deadline_);
 }
 
+// What no row may hold is set aside, as when a turn is saved. What the rows or the files have by itself is not made
+// again.
 Status ReconciledTurns::restore(const TurnRecord& record, const std::string& path) {
   TurnRecord kept = record;
   kept.fetches.clear();  // already counted in the sources' own files
   std::erase_if(kept.memories, [&](const Memory& memory) {
-    return found_.has_file(tombstone_path(memory.id)) || found_.has_file(memory_path(memory.id));
+    return found_.has_file(tombstone_path(memory.id)) || found_.has_file(memory_path(memory.id)) ||
+           stores_.memories.find(memory.id, system_, deadline_);
   });
   std::erase_if(kept.research, [&](const Research& research) {
-    return found_.has_file(tombstone_path(research.id)) || found_.has_file(research_path(research.id));
+    return found_.has_file(tombstone_path(research.id)) || found_.has_file(research_path(research.id)) ||
+           stores_.research.find(research.id, system_, deadline_);
   });
-  const auto committed = stores_.turns.commit_turn(kept, system_, deadline_);
-  if (committed) return {};
-  if (committed.error().code != ErrorCode::kConflict) return fail(committed.error());
-  return found_.set_aside(path, committed.error());
+  Status made = check_record(kept, Principal::of(kept.turn.user));
+  if (made && found_.applying()) made = stores_.turns.commit_turn(kept, system_, deadline_).map([](auto) {});
+  if (!made && is_hopeless(stores_.turns, kept.turn, made.error().code, deadline_))
+    return found_.set_aside(path, made.error()).map([](bool) {});
+  PANDORA_CHECK(made);
+  found_.differs("turn without row", named(kept.turn.number), "the row is made again from the files");
+  return {};
 }
 
 Result<ReconciledTurns::Unlike> ReconciledTurns::unlike_points(const std::vector<Turn>& rows) {

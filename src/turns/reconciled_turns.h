@@ -23,7 +23,8 @@ class ReconciledTurns {
   Result<std::vector<Turn>> next_rows(TurnNumber after);
   Result<bool> look_at_folder(const std::string& path, TurnNumber number, const Turn* row, bool in_archive);
   Result<bool> unlike_its_row(const TurnRecord& record, const std::string& path);
-  Status row_unlike_files(const std::string& path, const Uuid& uid);
+  Result<bool> row_unlike_files(const std::string& path, const Uuid& uid);
+  Result<bool> set_aside(const std::string& path, TurnNumber number, const Error& why);
   Status renumber(TurnRecord record, const std::string& path, const Turn& row);
   Status restore(const TurnRecord& record, const std::string& path);
   Status without_folder(const Turn& listed);
@@ -39,7 +40,7 @@ class ReconciledTurns {
   const Deadline& deadline_;
   const Principal system_ = Principal::system();
   std::int64_t rows_ = 0;  // looked at
-  TurnNumber damaged_;     // the last one whose folder could not be read
+  TurnNumber damaged_;     // the last one whose folder was set aside
   bool any_objects_ = false;
 };
 

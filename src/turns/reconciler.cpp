@@ -25,7 +25,7 @@ class Reconciler::Run {
         deadline_(deadline) {}
 
   Result<ReconcileReport> run() {
-    PANDORA_CHECK(saver_.drain(deadline_));
+    PANDORA_CHECK(settle(saver_.drain(deadline_)));
     PANDORA_CHECK(tombstones());
     ReconciledTurns turns(stores_, *space_, pages_, found_, deadline_);
     PANDORA_CHECK(turns.run());
@@ -39,12 +39,20 @@ class Reconciler::Run {
     PANDORA_CHECK(ReconciledObjects(stores_, saver_, pages_, found_, deadline_).run(turns.any_objects()));
     if (found_.applying()) {
       PANDORA_CHECK(found_.ask_for_repairs(1));
-      PANDORA_CHECK(saver_.checkpoint(deadline_));
+      PANDORA_CHECK(settle(saver_.checkpoint(deadline_)));
     }
     return std::move(found_.report());
   }
 
  private:
+  // Of what follows rows one that cannot be brought up to date keeps nobody from looking at the others.
+  Status settle(const Status& drained) {
+    if (drained) return {};
+    const SaverStatus status = saver_.status();
+    if (status.pending > 0) return drained;
+    return found_.leave("what waits", fmt::format("{} files and points", status.outbox), drained.error());
+  }
+
   // What was forgotten stays so: an interrupted forgetting is completed.
   Status tombstones() {
     for (std::string after;;) {
@@ -62,14 +70,23 @@ class Reconciler::Run {
   Status forget_rows(std::span<const Uuid> forgotten) {
     PANDORA_TRY(rows, stores_.turns.find_all(forgotten, system_, deadline_));
     for (const auto& turn : rows) {
-      found_.differs("forgotten turn with a row", fmt::format("turn {}", turn.number.value), "forgetting is completed");
-      if (found_.applying()) PANDORA_CHECK(forgetting_.forget_turn(turn.number, system_, deadline_).map([](auto&&) {}));
+      const auto forget = [&] { return forgetting_.forget_turn(turn.number, system_, deadline_); };
+      PANDORA_CHECK(complete(forget, "turn", fmt::format("turn {}", turn.number.value)));
     }
     for (const Uuid& uid : forgotten) {
       if (!stores_.memories.find(uid, system_, deadline_)) continue;
-      found_.differs("forgotten memory with a row", uid.to_string(), "forgetting is completed");
-      if (found_.applying()) PANDORA_CHECK(forgetting_.forget_memory(uid, system_, deadline_).map([](auto&&) {}));
+      const auto forget = [&] { return forgetting_.forget_memory(uid, system_, deadline_); };
+      PANDORA_CHECK(complete(forget, "memory", uid.to_string()));
     }
+    return {};
+  }
+
+  template <class Forget>
+  Status complete(Forget forget, std::string_view what, const std::string& which) {
+    const std::string kind = fmt::format("forgotten {} with a row", what);
+    const auto done = found_.applying() ? forget() : Result<ForgetReport>();
+    if (!done) return found_.leave(kind, which, done.error());
+    found_.differs(kind, which, "forgetting is completed");
     return {};
   }
 

@@ -1,9 +1,11 @@
 // Finds and repairs every difference between files, rows and points; the journal is replayed before.
 //
 // Truth is in this order: journal, files, rows, points. A dry run only reports; `apply` repairs, and a second run then
-// finds nothing. What cannot be read is set aside in quarantine with its reason, never deleted. Deleting the databases
-// and reconciling brings everything back from the files. One thing cannot be repaired, and is said at every run: a
-// turn's object whose bytes are missing or damaged.
+// finds nothing. What cannot be read, or what no row may hold (ports/row_checks.h), is set aside in quarantine with its
+// reason, never deleted. Deleting the databases and reconciling brings everything back from the files. One bad thing
+// ends no run: it is told, and the others are looked at. What cannot be repaired is left, and said at every run: a
+// turn's object whose bytes are missing or damaged, files that this process may not read or that a newer program wrote.
+// A store that does not answer ends the run.
 //
 // Rows, files and points are read side by side in the order of their ids, a page of each at a time, so memory does not
 // grow with their number (ReconcilePages), nor what is asked of the stores for each of those that are as they should

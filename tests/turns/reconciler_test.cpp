@@ -3,10 +3,13 @@
 #include <functional>
 #include <utility>
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include "counted_stores.h"
+#include "ports/row_checks.h"
 #include "turns/documents.h"
+#include "wire/turn_json.h"
 #include "world.h"
 
 namespace pandora {
@@ -162,10 +165,7 @@ TEST(Reconciler, WhatIsChangedBetweenItsReadingsIsKept) {
   }
 }
 
-TEST(Reconciler, FilesAloneBringEverythingBackWithTheirNumbers) {
-  World world("files");
-  ASSERT_TRUE(world.start());
-  const auto records = fill(world, 8);
+void lose_rows(World& world) {
   world.stop();
   const auto entries = world.files.list("/data").value();
   for (const auto& entry : entries)
@@ -174,6 +174,13 @@ TEST(Reconciler, FilesAloneBringEverythingBackWithTheirNumbers) {
     }
   world.vfs.forget();
   ASSERT_TRUE(world.start());
+}
+
+TEST(Reconciler, FilesAloneBringEverythingBackWithTheirNumbers) {
+  World world("files");
+  ASSERT_TRUE(world.start());
+  const auto records = fill(world, 8);
+  lose_rows(world);
   EXPECT_EQ(world.rows->turns().count(Principal::system(), world.soon()).value(), 0);
   const auto dry = world.reconciler->run(Apply::kDryRun, kQuiet, world.soon());
   ASSERT_TRUE(dry);
@@ -264,6 +271,135 @@ TEST(Reconciler, WhatIsSavedArchivedAndForgottenWhileItRunsIsNoDifference) {
   }
 }
 
+// Documents of which some cannot be read, and say why.
+class FailingDocuments final : public testing::CountedDocuments {
+ public:
+  using CountedDocuments::CountedDocuments;
+  Result<std::string> read(const std::string& path, const Deadline& deadline) override {
+    const auto fault = faults.find(path);
+    return fault == faults.end() ? CountedDocuments::read(path, deadline) : fail(fault->second, "cannot read " + path);
+  }
+  Result<std::vector<FileInfo>> list_after(const std::string& folder, const std::string& after, std::size_t limit,
+                                           const Deadline& deadline) override {
+    if (is_away) return fail(ErrorCode::kUnavailable, "the store is away");
+    return CountedDocuments::list_after(folder, after, limit, deadline);
+  }
+  std::map<std::string, ErrorCode> faults;
+  bool is_away = false;
+};
+
+void change_metadata(World& world, TurnNumber number, const std::function<void(Turn&)>& change) {
+  const std::string path = turn_folder(number) + "/metadata.json";
+  auto record = decode_metadata(world.documents->read(path, world.soon()).value()).value();
+  change(record.turn);
+  ASSERT_TRUE(world.documents->put(path, encode_metadata(record), Durability::kNow, world.soon()));
+}
+
+std::vector<std::string> told(const ReconcileReport& report) {
+  std::vector<std::string> lines;
+  for (const auto& one : report.differences) lines.push_back(one.kind + ": " + one.what);
+  std::ranges::sort(lines);
+  return lines;
+}
+
+TEST(Reconciler, OneBadThingEndsNoRunAndTheOthersAreMended) {
+  World world("bad");
+  ASSERT_TRUE(world.start());
+  const auto records = fill(world, 8);  // memories of 1, 4 and 7, research of 1 and 5
+  lose_rows(world);
+  const auto put = [&](const std::string& path, const std::string& bytes) {
+    ASSERT_TRUE(world.documents->put(path, bytes, Durability::kNow, world.soon()));
+  };
+  const auto long_keyword = [](std::size_t bytes) {
+    return [bytes](Turn& turn) { turn.keywords = {"boats", std::string(bytes, 'k')}; };
+  };
+  change_metadata(world, {2}, long_keyword(kMaxKeywordBytes));
+  change_metadata(world, {3}, long_keyword(kMaxKeywordBytes + 1));
+  change_metadata(world, {4}, [](Turn& turn) { turn.quality = 2; });
+  std::string newer = world.documents->read("turns/turn_000005/metadata.json", world.soon()).value();
+  const std::string version = fmt::format("\"version\": {}", kTurnFormatVersion);
+  ASSERT_NE(newer.find(version), std::string::npos);
+  put("turns/turn_000005/metadata.json", newer.replace(newer.find(version), version.size(), "\"version\": 99"));
+  put("turns/turn_000009", "a file, not a folder");
+  Memory memory = records[0].memories.at(0);
+  memory.content = std::string(kMaxMemoryBytes + 1, 'm');
+  put(memory_path(memory.id), encode_memory(memory));
+  Research research = records[0].research.at(0);
+  research.confidence = 2;
+  put(research_path(research.id), encode_research(research));
+  Source source;
+  source.domain = "WWW.Example.com/";
+  put("site_knowledge/other.json", encode_source(source));
+
+  testing::Counts counts;
+  FailingDocuments documents(*world.documents, counts);
+  documents.faults = {{"turns/turn_000006/context.md", ErrorCode::kPermissionDenied},
+                      {"turns/turn_000007/metadata.json", ErrorCode::kUnavailable},  // a sector that is gone
+                      {memory_path(records[6].memories.at(0).id), ErrorCode::kPermissionDenied}};
+  const Stores all = world.stores();
+  const Stores stores{all.turns,  all.memories, all.research, all.sources, all.observations, all.instance,
+                      all.outbox, all.vectors,  documents,    all.objects, all.receipts};
+  Reconciler reconciler(stores, *world.spaces, *world.saver, *world.forgetting, world.clock);
+  const std::vector<std::string> left = {"files that cannot be read: " + memory_path(records[6].memories.at(0).id),
+                                         "files that cannot be read: turns/turn_000005",
+                                         "files that cannot be read: turns/turn_000006",
+                                         "files that cannot be read: turns/turn_000007"};
+  const std::vector<std::string> aside = {
+      "damaged files: " + memory_path(memory.id), "damaged files: " + research_path(research.id),
+      "damaged files: site_knowledge/other.json", "damaged files: turns/turn_000003",
+      "damaged files: turns/turn_000004",         "damaged files: turns/turn_000009"};
+  const auto dry = reconciler.run(Apply::kDryRun, kQuiet, world.soon());
+  ASSERT_TRUE(dry) << dry.error().to_line();
+  const auto applied = reconciler.run(Apply::kApply, kQuiet, world.soon());
+  ASSERT_TRUE(applied) << applied.error().to_line();
+  for (const auto* report : {&*dry, &*applied})
+    for (const auto* expected : {&left, &aside})
+      for (const auto& line : *expected) EXPECT_TRUE(std::ranges::binary_search(told(*report), line)) << line;
+  for (const auto& one : applied->differences) {
+    if (one.what != "turns/turn_000003") continue;
+    EXPECT_NE(one.repair.find("a keyword of 2001 bytes, at most 2000 are kept"), std::string::npos) << one.repair;
+  }
+  std::vector<std::int64_t> numbers;
+  const auto rows = world.rows->turns().scan({}, kMaxPage, Principal::system(), world.soon()).value();
+  for (const auto& row : rows) numbers.push_back(row.number.value);
+  EXPECT_EQ(numbers, (std::vector<std::int64_t>{1, 2, 8}));
+  EXPECT_EQ(world.documents->list("quarantine", world.soon())->size(), aside.size());
+  const auto again = reconciler.run(Apply::kApply, kQuiet, world.soon());
+  ASSERT_TRUE(again) << again.error().to_line();
+  EXPECT_EQ(told(*again), left) << "they are said at every run, and nothing else is";
+
+  // The whole store is away, which says the same: it is no fault of one turn's.
+  const auto away = [&](std::string_view stage, std::int64_t) { return documents.is_away |= stage == "turns on disk", Status(); };
+  EXPECT_EQ(reconciler.run(Apply::kDryRun, away, world.soon()).error().code, ErrorCode::kPermissionDenied);
+}
+
+// The row is there: the files that can be nobody's are made of it again.
+TEST(Reconciler, FilesThatTheirRowCannotBecomeAreSetAsideAndMadeAgain) {
+  World world("nobody's");
+  ASSERT_TRUE(world.start());
+  const auto records = fill(world, 5);
+  change_metadata(world, {1}, [](Turn& turn) { turn.keywords = {std::string(kMaxKeywordBytes + 1, 'k')}; });
+  change_metadata(world, {2}, [](Turn& turn) { turn.session = SessionId::parse("another").value(); });
+  change_metadata(world, {3}, [](Turn& turn) { turn.user = UserId::parse("ben").value(); });
+  ASSERT_TRUE(world.documents->move("turns/turn_000003", "turns/turn_000033", world.soon()));
+  change_metadata(world, {33}, [](Turn& turn) { turn.number = {33}; });
+  change_metadata(world, {4}, [](Turn& turn) { turn.summary = "It was changed by hand."; });
+  const auto applied = world.reconciler->run(Apply::kApply, kQuiet, world.soon());
+  ASSERT_TRUE(applied) << applied.error().to_line();
+  EXPECT_EQ(told(*applied),
+            (std::vector<std::string>{"damaged files: turns/turn_000001", "damaged files: turns/turn_000002",
+                                      "damaged files: turns/turn_000033", "row unlike its files: turn 4",
+                                      "row without files: turn 1", "row without files: turn 2",
+                                      "row without files: turn 3"}));
+  expect_equal_again(world);
+  for (const auto& record : records) {
+    const auto row = world.rows->turns().find(record.turn.number, Principal::system(), world.soon());
+    ASSERT_TRUE(row) << row.error().to_line();
+    EXPECT_EQ(row->summary, record.turn.number.value == 4 ? "It was changed by hand." : record.turn.summary);
+    EXPECT_EQ(read_turn_folder(*world.documents, turn_folder(record.turn.number), world.soon())->turn, *row);
+  }
+}
+
 TEST(Reconciler, FoldersOfMoreThanSixDigitsStandInTheOrderOfTheirNumbers) {
   World world("digits");
   ASSERT_TRUE(world.start());
@@ -283,11 +419,9 @@ TEST(Reconciler, FoldersOfMoreThanSixDigitsStandInTheOrderOfTheirNumbers) {
     const auto report = reconciler.run(Apply::kDryRun, kQuiet, world.soon());
     ASSERT_TRUE(report) << report.error().to_line();
     EXPECT_EQ(report->turns, 4);
-    std::vector<std::string> found;
-    for (const auto& one : report->differences) found.push_back(one.kind + ": " + one.what);
-    std::ranges::sort(found);
-    EXPECT_EQ(found, (std::vector<std::string>{"damaged files: turns/turn_01000000", "damaged files: turns/turn_1",
-                                               "row without files: turn 123456", "row without files: turn 2000000"}));
+    EXPECT_EQ(told(*report),
+              (std::vector<std::string>{"damaged files: turns/turn_01000000", "damaged files: turns/turn_1",
+                                        "row without files: turn 123456", "row without files: turn 2000000"}));
   }
   expect_equal_again(world);
 }
