@@ -7,10 +7,6 @@
 #include <fmt/format.h>
 
 #include "base/log.h"
-#include "base/text.h"
-#include "domain/analyzer.h"
-#include "domain/derive.h"
-#include "ports/row_checks.h"
 #include "turns/documents.h"
 #include "turns/turn_objects.h"
 #include "wire/json_reader.h"
@@ -18,32 +14,8 @@
 namespace pandora {
 namespace {
 
-constexpr std::size_t kMinQuote = 12;  // "yes" is no quotation
-
-bool replace_all(std::string& text, std::string_view what, std::string_view with) {
-  bool found = false;
-  for (std::size_t at = 0; (at = text.find(what, at)) != std::string::npos; at += with.size(), found = true)
-    text.replace(at, what.size(), with);
-  return found;
-}
-
 constexpr const char* kTombstoneFormat = "pandora tombstone";
 constexpr std::int64_t kTombstoneVersion = 1;
-
-std::set<std::string> terms_of(const std::vector<std::string_view>& texts) {
-  std::set<std::string> terms;
-  for (const std::string_view text : texts)
-    for (const Term& term : analyze(text)) terms.insert(term.text);
-  return terms;
-}
-
-// What follows from question and reply, when one of them has changed.
-void derive_again(Turn& turn) {
-  const Utterance* said = own_reply(turn);
-  const std::string_view reply = said ? std::string_view(said->text) : std::string_view();
-  turn.keywords = derive_keywords(turn.question, reply, {});
-  turn.summary = derive_summary(turn.question, reply);
-}
 
 Json ids_json(const std::vector<Uuid>& ids) {
   Json array = Json::array();
@@ -52,61 +24,6 @@ Json ids_json(const std::vector<Uuid>& ids) {
 }
 
 }  // namespace
-
-// A follow-up was made self-contained with words of the turns before it ("Is it safe? [passphrase of the vault]"), and
-// topic, keywords and summary were derived of that. Where the borrowed words are the forgotten ones, it stands as it
-// was typed.
-bool Forgetting::give_back_words(TurnRecord& record, const Forgotten& forgotten) {
-  Turn& turn = record.turn;
-  const std::string& message = turn.message.text;
-  if (!forgotten.session || turn.session != *forgotten.session || turn.question == message) return false;
-  const bool extended = turn.question.starts_with(message);
-  const auto borrowed = terms_of({std::string_view(turn.question).substr(extended ? message.size() : 0)});
-  const auto own = terms_of({message});
-  const bool any = std::ranges::any_of(
-      borrowed, [&](const auto& term) { return !own.contains(term) && forgotten.terms.contains(term); });
-  if (!any) return false;
-  const std::string old = std::exchange(turn.question, message);
-  turn.topic = derive_topic(message, {});
-  derive_again(turn);
-  record.context.query.question = message;
-  for (auto& plan : record.context.plans)
-    for (auto& goal : plan.goals) replace_all(goal, old, message);
-  return true;
-}
-
-// Takes the forgotten words out of another turn. true: something was taken.
-bool Forgetting::redact(TurnRecord& record, const Forgotten& forgotten) {
-  bool quoted = false;
-  for (auto& item : record.context.gathered.items) {
-    if (!forgotten.ids.contains(item.id) || item.text == kForgottenText) continue;
-    item.text = kForgottenText;
-    quoted = true;
-  }
-  bool changed = give_back_words(record, forgotten) || quoted;
-  const auto gone = [&](const auto& value) { return forgotten.ids.contains(value.id.to_string()); };
-  changed |= std::erase_if(record.memories, gone) > 0;
-  changed |= std::erase_if(record.research, gone) > 0;
-  const auto without = [&](std::string& text) {
-    for (const auto& words : forgotten.texts) changed |= replace_all(text, words, kForgottenText);
-  };
-  // A reply without a model is made of quotes: it goes as a whole. A model's reply loses what it repeats word for word.
-  const auto clean = [&](std::string& text, std::string_view model) {
-    if (quoted && model == kExtractiveModel)
-      text = kForgottenText;
-    else
-      without(text);
-  };
-  if (record.turn.reply) {
-    const std::string before = record.turn.reply->text;
-    clean(record.turn.reply->text, record.turn.model);
-    if (record.turn.reply->text != before) derive_again(record.turn);
-  }
-  for (auto& reply : record.context.replies) clean(reply.text, reply.model);
-  without(record.turn.summary);
-  for (auto& block : record.context.tools) without(block.result);
-  return changed;
-}
 
 Status Forgetting::write_tombstone(const ForgetReport& report, const Deadline& deadline) {
   const Json json = {{"format", kTombstoneFormat},
@@ -157,6 +74,25 @@ Status Forgetting::finish(const Deadline& deadline) {
   return overwrite_deleted_(deadline);
 }
 
+// None: its files are still to come, from the journal of another gateway. That one takes the quotes out of them
+// (turns/redaction.h), and knows more of the turn than its row.
+Result<std::optional<TurnRecord>> Forgetting::record_of(const Turn& turn, const std::string& folder,
+                                                        const Deadline& deadline) {
+  auto record = read_turn_folder(stores_.documents, folder, deadline);
+  if (!record && record.error().code == ErrorCode::kNotFound) {
+    PANDORA_TRY(waits, stores_.outbox.is_waiting({OutboxKind::kTurnDirectory, turn.uid.to_string()}, deadline));
+    if (waits) return std::nullopt;
+    record = read_turn_folder(stores_.documents, folder, deadline);  // it may have come just now
+  }
+  if (record) return *std::move(record);
+  const ErrorCode code = record.error().code;
+  if (code == ErrorCode::kDataCorrupt || code == ErrorCode::kTooLarge)  // must not keep anybody from forgetting
+    PANDORA_CHECK(stores_.documents.quarantine(folder, record.error().to_line(), deadline).map([](auto&&) {}));
+  else if (code != ErrorCode::kNotFound)
+    return fail(std::move(record).error());
+  return record_from_row(turn);
+}
+
 Result<TurnNumber> Forgetting::redact_quotes(const Forgotten& forgotten, TurnNumber after, ForgetReport& report,
                                              const Deadline& deadline) {
   for (;;) {
@@ -165,36 +101,20 @@ Result<TurnNumber> Forgetting::redact_quotes(const Forgotten& forgotten, TurnNum
     for (const auto& turn : page) {
       after = turn.number;
       const std::string folder = turn.archived ? archived_turn_folder(turn.number) : turn_folder(turn.number);
-      auto record = read_turn_folder(stores_.documents, folder, deadline);
-      const ErrorCode fault = record ? ErrorCode::kNotFound : record.error().code;
-      if (fault == ErrorCode::kDataCorrupt || fault == ErrorCode::kTooLarge)  // must not keep anybody from forgetting
-        PANDORA_CHECK(stores_.documents.quarantine(folder, record.error().to_line(), deadline).map([](auto&&) {}));
-      else if (fault != ErrorCode::kNotFound)
-        return fail(std::move(record).error());
-      if (!record) record = record_from_row(turn);
-      record->turn = turn;
-      if (!redact(*record, forgotten)) continue;
-      // Of a row that an earlier program wrote: it could not be written again.
-      std::erase_if(record->turn.keywords, [](const auto& keyword) { return !check_keywords({&keyword, 1}); });
-      if (record->turn.question != turn.question) PANDORA_CHECK(clean_question(record->turn, report, deadline));
-      PANDORA_CHECK(stores_.documents.put_folder(folder, turn_documents(*record), Durability::kNow, deadline));
-      PANDORA_CHECK(stores_.turns.rewrite(record->turn, Principal::of(turn.user), deadline));
+      PANDORA_TRY(found, record_of(turn, folder, deadline));
+      TurnRecord record = found ? *std::move(found) : record_from_row(turn);
+      record.turn = turn;
+      if (!redact(record, forgotten)) continue;
+      if (record.turn.question != turn.question) {
+        PANDORA_TRY(cleaned, clean_question(stores_.receipts, record.turn, deadline));
+        report.receipts += cleaned;
+      }
+      if (found)
+        PANDORA_CHECK(stores_.documents.put_folder(folder, turn_documents(record), Durability::kNow, deadline));
+      PANDORA_CHECK(stores_.turns.rewrite(record.turn, Principal::of(turn.user), deadline));
       ++report.redacted;
     }
   }
-}
-
-// The receipt of what a turn asked holds the question as it was understood; it cannot be ranked again by another one.
-Status Forgetting::clean_question(const Turn& turn, ForgetReport& report, const Deadline& deadline) {
-  ReceiptQuery query;
-  query.turn = turn.uid;
-  PANDORA_TRY(receipts, stores_.receipts.list(query, Principal::of(turn.user), deadline));
-  for (RecallReceipt& receipt : receipts) {
-    receipt.question = ellipsize(turn.question, kMaxReceiptQuestionBytes);
-    ++receipt.forgotten;
-    ++report.receipts;
-  }
-  return receipts.empty() ? Status() : stores_.receipts.put(receipts, Principal::of(turn.user), deadline);
 }
 
 Status Forgetting::clean_receipts(const Forgotten& forgotten, ForgetReport& report, const Deadline& deadline) {
@@ -249,6 +169,7 @@ Result<ForgetReport> Forgetting::forget_turn(TurnNumber number, const Principal&
     PANDORA_CHECK(write_tombstone({"research", id, {}, report.at, "", 0, 0, 0, 0, 0, {}, {}, {}}, deadline));
     forgotten.ids.insert(id.to_string());
   }
+  PANDORA_CHECK(note_forgetting(stores_.instance, clock_.now(), deadline));
   for (const auto* text : {&turn.message.text, turn.reply ? &turn.reply->text : nullptr})
     if (text && text->size() >= kMinQuote) forgotten.texts.push_back(*text);
 
@@ -257,6 +178,7 @@ Result<ForgetReport> Forgetting::forget_turn(TurnNumber number, const Principal&
   PANDORA_TRY(last, redact_quotes(forgotten, turn.number, report, deadline));
   PANDORA_CHECK(clean_receipts(forgotten, report, deadline));
   PANDORA_TRY(removed, stores_.turns.remove(number, who, deadline));
+  PANDORA_CHECK(note_forgetting(stores_.instance, clock_.now(), deadline));
   PANDORA_CHECK(stores_.research.written_elsewhere(report.research, {}, deadline));
   PANDORA_CHECK(
       saver_.drain(deadline));  // nobody writes the folder any more, and what was saved meanwhile has its files
@@ -295,6 +217,7 @@ Result<ForgetReport> Forgetting::forget_memory(const Uuid& id, const Principal& 
     if (!turns.empty()) report.said_in = turns.front().number;
   }
   PANDORA_CHECK(write_tombstone(report, deadline));
+  PANDORA_CHECK(note_forgetting(stores_.instance, clock_.now(), deadline));
   // The words stay where the user said them: that turn can be forgotten too. A global memory may be quoted to
   // everybody.
   Forgotten forgotten{
@@ -303,6 +226,7 @@ Result<ForgetReport> Forgetting::forget_memory(const Uuid& id, const Principal& 
   PANDORA_TRY(last, redact_quotes(forgotten, TurnNumber{}, report, deadline));
   PANDORA_CHECK(clean_receipts(forgotten, report, deadline));
   PANDORA_CHECK(stores_.memories.remove(id, who, deadline).map([](auto&&) {}));
+  PANDORA_CHECK(note_forgetting(stores_.instance, clock_.now(), deadline));
   PANDORA_CHECK(saver_.drain(deadline));
   PANDORA_CHECK(redact_quotes(forgotten, last, report, deadline).map([](auto) {}));
   PANDORA_CHECK(clean_receipts(forgotten, report, deadline));

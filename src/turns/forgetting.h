@@ -3,8 +3,8 @@
 // Order: the journal is emptied; a tombstone (the uid, no word of the text) is written durably, so that an interrupted
 // forgetting is completed by `reconcile` and nothing brings the turn back; then quotes in the documents of other turns,
 // receipts of recalls, rows, points and the windows of neighbours, files, objects that no other turn names; last, the
-// databases overwrite what they deleted. A turn whose reply is under way while this runs may have been shown the words
-// and keep them: `verify` then finds it.
+// databases overwrite what they deleted. A turn that was shown the words and has no row yet, since its reply is under
+// way or waits in another gateway's journal, is cleaned when it gets its row and its files (turns/redaction.h).
 #pragma once
 #include <functional>
 #include <optional>
@@ -13,11 +13,10 @@
 #include <vector>
 
 #include "ports/stores.h"
+#include "turns/redaction.h"
 #include "turns/turn_saver.h"
 
 namespace pandora {
-
-inline constexpr std::string_view kForgottenText = "[forgotten]";
 
 struct ForgetReport {
   std::string what;  // "turn" or "memory"
@@ -59,19 +58,10 @@ class Forgetting {
 
  private:
   Status write_tombstone(const ForgetReport& report, const Deadline& deadline);
-  struct Forgotten {
-    Principal readers;  // in whose turns it may be quoted
-    std::set<std::string> ids;
-    std::vector<std::string> texts;    // whole messages and replies
-    std::optional<SessionId> session;  // whose follow-ups may have been made self-contained with its words
-    std::set<std::string> terms;       // these words, as the analyser gives them
-  };
-  static bool give_back_words(TurnRecord& record, const Forgotten& forgotten);
-  static bool redact(TurnRecord& record, const Forgotten& forgotten);
+  Result<std::optional<TurnRecord>> record_of(const Turn& turn, const std::string& folder, const Deadline& deadline);
   // In the turns above `after`; the last one that was looked at.
   Result<TurnNumber> redact_quotes(const Forgotten& forgotten, TurnNumber after, ForgetReport& report,
                                    const Deadline& deadline);
-  Status clean_question(const Turn& turn, ForgetReport& report, const Deadline& deadline);
   Status clean_receipts(const Forgotten& forgotten, ForgetReport& report, const Deadline& deadline);
   Status find_derived(const Turn& turn, ForgetReport& report, const Deadline& deadline);
   Status search_quarantine(const std::string& folder, const Uuid& uid, int depth, std::vector<ForgetFinding>& left,

@@ -2,11 +2,13 @@
 
 #include <algorithm>
 #include <functional>
+#include <utility>
 
 #include <fmt/format.h>
 
 #include "base/log.h"
 #include "turns/documents.h"
+#include "turns/redaction.h"
 #include "wire/turn_json.h"
 
 namespace pandora {
@@ -42,6 +44,16 @@ Status write_until_equal(const std::function<Result<std::optional<Row>>()>& read
   return fail(ErrorCode::kUnavailable, "it was changed again each time it was written");
 }
 
+// What the row says now stands in the context as well, where that repeats it.
+void follow_row(TurnRecord& record, const Turn& row) {
+  const Turn was = std::exchange(record.turn, row);
+  ContextDocument& context = record.context;
+  if (context.query.question == was.question) context.query.question = row.question;
+  for (auto& plan : context.plans) std::ranges::replace(plan.goals, was.question, row.question);
+  for (auto& reply : context.replies)
+    if (was.reply && row.reply && reply.text == was.reply->text) reply.text = row.reply->text;
+}
+
 template <class Row>
 Result<std::optional<Row>> if_there(Result<Row> row) {
   if (row) return std::optional<Row>(*std::move(row));
@@ -58,6 +70,12 @@ Result<OutboxWorker::Outcome> OutboxWorker::run_once(std::string_view owner, Dur
   const Deadline begin = Deadline::after(clock_, lease / 2);
   Outcome outcome;
   outcome.claimed = claimed.size();
+  const auto is_directory = [](const OutboxEntry& entry) { return entry.item.kind == OutboxKind::kTurnDirectory; };
+  if (std::ranges::any_of(claimed, is_directory)) {
+    auto last = last_forgetting(stores_, clock_.now(), deadline);
+    if (!last) outcome.last_error = std::move(last).error();
+    last_forgetting_ = last ? *std::move(last) : clock_.now();  // when that is not known, each is looked into
+  }
   std::map<OutboxKind, std::vector<OutboxEntry>> by_kind;
   for (auto& entry : claimed) by_kind[entry.item.kind].push_back(std::move(entry));
 
@@ -148,19 +166,52 @@ Status OutboxWorker::carry_out(OutboxKind kind, Entries entries, const Deadline&
 Result<TurnRecord> OutboxWorker::record_of(const Turn& turn, bool& journalled, const Deadline& deadline) {
   if (const auto record = find_record_(turn.uid)) {
     journalled = true;
-    return *record;
+    TurnRecord followed = *record;
+    follow_row(followed, turn);
+    if (may_quote_forgotten(turn, last_forgetting_)) PANDORA_CHECK(leave_out_forgotten(followed, deadline));
+    return followed;
   }
+  PANDORA_TRY(files, files_of(turn, deadline));
+  TurnRecord record = files ? *std::move(files) : record_from_row(turn);
+  record.turn = turn;
+  return record;
+}
+
+Result<std::optional<TurnRecord>> OutboxWorker::files_of(const Turn& turn, const Deadline& deadline) {
   for (const auto& folder : {turn_folder(turn.number), archived_turn_folder(turn.number)}) {
     auto record = read_turn_folder(stores_.documents, folder, deadline);
-    if (record) return record;
+    if (record) return *std::move(record);
     const ErrorCode code = record.error().code;
     if (code == ErrorCode::kNotFound) continue;
     if (code != ErrorCode::kDataCorrupt && code != ErrorCode::kIncompatible && code != ErrorCode::kTooLarge)
-      return record;
+      return fail(std::move(record).error());
     PANDORA_CHECK(stores_.documents.quarantine(folder, record.error().to_line(), deadline).map([](auto&&) {}));
     log_warn("turns.quarantined", {{"folder", folder}, {"reason", record.error().to_line()}});
   }
-  return record_from_row(turn);
+  return std::nullopt;
+}
+
+// It has its row since before the claim: who forgot after that went through it, and what was forgotten before that has
+// its tombstone. Files that are there already are cleaner than the journal: whoever forgot knew the words.
+Status OutboxWorker::leave_out_forgotten(TurnRecord& record, const Deadline& deadline) {
+  PANDORA_TRY(forgotten, forgotten_of({&record}, stores_.documents, deadline));
+  if (forgotten.empty()) return {};
+  const Turn row = record.turn;
+  PANDORA_TRY(files, files_of(row, deadline));
+  if (files) record = *std::move(files);
+  record.turn = row;
+  if (!redact_quotes_of(record, forgotten)) return {};
+  log_info("turn.quotes_forgotten", {{"turn", row.number.value}});
+  ForgottenRows rows;
+  for (const auto& id : forgotten)
+    if (const auto uid = Uuid::parse(id)) rows.uids.push_back(*uid);
+  PANDORA_CHECK(stores_.receipts.forget(rows, Principal::system(), deadline).map([](auto) {}));
+  if (record.turn == row) return {};
+  PANDORA_CHECK(clean_question(stores_.receipts, record.turn, deadline).map([](auto) {}));
+  Status written = stores_.turns.rewrite(record.turn, Principal::system(), deadline, &row);
+  if (!written && written.error().code == ErrorCode::kConflict)
+    return fail(ErrorCode::kUnavailable, "the turn was changed while it was cleaned");  // it is tried again
+  return written;
 }
 
 // A folder of this number that holds another turn (rows were lost, and numbers given anew) is never written over.
@@ -195,7 +246,6 @@ Status OutboxWorker::write_folder(const Turn& turn, const Deadline& deadline) {
     PANDORA_CHECK(set_stranger_aside(folder, uid, deadline));
   bool journalled = false;
   PANDORA_TRY(record, record_of(turn, journalled, deadline));
-  record.turn = turn;
   // A record in the journal survives without its files; a change of an older turn must be on disk before it is acked.
   const Durability durability = journalled && !turn.archived ? Durability::kDeferred : Durability::kNow;
   const std::string here = turn.archived ? archived_turn_folder(turn.number) : turn_folder(turn.number);

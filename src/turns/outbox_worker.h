@@ -48,14 +48,17 @@ class OutboxWorker {
   Status write_research(const Uuid& id, const Deadline& deadline);
   Status write_source(const std::string& domain, const Deadline& deadline);
   Result<TurnRecord> record_of(const Turn& turn, bool& journalled, const Deadline& deadline);
+  Result<std::optional<TurnRecord>> files_of(const Turn& turn, const Deadline& deadline);
+  Status leave_out_forgotten(TurnRecord& record, const Deadline& deadline);
 
   Stores stores_;
   PointSpaces& spaces_;
   Indexer indexer_;
   const Clock& clock_;
   FindRecord find_record_;
-  std::optional<std::string> ready_;  // the space (its suffix) whose collections are there
-  bool holds_more_ = false;           // entries of an earlier claim, neither acked nor due again
+  std::optional<std::string> ready_;          // the space (its suffix) whose collections are there
+  std::optional<Timestamp> last_forgetting_;  // as it was after the claim
+  bool holds_more_ = false;                   // entries of an earlier claim, neither acked nor due again
 };
 
 inline constexpr Duration kMinRetryDelay = std::chrono::milliseconds(100);

@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "turns/documents.h"
+#include "turns/redaction.h"
 #include "wire/turn_json.h"
 
 namespace pandora {
@@ -59,6 +60,19 @@ Status give_numbers_back(std::vector<TurnRecordPtr>& records, Stores& stores, co
   return {};
 }
 
+// Of turns without a row: who forgot meanwhile could not find their quotes.
+Status leave_out_forgotten(std::vector<TurnRecordPtr>& records, Stores& stores, const Deadline& deadline) {
+  std::vector<const TurnRecord*> all;
+  for (const auto& record : records) all.push_back(record.get());
+  PANDORA_TRY(forgotten, forgotten_of(all, stores.documents, deadline));
+  if (forgotten.empty()) return {};
+  for (auto& record : records) {
+    TurnRecord cleaned = *record;
+    if (redact_quotes_of(cleaned, forgotten)) record = std::make_shared<const TurnRecord>(std::move(cleaned));
+  }
+  return {};
+}
+
 }  // namespace
 
 std::vector<Uuid> turns_with_points(const std::vector<Uuid>& uids, const PointSpace& space, Stores& stores,
@@ -98,7 +112,9 @@ Result<ReplayedTurns> compare_replayed(const std::vector<TurnRecordPtr>& records
         found.without_files.emplace_back(record->turn.uid, row->second->number);
     }
   }
-  if (!found.without_row.empty()) PANDORA_CHECK(give_numbers_back(found.without_row, stores, deadline));
+  if (found.without_row.empty()) return found;
+  PANDORA_CHECK(leave_out_forgotten(found.without_row, stores, deadline));
+  PANDORA_CHECK(give_numbers_back(found.without_row, stores, deadline));
   return found;
 }
 

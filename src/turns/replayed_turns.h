@@ -12,7 +12,8 @@ namespace pandora {
 using TurnRecordPtr = std::shared_ptr<const TurnRecord>;
 
 struct ReplayedTurns {
-  std::vector<TurnRecordPtr> without_row;  // in order; with the number that their folder has already, if there is one
+  // In order; with the number that their folder has already, if there is one, and without what was forgotten.
+  std::vector<TurnRecordPtr> without_row;
   std::vector<std::pair<Uuid, TurnNumber>> without_files;  // they have their row
   std::vector<Uuid> whole;                                 // they need nothing
 };

@@ -8,6 +8,7 @@ import unittest
 from gateways_case import GatewaysCase
 from pandora_case import PROGRAM
 from postgres_server import PROGRAMS
+from served_case import whole
 
 
 class Gateways(GatewaysCase):
@@ -92,18 +93,29 @@ class Gateways(GatewaysCase):
         self.assertEqual(moved["gateways"], [])
         self.assertIn("Now set", moved["next"])
 
+    def hold(self, what):
+        """A transaction that holds a lock: given to let_go"""
+        held = subprocess.Popen([os.path.join(PROGRAMS, "psql"), "-X", "-q", "-U", "owner", "-h", self.server.folder, "-p", str(self.server.port), "-d", "pandora"],
+                                stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self.addCleanup(held.communicate)
+        held.stdin.write(f"BEGIN; {what}; SELECT 'held';\n")
+        held.stdin.flush()
+        while "held" not in held.stdout.readline():
+            pass
+        return held
+
+    def let_go(self, held):
+        held.stdin.write("ROLLBACK; SELECT 'gone';\n")
+        held.stdin.flush()
+        while "gone" not in held.stdout.readline():
+            pass
+
     def test_what_waits_in_a_journal_is_said_again_until_it_is_known(self):
         a = self.gateway("a")
         a[0].kill()
         a[0].wait()
         self.server.sql("UPDATE pandora.journals SET seen_at = seen_at - interval '1 minute', pending = 7", database="pandora")
-        held = subprocess.Popen([os.path.join(PROGRAMS, "psql"), "-X", "-q", "-U", "owner", "-h", self.server.folder, "-p", str(self.server.port), "-d", "pandora"],
-                                stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-        self.addCleanup(held.communicate)
-        held.stdin.write("BEGIN; LOCK TABLE pandora.turns; SELECT 'held';\n")
-        held.stdin.flush()
-        while "held" not in held.stdout.readline():
-            pass
+        held = self.hold("LOCK TABLE pandora.turns")
         again = subprocess.Popen([PROGRAM, "serve", "--json", "--set", "gateway.port=0", "--log-level", "error", "--data", os.path.join(self.home, "a")],
                                  stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=self.environment)
         self.addCleanup(again.wait)
@@ -114,9 +126,38 @@ class Gateways(GatewaysCase):
 
         self.wait_until(lambda: said().endswith("t"), 30)
         self.assertEqual(said(), "7|t", "its turns have no rows yet")
-        held.stdin.write("ROLLBACK;\n")
-        held.stdin.flush()
+        self.let_go(held)
         self.wait_until(lambda: said() == "0|t", 30)
+
+    def test_what_a_dead_gateways_journal_quotes_is_forgotten_when_it_is_drained(self):
+        secret = "The safe opens with 4711 xylophone."
+        self.gateway("a")
+        b = self.gateway("b")
+        self.up.script[:] = [whole("noted"), whole(f"You said: {secret}")]
+        self.tell(b, secret)
+        self.wait_until(lambda: self.rows() == [secret] and self.status("b")["outbox"] == 0)
+        held = self.hold("LOCK TABLE pandora.turns IN SHARE ROW EXCLUSIVE MODE")  # it is read, and not written
+        self.tell(b, "How does it open?")
+        b[0].kill()
+        b[0].wait()
+        self.server.sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE wait_event_type = 'Lock'")
+        self.let_go(held)
+        self.assertEqual(self.rows(), [secret])
+        with_a = ["--data", os.path.join(self.home, "a")]
+        (number,) = self.numbers()
+        uid = self.server.sql("SELECT turn_uid FROM pandora.turns", database="pandora")
+        self.out("turns", "forget", number, "--yes", *with_a)
+        self.assertEqual(self.rows(), [])
+        self.gateway("b")
+        self.wait_until(lambda: self.rows() == ["How does it open?"] and self.status("b")["outbox"] == 0)
+        (number,) = self.numbers()
+        self.assertEqual(self.json("turns", "show", number, *with_a)["turn"]["reply"]["text"], "You said: [forgotten]")
+        tables = self.server.sql("SELECT string_agg(t::text, '') FROM pandora.turns t", database="pandora")
+        self.assertNotIn("xylophone", tables)
+        documents = subprocess.run(["grep", "-rl", "xylophone", os.path.join(self.home, "documents")], stdout=subprocess.PIPE)
+        self.assertEqual(documents.stdout, b"")
+        self.assertTrue(self.json("verify-forgotten", uid, *with_a)["clean"])
+        self.assertEqual(self.json("reconcile", *with_a)["differences"], [])
 
 
 if __name__ == "__main__":

@@ -1,7 +1,9 @@
 #include "turns/forgetting.h"
 
 #include <algorithm>
+#include <atomic>
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include "turns/documents.h"
@@ -74,6 +76,147 @@ TEST_F(Told, ATurnLeavesEveryStoreAndEveryQuote) {
                 .value()
                 .differences.size(),
             0u);
+}
+
+// Of a gateway that has acknowledged turns which quote the first one, and cannot write rows.
+struct AnotherGateway : Told {
+  void SetUp() override {
+    Told::SetUp();
+    open_other();
+    const auto quoting = [&](const std::string& message, const std::string& reply, const std::string& model) {
+      auto record = world.record("s", message, reply);
+      record.turn.model = model;
+      record.context.replies = {{1, "a-model", "Once more: " + reply}, {2, model, reply}};
+      record.context.gathered.items.push_back({GatheredKind::kPreviousTurn, "turn 1", uid.to_string(), "s",
+                                               world.clock.now(), Trust::kUser, 1, 1,
+                                               fmt::format("User: {}\nAssistant: I keep that.", kSecret)});
+      record.context.gathered.items.push_back(
+          {GatheredKind::kMemory, "memory", memory.to_string(), "s", world.clock.now(), Trust::kUser, 1, 1, kSecret});
+      return record;
+    };
+    waiting = {quoting("How does it open?", std::string("You said: ") + kSecret, "a-model"),
+               quoting("What did I say?", std::string("On Monday you said: ") + kSecret, std::string(kExtractiveModel)),
+               quoting("Is it safe?", "I do not know.", "a-model")};
+    TurnRecord& borrowing = waiting.back();
+    borrowing.turn.question = "Is it safe? [4711 xylophone]";
+    borrowing.turn.topic = "safe 4711 xylophone";
+    borrowing.turn.keywords = derive_keywords(borrowing.turn.question, "", {});
+    borrowing.context.query.question = borrowing.turn.question;
+    borrowing.context.plans.push_back({1, {borrowing.turn.question}, Route::kSynthesis});
+    for (const auto& record : waiting) ASSERT_TRUE(other->save(record, world.soon()));
+  }
+  void TearDown() override { other.reset(); }
+  void open_other() {
+    SaverOptions options;
+    options.journal_directory = "/data/other";
+    options.owner = "other";
+    options.checkpoint_interval = std::chrono::hours(1);
+    options.before_rows = [this](const Deadline&) -> Status {
+      return rows_are_away ? Status(fail(ErrorCode::kUnavailable, "rows are away")) : Status();
+    };
+    other = TurnSaver::open(options, world.stores(), *world.spaces, world.files, world.clock).value();
+  }
+  // The first gateway has gone, so that what follows the rows is of the other's journal.
+  void drain_other() {
+    world.reconciler.reset(), world.forgetting.reset(), world.saver.reset();
+    rows_are_away = false;
+    const Status drained = other->checkpoint(world.soon());
+    ASSERT_TRUE(drained) << drained.error().to_line();
+  }
+  void expect_clean() {
+    for (const auto& record : waiting) {
+      const auto rows = world.rows->turns().find_all({&record.turn.uid, 1}, Principal::system(), world.soon()).value();
+      ASSERT_EQ(rows.size(), 1u);
+      const auto files = read_turn_folder(*world.documents, turn_folder(rows[0].number), world.soon());
+      ASSERT_TRUE(files) << files.error().to_line();
+      EXPECT_EQ(files->turn, rows[0]);
+      EXPECT_EQ(files->turn.message, record.turn.message);
+      for (const auto& item : files->context.gathered.items) EXPECT_EQ(item.text, kForgottenText);
+      for (const auto& document : turn_documents(*files))
+        EXPECT_EQ(document.bytes.find("xylophone"), std::string::npos) << document.name << ": " << document.bytes;
+      const Uuid point = turn_point_id(record.turn.uid);
+      EXPECT_EQ(world.vectors->retrieve("turns", {&point, 1}, Principal::system(), world.soon())->size(), 1u);
+    }
+    const auto reply = [&](const TurnRecord& of) {
+      return world.rows->turns().find_all({&of.turn.uid, 1}, Principal::system(), world.soon())->at(0).reply->text;
+    };
+    EXPECT_EQ(reply(waiting[0]), "You said: [forgotten]");
+    EXPECT_EQ(reply(waiting[1]), kForgottenText) << "it is made of quotes";
+    EXPECT_EQ(reply(waiting[2]), "I do not know.");
+  }
+  std::unique_ptr<TurnSaver> other;
+  std::atomic<bool> rows_are_away = true;
+  std::vector<TurnRecord> waiting;
+};
+
+TEST_F(AnotherGateway, WhatItsJournalQuotesIsLeftOutWhenItIsDrainedAfterItsDeath) {
+  other.reset();
+  ASSERT_TRUE(world.forgetting->forget_turn(number, Principal::system(), world.soon()));
+  open_other();
+  drain_other();
+  expect_clean();
+  EXPECT_FALSE(anywhere("4711 xylophone")) << "no row ever had the words";
+}
+
+TEST_F(AnotherGateway, WhatItsJournalQuotesIsLeftOutWhenItsRowsComeBack) {
+  ASSERT_TRUE(world.forgetting->forget_turn(number, Principal::system(), world.soon()));
+  drain_other();
+  expect_clean();
+}
+
+TEST_F(AnotherGateway, AForgottenMemoryIsLeftOutAsWell) {
+  const auto holding = [&] {
+    auto record = world.record("s", "Keep it.", "Kept.");
+    record.memories.push_back(world.memory(record.turn, "The cellar opens with 1234 trombone."));
+    return record;
+  }();
+  rows_are_away = false;
+  ASSERT_TRUE(other->save(holding, world.soon()));
+  ASSERT_TRUE(other->drain(world.soon()));
+  const TurnNumber of = other->wait_findable(holding.turn.uid, world.soon()).value();
+  const auto waiting_quote = [&] {
+    auto record = world.record("s", "How does the cellar open?", "With this: The cellar opens with 1234 trombone.");
+    const std::string id = holding.memories[0].id.to_string();
+    record.context.gathered.items.push_back({GatheredKind::kMemory, "memory " + id, id, "s", world.clock.now(),
+                                             Trust::kUser, 1, 1, holding.memories[0].content});
+    return record;
+  }();
+  other.reset();
+  rows_are_away = true;
+  open_other();
+  ASSERT_TRUE(other->save(waiting_quote, world.soon()));
+  ASSERT_TRUE(world.forgetting->forget_memory(holding.memories[0].id, Principal::system(), world.soon()));
+  // Its files are lost before they are synced: the journal, which holds the memory, makes them again.
+  ASSERT_TRUE(world.documents->remove(turn_folder(of), world.soon()));
+  other.reset();
+  open_other();
+  drain_other();
+  EXPECT_FALSE(anywhere("1234 trombone"));
+  EXPECT_EQ(world.documents->read(turn_folder(of) + "/response.md", world.soon()).value(), "Kept.");
+}
+
+// Whoever forgets knows the words, and has cleaned the files: the journal's copy does not come over them.
+TEST_F(AnotherGateway, FilesThatWereCleanedStayCleanWhenTheJournalIsReplayed) {
+  rows_are_away = false;
+  auto lines = world.record("s", "What is it?", "A musical thing.");
+  lines.context.tools.push_back(
+      {1, 1, "grep", "{}", ToolStatus::kOk, "found: The safe opens with 4711 xylophone.", {}});
+  lines.context.gathered.items.push_back(
+      {GatheredKind::kTurn, "turn 1", uid.to_string(), "s", world.clock.now(), Trust::kUser, 1, 1, "User: cut short…"});
+  ASSERT_TRUE(other->save(lines, world.soon()));
+  ASSERT_TRUE(other->drain(world.soon()));
+  TurnRecord written = lines;  // by the gateway whose journal holds it
+  written.turn = world.rows->turns().find_all({&lines.turn.uid, 1}, Principal::system(), world.soon())->at(0);
+  const std::string folder = turn_folder(written.turn.number);
+  ASSERT_TRUE(world.documents->put_folder(folder, turn_documents(written), Durability::kNow, world.soon()));
+  other.reset();  // with its journal
+  ASSERT_TRUE(world.forgetting->forget_turn(number, Principal::system(), world.soon()));
+  open_other();
+  drain_other();
+  const auto files = read_turn_folder(*world.documents, folder, world.soon()).value();
+  ASSERT_EQ(files.context.tools.size(), 1u);
+  EXPECT_EQ(files.context.tools[0].result, "found: [forgotten]");
+  EXPECT_FALSE(anywhere("4711 xylophone"));
 }
 
 TEST_F(Told, ATurnLeavesTheReceiptsOfRecalls) {
