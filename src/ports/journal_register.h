@@ -15,11 +15,12 @@ namespace pandora {
 
 inline constexpr Duration kJournalHeard = std::chrono::seconds(2);     // how often a gateway says that it lives
 inline constexpr Duration kJournalSilence = std::chrono::seconds(15);  // after which it does not
+inline constexpr std::int64_t kMaxToldDirectories = 10'000;
 
 struct RegisteredJournal {
   std::string id, host, directory;
   std::int64_t pending = 0;      // turns without a row, when it was last heard of
-  std::int64_t directories = 0;  // of turns with a row, that it alone can write
+  std::int64_t directories = 0;  // of turns with a row, that it alone can write; kMaxToldDirectories at most
   Duration silent{0};            // since then, by the clock of the server
   bool is_silent() const { return silent >= kJournalSilence; }
 };

@@ -11,6 +11,7 @@ class PostgresJournalRegister final : public JournalRegister {
   Status put(const RegisteredJournal& journal, const Deadline& deadline) override;
   Status remove(const std::string& id, const Deadline& deadline) override;
   Result<std::vector<RegisteredJournal>> list(const Deadline& deadline) override;
+  static const std::string_view kList;
 
  private:
   PostgresPool& pool_;

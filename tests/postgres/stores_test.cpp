@@ -10,6 +10,7 @@
 
 #include "postgres/postgres_case.h"
 #include "postgres/postgres_schema.h"
+#include "store_server/postgres_journal_register.h"
 #include "store_server/postgres_outbox.h"
 #include "store_server/postgres_stores.h"
 
@@ -411,6 +412,30 @@ TEST_F(PostgresHomesCase, LeasesAreOfTheServersClockHoweverWrongAMachinesIs) {
   ASSERT_EQ(taken.size(), 1u) << "it is due";
   EXPECT_EQ(must(a->outbox().claim("journal-a", kLease, 10, kNever)).size(), 1u) << "a lease of no time is over";
   EXPECT_FALSE(must(b->outbox().ack(taken[0].id, taken[0].version, kNever)));
+}
+
+// Each gateway asks for them every two seconds, also while a hundred thousand entries wait for points.
+TEST_F(PostgresHomesCase, WhoCountsWhatWaitsForOthersReadsThatAlone) {
+  const auto a = gateway("journal-a", clock);
+  must(a->journals().put({"journal-a", "one.example", "/data/a", 3, 0, {}}, kNever));
+  server.sql(
+      "pandora",
+      "INSERT INTO pandora.outbox (kind, key, version, home) SELECT CASE WHEN n > 100000 THEN 'turn_directory' ELSE"
+      " 'turn_point' END, n::text, n, 'journal-a' FROM generate_series(1, 100000 + " +
+          std::to_string(kMaxToldDirectories + 1) + ") AS n");
+  const auto connection = must(PostgresConnection::open(options, kNever));
+  must(connection->script("PREPARE listed (bigint) AS " + std::string(PostgresJournalRegister::kList)));
+  for (const char* known : {"before the server has looked at the table", "by what it knows of it"}) {
+    const auto plan = must(connection->query("EXPLAIN EXECUTE listed (10000)"));
+    std::string text;
+    for (int i = 0; i < plan.size(); ++i) text += std::string(plan.text(i, 0)) + "\n";
+    EXPECT_THAT(text, ::testing::HasSubstr("outbox_by_due")) << known;
+    EXPECT_THAT(text, ::testing::Not(::testing::HasSubstr("Seq Scan on outbox"))) << known << ":\n" << text;
+    server.sql("pandora", "ANALYZE pandora.outbox");
+  }
+  EXPECT_EQ(must(a->journals().list(kNever)).at(0).directories, kMaxToldDirectories) << "one past it";
+  server.sql("pandora", "DELETE FROM pandora.outbox WHERE key::bigint > 100003");
+  EXPECT_EQ(must(a->journals().list(kNever)).at(0).directories, 3);
 }
 
 TEST_F(PostgresHomesCase, JournalsAreNamedWithWhatWaitsThere) {
