@@ -72,14 +72,16 @@ Error postgres_error(std::string_view state, std::string_view message, std::stri
 }
 
 Error connect_error(std::string_view text, std::string_view place) {
-  // "… FATAL:  28P01: password authentication failed …\nLOCATION: …"
-  const auto line_end = [&](std::size_t from) { return std::min(text.find('\n', from), text.size()); };
-  for (const std::string_view severity : {"FATAL:  ", "ERROR:  "}) {
-    const std::size_t at = text.find(severity);
-    if (at == std::string_view::npos) continue;
-    const std::size_t state = at + severity.size();
-    if (text.size() < state + 7 || text[state + 5] != ':') continue;
-    return postgres_error(text.substr(state, 5), text.substr(state + 7, line_end(state) - state - 7), place);
+  // "… FATAL:  28P01: password authentication failed …\nLOCATION: …"; the word before is in the server's language.
+  constexpr std::string_view kSeverityEnds = ":  ";
+  constexpr std::size_t kState = 5;
+  for (std::size_t at = 0; (at = text.find(kSeverityEnds, at)) != std::string_view::npos;) {
+    at += kSeverityEnds.size();
+    const std::string_view state = text.substr(at, kState);
+    const auto of_state = [](char c) { return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z'); };
+    if (state.size() < kState || !std::ranges::all_of(state, of_state) || text.substr(at + kState, 2) != ": ") continue;
+    const std::string_view said = text.substr(at + kState + 2);
+    return postgres_error(state, said.substr(0, said.find('\n')), place);
   }
   const bool tls = text.find("SSL") != std::string_view::npos || text.find("certificate") != std::string_view::npos;
   Error error = postgres_error("", text, place);

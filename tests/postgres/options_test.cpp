@@ -80,5 +80,29 @@ TEST(PostgresErrors, EachConditionHasACodeAndItsRemedy) {
   }
 }
 
+// What libpq says of a connection that was refused; the word of its severity is in the server's language.
+TEST(PostgresErrors, AConnectionThatIsRefusedIsReadInAnyLanguage) {
+  struct Case {
+    const char* said;
+    ErrorCode code;
+    const char* remedy;
+  };
+  for (const Case& one :
+       {Case{"connection to server at \"db\", port 5432 failed: FATAL:  28P01: password authentication failed for user",
+             ErrorCode::kUnauthenticated, "POSTGRES_PASSWORD"},
+        Case{"connection to server at \"db\" failed: ВАЖНО:  28P01: пользователь не прошёл проверку\nLOCATION:  x, "
+             "y.c:1",
+             ErrorCode::kUnauthenticated, "POSTGRES_PASSWORD"},
+        Case{"FATAL:  3D000: Datenbank »x« existiert nicht", ErrorCode::kNotFound, "createdb"},
+        Case{"致命错误:  53300: 客户端已经太多了", ErrorCode::kResourceExhausted, "max_connections"},
+        Case{"a host:  wrong: Connection refused\n\tIs the server running?", ErrorCode::kUnavailable, "running"},
+        Case{"it says:  28P0", ErrorCode::kUnavailable, "running"}, Case{"", ErrorCode::kUnavailable, "running"}}) {
+    const Error error = connect_error(one.said, "db:5432/x as y");
+    EXPECT_EQ(error.code, one.code) << one.said;
+    EXPECT_NE(error.remedy.find(one.remedy), std::string::npos) << one.said << ": " << error.remedy;
+    EXPECT_EQ(error.message.find("LOCATION"), std::string::npos);
+  }
+}
+
 }  // namespace
 }  // namespace pandora
