@@ -210,7 +210,13 @@ Result<CacheAdmission> RedisCache::admit(std::span<const CacheQuota> quotas, Dur
   PANDORA_CHECK(deadline.check("counting " + quotas.front().key));
   auto there = admit_there(quotas, window, deadline);
   if (there) return there;
-  note(fail(there.error()));
+  // What somebody else keeps under one of our keys is no reason to call the server away: each other call would call it
+  // back, and so on for ever.
+  if (there.error().code != ErrorCode::kDataCorrupt)
+    note(fail(there.error()));
+  else if (!told_of_strangers_.exchange(true))
+    log_warn("cache.not_ours",
+             {{"what", "a limit is counted by this process alone"}, {"why", there.error().to_line()}});
   return alone_->admit(quotas, window, Deadline::never());
 }
 

@@ -9,6 +9,7 @@
 // log each, whatever found it out, and `check` says it. What is heard by `subscribe` is heard through the server, also
 // by who publishes.
 #pragma once
+#include <atomic>
 #include <memory>
 #include <mutex>
 
@@ -59,6 +60,7 @@ class RedisCache final : public Cache {
   RedisPool pool_;
   std::mutex mutex_;
   bool is_alone_ = false;
+  std::atomic<bool> told_of_strangers_ = false;
   Subscribers subscribers_;
   std::mutex subscribing_;
   RedisListener listener_;  // last: it delivers to the subscribers

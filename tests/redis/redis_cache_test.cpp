@@ -187,7 +187,17 @@ TEST_F(RedisCacheTest, WhatSomebodyElsePutUnderOurKeysIsNoValueOfOurs) {
   EXPECT_FAILS(kDataCorrupt, cache->get("k", kNever));
   server.ask({"SET", "pandora:quota:60000:q", "1"});
   const CacheQuota quota{"q", 1, 1, 1};
-  EXPECT_TRUE(must(cache->admit({&quota, 1}, kLong, kNever)).admitted) << "counted by this process";
+  ::testing::internal::CaptureStderr();
+  for (int i = 0; i < 3; ++i) {
+    EXPECT_EQ(must(cache->admit({&quota, 1}, kLong, kNever)).admitted, i == 0) << "counted by this process";
+    EXPECT_FALSE(must(cache->get("none", kNever)));
+  }
+  const std::string said = ::testing::internal::GetCapturedStderr();
+  EXPECT_EQ(said.find("cache.alone"), std::string::npos) << said;
+  EXPECT_EQ(said.find("cache.shared_again"), std::string::npos) << said;
+  const auto once = said.find("cache.not_ours");
+  EXPECT_NE(once, std::string::npos) << said;
+  EXPECT_EQ(said.find("cache.not_ours", once + 1), std::string::npos) << said;
 }
 
 }  // namespace
