@@ -54,6 +54,11 @@ class Digits {
   bool ok_ = true;
 };
 
+Timestamp start_of(int year) {
+  const std::chrono::year_month_day first{std::chrono::year(year), std::chrono::January, std::chrono::day(1)};
+  return {std::chrono::sys_days(first).time_since_epoch().count() * kMicrosPerDay};
+}
+
 }  // namespace
 
 std::string to_iso8601(Timestamp time) {
@@ -108,7 +113,11 @@ Result<Timestamp> parse_iso8601(std::string_view text) {
   if (!digits.ok() || !digits.at_end() || !date.ok() || hour > 23 || minute > 59 || second > 60) return wrong();
   const std::int64_t days = std::chrono::sys_days(date).time_since_epoch().count();
   const std::int64_t seconds = (hour * 60 + minute - offset_minutes) * 60LL + second;
-  return Timestamp{days * kMicrosPerDay + seconds * kMicrosPerSecond + micros};
+  const Timestamp time{days * kMicrosPerDay + seconds * kMicrosPerSecond + micros};
+  // Years of four digits, in UTC too: there is no year 0 for some of those that keep it, and none of five is read
+  // again.
+  if (time < start_of(1) || time >= start_of(10'000)) return wrong();
+  return time;
 }
 
 Timestamp SystemClock::now() const {

@@ -22,6 +22,11 @@ Status check_named(std::string_view what, bool has_id, const UserId& user) {
   return {};
 }
 
+Status check_time(std::string_view what, Timestamp time) {
+  if (time >= kEarliestTime && time <= kLatestTime) return {};
+  return fail(ErrorCode::kInvalidArgument, fmt::format("the time of {} is not of the years 1 to 9999", what));
+}
+
 }  // namespace
 
 Status check_number(TurnNumber number) {
@@ -63,12 +68,15 @@ Status check_row(const Turn& turn) {
                 fmt::format("a turn with {} objects, at most {} are kept", turn.objects.size(), kMaxTurnObjects));
   for (const auto& object : turn.objects) PANDORA_CHECK(check_row(object));
   PANDORA_CHECK(check_keywords(turn.keywords));
+  PANDORA_CHECK(check_time("a turn", turn.created_at));
   return check_part("a turn's quality", turn.quality);
 }
 
 Status check_row(const Memory& memory) {
   PANDORA_CHECK(check_named("memory", !memory.id.is_nil(), memory.user));
   PANDORA_CHECK(check_part("a memory's confidence", memory.confidence));
+  PANDORA_CHECK(check_time("a memory", memory.created_at));
+  if (memory.expires_at) PANDORA_CHECK(check_time("a memory's end", *memory.expires_at));
   if (memory.content.size() <= kMaxMemoryBytes) return {};
   return fail(ErrorCode::kTooLarge,
               fmt::format("a memory of {} bytes, at most {} are kept", memory.content.size(), kMaxMemoryBytes));
@@ -81,6 +89,8 @@ Status check_row(const Research& research) {
     PANDORA_CHECK(check_part("a part of the quality of research", part));
   for (const Finding& finding : research.findings)
     PANDORA_CHECK(check_part("a finding's confidence", finding.confidence));
+  PANDORA_CHECK(check_time("research", research.created_at));
+  PANDORA_CHECK(check_time("research's end", research.expires_at));
   if (research.primary_topic.size() > kMaxResearchTopicBytes)
     return fail(ErrorCode::kTooLarge, fmt::format("a topic of {} bytes, at most {} are kept",
                                                   research.primary_topic.size(), kMaxResearchTopicBytes));
@@ -90,6 +100,7 @@ Status check_row(const Research& research) {
 }
 
 Status check_row(const Observation& observation) {
+  PANDORA_CHECK(check_time("an observation", observation.at));
   return observation.confidence ? check_part("an observation's confidence", *observation.confidence) : Status();
 }
 
@@ -99,7 +110,10 @@ Status check_domain(std::string_view domain) {
   return fail(ErrorCode::kInvalidArgument, fmt::format("a source is kept as {}", normal), "write it so");
 }
 
-Status check_row(const FetchAttempt& attempt) { return check_domain(attempt.domain); }
+Status check_row(const FetchAttempt& attempt) {
+  PANDORA_CHECK(check_time("a fetch", attempt.at));
+  return check_domain(attempt.domain);
+}
 
 Status check_row(const Source& source) {
   PANDORA_CHECK(check_domain(source.domain));

@@ -2,7 +2,8 @@
 // acknowledges a turn, so that none is acknowledged that can never be written. Pure.
 //
 // kInvalidArgument: no id, user or session; a quality or a confidence that is not between 0 and 1; a number outside
-// 0..kMaxTurnNumber; a domain that normalise_domain would change; a keyword with a NUL. kTooLarge: past
+// 0..kMaxTurnNumber; a time before kEarliestTime or after kLatestTime; a domain that normalise_domain would change; a
+// keyword with a NUL. kTooLarge: past
 // kMaxMemoryBytes, kMaxFindings, kMaxKeywordBytes or kMaxResearchTopicBytes.
 #pragma once
 #include <span>
@@ -18,6 +19,8 @@ namespace pandora {
 // Both are looked up, and no index holds any text: PostgreSQL's some 2,700 bytes, other values of the key among them.
 inline constexpr std::size_t kMaxKeywordBytes = 2'000;
 inline constexpr std::size_t kMaxResearchTopicBytes = 2'000;
+// Of the years that every store can keep and any reader can write: 0001 to 9999.
+inline constexpr Timestamp kEarliestTime{-62'135'596'800'000'000}, kLatestTime{253'402'300'799'999'999};
 
 Status check_keywords(std::span<const std::string> keywords);
 Status check_row(const TurnObject& object);

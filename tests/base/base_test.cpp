@@ -24,6 +24,12 @@ TEST(Clock, WritesAndReadsTheSameMoment) {
   for (const char* wrong :
        {"", "2026", "2026-13-01", "2026-02-30", "2026-01-05T24:00Z", "2026-01-05T10:00:00Zx", "-026-01-01"})
     EXPECT_FALSE(parse_iso8601(wrong)) << wrong;
+  // Of years of four digits, whatever its zone; PostgreSQL knows no year 0.
+  for (const char* wrong : {"0000-12-31", "0001-01-01T00:59:59.999999+01:00", "9999-12-31T23:00:00-01:00",
+                            "9999-12-31T23:59:60Z", "0000-01-01T00:00:00Z"})
+    EXPECT_FALSE(parse_iso8601(wrong)) << wrong;
+  for (const char* right : {"0001-01-01T00:00:00.000000Z", "9999-12-31T23:59:59.999999Z"})
+    EXPECT_EQ(to_iso8601(parse_iso8601(right).value()), right);
 }
 
 TEST(Clock, TheZoneIsTheOneOfItsEnvironmentAtThatMoment) {

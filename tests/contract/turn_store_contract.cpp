@@ -288,6 +288,15 @@ TEST_P(TurnStoreContract, WhatNoRowMayHoldIsRefused) {
     EXPECT_EQ(refused_with([&](TurnRecord& r) { r.research[0].findings[0].confidence = bad; }), invalid);
     EXPECT_EQ(refused_with([&](TurnRecord& r) { r.observations[0].confidence = bad; }), invalid);
   }
+  for (const Timestamp bad : {Timestamp{kEarliestTime.micros - 1}, Timestamp{kLatestTime.micros + 1}}) {
+    EXPECT_EQ(refused_with([&](TurnRecord& r) { r.turn.created_at = bad; }), invalid);
+    EXPECT_EQ(refused_with([&](TurnRecord& r) { r.memories[0].created_at = bad; }), invalid);
+    EXPECT_EQ(refused_with([&](TurnRecord& r) { r.memories[0].expires_at = bad; }), invalid);
+    EXPECT_EQ(refused_with([&](TurnRecord& r) { r.research[0].created_at = bad; }), invalid);
+    EXPECT_EQ(refused_with([&](TurnRecord& r) { r.research[0].expires_at = bad; }), invalid);
+    EXPECT_EQ(refused_with([&](TurnRecord& r) { r.observations[0].at = bad; }), invalid);
+    EXPECT_EQ(refused_with([&](TurnRecord& r) { r.fetches[0].at = bad; }), invalid);
+  }
   EXPECT_EQ(refused_with([](TurnRecord& r) { r.memories[0].id = {}; }), invalid);
   EXPECT_EQ(refused_with([](TurnRecord& r) { r.research[0].id = {}; }), invalid);
   EXPECT_EQ(refused_with([](TurnRecord& r) { r.fetches[0].domain = "Example.com"; }), invalid);
