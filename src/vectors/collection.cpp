@@ -461,11 +461,10 @@ Outcome<void> Collection::change_schema(WriteRequest& request) {
     const auto lock = memory_->lock().write();
     memory_->drop_index(removed->path.to_text());
   } else if (auto* update = std::get_if<UpdateHints>(&request)) {
-    CollectionParams params = memory_->params();
-    params.hints.merge_patch(update->hints);
+    CollectionParams params = with_update(memory_->params(), update->hints);
     PANDORA_CHECK(in_file([&](CollectionFile& file) { return file.write_params(params); }));
     const auto lock = memory_->lock().write();
-    memory_->set_hints(std::move(params.hints));
+    memory_->set_params(std::move(params));
   }
   return {};
 }

@@ -33,14 +33,24 @@ Outcome<std::string> change_aliases(Call& call) {
 }
 
 Outcome<std::string> aliases_of(Call& call) {
-  const std::string& name = call.route.collection;
-  PANDORA_CHECK(call.state.engine.find(name));
-  return aliases_json(call.state.engine.aliases(), &name);
+  return aliases_json(call.state.engine.aliases(), &call.route.collection);
 }
 
 Outcome<std::string> info(Call& call) {
   PANDORA_TRY(collection, call.state.engine.find(call.route.collection));
   return collection_info(*collection);
+}
+
+// 400 when an update names a vector that is not there.
+Outcome<void> check_vector_names(const Json& update, const CollectionMemory& memory) {
+  for (const auto& [kind, is_dense] : {std::pair{"vectors", true}, {"sparse_vectors", false}}) {
+    if (!update.contains(kind)) continue;
+    for (const auto& [name, changes] : update.at(kind).items()) {
+      const auto number = memory.number_of(name);
+      if (!number || (memory.dense(*number) != nullptr) != is_dense) return fail(no_such_vector(name));
+    }
+  }
+  return {};
 }
 
 // Goes through the collection's queue, in order with its points.
@@ -60,6 +70,8 @@ Outcome<void> change(const SharedCall& call) {
     }
   }
   PANDORA_TRY(collection, call->collection());
+  if (const auto* update = std::get_if<UpdateHints>(&request))
+    PANDORA_CHECK(check_vector_names(update->hints, collection->memory()));
   const bool is_update = call->route.api == Api::kUpdateCollection;
   const bool waits = is_update || call->options.wait;
   collection->write(std::move(request), call->request.body.size(),

@@ -155,7 +155,7 @@ Result<CollectionFacts> CollectionFile::facts() {
       const auto tape = JsonTape::parse(value);
       if (!tape) return fail(damaged(path, fmt::format("\"{}\" does not parse", name)));
       if (name == "params") {
-        auto params = read_create_collection(tape->root());
+        auto params = read_kept_collection(tape->root());
         if (!params) return fail(damaged(path, params.error().text));
         facts.params = *std::move(params);
         has_params = true;

@@ -40,10 +40,19 @@ CollectionMemory::CollectionMemory(CollectionParams params)
     names_.push_back(name);
     dense_.emplace_back(dense, index_, dense_.size());
   }
-  for (const auto& [name, modifier] : params_.sparse) {
-    names_.push_back(name);
+  for (const auto& [name, modifier] : params_.sparse) names_.push_back(name);
+  set_weightings();
+}
+
+void CollectionMemory::set_weightings() {
+  weightings_.clear();
+  for (const auto& [name, modifier] : params_.sparse)
     weightings_.push_back(modifier == SparseModifier::kIdf ? TermWeighting::kIdf : TermWeighting::kPlain);
-  }
+}
+
+void CollectionMemory::set_params(CollectionParams params) {
+  params_ = std::move(params);
+  set_weightings();
 }
 
 std::optional<std::size_t> CollectionMemory::number_of(const std::string& name) const {

@@ -98,7 +98,7 @@ class CollectionMemory {
   void remove(const PointId& id, std::uint64_t version);
   // Out of files that are mostly dead; true: there is more to do.
   bool move_some(std::size_t most);
-  void set_hints(Json hints) { params_.hints = std::move(hints); }
+  void set_params(CollectionParams params);  // with the same vectors
   void add_schema(const IndexRequest& index);
   void add_index(std::unique_ptr<FieldIndex> index);
   void drop_index(const std::string& path);
@@ -110,6 +110,7 @@ class CollectionMemory {
  private:
   void enters(Slot slot, const PointId& id, std::string_view payload);
   void leaves(Slot slot);
+  void set_weightings();
 
   CollectionParams params_;
   mutable FairLock lock_;

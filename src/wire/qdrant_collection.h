@@ -1,7 +1,7 @@
 // What a collection is made of, and the bodies that make and change one.
 //
 // Only what changes answers is a value here. The rest of Qdrant's settings (graphs, optimizers, quantisation, disk) are
-// hints to an engine that this one is not: they are kept and given back (`hints`).
+// hints to an engine that this one is not: they are read (`wire/qdrant_settings.h`), kept and given back (`hints`).
 #pragma once
 #include <map>
 
@@ -29,7 +29,9 @@ enum class SparseModifier { kNone, kIdf };
 struct CollectionParams {
   std::map<std::string, DenseParams> dense;  // "": the unnamed one
   std::map<std::string, SparseModifier> sparse;
-  Json hints = Json::object();  // of the create and update bodies, merged
+  // Of the create and update bodies, merged, by the names that they have at the top of a create body. "vectors" and
+  // "sparse_vectors" by the names of vectors.
+  Json hints = Json::object();
 };
 
 enum class FieldType { kKeyword, kInteger, kFloat, kBool, kDatetime, kUuid, kText };
@@ -55,7 +57,11 @@ struct AliasAction {
 // 422 with the reason. `name` is percent-decoded.
 Outcome<void> check_collection_name(std::string_view name);
 Outcome<CollectionParams> read_create_collection(JsonNode body);
-Outcome<Json> read_update_collection(JsonNode body);  // the hints that change
+Outcome<CollectionParams> read_kept_collection(JsonNode json);  // of `params_to_json`, of today or of before
+Outcome<Json> read_update_collection(JsonNode body);            // the hints that change
+// A block's settings each by themselves, quantisation as a whole, metadata by its keys (null removes one). The vectors
+// that `update` names are there.
+CollectionParams with_update(CollectionParams params, const Json& update);
 Outcome<std::vector<AliasAction>> read_alias_actions(JsonNode body);
 struct IndexRequest {
   PayloadPath path;
@@ -64,7 +70,7 @@ struct IndexRequest {
 Outcome<IndexRequest> read_create_index(JsonNode body);
 Outcome<FieldSchema> read_field_schema(JsonNode node);
 
-// For the file of a collection: what `read_create_collection` takes.
+// For the file of a collection.
 std::string params_to_json(const CollectionParams& params);
 // "config" of GET /collections/{name}.
 Json config_of(const CollectionParams& params);

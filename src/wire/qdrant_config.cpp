@@ -15,31 +15,39 @@ Json member(const Json& object, const char* name) {
   return object.is_object() && object.contains(name) ? object.at(name) : Json();
 }
 
-Json merged(Json into, const Json& hints, const char* name) {
-  if (const Json given = member(hints, name); given.is_object()) into.merge_patch(given);
+// Its members replace those of the same name.
+Json merged(Json into, const Json& changes) {
+  if (!into.is_object()) into = Json::object();
+  if (changes.is_object()) into.update(changes);
   return into;
 }
+Json merged(Json into, const Json& hints, const char* name) { return merged(std::move(into), member(hints, name)); }
 
 Json vectors_of(const CollectionParams& params) {
-  const Json given = member(params.hints, "vectors");
-  if (params.dense.size() == 1 && params.dense.begin()->first.empty()) {
-    const Json hint = given.is_object() && given.contains("") ? given.at("") : given;
-    return of_dense(params.dense.begin()->second, hint);
-  }
+  const Json hints = member(params.hints, "vectors");
+  if (params.dense.size() == 1 && params.dense.begin()->first.empty())
+    return of_dense(params.dense.begin()->second, member(hints, ""));
   Json all = Json::object();
-  for (const auto& [name, dense] : params.dense) all[name] = of_dense(dense, member(given, name.c_str()));
+  for (const auto& [name, dense] : params.dense) all[name] = of_dense(dense, member(hints, name.c_str()));
   return all;
 }
 
 Json sparse_of(const CollectionParams& params) {
+  const Json hints = member(params.hints, "sparse_vectors");
   Json all = Json::object();
   for (const auto& [name, modifier] : params.sparse) {
-    Json one = member(member(params.hints, "sparse_vectors"), name.c_str());
+    Json one = member(hints, name.c_str());
     if (!one.is_object()) one = Json::object();
     if (modifier == SparseModifier::kIdf) one["modifier"] = "idf";
     all[name] = std::move(one);
   }
   return all;
+}
+
+void replace_quantization(Json& hints, const Json& update) {
+  if (!update.contains("quantization_config")) return;
+  hints.erase("quantization_config");
+  if (const Json& given = update.at("quantization_config"); !given.is_null()) hints["quantization_config"] = given;
 }
 
 }  // namespace
@@ -58,10 +66,9 @@ Json config_of(const CollectionParams& params) {
                     {"replication_factor", 1},
                     {"write_consistency_factor", 1},
                     {"on_disk_payload", true}};
-  for (const char* name :
-       {"shard_number", "replication_factor", "write_consistency_factor", "read_fan_out_factor", "on_disk_payload"})
+  for (const char* name : {"shard_number", "replication_factor", "write_consistency_factor", "read_fan_out_factor",
+                           "read_fan_out_delay_ms", "on_disk_payload"})
     if (const Json given = member(hints, name); !given.is_null()) of_params[name] = given;
-  of_params = merged(std::move(of_params), hints, "params");
   if (!params.sparse.empty()) of_params["sparse_vectors"] = sparse_of(params);
   Json config = {{"params", std::move(of_params)},
                  {"hnsw_config", merged({{"m", 16},
@@ -86,6 +93,41 @@ Json config_of(const CollectionParams& params) {
   for (const char* name : {"strict_mode_config", "metadata"})
     if (const Json given = member(hints, name); !given.is_null()) config[name] = given;
   return config;
+}
+
+CollectionParams with_update(CollectionParams params, const Json& update) {
+  Json& hints = params.hints;
+  for (const auto& [name, given] : update.items()) {
+    if (name == "hnsw_config" || name == "optimizers_config" || name == "strict_mode_config") {
+      hints[name] = merged(member(hints, name.c_str()), given);
+    } else if (name == "metadata") {
+      Json& kept = hints[name] = merged(member(hints, "metadata"), given);
+      for (const auto& [key, value] : given.items())
+        if (value.is_null()) kept.erase(key);
+    } else if (name == "vectors") {
+      for (const auto& [vector, changes] : given.items()) {
+        Json& kept = hints[name][vector];
+        kept = merged(std::move(kept), Json::object());
+        if (changes.contains("hnsw_config"))
+          kept["hnsw_config"] = merged(member(kept, "hnsw_config"), changes.at("hnsw_config"));
+        if (changes.contains("on_disk")) kept["on_disk"] = changes.at("on_disk");
+        replace_quantization(kept, changes);
+      }
+    } else if (name == "sparse_vectors") {
+      for (const auto& [vector, changes] : given.items()) {
+        Json& kept = hints[name][vector];
+        kept = merged(std::move(kept), Json::object());
+        if (changes.contains("index")) kept["index"] = merged(member(kept, "index"), changes.at("index"));
+        if (!changes.contains("modifier")) continue;
+        kept["modifier"] = changes.at("modifier");
+        params.sparse.at(vector) = kept["modifier"] == "idf" ? SparseModifier::kIdf : SparseModifier::kNone;
+      }
+    } else if (name != "quantization_config") {
+      hints[name] = given;
+    }
+  }
+  replace_quantization(hints, update);
+  return params;
 }
 
 }  // namespace pandora::qdrant
