@@ -113,9 +113,14 @@ bool matches(const MatchAny& match, JsonNode value) {
   return found != match.except;
 }
 
-bool holds(const Condition& condition, const PointView& point, const FieldSchemas& schemas) {
+namespace {
+
+// `within`: what stands before a path in the schemas: "list[]." inside of nested filters.
+bool holds(const Filter& filter, const PointView& point, const FieldSchemas& schemas, const std::string& within);
+
+bool holds(const Condition& condition, const PointView& point, const FieldSchemas& schemas, const std::string& within) {
   return std::visit(Overloaded{[&](const FieldCondition& field) {
-                                 const auto schema = schemas.find(field.path.to_text());
+                                 const auto schema = schemas.find(within + field.path.to_text());
                                  const FieldSchema* indexed = schema == schemas.end() ? nullptr : &schema->second;
                                  const FieldValues values(point.payload, field.path);
                                  return std::ranges::any_of(field.any_of, [&](const Predicate& predicate) {
@@ -125,26 +130,36 @@ bool holds(const Condition& condition, const PointView& point, const FieldSchema
                                [&](const HasId& has) { return std::ranges::find(has.ids, point.id) != has.ids.end(); },
                                [&](const HasVector& has) { return point.has_vector(has.name); },
                                [&](const Nested& nested) {
+                                 const std::string inside = within + nested.path.to_text() + '.';
                                  bool found = false;
                                  auto visit = [&](JsonNode part) {
-                                   found = holds(*nested.filter, PartView(point, part), FieldSchemas());
+                                   found = holds(*nested.filter, PartView(point, part), schemas, inside);
                                    return !found;
                                  };
                                  visit_values(point.payload, nested.path.steps(), 0, visit);
                                  return found;
                                },
-                               [&](const Grouped& group) { return holds(*group.filter, point, schemas); }},
+                               [&](const Grouped& group) { return holds(*group.filter, point, schemas, within); }},
                     condition);
 }
 
-bool holds(const Filter& filter, const PointView& point, const FieldSchemas& schemas) {
-  const auto here = [&](const Condition& condition) { return holds(condition, point, schemas); };
+bool holds(const Filter& filter, const PointView& point, const FieldSchemas& schemas, const std::string& within) {
+  const auto here = [&](const Condition& condition) { return holds(condition, point, schemas, within); };
   if (!std::ranges::all_of(filter.must, here) || std::ranges::any_of(filter.must_not, here)) return false;
   if (!filter.should.empty() && std::ranges::none_of(filter.should, here)) return false;
   std::size_t met = 0;
   for (auto one = filter.min_should.begin(); one != filter.min_should.end() && met < filter.min_count; ++one)
     met += here(*one) ? 1 : 0;
   return met >= filter.min_count;
+}
+
+}  // namespace
+
+bool holds(const Condition& condition, const PointView& point, const FieldSchemas& schemas) {
+  return holds(condition, point, schemas, "");
+}
+bool holds(const Filter& filter, const PointView& point, const FieldSchemas& schemas) {
+  return holds(filter, point, schemas, "");
 }
 
 }  // namespace pandora::qdrant

@@ -22,31 +22,36 @@ class Selecting {
  public:
   Selecting(const CollectionMemory& memory, const Deadline& deadline) : memory_(memory), deadline_(deadline) {}
 
-  Result<SlotSet> run(const Filter& filter) {
-    SlotSet passing = memory_.live();
-    std::vector<const Condition*> must, must_not;
-    for (const Condition& condition : filter.must) {
-      if (const auto slots = quick(condition))
-        passing &= *slots;
-      else
-        must.push_back(&condition);
+  Result<SlotSet> run(std::span<const Filter* const> filters) {
+    SlotSet passing = memory_.live(), should;  // `should`: those that are known to meet one of them
+    std::vector<const Condition*> must, must_not, should_too, several;
+    bool any_should = false;
+    std::size_t min_count = 0;
+    for (const Filter* filter : filters) {
+      for (const Condition& condition : filter->must) {
+        if (const auto slots = quick(condition))
+          passing &= *slots;
+        else
+          must.push_back(&condition);
+      }
+      for (const Condition& condition : filter->must_not) {
+        if (const auto slots = quick(condition))
+          passing -= *slots;
+        else
+          must_not.push_back(&condition);
+      }
+      for (const Condition& condition : filter->should) {
+        any_should = true;
+        if (const auto slots = quick(condition))
+          should |= *slots;
+        else
+          should_too.push_back(&condition);
+      }
+      for (const Condition& condition : filter->min_should) several.push_back(&condition);
+      min_count = std::max(min_count, filter->min_count);
     }
-    for (const Condition& condition : filter.must_not) {
-      if (const auto slots = quick(condition))
-        passing -= *slots;
-      else
-        must_not.push_back(&condition);
-    }
-    SlotSet should;  // those that are known to meet one of them
-    std::vector<const Condition*> should_too;
-    for (const Condition& condition : filter.should) {
-      if (const auto slots = quick(condition))
-        should |= *slots;
-      else
-        should_too.push_back(&condition);
-    }
-    if (!filter.should.empty() && should_too.empty()) passing &= should;
-    if (must.empty() && must_not.empty() && should_too.empty() && filter.min_count == 0) return passing;
+    if (any_should && should_too.empty()) passing &= should;
+    if (must.empty() && must_not.empty() && should_too.empty() && min_count == 0) return passing;
 
     const auto meets = [&](const MemoryView& point, const Condition* condition) {
       return holds(*condition, point, memory_.schemas());
@@ -55,9 +60,7 @@ class Selecting {
       const auto met = [&](const Condition* condition) { return meets(point, condition); };
       if (!std::ranges::all_of(must, met) || std::ranges::any_of(must_not, met)) return false;
       if (!should_too.empty() && !should.contains(slot) && std::ranges::none_of(should_too, met)) return false;
-      std::size_t count = 0;
-      for (const Condition& condition : filter.min_should) count += meets(point, &condition) ? 1 : 0;
-      return count >= filter.min_count;
+      return static_cast<std::size_t>(std::ranges::count_if(several, met)) >= min_count;
     });
   }
 
@@ -137,7 +140,13 @@ class Selecting {
 }  // namespace
 
 Result<SlotSet> slots_of(const Filter& filter, const CollectionMemory& memory, const Deadline& deadline) {
-  return Selecting(memory, deadline).run(filter);
+  const Filter* const one[] = {&filter};
+  return slots_of(one, memory, deadline);
+}
+
+Result<SlotSet> slots_of(std::span<const Filter* const> filters, const CollectionMemory& memory,
+                         const Deadline& deadline) {
+  return Selecting(memory, deadline).run(filters);
 }
 
 double slots_looked_at(const Filter& filter, const CollectionMemory& memory) {

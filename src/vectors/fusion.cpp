@@ -25,9 +25,9 @@ class Sums {
 std::vector<Ranked> fuse(const std::vector<std::vector<Ranked>>& lists, const RankFusion& fusion) {
   Sums sums;
   for (std::size_t i = 0; i < lists.size(); ++i) {
-    const float weight = i < fusion.weights.size() ? fusion.weights[i] : 1;
+    const float weight = fusion.weights ? fusion.weights->at(i) : 1;
     float rank = 0;
-    for (const Ranked& one : lists[i]) sums.add(one.slot, 1 / ((++rank) / weight + fusion.k - 1));
+    for (const Ranked& one : lists[i]) sums.add(one.slot, weight > 0 ? 1 / ((++rank) / weight + fusion.k - 1) : 0);
   }
   return sums.take();
 }

@@ -15,7 +15,7 @@ struct Ranked {
   std::optional<OrderValue> order;  // of a query by a payload's value
 };
 
-// Not sorted. A list that has no weight counts once.
+// Not sorted. Weights, when there are any, are as many as lists.
 std::vector<Ranked> fuse(const std::vector<std::vector<Ranked>>& lists, const RankFusion& fusion);
 // Over scores as a client sees them: as a real Qdrant does, it takes a large distance for a good one.
 std::vector<Ranked> fuse(const std::vector<std::vector<Ranked>>& lists, const DistributionFusion& fusion);

@@ -62,10 +62,19 @@ std::vector<PointTable::Entry> PointTable::since(std::size_t slot) const {
   return entries;
 }
 
+bool PointTable::is_old(const Order& order) const {
+  return index_.bound() - order.end_slot > std::max(kRecentSlots, order.entries.size() / kRecentShare);
+}
+
+std::size_t PointTable::unsorted() const {
+  const std::lock_guard lock(mutex_);
+  return index_.bound() - order_->end_slot + (is_old(*order_) ? order_->entries.size() : 0);
+}
+
 std::shared_ptr<const PointTable::Order> PointTable::ordered() const {
   const std::lock_guard lock(mutex_);
   const std::size_t bound = index_.bound();
-  if (bound - order_->end_slot <= std::max(kRecentSlots, order_->entries.size() / kRecentShare)) return order_;
+  if (!is_old(*order_)) return order_;
   auto next = std::make_shared<Order>();
   std::vector<Entry> alive;
   std::ranges::copy_if(order_->entries, std::back_inserter(alive),

@@ -21,6 +21,8 @@ class PointTable {
   PointId id(Slot slot) const;  // of a point that is there
   std::size_t size() const { return index_.size(); }
   std::size_t bound() const { return index_.bound(); }
+  // How many ids `visit_from` has to put in order first.
+  std::size_t unsorted() const;
 
   // The key under which it stands, or would.
   Uuid key_of(const PointId& id) const;
@@ -55,6 +57,7 @@ class PointTable {
     std::size_t end_slot = 0;
   };
   std::vector<Entry> since(std::size_t slot) const;  // points in later slots, by id
+  bool is_old(const Order& order) const;             // too many came after it
   std::shared_ptr<const Order> ordered() const;
 
   const PointIndex& index_;

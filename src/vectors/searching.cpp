@@ -14,7 +14,8 @@ constexpr double kQuickCost = 400'000'000;  // components that are scanned by co
 constexpr double kOfRead = 100;       // a component of a vector that is read (Manhattan)
 constexpr double kOfSlot = 32;        // a slot that an index looks at
 constexpr double kOfOrdered = 800;    // a point that is put in the order of a payload's value
-constexpr double kOfSorted = 100;     // a point that is put in the order of ids
+constexpr double kOfSorted = 100;     // a point that is passed in the order of ids
+constexpr double kOfNew = 12'000;     // a point that is put into that order
 constexpr double kOfPosting = 16;     // a point that has a term, at most: most have few of them
 constexpr double kTermsOfPoint = 64;  // of a sparse vector that is another point's
 constexpr std::size_t kQuickResults = 1'000;
@@ -33,42 +34,53 @@ double as_number(const OrderValue& value) {
   return std::get<double>(value);
 }
 
+// What a real Qdrant refuses before it looks at a point.
+Outcome<void> check_step(const QueryStep& step) {
+  const bool is_fusion =
+      std::holds_alternative<RankFusion>(step.query) || std::holds_alternative<DistributionFusion>(step.query);
+  const bool is_none = std::holds_alternative<std::monostate>(step.query);
+  if (is_none && !step.prefetch.empty())
+    return fail(
+        bad_request("A query is needed to merge the prefetches. Can't have prefetches without defining a query."));
+  if (is_none && step.score_threshold)
+    return fail(bad_request(
+        "A query is needed to use the score_threshold. Can't have score_threshold without defining a query."));
+  if (step.score_threshold && std::holds_alternative<OrderBy>(step.query))
+    return fail(bad_request("Can't use score_threshold with an order_by query."));
+  if (is_fusion && !step.vector_name.empty())
+    return fail(bad_request("Fusion queries cannot be combined with the 'using' field."));
+  if (is_fusion && step.prefetch.empty())
+    return fail(wrong_input("Validation failed: cannot apply Fusion without prefetches"));
+  if (const auto* ranks = std::get_if<RankFusion>(&step.query);
+      ranks && ranks->weights && ranks->weights->size() != step.prefetch.size())
+    return fail(
+        wrong_input(fmt::format("Validation failed: RRF weights length ({}) does not match number of prefetches ({})",
+                                ranks->weights->size(), step.prefetch.size())));
+  for (const QueryStep& one : step.prefetch) PANDORA_CHECK(check_step(one));
+  return {};
+}
+
+// The points that a query and its prefetches ask by: none of them is an answer to any of these.
+void collect_asked(const QueryStep& step, const CollectionMemory& memory, std::vector<Slot>& asked) {
+  if (const auto* nearest = std::get_if<Nearest>(&step.query))
+    if (const auto* id = std::get_if<PointId>(&nearest->target))
+      if (const auto slot = memory.table().find(*id)) asked.push_back(*slot);
+  for (const QueryStep& one : step.prefetch) collect_asked(one, memory, asked);
+}
+
 class Running {
  public:
   Running(const CollectionMemory& memory, const Deadline& deadline) : memory_(memory), deadline_(deadline) {}
 
-  // `inherited`: the slots that the steps above allow; null: all.
-  Outcome<Found> step(const QueryStep& step, const SlotSet* inherited, std::size_t limit) {
-    std::optional<SlotSet> own;
-    if (step.filter && !step.filter->is_empty()) {
-      PANDORA_TRY(slots, slots_of(*step.filter, memory_, deadline_));
-      own = std::move(slots);
-      if (inherited) *own &= *inherited;
+  Outcome<Found> query(const QueryStep& root, std::size_t limit) {
+    PANDORA_CHECK(check_step(root));
+    std::vector<Slot> asked;
+    collect_asked(root, memory_, asked);
+    if (!asked.empty()) {
+      others_ = memory_.live();
+      for (const Slot slot : asked) others_->erase(slot);
     }
-    const SlotSet* allowed = own ? &*own : inherited;
-    if (step.prefetch.empty()) return leaf(step, allowed, limit);
-
-    std::vector<std::vector<Ranked>> lists;
-    for (const QueryStep& one : step.prefetch) {
-      PANDORA_TRY(found, this->step(one, allowed, one.limit));
-      if (found.is_distance && std::holds_alternative<DistributionFusion>(step.query))
-        for (Ranked& ranked : found.points) ranked.score = -ranked.score;
-      lists.push_back(std::move(found.points));
-    }
-    if (const auto* ranks = std::get_if<RankFusion>(&step.query)) {
-      if (!ranks->weights.empty() && ranks->weights.size() != lists.size())
-        return fail(bad_value("internal.query.rrf.weights: there must be one for each prefetch"));
-      return best(fuse(lists, *ranks), step.score_threshold, limit);
-    }
-    if (const auto* distribution = std::get_if<DistributionFusion>(&step.query))
-      return best(fuse(lists, *distribution), step.score_threshold, limit);
-    if (std::holds_alternative<std::monostate>(step.query))
-      return fail(
-          bad_request("A query is needed to merge the prefetches. Can't have prefetches without defining a query."));
-    SlotSet fetched;
-    for (const auto& list : lists)
-      for (const Ranked& one : list) fetched.insert(one.slot);
-    return leaf(step, &fetched, limit);
+    return step(root, others_ ? &*others_ : nullptr, limit);
   }
 
   Outcome<Found> ordered(const OrderBy& order, const SlotSet* allowed, std::size_t limit) const {
@@ -120,11 +132,55 @@ class Running {
   }
 
  private:
+  // `inherited`: the slots that the steps above allow; null: all.
+  Outcome<Found> step(const QueryStep& step, const SlotSet* inherited, std::size_t limit) {
+    PANDORA_CHECK(deadline_.check("searching"));
+    std::optional<SlotSet> own;
+    const bool is_filtered = step.filter && !step.filter->is_empty();
+    if (is_filtered) {
+      filters_.push_back(&*step.filter);
+      PANDORA_TRY(slots, allowed_here(inherited));
+      own = std::move(slots);
+    }
+    const SlotSet* allowed = own ? &*own : inherited;
+    Outcome<Found> found = step.prefetch.empty() ? leaf(step, allowed, limit) : merged(step, allowed, limit);
+    if (is_filtered) filters_.pop_back();
+    return found;
+  }
+
+  // A filter and those of the steps above count as one. Unless there are two lists of alternatives to be joined that is
+  // what both allow.
+  Outcome<SlotSet> allowed_here(const SlotSet* inherited) const {
+    const auto with = [&](auto list) { return std::ranges::count_if(filters_, list); };
+    const bool joined = with([](const Filter* one) { return !one->should.empty(); }) > 1 ||
+                        with([](const Filter* one) { return one->min_count > 0; }) > 1;
+    PANDORA_TRY(slots,
+                joined ? slots_of(filters_, memory_, deadline_) : slots_of(*filters_.back(), memory_, deadline_));
+    if (const SlotSet* outer = joined ? (others_ ? &*others_ : nullptr) : inherited) slots &= *outer;
+    return slots;
+  }
+
+  Outcome<Found> merged(const QueryStep& step, const SlotSet* allowed, std::size_t limit) {
+    std::vector<std::vector<Ranked>> lists;
+    for (const QueryStep& one : step.prefetch) {
+      PANDORA_TRY(found, this->step(one, allowed, one.limit));
+      if (found.is_distance && std::holds_alternative<DistributionFusion>(step.query))
+        for (Ranked& ranked : found.points) ranked.score = -ranked.score;
+      lists.push_back(std::move(found.points));
+    }
+    if (const auto* ranks = std::get_if<RankFusion>(&step.query))
+      return best(fuse(lists, *ranks), step.score_threshold, limit);
+    if (const auto* distribution = std::get_if<DistributionFusion>(&step.query))
+      return best(fuse(lists, *distribution), step.score_threshold, limit);
+    SlotSet fetched;
+    for (const auto& list : lists)
+      for (const Ranked& one : list) fetched.insert(one.slot);
+    return leaf(step, &fetched, limit);
+  }
+
   Outcome<Found> leaf(const QueryStep& step, const SlotSet* allowed, std::size_t limit) {
     if (const auto* nearest = std::get_if<Nearest>(&step.query)) return this->nearest(step, *nearest, allowed, limit);
     if (const auto* order = std::get_if<OrderBy>(&step.query)) return ordered(*order, allowed, limit);
-    if (!std::holds_alternative<std::monostate>(step.query))
-      return fail(wrong_input("Validation failed: cannot apply Fusion without prefetches"));
     Found found{{}, false, false};
     for (const Slot slot : by_id(PointId(), allowed, limit)) found.points.push_back({slot, 1, {}});
     return found;
@@ -133,7 +189,6 @@ class Running {
   Outcome<Found> nearest(const QueryStep& step, const Nearest& nearest, const SlotSet* allowed, std::size_t limit) {
     const auto number = memory_.number_of(step.vector_name);
     if (!number) return fail(no_such_vector(step.vector_name));
-    std::optional<SlotSet> others;
     VectorInput of_point;
     const VectorInput* target = std::get_if<VectorInput>(&nearest.target);
     if (!target) {
@@ -149,9 +204,6 @@ class Running {
         of_point = memory_.sparse(*number, *slot);
       }
       target = &of_point;
-      others = allowed ? *allowed : memory_.live();
-      others->erase(*slot);
-      allowed = &*others;
     }
     const DenseSpace* space = memory_.dense(*number);
     const auto* dense = std::get_if<DenseInput>(target);
@@ -188,6 +240,8 @@ class Running {
 
   const CollectionMemory& memory_;
   const Deadline& deadline_;
+  std::optional<SlotSet> others_;       // than those that are asked by
+  std::vector<const Filter*> filters_;  // of the step under way and of those above it
 };
 
 // In components that are scanned by codes, all its steps together. None: it takes its time whatever there is.
@@ -208,7 +262,8 @@ std::optional<double> cost_of(const QueryStep& step, const CollectionMemory& mem
   }
   if (!step.prefetch.empty()) return cost;  // what they found is little
   const auto* nearest = std::get_if<Nearest>(&step.query);
-  if (!nearest) return cost + (step.filter ? kOfSorted * points : 0);
+  if (!nearest)
+    return cost + kOfNew * static_cast<double>(memory.table().unsorted()) + (step.filter ? kOfSorted * points : 0);
   const auto number = memory.number_of(step.vector_name);
   if (!number) return cost;
   if (const DenseSpace* space = memory.dense(*number))
@@ -230,7 +285,7 @@ bool filters_are_indexed(const QueryStep& step, const CollectionMemory& memory) 
 Outcome<Found> run_query(const QueryRequest& request, const CollectionMemory& memory, const Deadline& deadline) {
   const std::size_t limit =
       std::min(request.step.limit, memory.table().size()) + std::min(request.offset, memory.table().size());
-  PANDORA_TRY(found, Running(memory, deadline).step(request.step, nullptr, limit));
+  PANDORA_TRY(found, Running(memory, deadline).query(request.step, limit));
   const auto offset = static_cast<std::ptrdiff_t>(std::min(request.offset, found.points.size()));
   found.points.erase(found.points.begin(), found.points.begin() + offset);
   return found;
@@ -241,6 +296,7 @@ Outcome<Scrolled> run_scroll(const ScrollRequest& request, const CollectionMemor
     return fail(wrong_input(
         "Cannot use an `offset` when using `order_by`. The alternative for paging is to use `order_by.start_from` and "
         "a filter to exclude the IDs that you've already seen for the `order_by.start_from` value"));
+  PANDORA_CHECK(deadline.check("scrolling"));
   std::optional<SlotSet> allowed;
   if (request.filter && !request.filter->is_empty()) {
     PANDORA_TRY(slots, slots_of(*request.filter, memory, deadline));

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "wire/qdrant_read.h"
+#include "wire/qdrant_settings.h"
 
 namespace pandora::qdrant {
 namespace {
@@ -13,12 +14,20 @@ Fault too_small(const std::string& place) {
   return bad_value(fmt::format("{}: value 0 invalid, must be 1 or larger", place));
 }
 
-Outcome<std::size_t> read_limit(JsonNode body, const std::string& place) {
-  const JsonNode given = optional_member(body, "limit");
+Outcome<std::size_t> read_limit(JsonNode given, const std::string& place) {
   if (!given) return kDefaultLimit;
   PANDORA_TRY(limit, read_size(given));
   if (limit == 0) return fail(too_small(place + ".limit"));
   return limit;
+}
+
+// Of a search; they change no answer here.
+Outcome<void> check_params(JsonNode body, const std::string& place) {
+  const JsonNode params = optional_member(body, "params");
+  if (!params) return {};
+  Objections objections;
+  PANDORA_CHECK(read_settings(SettingsOf::kSearch, params, place + ".params", objections));
+  return objections.verdict();
 }
 
 Outcome<std::optional<Filter>> read_optional_filter(JsonNode body, const std::string& place) {
@@ -46,6 +55,7 @@ Outcome<void> read_payload_selector(JsonNode body, PayloadSelector& selector) {
       list = given.find("exclude");
       selector.kind = kExclude;
     }
+    if (given.size() != 1) list = JsonNode();  // one of the two, and nothing beside it
   }
   if (!list || !list.is_array())
     return fail(bad_format("data did not match any variant of untagged enum WithPayloadInterface"));
@@ -104,16 +114,17 @@ Outcome<RankFusion> read_rank_fusion(JsonNode node) {
   RankFusion fusion;
   if (!node.is_object()) return fail(no_query());
   if (const JsonNode k = optional_member(node, "k")) {
-    PANDORA_TRY(value, read_size(k));
-    if (value == 0) return fail(too_small("internal.query.rrf.k"));
-    fusion.k = static_cast<float>(value);
+    const auto value = read_size(k);
+    if (!value) return fail(no_query());
+    if (*value == 0) return fail(too_small("internal.query.rrf.k"));
+    fusion.k = static_cast<float>(*value);
   }
   if (const JsonNode weights = optional_member(node, "weights")) {
     if (!weights.is_array()) return fail(no_query());
+    fusion.weights.emplace();
     for (JsonNode item = weights.first(); item; item = item.next()) {
-      PANDORA_TRY(weight, read_float(item));
-      if (!(weight > 0)) return fail(bad_value("internal.query.rrf.weights: weights must be positive"));
-      fusion.weights.push_back(weight);
+      if (!item.is_number()) return fail(no_query());
+      fusion.weights->push_back(static_cast<float>(item.number()));
     }
   }
   return fusion;
@@ -165,7 +176,8 @@ Outcome<QueryKind> read_query_kind(JsonNode node) {
 Outcome<QueryStep> read_step(JsonNode body, const std::string& place, std::size_t depth) {
   if (!body.is_object()) return fail(invalid_type(body, "struct QueryRequest"));
   if (depth > kMaxPrefetchDepth)
-    return fail(bad_value(fmt::format("{}: prefetches are nested more than {} deep", place, kMaxPrefetchDepth)));
+    return fail(wrong_input(
+        fmt::format("Validation failed: {}: prefetches are nested more than {} deep", place, kMaxPrefetchDepth)));
   QueryStep step;
   if (const JsonNode prefetch = optional_member(body, "prefetch")) {
     const bool one = prefetch.is_object();
@@ -192,9 +204,8 @@ Outcome<QueryStep> read_step(JsonNode body, const std::string& place, std::size_
     PANDORA_TRY(read, read_float(threshold));
     step.score_threshold = read;
   }
-  if (const JsonNode params = optional_member(body, "params"); params && !params.is_object())
-    return fail(invalid_type(params, "struct SearchParams"));
-  PANDORA_TRY(limit, read_limit(body, place));
+  PANDORA_CHECK(check_params(body, place));
+  PANDORA_TRY(limit, read_limit(optional_member(body, "limit"), place));
   step.limit = limit;
   return step;
 }
@@ -246,8 +257,10 @@ Outcome<QueryRequest> read_search(JsonNode body) {
   }
   PANDORA_TRY(input, read_vector(vector, "search_request.vector"));
   request.step.query = Nearest{std::move(input)};
-  PANDORA_CHECK(required(body, "limit"));
-  PANDORA_TRY(limit, read_limit(body, "search_request"));
+  const JsonNode top = body.find("top");
+  PANDORA_TRY(most, required(body, top ? "top" : "limit"));
+  PANDORA_TRY(limit, read_limit(most, "search_request"));
+  PANDORA_CHECK(check_params(body, "search_request"));
   request.step.limit = limit;
   PANDORA_TRY(filter, read_optional_filter(body, "search_request"));
   request.step.filter = std::move(filter);
@@ -268,7 +281,7 @@ Outcome<ScrollRequest> read_scroll(JsonNode body) {
     PANDORA_TRY(id, read_point_id(offset));
     request.offset = id;
   }
-  PANDORA_TRY(limit, read_limit(body, "scroll_request"));
+  PANDORA_TRY(limit, read_limit(optional_member(body, "limit"), "scroll_request"));
   request.limit = limit;
   PANDORA_TRY(filter, read_optional_filter(body, "scroll_request"));
   request.filter = std::move(filter);

@@ -7,7 +7,7 @@ namespace pandora::qdrant {
 
 inline constexpr std::size_t kDefaultLimit = 10;
 inline constexpr std::size_t kMaxPrefetches = 64;  // of one list
-inline constexpr std::size_t kMaxPrefetchDepth = 16;
+inline constexpr std::size_t kMaxPrefetchDepth = 64;
 inline constexpr std::size_t kMaxBatchQueries = 1'000;
 inline constexpr float kDefaultRrfK = 2;
 
@@ -31,7 +31,7 @@ struct OrderBy {
 // Reciprocal ranks: Σ 1 / ((rank + 1) / weight + k − 1), ranks from 0.
 struct RankFusion {
   float k = kDefaultRrfK;
-  std::vector<float> weights;  // of each prefetch, or none
+  std::optional<std::vector<float>> weights;  // of each prefetch; a list of none above 0 adds nothing
 };
 // Scores from mean − 3σ … mean + 3σ of their list as 0 … 1, added.
 struct DistributionFusion {};

@@ -59,5 +59,48 @@ TEST_F(QueryCost, what_a_filter_looks_at_counts_with_a_sparse_vector_too) {
   EXPECT_FALSE(is_quick(query(kMaxFilterConditions)));
 }
 
+std::size_t found(const std::string& body, const CollectionMemory& memory, const Deadline& deadline) {
+  const JsonTape tape = JsonTape::parse(body).value();
+  return run_query(read_query(tape.root()).value(), memory, deadline).value().points.size();
+}
+
+TEST(OrderOfIds, is_not_made_where_a_query_was_read_when_it_takes_long) {
+  CollectionMemory memory(read_create_collection(JsonTape::parse("{}").value().root()).value());
+  const auto fill = [&](std::size_t from, std::size_t end) {
+    for (std::size_t i = from; i < end; ++i) memory.put({PointId::of(i), i + 1, "{}", {}});
+  };
+  const auto is_quick = [&] {
+    const JsonTape tape = JsonTape::parse(R"({"limit":1})").value();
+    return qdrant::is_quick(read_query(tape.root()).value(), memory);
+  };
+  fill(0, 30'000);
+  EXPECT_TRUE(is_quick());
+  fill(30'000, 40'000);
+  EXPECT_FALSE(is_quick());
+  EXPECT_EQ(found(R"({"limit":1})", memory, Deadline::never()), 1U);
+  EXPECT_TRUE(is_quick());  // it is there now
+  fill(40'000, 41'000);
+  EXPECT_TRUE(is_quick());
+}
+
+TEST(OverdueQuery, ends_whatever_it_asks_for) {
+  CollectionMemory memory(read_create_collection(JsonTape::parse("{}").value().root()).value());
+  memory.put({PointId::of(1), 1, R"({"n":1})", {}});
+  memory.add_index(memory.make_index(PayloadPath::parse("n").value(), {.type = FieldType::kInteger}));
+  const SystemClock clock;
+  const Deadline overdue = Deadline::after(clock, Duration(-1));
+  for (const char* body : {R"({"limit":1})", R"({"query":{"order_by":"n"}})",
+                           R"({"prefetch":{"query":{"order_by":"n"}},"query":{"order_by":"n"}})"}) {
+    EXPECT_EQ(found(body, memory, Deadline::never()), 1U) << body;
+    const JsonTape tape = JsonTape::parse(body).value();
+    const auto ended = run_query(read_query(tape.root()).value(), memory, overdue);
+    ASSERT_FALSE(ended) << body;
+    EXPECT_EQ(ended.error().status, 408) << body;
+  }
+  ScrollRequest scroll;
+  scroll.order_by = OrderBy{PayloadPath::parse("n").value(), false, {}};
+  EXPECT_EQ(run_scroll(scroll, memory, overdue).error().status, 408);
+}
+
 }  // namespace
 }  // namespace pandora::qdrant
