@@ -30,12 +30,13 @@ struct ServerState {
   std::unique_ptr<WorkPool> pool;
 };
 
-// Of the query: 400 for what is no value, 422 for a timeout below a second.
+// Of the query, what this call knows of: 400 for what is no value, 422 (400 where points are read) for a timeout below
+// a second. Other names are anybody's.
 struct CallOptions {
   bool wait = false;
   Duration timeout = kDefaultTimeout;
 };
-Outcome<CallOptions> read_options(std::string_view query);
+Outcome<CallOptions> read_options(Api api, std::string_view query);
 
 Fault damaged_collection(std::string_view name, std::string_view why);
 

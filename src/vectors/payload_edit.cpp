@@ -104,42 +104,47 @@ void append_cut(std::string& out, JsonNode value, const Trees& trees) {
   out += '}';
 }
 
-// Members of `value` as they stand, those that `change` has with its value, then the others of `change`.
+// Members of `value` as they stand, those that `change` has with its value, then the others of `change`. A null of
+// `change` takes the member away. `value`: none, or what is no object, where there is nothing yet.
 void append_joined(std::string& out, JsonNode value, JsonNode change) {
   std::map<std::string, JsonNode> changed;
-  for (JsonNode key = change.first(); key; key = key.next().next()) changed.emplace(key.text(), key.next());
+  for (JsonNode key = change.first(); key; key = key.next().next()) changed[key.text()] = key.next();
   const char* separator = "";
-  out += '{';
-  for (JsonNode key = value.first(); key; key = key.next().next()) {
+  const auto append = [&](JsonNode key, JsonNode given) {
+    if (given.is_null()) return;
     append_member(out, separator, key);
+    out += given.raw();
+  };
+  out += '{';
+  for (JsonNode key = value && value.is_object() ? value.first() : JsonNode(); key; key = key.next().next()) {
     const auto found = changed.find(key.text());
-    out += found == changed.end() ? key.next().raw() : found->second.raw();
-    if (found != changed.end()) changed.erase(found);
+    if (found == changed.end()) {
+      append_member(out, separator, key);
+      out += key.next().raw();
+    } else {
+      append(key, found->second);
+      changed.erase(found);
+    }
   }
   for (JsonNode key = change.first(); key; key = key.next().next()) {
-    if (!changed.contains(key.text())) continue;
-    append_member(out, separator, key);
-    out += key.next().raw();
+    const auto found = changed.find(key.text());
+    if (found == changed.end()) continue;
+    append(key, found->second);
+    changed.erase(found);
   }
   out += '}';
 }
 
-// `value`: none where there is nothing yet.
+// `value`: none where there is nothing yet. What is no object or array becomes one where the path asks for it; an array
+// becomes as long as the path needs it.
 void append_merged(std::string& out, JsonNode value, const Steps& steps, std::size_t from, JsonNode change) {
-  const bool is_object = value && value.is_object();
-  if (from == steps.size()) {
-    if (is_object)
-      append_joined(out, value, change);
-    else
-      out += change.raw();
-    return;
-  }
+  if (from == steps.size()) return append_joined(out, value, change);
   const PathStep& step = steps[from];
   const char* separator = "";
   if (step.kind == PathStep::Kind::kKey) {
     bool found = false;
     out += '{';
-    for (JsonNode key = is_object ? value.first() : JsonNode(); key; key = key.next().next()) {
+    for (JsonNode key = value && value.is_object() ? value.first() : JsonNode(); key; key = key.next().next()) {
       append_member(out, separator, key);
       const bool here = key.text_is(step.key);
       found |= here;
@@ -155,20 +160,20 @@ void append_merged(std::string& out, JsonNode value, const Steps& steps, std::si
       append_merged(out, JsonNode(), steps, from + 1, change);
     }
     out += '}';
-  } else if (value && value.is_array()) {
-    out += '[';
-    std::size_t i = 0;
-    for (JsonNode item = value.first(); item; item = item.next(), ++i) {
-      out += std::exchange(separator, ",");
-      if (step.kind == PathStep::Kind::kEvery || i == step.index)
-        append_merged(out, item, steps, from + 1, change);
-      else
-        out += item.raw();
-    }
-    out += ']';
-  } else {
-    out += value ? value.raw() : "null";
+    return;
   }
+  const bool every = step.kind == PathStep::Kind::kEvery;
+  JsonNode item = value && value.is_array() ? value.first() : JsonNode();
+  out += '[';
+  for (std::size_t i = 0; item || (!every && i <= step.index); ++i) {
+    out += std::exchange(separator, ",");
+    if (every || i == step.index)
+      append_merged(out, item, steps, from + 1, change);
+    else
+      out += item ? item.raw() : "null";
+    if (item) item = item.next();
+  }
+  out += ']';
 }
 
 std::size_t depth_of(JsonNode value) {

@@ -10,6 +10,7 @@
 namespace pandora::qdrant {
 
 inline constexpr std::size_t kMaxPayloadText = 16 * 1024 * 1024;    // of one point
+inline constexpr std::size_t kMaxSetIndex = 65'535;                 // in a `key` at which something is set
 inline constexpr std::size_t kMaxPayloadDepth = kMaxJsonDepth - 3;  // as deep as it fits into the body of an upsert
 
 // Paths; those that begin alike share their beginning, so that many cost no more to follow than one.
@@ -44,8 +45,8 @@ class PayloadView {
   PayloadCut excluded_;
 };
 
-// Top-level keys of `change` replace those of `payload`; below `key`, when there is one: what is no object there, and
-// was an object's to hold, becomes one.
+// Top-level keys of `change` replace those of `payload`, or are removed by a null; below `key`, when there is one. What
+// is no object there becomes one, and no array where an index asks for it: nulls fill it up to that.
 std::string merge_payload(const std::string& payload, const std::string& change, const PayloadPath* key);
 
 bool is_too_deep(const std::string& payload);  // for kMaxPayloadDepth

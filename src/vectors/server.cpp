@@ -37,7 +37,7 @@ class ApiHandler final : public HttpHandler {
     if (auto refused = check_key(*call)) return call->respond(*std::move(refused));
     if (api == Api::kUnknown) return call->respond({404, {}, ""});
     if (api == Api::kNotServed) return call->answer(fail(not_served(call->route.pattern)));
-    auto options = read_options(call->request.query);
+    auto options = read_options(api, call->request.query);
     if (!options) return call->answer(fail(std::move(options).error()));
     call->options = *options;
     if (api < Api::kListCollections)

@@ -58,7 +58,7 @@ Outcome<void> Staging::apply_one(const Operation& operation, const Deadline& dea
     PANDORA_TRY(ids, selected(one->points, Missing::kLeftOut, deadline));
     for (const PointId& id : ids) set(id, std::nullopt);
   } else if (const auto* clear = std::get_if<ClearPayload>(&operation)) {
-    PANDORA_TRY(ids, selected(clear->points, Missing::kLeftOut, deadline));
+    PANDORA_TRY(ids, selected(clear->points, Missing::kRefused, deadline));
     for (const PointId& id : ids) change(id).payload = "{}";
   } else if (const auto* keys = std::get_if<DeletePayload>(&operation)) {
     PANDORA_TRY(ids, selected(keys->points, Missing::kRefused, deadline));
@@ -93,25 +93,32 @@ Outcome<StoredVectors> Staging::take_vectors(const NamedVectors& given) const {
   return taken;
 }
 
+// All are judged by what was there before the first of them.
 Outcome<void> Staging::upsert(const UpsertPoints& operation) {
   using Mode = UpsertPoints::Mode;
-  for (const PointInput& input : operation.points) {
+  std::vector<bool> taken(operation.points.size(), true);
+  if (operation.mode != Mode::kUpsert || operation.only_if)
+    for (std::size_t i = 0; i < taken.size(); ++i) {
+      const PointId& id = operation.points[i].id;
+      taken[i] = exists(id) ? operation.mode != Mode::kInsertOnly && passes(id, operation.only_if)
+                            : operation.mode != Mode::kUpdateOnly;
+    }
+  for (std::size_t i = 0; i < taken.size(); ++i) {
+    const PointInput& input = operation.points[i];
     PANDORA_TRY(vectors, take_vectors(input.vectors));
     if (input.payload.size() > kMaxPayloadText)
       return fail(bad_request(
           fmt::format("the payload of point {} is larger than {} bytes", input.id.to_text(), kMaxPayloadText)));
-    if (operation.mode != Mode::kUpsert || operation.only_if) {
-      const bool there = exists(input.id);
-      if (there && operation.mode == Mode::kInsertOnly) continue;
-      if (!there && operation.mode == Mode::kUpdateOnly) continue;
-      if (there && operation.only_if && !passes(input.id, *operation.only_if)) continue;
-    }
-    set(input.id, StoredPoint{input.id, version_, input.payload, std::move(vectors)});
+    if (taken[i]) set(input.id, StoredPoint{input.id, version_, input.payload, std::move(vectors)});
   }
   return {};
 }
 
 Outcome<void> Staging::set_payload(const SetPayload& operation, const Deadline& deadline) {
+  if (operation.key)
+    for (const PathStep& step : operation.key->steps())
+      if (step.kind == PathStep::Kind::kIndex && step.index > kMaxSetIndex)
+        return fail(bad_request(fmt::format("`key` has an index beyond {}", kMaxSetIndex)));
   PANDORA_TRY(ids, selected(operation.points, Missing::kRefused, deadline));
   for (const PointId& id : ids) {
     StoredPoint& point = change(id);
@@ -129,9 +136,15 @@ Outcome<void> Staging::set_payload(const SetPayload& operation, const Deadline& 
 }
 
 Outcome<void> Staging::update_vectors(const UpdateVectors& operation) {
+  std::vector<bool> taken;
   for (const PointInput& input : operation.points) {
-    PANDORA_TRY(vectors, take_vectors(input.vectors));
     if (!exists(input.id)) return fail(no_point(input.id));
+    taken.push_back(passes(input.id, operation.only_if));
+  }
+  for (std::size_t i = 0; i < taken.size(); ++i) {
+    const PointInput& input = operation.points[i];
+    PANDORA_TRY(vectors, take_vectors(input.vectors));
+    if (!taken[i]) continue;
     StoredPoint& point = change(input.id);
     for (auto& [number, vector] : vectors) point.vectors[number] = std::move(vector);
   }
@@ -145,7 +158,7 @@ Outcome<void> Staging::delete_vectors(const DeleteVectors& operation, const Dead
     if (!number) return fail(no_such_vector(name));
     numbers.push_back(*number);
   }
-  PANDORA_TRY(ids, selected(operation.points, Missing::kLeftOut, deadline));
+  PANDORA_TRY(ids, selected(operation.points, Missing::kRefused, deadline));
   for (const PointId& id : ids)
     for (const std::size_t number : numbers) change(id).vectors.erase(number);
   return {};
@@ -156,11 +169,12 @@ bool Staging::exists(const PointId& id) const {
   return staged != changed_.end() ? staged->second.has_value() : memory_.table().find(id).has_value();
 }
 
-bool Staging::passes(const PointId& id, const Filter& filter) const {
+bool Staging::passes(const PointId& id, const std::optional<Filter>& filter) const {
+  if (!filter) return true;
   if (const auto staged = changed_.find(id); staged != changed_.end())
-    return passes_staged(memory_, *staged->second, filter);
+    return passes_staged(memory_, *staged->second, *filter);
   const Slot slot = *memory_.table().find(id);
-  return passes_staged(memory_, {id, 0, std::string(memory_.payload(slot)), memory_.vectors(slot)}, filter);
+  return passes_staged(memory_, {id, 0, std::string(memory_.payload(slot)), memory_.vectors(slot)}, *filter);
 }
 
 Outcome<std::vector<PointId>> Staging::selected(const PointSelector& selector, Missing missing,

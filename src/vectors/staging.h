@@ -32,7 +32,7 @@ class Staging {
   Outcome<std::pair<std::size_t, StoredVector>> take_vector(const std::string& name, const VectorInput& input) const;
   Outcome<StoredVectors> take_vectors(const NamedVectors& given) const;
   bool exists(const PointId& id) const;
-  bool passes(const PointId& id, const Filter& filter) const;
+  bool passes(const PointId& id, const std::optional<Filter>& filter) const;  // one that exists
   enum class Missing { kRefused, kLeftOut };
   Outcome<std::vector<PointId>> selected(const PointSelector& selector, Missing missing,
                                          const Deadline& deadline) const;

@@ -32,6 +32,19 @@ Outcome<std::vector<Operation>> read_operations(Api api, JsonNode body) {
   return operations;
 }
 
+// As a real Qdrant does, and after it looked for the collection: what names no point at all is a mistake.
+Outcome<void> check_not_empty(const std::vector<Operation>& operations) {
+  const auto names_none = [](const auto& operation) {
+    if constexpr (requires { operation.points.ids; })
+      return !operation.points.filter && operation.points.ids.empty();
+    else
+      return operation.points.empty();
+  };
+  for (const Operation& operation : operations)
+    if (std::visit(names_none, operation)) return fail(bad_request("Empty update request"));
+  return {};
+}
+
 Outcome<void> write(const SharedCall& call) {
   PANDORA_TRY(body, call->body());
   PANDORA_TRY(operations, read_operations(call->route.api, body));
@@ -41,6 +54,7 @@ Outcome<void> write(const SharedCall& call) {
     call->answer("[]");
     return {};
   }
+  PANDORA_CHECK(check_not_empty(operations));
   PANDORA_CHECK(check_vectors(operations, collection->memory()));
   const std::size_t bytes = call->request.body.size();
   collection->write(

@@ -1,5 +1,6 @@
 #include "wire/qdrant_operations.h"
 
+#include <algorithm>
 #include <thread>
 
 #include <fmt/format.h>
@@ -10,8 +11,6 @@ namespace pandora::qdrant {
 namespace {
 
 constexpr std::size_t kReadAtOnce = 16;  // points, before whoever waits for this processor has his turn
-
-Fault empty_update() { return bad_request("Empty update request"); }
 
 Outcome<std::string> read_payload(JsonNode node) {
   std::string payload = "{}";
@@ -37,13 +36,12 @@ Outcome<PointSelector> read_selector(JsonNode body) {
   const Fault none = bad_format("data did not match any variant of untagged enum PointsSelector");
   if (!body.is_object()) return fail(none);
   PointSelector selector;
-  if (const JsonNode ids = body.find("points")) {
+  if (const JsonNode ids = optional_member(body, "points")) {
     PANDORA_TRY(read, read_ids(ids));
-    if (read.empty()) return fail(empty_update());
     selector.ids = std::move(read);
     return selector;
   }
-  const JsonNode filter = body.find("filter");
+  const JsonNode filter = optional_member(body, "filter");
   if (!filter) return fail(none);
   PANDORA_TRY(read, read_filter(filter, "filter"));
   selector.filter = std::move(read);
@@ -133,6 +131,15 @@ Outcome<std::vector<PointInput>> read_columns(JsonNode node) {
   return points;
 }
 
+Outcome<std::optional<Filter>> read_update_filter(JsonNode body) {
+  std::optional<Filter> filter;
+  if (const JsonNode given = optional_member(body, "update_filter")) {
+    PANDORA_TRY(read, read_filter(given, "update_filter"));
+    filter = std::move(read);
+  }
+  return filter;
+}
+
 Outcome<Operation> read_payload_change(JsonNode body, bool overwrite) {
   SetPayload change;
   change.overwrite = overwrite;
@@ -163,10 +170,8 @@ Outcome<Operation> read_upsert(JsonNode body) {
   } else {
     return fail(bad_format("Invalid PointInsertOperations format"));
   }
-  if (const JsonNode filter = optional_member(body, "update_filter")) {
-    PANDORA_TRY(read, read_filter(filter, "update_filter"));
-    upsert.only_if = std::move(read);
-  }
+  PANDORA_TRY(only_if, read_update_filter(body));
+  upsert.only_if = std::move(only_if);
   if (const JsonNode mode = optional_member(body, "update_mode")) {
     PANDORA_TRY(name, read_string(mode));
     if (name == "insert_only")
@@ -177,7 +182,6 @@ Outcome<Operation> read_upsert(JsonNode body) {
       return fail(bad_format(
           fmt::format("unknown variant `{}`, expected one of `upsert`, `insert_only`, `update_only`", name)));
   }
-  if (upsert.points.empty()) return fail(empty_update());
   return Operation(std::move(upsert));
 }
 
@@ -204,10 +208,16 @@ Outcome<Operation> read_delete_payload(JsonNode body) {
 
 Outcome<Operation> read_update_vectors(JsonNode body) {
   PANDORA_TRY(list, required(body, "points"));
-  if (optional_member(body, "update_filter")) return fail(not_served("`update_filter` of vectors"));
   PANDORA_TRY(points, read_points(list));
-  if (points.empty()) return fail(empty_update());
-  return Operation(UpdateVectors{std::move(points)});
+  const auto is_empty = [](const auto& named) {
+    const auto* sparse = std::get_if<SparseVector>(&named.second);
+    return sparse && sparse->indices.empty();
+  };
+  for (const PointInput& point : points)
+    if (std::ranges::all_of(point.vectors, is_empty))
+      return fail(bad_value("points[?].vector: must specify vectors to update for point"));
+  PANDORA_TRY(only_if, read_update_filter(body));
+  return Operation(UpdateVectors{std::move(points), std::move(only_if)});
 }
 
 Outcome<Operation> read_delete_vectors(JsonNode body) {

@@ -13,7 +13,8 @@ struct PointInput {
   std::string payload = "{}";  // compact JSON, an object
 };
 
-// By ids, or by a filter.
+// By ids, or by a filter. The ids may be none here, like the points of an upsert: whoever knows the collection refuses
+// it.
 struct PointSelector {
   std::vector<PointId> ids;
   std::optional<Filter> filter;  // ids count when there is none
@@ -42,6 +43,7 @@ struct ClearPayload {
 };
 struct UpdateVectors {
   std::vector<PointInput> points;  // their payloads stay
+  std::optional<Filter> only_if;   // a point for which it does not hold is left as it is
 };
 struct DeleteVectors {
   std::vector<std::string> names;

@@ -27,11 +27,17 @@ std::string cut(const std::string& payload, const std::vector<std::string>& keys
 void merge_at(Value& at, const Steps& steps, std::size_t from, const Value& change) {
   if (from == steps.size()) {
     if (!at.is_object()) at = Value::object();
-    for (const auto& [name, value] : change.items()) at[name] = value;
+    for (const auto& [name, value] : change.items())
+      if (value.is_null())
+        at.erase(name);
+      else
+        at[name] = value;
   } else if (const PathStep& step = steps[from]; step.kind == PathStep::Kind::kKey) {
     if (!at.is_object()) at = Value::object();
     merge_at(at[step.key], steps, from + 1, change);
-  } else if (at.is_array()) {
+  } else {
+    if (!at.is_array()) at = Value::array();
+    while (step.kind == PathStep::Kind::kIndex && at.size() <= step.index) at.push_back(nullptr);
     for (std::size_t i = 0; i < at.size(); ++i)
       if (step.kind == PathStep::Kind::kEvery || i == step.index) merge_at(at[i], steps, from + 1, change);
   }
@@ -61,7 +67,7 @@ class Made {
   std::size_t below(std::size_t n) { return random_.next() % n; }
   Value value(int depth) {
     const std::size_t kind = depth == 0 ? 2 : below(3);
-    if (kind == 2) return below(100);
+    if (kind == 2) return below(6) == 0 ? Value() : Value(below(100));
     Value made = kind == 0 ? Value::object() : Value::array();
     for (std::size_t i = below(4); i > 0; --i)
       if (kind == 0)
@@ -108,6 +114,20 @@ TEST(PayloadEdit, what_becomes_of_a_payload_is_what_one_path_after_the_other_mak
     for (const std::string& key : keys) erase_at(less, path(key).steps(), 0);
     ASSERT_EQ(cut(payload.dump(), keys), less.dump()) << payload << ' ' << Value(keys);
   }
+}
+
+TEST(PayloadEdit, a_null_takes_a_key_away_and_a_path_makes_what_it_needs) {
+  const auto set = [](const std::string& payload, const std::string& key, const std::string& change) {
+    const PayloadPath at = path(key);
+    return merge_payload(payload, change, &at);
+  };
+  EXPECT_EQ(merge_payload(R"({"a":1,"b":2})", R"({"a":null,"c":null,"d":3})", nullptr), R"({"b":2,"d":3})");
+  EXPECT_EQ(set(R"({"k":{"a":1,"b":2}})", "k", R"({"a":null})"), R"({"k":{"b":2}})");
+  EXPECT_EQ(set("{}", "k", R"({"a":null})"), R"({"k":{}})");
+  EXPECT_EQ(set(R"({"l":[1]})", "l[3]", R"({"v":1})"), R"({"l":[1,null,null,{"v":1}]})");
+  EXPECT_EQ(set("{}", "m.n[1]", R"({"v":1})"), R"({"m":{"n":[null,{"v":1}]}})");
+  EXPECT_EQ(set(R"({"x":10})", "x[].q", R"({"v":1})"), R"({"x":[]})");
+  EXPECT_EQ(set(R"({"x":[{"v":0},5]})", "x[]", R"({"v":1})"), R"({"x":[{"v":1},{"v":1}]})");
 }
 
 TEST(PayloadEdit, an_item_that_goes_moves_those_behind_it_before_the_next_path_is_followed) {
