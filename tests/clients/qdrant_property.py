@@ -3,7 +3,7 @@ is compared. Usage: qdrant_property.py [operations] [seed]; the seed is printed.
 
 Left out is where the mode in memory is another thing than a server (the record of a real one, replay_test.py, holds us to
 that): errors, the order of equal scores, fusion by distribution, document frequencies after deletions, keys of payloads
-deleted below the top level, and how many values a field has that is not there.
+deleted below the top level, nulls in a payload that is set, and how many values a field has that is not there.
 """
 import copy
 import os
@@ -200,7 +200,8 @@ class Property:
                 elif how == 2:
                     client.clear_payload(self.kind, m.PointIdsList(points=given))
                 else:
-                    client.set_payload(self.kind, copy.deepcopy(payload), given, key=key)
+                    some = {name: value for name, value in payload.items() if value is not None}
+                    client.set_payload(self.kind, copy.deepcopy(some), given, key=key)
 
     def change_vectors(self):
         points = self.some_alive()
@@ -224,11 +225,52 @@ class Property:
         else:
             self.remote.create_payload_index(self.kind, field, INDEXES[field])
 
-    def query(self):
+    def target(self):
+        """(name of a vector, one of its kind)"""
         named = self.random.choice(list(SIZES[self.kind]) + SPARSE[self.kind])
-        vector = self.dense(SIZES[self.kind][named]) if named in SIZES[self.kind] else self.sparse()
-        given = dict(query=vector, using=named or None, limit=self.random.randint(1, 12), query_filter=self.maybe_filter(), with_payload=True)
+        return named, self.dense(SIZES[self.kind][named]) if named in SIZES[self.kind] else self.sparse()
+
+    def threshold(self, named):
+        return round(self.random.uniform(0.2, 2), 3) if named in ("euclid", "manhattan") else self.number()
+
+    def query(self):
+        r = self.random
+        named, vector = self.target()
+        if r.random() < 0.2:
+            asked = self.some_alive()
+            have = [p.id for p in self.local.retrieve(self.kind, asked, with_vectors=True) if (named in p.vector if isinstance(p.vector, dict) else named == "")]
+            vector = have[0] if have else vector
+        given = dict(query=vector, using=named or None, limit=r.randint(1, 12), query_filter=self.maybe_filter(),
+                     with_payload=r.choice([True, True, ["kind", "deep.x"], m.PayloadSelectorExclude(exclude=["tags", "deep.list"])]))
+        if r.random() < 0.3:
+            given["offset"] = r.randint(0, 6)
+        if r.random() < 0.3:
+            given["score_threshold"] = self.threshold(named)
         self.both(f"query {given}", lambda c: c.query_points(self.kind, **given).points, self.same_ranking)
+
+    def query_batch(self):
+        requests = []
+        for _ in range(self.random.randint(1, 3)):
+            named, vector = self.target()
+            requests.append(m.QueryRequest(query=vector, using=named or None, limit=self.random.randint(1, 5), filter=self.maybe_filter(), with_payload=True))
+        def compare(ours, theirs):
+            faults = [self.same_ranking(a.points, b.points) for a, b in zip(ours, theirs)]
+            return next((f for f in faults if f), None) if len(ours) == len(theirs) else f"{len(ours)} answers"
+        self.both(f"batch {requests}", lambda c: c.query_batch_points(self.kind, requests), compare)
+
+    # The last of several with the same score is anybody's, so prefetches ask for more than there is.
+    def prefetch(self, depth=1):
+        named, vector = self.target()
+        inner = [self.prefetch(depth - 1)] if depth > 0 and self.random.random() < 0.4 else None
+        return m.Prefetch(query=vector, using=named or None, limit=100, filter=self.musts(), prefetch=inner)
+
+    def musts(self):
+        return m.Filter(must=[self.condition(0)]) if self.random.random() < 0.4 else None
+
+    def rank_again(self):
+        named, vector = self.target()
+        given = dict(prefetch=[self.prefetch(2) for _ in range(self.random.randint(1, 3))], query=vector, using=named or None, limit=10, query_filter=self.musts())
+        self.both(f"ranked again {given}", lambda c: c.query_points(self.kind, **given).points, self.same_ranking)
 
     def fuse(self):
         if self.kind != "plain":
@@ -240,7 +282,25 @@ class Property:
     def scroll(self):
         given = dict(scroll_filter=self.maybe_filter(), limit=self.random.randint(1, 60), with_vectors=self.random.random() < 0.4,
                      with_payload=self.random.choice([True, True, ["kind", "deep.x"], m.PayloadSelectorExclude(exclude=["tags", "deep.list"])]))
-        self.both(f"scroll {given}", lambda c: c.scroll(self.kind, **given)[0], self.same_records)
+        if self.random.random() < 0.4:
+            given["offset"] = self.random.choice(self.ids)
+        def compare(ours, theirs):
+            return f"next is {ours[1]} instead of {theirs[1]}" if ours[1] != theirs[1] else self.same_records(ours[0], theirs[0])
+        self.both(f"scroll {given}", lambda c: c.scroll(self.kind, **given), compare)
+
+    # Values that are alike stand in any order, so all are asked for.
+    def scroll_by_value(self):
+        self.remote.create_payload_index(self.kind, "score", "float")
+        start = self.number() if self.random.random() < 0.5 else None
+        order = m.OrderBy(key="score", direction=self.random.choice([None, "asc", "desc"]), start_from=start)
+        given = dict(scroll_filter=self.maybe_filter(), limit=100, order_by=order)
+        def compare(ours, theirs):
+            values = lambda records: [round(r.payload["score"], 3) for r in records]
+            if values(ours) != values(theirs):
+                return f"{values(ours)} instead of {values(theirs)}"
+            by_id = lambda records: sorted(records, key=lambda r: str(r.id))
+            return self.same_records(by_id(ours), by_id(theirs))
+        self.both(f"in order {given}", lambda c: c.scroll(self.kind, **given)[0], compare)
 
     def count(self):
         given = self.maybe_filter()
@@ -253,7 +313,7 @@ class Property:
 
     def run(self, operations):
         steps = [self.upsert] * 5 + [self.delete] + [self.change_payload] * 3 + [self.change_vectors] * 2 + [self.index] + \
-                [self.query] * 6 + [self.fuse] + [self.scroll] * 3 + [self.count] * 4 + [self.retrieve] * 2
+                [self.query] * 6 + [self.query_batch, self.rank_again, self.fuse, self.scroll_by_value] + [self.scroll] * 3 + [self.count] * 4 + [self.retrieve] * 2
         for number in range(operations):
             self.kind = self.random.choice(list(KINDS))
             step = self.random.choice(steps)
