@@ -29,6 +29,13 @@ Trees through_key(const Trees& trees, std::string_view key) {
   return further;
 }
 
+Trees through_every(const Trees& trees) {
+  Trees further;
+  for (const PathTree* tree : trees)
+    if (tree->every) further.push_back(tree->every.get());
+  return further;
+}
+
 Trees through_item(const Trees& trees, std::size_t item) {
   Trees further;
   for (const PathTree* tree : trees) {
@@ -40,37 +47,36 @@ Trees through_item(const Trees& trees, std::size_t item) {
 
 bool any_ends(const Trees& trees) { return std::ranges::any_of(trees, &PathTree::ends); }
 
+// Nothing ends at `value` itself. What has nothing further down is shown as far as a path leads to it, empty or not.
 void append_included(std::string& out, JsonNode value, const Trees& trees) {
-  if (any_ends(trees)) {
-    out += value.raw();
-    return;
-  }
-  // A value that is neither has nothing further down.
-  const auto leads = [](JsonNode to, const Trees& further) {
-    return !further.empty() && (to.is_object() || to.is_array() || any_ends(further));
+  const auto append = [&](JsonNode to, const Trees& further) {
+    if (any_ends(further))
+      out += to.raw();
+    else
+      append_included(out, to, further);
   };
   const char* separator = "";
   if (value.is_array()) {
     out += '[';
-    std::size_t i = 0;
-    for (JsonNode item = value.first(); item; item = item.next(), ++i) {
-      const Trees further = through_item(trees, i);
-      if (!leads(item, further)) continue;
+    const Trees further = through_every(trees);
+    for (JsonNode item = further.empty() ? JsonNode() : value.first(); item; item = item.next()) {
       out += std::exchange(separator, ",");
-      append_included(out, item, further);
+      append(item, further);
     }
     out += ']';
-    return;
+  } else if (value.is_object()) {
+    out += '{';
+    std::string buffer;
+    for (JsonNode key = value.first(); key; key = key.next().next()) {
+      const Trees further = through_key(trees, text_of(key, buffer));
+      if (further.empty()) continue;
+      append_member(out, separator, key);
+      append(key.next(), further);
+    }
+    out += '}';
+  } else {
+    out += value.raw();
   }
-  out += '{';
-  std::string buffer;
-  for (JsonNode key = value.first(); key; key = key.next().next()) {
-    const Trees further = through_key(trees, text_of(key, buffer));
-    if (!leads(key.next(), further)) continue;
-    append_member(out, separator, key);
-    append_included(out, key.next(), further);
-  }
-  out += '}';
 }
 
 // Nothing ends at `value` itself.
@@ -136,7 +142,7 @@ void append_joined(std::string& out, JsonNode value, JsonNode change) {
 }
 
 // `value`: none where there is nothing yet. What is no object or array becomes one where the path asks for it; an array
-// becomes as long as the path needs it.
+// does not grow.
 void append_merged(std::string& out, JsonNode value, const Steps& steps, std::size_t from, JsonNode change) {
   if (from == steps.size()) return append_joined(out, value, change);
   const PathStep& step = steps[from];
@@ -162,16 +168,14 @@ void append_merged(std::string& out, JsonNode value, const Steps& steps, std::si
     out += '}';
     return;
   }
-  const bool every = step.kind == PathStep::Kind::kEvery;
-  JsonNode item = value && value.is_array() ? value.first() : JsonNode();
   out += '[';
-  for (std::size_t i = 0; item || (!every && i <= step.index); ++i) {
+  std::size_t i = 0;
+  for (JsonNode item = value && value.is_array() ? value.first() : JsonNode(); item; item = item.next(), ++i) {
     out += std::exchange(separator, ",");
-    if (every || i == step.index)
+    if (step.kind == PathStep::Kind::kEvery || i == step.index)
       append_merged(out, item, steps, from + 1, change);
     else
-      out += item ? item.raw() : "null";
-    if (item) item = item.next();
+      out += item.raw();
   }
   out += ']';
 }
@@ -180,10 +184,6 @@ std::size_t depth_of(JsonNode value) {
   std::size_t deepest = 0;
   for (JsonNode one = value.first(); one; one = one.next()) deepest = std::max(deepest, depth_of(one));
   return deepest + (value.is_array() || value.is_object() ? 1 : 0);
-}
-
-std::vector<PayloadPath> paths_of(const PayloadSelector& selector, PayloadSelector::Kind kind) {
-  return selector.kind == kind ? selector.paths : std::vector<PayloadPath>();
 }
 
 }  // namespace
@@ -201,30 +201,27 @@ void PathTree::add(const PayloadPath& path) {
 }
 
 PayloadCut::PayloadCut(const std::vector<PayloadPath>& paths) {
-  bool another = true;
-  for (const PayloadPath& path : paths) {
-    const bool moves = path.leads_to_an_item();
-    if (another || moves) rounds_.emplace_back();
-    rounds_.back().add(path);
-    another = moves;
-  }
+  for (const PayloadPath& path : paths)
+    if (path.steps().back().kind != PathStep::Kind::kIndex) tree_.add(path);
 }
 
 std::string PayloadCut::apply(std::string_view payload) const {
-  std::string text(payload);
-  for (const PathTree& round : rounds_) {
-    const auto tape = JsonTape::parse(text);
-    if (!tape) break;
-    std::string out;
-    append_cut(out, tape->root(), {&round});
-    text = std::move(out);
-  }
-  return text;
+  std::string out;
+  if (const auto tape = JsonTape::parse(payload)) append_cut(out, tape->root(), {&tree_});
+  return out;
 }
 
-PayloadView::PayloadView(const PayloadSelector& selector)
-    : kind_(selector.kind), excluded_(paths_of(selector, PayloadSelector::Kind::kExclude)) {
-  for (const PayloadPath& path : paths_of(selector, PayloadSelector::Kind::kInclude)) included_.add(path);
+PayloadView::PayloadView(const PayloadSelector& selector) : kind_(selector.kind), excluded_({}) {
+  const auto names_an_item = [](const PayloadPath& path) {
+    return std::ranges::any_of(path.steps(), [](const PathStep& step) { return step.kind == PathStep::Kind::kIndex; });
+  };
+  if (kind_ == PayloadSelector::Kind::kInclude) {
+    for (const PayloadPath& path : selector.paths) included_.add(path);
+  } else if (kind_ == PayloadSelector::Kind::kExclude) {
+    std::vector<PayloadPath> paths = selector.paths;
+    std::erase_if(paths, names_an_item);
+    excluded_ = PayloadCut(paths);
+  }
 }
 
 void PayloadView::append(std::string& out, std::string_view payload) const {

@@ -22,17 +22,19 @@ struct PathTree {
   void add(const PayloadPath& path);
 };
 
-// Removes what paths lead to, one path after the other. For many payloads.
+// Removes what paths lead to; an item of an array by its index stays, since to remove it twice would be another thing.
+// For many payloads.
 class PayloadCut {
  public:
   explicit PayloadCut(const std::vector<PayloadPath>& paths);
   std::string apply(std::string_view payload) const;
 
  private:
-  std::vector<PathTree> rounds_;  // an item that goes moves those behind it: what follows is a round of its own
+  PathTree tree_;
 };
 
-// Lets through what a selector says. For many payloads.
+// Lets through what a selector says. Of the items of an array all or none: a path with an index includes none of them
+// and excludes nothing. For many payloads.
 class PayloadView {
  public:
   explicit PayloadView(const PayloadSelector& selector);
@@ -46,7 +48,7 @@ class PayloadView {
 };
 
 // Top-level keys of `change` replace those of `payload`, or are removed by a null; below `key`, when there is one. What
-// is no object there becomes one, and no array where an index asks for it: nulls fill it up to that.
+// is no object there becomes one, and what is no array an empty one where the path asks for items.
 std::string merge_payload(const std::string& payload, const std::string& change, const PayloadPath* key);
 
 bool is_too_deep(const std::string& payload);  // for kMaxPayloadDepth

@@ -115,10 +115,6 @@ Outcome<void> Staging::upsert(const UpsertPoints& operation) {
 }
 
 Outcome<void> Staging::set_payload(const SetPayload& operation, const Deadline& deadline) {
-  if (operation.key)
-    for (const PathStep& step : operation.key->steps())
-      if (step.kind == PathStep::Kind::kIndex && step.index > kMaxSetIndex)
-        return fail(bad_request(fmt::format("`key` has an index beyond {}", kMaxSetIndex)));
   PANDORA_TRY(ids, selected(operation.points, Missing::kRefused, deadline));
   for (const PointId& id : ids) {
     StoredPoint& point = change(id);

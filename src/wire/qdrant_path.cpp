@@ -88,11 +88,8 @@ Outcome<PayloadPath> read_path(JsonNode node) {
 Outcome<std::vector<PayloadPath>> read_paths(JsonNode list) {
   std::vector<PayloadPath> paths;
   if (!list.is_array()) return fail(invalid_type(list, "a sequence"));
-  std::size_t to_items = 0;
   for (JsonNode item = list.first(); item; item = item.next()) {
     PANDORA_TRY(path, read_path(item));
-    if (path.leads_to_an_item() && ++to_items > kMaxItemPaths)
-      return fail(bad_value(fmt::format("more than {} paths lead to an item of an array by its index", kMaxItemPaths)));
     paths.push_back(std::move(path));
   }
   return paths;

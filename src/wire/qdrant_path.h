@@ -9,7 +9,6 @@
 namespace pandora::qdrant {
 
 inline constexpr std::size_t kMaxPathSteps = 64;
-inline constexpr std::size_t kMaxItemPaths = 64;  // of one list, that lead to an item by its index
 
 struct PathStep {
   enum class Kind { kKey, kIndex, kEvery } kind = Kind::kKey;
@@ -23,7 +22,6 @@ class PayloadPath {
  public:
   static Outcome<PayloadPath> parse(std::string_view text);
   const std::vector<PathStep>& steps() const { return steps_; }
-  bool leads_to_an_item() const { return steps_.back().kind == PathStep::Kind::kIndex; }
   std::string to_text() const;     // canonical: the same path, the same text
   PayloadPath with_every() const;  // the same with "[]" behind it, unless that ends it already
   bool operator==(const PayloadPath&) const = default;

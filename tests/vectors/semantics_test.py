@@ -226,11 +226,18 @@ class Semantics(unittest.TestCase):
         self.assertEqual(self.payload(path, 1), {"kind": "b", "word": "Quick Fox 1", "new": 1})
         self.ask("PUT", path + "/points/payload?wait=true", {"payload": {"n": None}, "points": [1]})
         self.assertEqual(self.payload(path, 1), {"n": None})
-        self.ask("POST", path + "/points/payload?wait=true", {"payload": {"v": 1}, "points": [1], "key": "a.b[2]"})
-        self.assertEqual(self.payload(path, 1), {"n": None, "a": {"b": [None, None, {"v": 1}]}})
-        self.ask("POST", path + "/points/payload?wait=true", {"payload": {"v": 1}, "points": [1], "key": "a[65535]"})
-        self.assertEqual(len(self.payload(path, 1)["a"]), 65536)
-        self.ask("POST", path + "/points/payload?wait=true", {"payload": {"v": 1}, "points": [1], "key": "a[65536]"}, 400)
+        self.ask("PUT", path + "/points/payload?wait=true", {"payload": {"l": [1, {"w": 2}], "x": 10}, "points": [1]})
+        for key in ["l[1]", "l[7]", "m.n[0]", "x[].q"]:
+            self.ask("POST", path + "/points/payload?wait=true", {"payload": {"v": 1}, "points": [1], "key": key})
+        self.assertEqual(self.payload(path, 1), {"l": [1, {"w": 2, "v": 1}], "m": {"n": []}, "x": []})
+        self.ask("POST", path + "/points/payload/delete?wait=true", {"keys": ["l[0]", "l[1].w", "m.n[]"], "points": [1]})
+        self.assertEqual(self.payload(path, 1), {"l": [1, {"v": 1}], "m": {"n": []}, "x": []})
+
+    def test_of_a_payload_is_shown_what_a_path_leads_to(self):
+        path = self.collection(points=[{"id": 1, "vector": [1, 0], "payload": {"a": [{"x": 1, "y": 2}, 3], "b": 5, "c": {"d": 1}}}])
+        for selector, shown in [(["b.q", "a[].x"], {"a": [{"x": 1}, 3], "b": 5}), (["a[0].x", "c.q"], {"a": [], "c": {}}), ([], {}), ({"exclude": ["a[0]", "c"]}, {"a": [{"x": 1, "y": 2}, 3], "b": 5})]:
+            with self.subTest(selector=selector):
+                self.assertEqual(self.ask("POST", path + "/points/scroll", {"with_payload": selector})["points"][0]["payload"], shown)
 
     def test_what_names_no_point_is_refused(self):
         path = self.collection()
