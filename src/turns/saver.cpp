@@ -2,10 +2,8 @@
 #include <atomic>
 #include <condition_variable>
 #include <deque>
-#include <map>
 #include <mutex>
 #include <optional>
-#include <set>
 #include <shared_mutex>
 #include <thread>
 
@@ -17,7 +15,7 @@
 #include "turns/closed_segments.h"
 #include "turns/documents.h"
 #include "turns/journal.h"
-#include "turns/live_turn.h"
+#include "turns/live_turns.h"
 #include "turns/outbox_worker.h"
 #include "turns/replayed_turns.h"
 #include "turns/row_commit.h"
@@ -96,7 +94,7 @@ class JournalledTurnSaver final : public TurnSaver {
     const SteadyTime begun = clock_.steady();
     if (Status kept = journal_->append(payload); !kept) {
       const std::lock_guard lock(mutex_);
-      held_bytes_ -= payload.size();
+      live_.let_go(payload.size());
       return kept;
     }
     if (options_.on_sync) options_.on_sync(std::chrono::duration_cast<Duration>(clock_.steady() - begun));
@@ -111,13 +109,13 @@ class JournalledTurnSaver final : public TurnSaver {
   Result<TurnNumber> wait_findable(const Uuid& turn_uid, const Deadline& deadline) override {
     std::unique_lock lock(mutex_);
     const bool done = wait(lock, deadline, [&] {
-      const auto found = live_.find(turn_uid);
-      return found == live_.end() || found->second.findable();
+      const LiveTurn* live = live_.find(turn_uid);
+      return !live || live->findable();
     });
     if (!done)
       return fail(ErrorCode::kDeadlineExceeded,
                   fmt::format("turn {} is acknowledged, but not yet findable", turn_uid.to_string()));
-    if (const auto found = live_.find(turn_uid); found != live_.end()) return found->second.number;
+    if (const LiveTurn* live = live_.find(turn_uid)) return live->number;
     lock.unlock();
     PANDORA_TRY(rows, stores_.turns.find_all({&turn_uid, 1}, Principal::system(), deadline));
     if (rows.empty()) return fail(ErrorCode::kNotFound, fmt::format("there is no turn {}", turn_uid.to_string()));
@@ -126,13 +124,13 @@ class JournalledTurnSaver final : public TurnSaver {
 
   Status wait_session(const SessionId& session, const Deadline& deadline) override {
     std::unique_lock lock(mutex_);
-    (void)wait(lock, deadline, [&] { return is_quiet(session) || waits_in_vain(session); });
-    return is_quiet(session) ? Status() : Status(not_findable(session));
+    (void)wait(lock, deadline, [&] { return live_.is_quiet(session) || waits_in_vain(session); });
+    return live_.is_quiet(session) ? Status() : Status(not_findable(session));
   }
 
   bool after_session(const SessionId& session, const Deadline& deadline, std::function<void(Status)> call) override {
     const std::lock_guard lock(mutex_);
-    if (is_quiet(session)) return true;
+    if (live_.is_quiet(session)) return true;
     waiting_.push_back({session, deadline, std::move(call)});
     waits_.notify_one();
     return false;
@@ -221,21 +219,14 @@ class JournalledTurnSaver final : public TurnSaver {
   void wait_row(const Uuid& uid) {
     std::unique_lock lock(mutex_);
     (void)wait(lock, Deadline::after(clock_, kSeenByOthers), [&] {
-      const auto found = live_.find(uid);
-      return found == live_.end() || found->second.number.value > 0 || rows_fail_since_ || stopping_;
+      const LiveTurn* live = live_.find(uid);
+      return !live || live->number.value > 0 || rows_fail_since_ || stopping_;
     });
   }
 
-  bool is_quiet(const SessionId& session) const {  // under mutex_
-    return std::ranges::none_of(
-        live_, [&](const auto& entry) { return entry.second.session == session && !entry.second.findable(); });
-  }
   // A turn of it waits for its row, and rows have failed for a while.
   bool waits_in_vain(const SessionId& session) const {  // under mutex_
-    return rows_fail_since_ && clock_.steady() - *rows_fail_since_ >= kHope &&
-           std::ranges::any_of(live_, [&](const auto& entry) {
-             return entry.second.session == session && entry.second.number.value == 0;
-           });
+    return rows_fail_since_ && clock_.steady() - *rows_fail_since_ >= kHope && live_.lacks_row(session);
   }
   tl::unexpected<Error> not_findable(const SessionId& session) const {  // under mutex_
     return fail(ErrorCode::kDeadlineExceeded, fmt::format("the last turn of session {} is not yet findable{}",
@@ -250,39 +241,22 @@ class JournalledTurnSaver final : public TurnSaver {
 
   TurnRecordPtr record_of(const Uuid& uid) {
     const std::lock_guard lock(mutex_);
-    const auto found = live_.find(uid);
-    return found == live_.end() ? nullptr : found->second.record;
+    const LiveTurn* live = live_.find(uid);
+    return live ? live->record : nullptr;
   }
 
-  // Room for one more, however many come at once. One alone always has it.
+  // Room for one more, however many come at once.
   Status hold(std::size_t bytes) {
     const std::lock_guard lock(mutex_);
-    constexpr const char* kRemedy = "see `pandora doctor`; nothing acknowledged is lost";
     if (pending_.size() >= options_.max_pending)
       return fail(ErrorCode::kResourceExhausted, fmt::format("{} turns wait for the database", pending_.size()),
-                  kRemedy);
-    if (held_bytes_ > 0 && held_bytes_ + bytes > options_.max_held_bytes)
-      return fail(ErrorCode::kResourceExhausted,
-                  fmt::format("turns of {} bytes wait for their rows or their files", held_bytes_), kRemedy);
-    held_bytes_ += bytes;
-    return {};
-  }
-  void release(LiveTurn& live) {  // under mutex_: its record is needed no more
-    held_bytes_ -= std::exchange(live.bytes, 0);
-    live.record.reset();
-  }
-  void forget(const Uuid& uid) {  // under mutex_: it is in all its places, or can be in none
-    const auto found = live_.find(uid);
-    if (found == live_.end()) return;
-    release(found->second);
-    live_.erase(found);
+                  "see `pandora doctor`; nothing acknowledged is lost");
+    return live_.hold(bytes, options_.max_held_bytes);
   }
 
   void enqueue(TurnRecordPtr record, std::size_t held) {
     const std::lock_guard lock(mutex_);
-    LiveTurn& live = live_[record->turn.uid];
-    release(live);  // the same turn again
-    live = {record, record->turn.session, {}, false, false, held};
+    live_.add(record, held);
     pending_.push_back(std::move(record));
     wake_.notify_all();
   }
@@ -295,7 +269,7 @@ class JournalledTurnSaver final : public TurnSaver {
                        record.error().to_line(), step());
     PANDORA_TRY(forgotten, stores_.documents.exists(tombstone_path(record->turn.uid), step()));
     if (forgotten) return {};
-    held_bytes_ += payload.size();  // also past what may be held: it is acknowledged
+    live_.hold_anyway(payload.size());  // also past what may be held: it is acknowledged
     enqueue(std::make_shared<const TurnRecord>(*std::move(record)), payload.size());
     return {};
   }
@@ -314,12 +288,10 @@ class JournalledTurnSaver final : public TurnSaver {
     const std::lock_guard lock(mutex_);
     pending_.erase(pending_.begin(), pending_.begin() + static_cast<std::ptrdiff_t>(replayed_.size()));
     pending_.insert(pending_.begin(), found.without_row.begin(), found.without_row.end());
-    for (const auto& record : found.without_row) live_[record->turn.uid].record = record;
-    for (const Uuid& uid : found.whole) forget(uid);
-    for (const auto& [uid, number] : found.without_files) {
-      live_[uid].number = number;
-      live_[uid].point = true;  // the outbox knows whether it is; it is as durable as the row
-    }
+    for (const auto& record : found.without_row) live_.replace_record(record);
+    for (const Uuid& uid : found.whole) live_.forget(uid);
+    // The outbox knows whether the point is there; it is as durable as the row.
+    for (const auto& [uid, number] : found.without_files) live_.has_row_and_point(uid, number);
     replayed_.clear();
     is_prepared_ = true;
     rows_trouble_.reset();
@@ -438,11 +410,10 @@ class JournalledTurnSaver final : public TurnSaver {
   void dealt_with(const TurnRecord& record, TurnNumber number) {
     const std::lock_guard lock(mutex_);
     pending_.pop_front();
-    const auto live = live_.find(record.turn.uid);
-    if (number.value > 0 && live != live_.end()) {  // else all that follows is done already
-      live->second.number = number;
-    } else if (number.value == 0) {
-      forget(record.turn.uid);
+    if (number.value > 0) {
+      live_.has_row(record.turn.uid, number);
+    } else {
+      live_.forget(record.turn.uid);
       closed_.arrived(record.turn.uid);
     }
     ++moves_;
@@ -480,13 +451,12 @@ class JournalledTurnSaver final : public TurnSaver {
     std::vector<Uuid> without;
     {
       const std::lock_guard lock(mutex_);
-      for (const auto& [uid, live] : live_)
-        if (live.number.value > 0 && !live.point && without.size() < kMaxClaim) without.push_back(uid);
+      without = live_.without_point(kMaxClaim);
     }
     const auto found =
         turns_with_points(without, *spaces_.current(), stores_, Deadline::after(clock_, kStatusPatience));
     const std::lock_guard lock(mutex_);
-    for (const auto& uid : found) mark({OutboxKind::kTurnPoint, uid.to_string()});
+    for (const auto& uid : found) live_.arrived(uid, OutboxKind::kTurnPoint);
     if (!found.empty()) changed_.notify_all();
   }
 
@@ -495,13 +465,7 @@ class JournalledTurnSaver final : public TurnSaver {
     const auto uid = Uuid::parse(item.key);
     if (!uid) return;
     if (item.kind == OutboxKind::kTurnDirectory) closed_.arrived(*uid);
-    const auto found = live_.find(*uid);
-    if (found == live_.end()) return;
-    if (item.kind == OutboxKind::kTurnPoint) found->second.point = true;
-    // The files may be lost until the next sync; the record in the journal then makes them again.
-    if (item.kind == OutboxKind::kTurnDirectory) found->second.directory = true;
-    if (found->second.directory) release(found->second);
-    if (found->second.point && found->second.directory) live_.erase(found);
+    live_.arrived(*uid, item.kind);
   }
 
   void note(std::optional<Error>& trouble, const Error& error) {
@@ -541,10 +505,7 @@ class JournalledTurnSaver final : public TurnSaver {
     const auto last = journal_->rotate();
     if (!last) return note(outbox_trouble_, last.error());
     const std::lock_guard lock(mutex_);
-    std::set<Uuid> under_way;
-    for (const auto& [uid, live] : live_)
-      if (!live.directory) under_way.insert(uid);  // points may wait: they come from rows
-    closed_.close(*last, std::move(under_way));
+    closed_.close(*last, live_.without_directory());  // points may wait: they come from rows
   }
 
   Status drop(std::uint64_t first, std::uint64_t last, const Deadline& deadline) {
@@ -561,17 +522,14 @@ class JournalledTurnSaver final : public TurnSaver {
         waits_.wait(lock, [&] { return stopping_ || !waiting_.empty(); });
         continue;
       }
-      std::set<std::string> behind, hopeless;
+      const LiveTurns::Sessions behind = live_.behind();
       const bool rows_fail = rows_fail_since_ && clock_.steady() - *rows_fail_since_ >= kHope;
-      for (const auto& [uid, live] : live_) {
-        if (!live.findable()) behind.insert(live.session.str());
-        if (rows_fail && live.number.value == 0) hopeless.insert(live.session.str());
-      }
       std::vector<std::pair<Waiting, Status>> told;
       Duration patience = kPoll;
       std::erase_if(waiting_, [&](Waiting& one) {
-        const bool is_behind = behind.contains(one.session.str());
-        if (is_behind && !one.deadline.expired() && !hopeless.contains(one.session.str())) {
+        const bool is_behind = behind.unfindable.contains(one.session.str());
+        const bool is_hopeless = rows_fail && behind.without_row.contains(one.session.str());
+        if (is_behind && !one.deadline.expired() && !is_hopeless) {
           patience = std::min<Duration>(patience, one.deadline.remaining());
           return false;
         }
@@ -608,8 +566,7 @@ class JournalledTurnSaver final : public TurnSaver {
   bool is_prepared_ = false;
   bool is_claim_unknown_ = false;  // of the follower
   Uuid tried_;                     // by whoever writes rows, last
-  std::map<Uuid, LiveTurn> live_;
-  std::size_t held_bytes_ = 0;  // of the records in it, and of those that are just being appended
+  LiveTurns live_;
   Error last_error_;
   std::optional<Error> rows_trouble_, outbox_trouble_;  // until the next success of its kind
   std::optional<SteadyTime> rows_fail_since_;

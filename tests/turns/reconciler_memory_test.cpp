@@ -200,6 +200,7 @@ class IdleSaver final : public TurnSaver {
   Status drain(const Deadline&) override { return {}; }
   Status checkpoint(const Deadline&) override { return {}; }
   SaverStatus status() override { return {}; }
+  std::int64_t pending() override { return 0; }
   Result<RemovedObjects> remove_unnamed_objects(const std::vector<std::string>&, const Deadline&) override {
     return RemovedObjects{};
   }
