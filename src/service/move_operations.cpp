@@ -11,7 +11,7 @@ namespace {
 constexpr int kMostPasses = 8;  // a source that is written to all the time is never caught up with
 
 // Of everything that `export` gives of these users, line by line.
-Result<std::string> export_hash(OperationCall& call, Stores stores, const std::set<UserId>& users) {
+Result<std::string> export_hash(OperationCall& call, Stores stores, const std::set<UserId>& users, Patience& patience) {
   ServiceParts parts = call.parts;
   const auto of = [&](const UserId& user) -> Result<std::string> {
     const Principal who = Principal::of(user);
@@ -40,7 +40,7 @@ Result<std::string> export_hash(OperationCall& call, Stores stores, const std::s
     std::int64_t lines = 0;
     for (std::string after;;) {
       PANDORA_CHECK(call.cancelled());
-      PANDORA_TRY(page, export_page(inner, after, kMaxPage));
+      PANDORA_TRY(page, patience.ask([&] { return export_page(inner, after, kMaxPage); }));
       for (const auto& line : page.lines) hash = sha256_hex(hash + line);
       lines += static_cast<std::int64_t>(page.lines.size());
       call.progress("lines compared", lines, 0);
@@ -79,13 +79,28 @@ Result<Json> others(OperationCall& call) {
   return all;
 }
 
+std::int64_t whole_seconds(Duration time) { return std::chrono::duration_cast<std::chrono::seconds>(time).count(); }
+
+// A store was away for too long.
+Error given_up(Error error) {
+  if (!Patience::passes(error.code)) return error;
+  return std::move(error)
+      .with_context(fmt::format("the move waited {} s", whole_seconds(kLongestPatience)))
+      .with_remedy("run it again when that answers: it goes on where it was");
+}
+
 Result<Json> move(OperationCall& call) {
   const std::string to = call.in.text("to");
   const std::string points = call.in.text_or("points", "");
   PANDORA_CHECK(call.in.finish());
   PANDORA_TRY(places, call.parts.open_move(to, points));
   MoveSide from = places->from(), there = places->to();
-  Mover mover(from, there, places->carries_points(), call.parts.clock);
+  Patience patience(call.parts.clock, [&](const Error& why, Duration waited) -> Status {
+    call.progress(fmt::format("{}: asked again, for", why.message), whole_seconds(waited),
+                  whole_seconds(kLongestPatience));
+    return call.cancelled();
+  });
+  Mover mover(from, there, places->carries_points(), call.parts.clock, patience);
   const auto progress = [&](std::string_view what, std::int64_t done, std::int64_t of) -> Status {
     call.progress(what, done, of);
     return call.cancelled();
@@ -94,24 +109,27 @@ Result<Json> move(OperationCall& call) {
   MovePass last;
   do {  // what is said meanwhile follows
     PANDORA_CHECK(call.parts.saver.drain(call.deadline));
-    PANDORA_TRY(pass, mover.pass(progress, call.deadline));
-    last = std::move(pass);
+    auto pass = mover.pass(progress, call.deadline);
+    if (!pass) return fail(given_up(std::move(pass).error()));
+    last = *std::move(pass);
     passes.push_back(to_json(last));
   } while (last.changed() > 0 && static_cast<int>(passes.size()) < kMostPasses);
   for (const auto& count : last.counts)
     if (last.changed() == 0 && count.from_sha256 != count.to_sha256)
       return fail(ErrorCode::kDataCorrupt, fmt::format("{} read back from the other side are not the same", count.kind),
                   "run `pandora reconcile` here, then move again");
-  PANDORA_TRY(here_hash, export_hash(call, from.stores, last.users));
-  PANDORA_TRY(there_hash, export_hash(call, there.stores, last.users));
-  PANDORA_TRY(gateways, others(call));
+  const auto here_hash = export_hash(call, from.stores, last.users, patience);
+  if (!here_hash) return fail(given_up(here_hash.error()));
+  const auto there_hash = export_hash(call, there.stores, last.users, patience);
+  if (!there_hash) return fail(given_up(there_hash.error()));
+  PANDORA_TRY(gateways, patience.ask([&] { return others(call); }));
   return Json{{"to", to},
               {"points", points},
               {"passes", std::move(passes)},
               {"users", last.users.size()},
-              {"from_sha256", here_hash},
-              {"to_sha256", there_hash},
-              {"equal", here_hash == there_hash && last.changed() == 0},
+              {"from_sha256", *here_hash},
+              {"to_sha256", *there_hash},
+              {"equal", *here_hash == *there_hash && last.changed() == 0},
               {"gateways", std::move(gateways)}};
 }
 

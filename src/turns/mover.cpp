@@ -86,6 +86,12 @@ tl::unexpected<Error> stranger(const std::string& what) {
               "it is of another installation, or was written to since: empty it, or move it the other way");
 }
 
+// Also when an earlier try did it, whose answer was lost.
+template <class T>
+Status removed(const Result<T>& result) {
+  return result || result.error().code == ErrorCode::kNotFound ? Status() : Status(fail(result.error()));
+}
+
 // A source's counts of the last days follow from its attempts.
 Source without_recent(Source source) {
   source.recent_successes = source.recent_failures = 0;
@@ -103,17 +109,24 @@ std::int64_t MovePass::changed() const {
 Result<MovePass> Mover::pass(const Progress& progress, const Deadline& deadline) {
   MovePass pass;
   // Every number that was given out; and first, for a turn whose number is the next has a server's counters to itself.
-  PANDORA_TRY(number, from_.stores.turns.reserve_number(system(), deadline));
-  PANDORA_CHECK(to_.stores.turns.reserve_through(number, system(), deadline));
+  PANDORA_TRY(number, patience_.ask([&] { return from_.stores.turns.reserve_number(system(), deadline); }));
+  PANDORA_CHECK(patience_.ask([&] { return to_.stores.turns.reserve_through(number, system(), deadline); }));
   PANDORA_CHECK(turns(pass, progress, deadline));
   PANDORA_CHECK(own_vectors(pass, progress, deadline));
-  PANDORA_CHECK(observations(pass, progress, deadline));
+  // As a whole: whether what failed was written is not known, and twice would be too often.
+  PANDORA_CHECK(patience_.ask([&] { return observations(pass, progress, deadline); }));
   PANDORA_CHECK(memories(pass, deadline));
   PANDORA_CHECK(research(pass, deadline));
-  PANDORA_CHECK(sources(pass, deadline));
-  PANDORA_CHECK(keys(pass, deadline));
+  PANDORA_CHECK(patience_.ask([&] { return sources(pass, deadline); }));
+  PANDORA_CHECK(patience_.ask([&] { return keys(pass, deadline); }));
   PANDORA_CHECK(receipts(pass, progress, deadline));
   if (points_) PANDORA_CHECK(points(pass, progress, deadline));
+  // By what the points were made.
+  PANDORA_CHECK(patience_.ask([&] { return last_things(deadline); }));
+  return pass;
+}
+
+Status Mover::last_things(const Deadline& deadline) {
   // By what the points were made.
   PANDORA_TRY(record, read_point_space(from_.stores.instance, from_.stores.vectors, deadline));
   if (record)
@@ -123,23 +136,23 @@ Result<MovePass> Mover::pass(const Progress& progress, const Deadline& deadline)
   // The points go with it, or stay where both look for them: what is written there next must not be older than they
   // are.
   PANDORA_TRY(version, from_.stores.outbox.last_version(deadline));
-  PANDORA_CHECK(to_.stores.outbox.versions_through(version, deadline));
-  return pass;
+  return to_.stores.outbox.versions_through(version, deadline);
 }
 
 Result<bool> Mover::was_forgotten(const Uuid& id, const Deadline& deadline) {
-  return from_.stores.documents.exists(tombstone_path(id), deadline);
+  return patience_.ask([&] { return from_.stores.documents.exists(tombstone_path(id), deadline); });
 }
 
 Status Mover::turns(MovePass& pass, const Progress& progress, const Deadline& deadline) {
   const auto scan = [&](MoveSide& side) {
     return PagedRows<Turn, TurnNumber>(
         [&](const std::optional<TurnNumber>& after) {
-          return side.stores.turns.scan(after.value_or(TurnNumber{}), kMaxPage, system(), deadline);
+          return patience_.ask(
+              [&] { return side.stores.turns.scan(after.value_or(TurnNumber{}), kMaxPage, system(), deadline); });
         },
         [](const Turn& turn) { return turn.number; });
   };
-  PANDORA_TRY(all, from_.stores.turns.count(system(), deadline));
+  PANDORA_TRY(all, patience_.ask([&] { return from_.stores.turns.count(system(), deadline); }));
   MoveCount count{.kind = "turns", .from_sha256 = "", .to_sha256 = ""};
   std::vector<Turn> missing, different;
   RowsHash hash;
@@ -177,7 +190,7 @@ Status Mover::turns(MovePass& pass, const Progress& progress, const Deadline& de
   // What the other side gives back now.
   RowsHash there;
   for (TurnNumber after;;) {
-    PANDORA_TRY(page, to_.stores.turns.scan(after, kMaxPage, system(), deadline));
+    PANDORA_TRY(page, patience_.ask([&] { return to_.stores.turns.scan(after, kMaxPage, system(), deadline); }));
     if (page.empty()) break;
     for (const auto& turn : page) there.add(dump_json(to_json(turn)));
     after = page.back().number;
@@ -206,7 +219,9 @@ Status Mover::write_turns(const std::vector<Turn>& missing, const std::vector<Tu
   for (const auto& turn : missing) add(turn, true);
   for (const auto& turn : different) add(turn, false);
   std::ranges::stable_sort(writes, {}, &Write::round);
-  return at_once(writes.size(), [&](std::size_t i) { return write_turn(*writes[i].turn, writes[i].is_new, deadline); });
+  return at_once(writes.size(), [&](std::size_t i) {
+    return patience_.ask([&] { return write_turn(*writes[i].turn, writes[i].is_new, deadline); });
+  });
 }
 
 Status Mover::write_turn(const Turn& turn, bool is_new, const Deadline& deadline) {
@@ -214,6 +229,9 @@ Status Mover::write_turn(const Turn& turn, bool is_new, const Deadline& deadline
   TurnRecord record;
   record.turn = turn;
   record.context.turn_uid = turn.uid;
+  // What was observed goes with it, and so is written once also when the answer is lost.
+  PANDORA_TRY(observed, from_.stores.observations.list({.turn = turn.uid, .limit = kMaxPage}, system(), deadline));
+  for (auto& row : observed) record.observations.push_back(std::move(row.observation));
   return to_.stores.turns.commit_turn(record, system(), deadline).map([](auto&&) {});
 }
 
@@ -223,12 +241,19 @@ Status Mover::drop_turn(const Turn& extra, const Deadline& deadline) {
   // Receipts first: a run that ends between the two finds the row, and comes here again.
   ForgottenRows words{{extra.uid}, {extra.message.text}};
   if (extra.reply) words.texts.push_back(extra.reply->text);
-  PANDORA_CHECK(to_.stores.receipts.forget(words, system(), deadline).map([](auto&&) {}));
-  PANDORA_TRY(removed, to_.stores.turns.remove(extra.number, system(), deadline));
+  PANDORA_CHECK(forget_receipts(words, deadline));
+  PANDORA_TRY(removed, patience_.ask([&]() -> Result<RemovedTurn> {
+    auto gone = to_.stores.turns.remove(extra.number, system(), deadline);
+    return gone || gone.error().code != ErrorCode::kNotFound ? gone : RemovedTurn();  // an earlier try did it
+  }));
   // Receipts that name these are otherwise in the source, and are made equal.
   ForgottenRows rows{std::move(removed.memories), {}};
   rows.uids.insert(rows.uids.end(), removed.research.begin(), removed.research.end());
-  return to_.stores.receipts.forget(rows, system(), deadline).map([](auto&&) {});
+  return forget_receipts(rows, deadline);
+}
+
+Status Mover::forget_receipts(const ForgottenRows& rows, const Deadline& deadline) {
+  return patience_.ask([&] { return to_.stores.receipts.forget(rows, system(), deadline); }).map([](auto&&) {});
 }
 
 // So that a neighbour's point is made there without encoding a turn again.
@@ -236,26 +261,31 @@ Status Mover::own_vectors(MovePass& pass, const Progress& progress, const Deadli
   using Key = std::pair<Uuid, std::string>;
   const auto list = [&](MoveSide& side) {
     return PagedRows<KeptVector, Key>(
-        [&](const std::optional<Key>& after) { return side.vectors.list(after, kMaxPage, deadline); },
+        [&](const std::optional<Key>& after) {
+          return patience_.ask([&] { return side.vectors.list(after, kMaxPage, deadline); });
+        },
         [](const KeptVector& vector) { return vector.key(); });
   };
   MoveCount count{.kind = "vectors", .from_sha256 = "", .to_sha256 = ""};
   std::vector<KeptVector> missing;
+  const auto flush = [&] {
+    const auto all = std::exchange(missing, {});
+    return patience_.ask([&] { return to_.vectors.put(all, deadline); });
+  };
   const auto keep = [&](const KeptVector& vector, bool equal) -> Status {
     if (++count.rows % static_cast<std::int64_t>(kMaxPage) == 0)
       PANDORA_CHECK(progress("vectors of turns", count.rows, 0));
     if (equal) return {};
     ++count.written;
     missing.push_back(vector);
-    if (missing.size() < kVectorsAtOnce) return {};
-    return to_.vectors.put(std::exchange(missing, {}), deadline);
+    return missing.size() < kVectorsAtOnce ? Status() : flush();
   };
   auto from = list(from_), to = list(to_);
   PANDORA_CHECK((merge_rows<KeptVector, Key>(
       from, to, [&](const KeptVector& a, const KeptVector& b) { return keep(a, a.values == b.values); },
       [&](const KeptVector& a) { return keep(a, false); },
       [](const KeptVector&) { return Status(); })));  // of another encoder: it does no harm
-  if (!missing.empty()) PANDORA_CHECK(to_.vectors.put(missing, deadline));
+  if (!missing.empty()) PANDORA_CHECK(flush());
   pass.counts.push_back(std::move(count));
   return {};
 }
@@ -293,7 +323,7 @@ Status Mover::observations(MovePass& pass, const Progress& progress, const Deadl
   PANDORA_CHECK(walk(from_, {}, [&](const Observation& one) -> Status {
     ++count.rows;
     const auto sum = sums.find(one.turn_uid);
-    return sum == sums.end() || sum->second.there == 0 ? add(one) : Status();  // most are of turns that are new there
+    return sum == sums.end() || sum->second.there == 0 ? add(one) : Status();  // of a turn that had none there
   }));
   for (const auto& [turn, sum] : sums) {
     if (sum.there == 0 || sum.equal()) continue;
@@ -322,7 +352,7 @@ Status Mover::memories(MovePass& pass, const Deadline& deadline) {
           MemoryQuery query;
           query.include_superseded = true;
           query.after = after;
-          return side.stores.memories.list(query, system(), deadline);
+          return patience_.ask([&] { return side.stores.memories.list(query, system(), deadline); });
         },
         [](const Memory& memory) { return memory.id; });
   };
@@ -334,7 +364,7 @@ Status Mover::memories(MovePass& pass, const Deadline& deadline) {
     ++count.rows;
     if (equal) return {};
     ++count.written;
-    return to_.stores.memories.put(memory, {}, system(), deadline);
+    return patience_.ask([&] { return to_.stores.memories.put(memory, {}, system(), deadline); });
   };
   auto from = list(from_), to = list(to_);
   PANDORA_CHECK((merge_rows<Memory, Uuid>(
@@ -344,8 +374,8 @@ Status Mover::memories(MovePass& pass, const Deadline& deadline) {
         PANDORA_TRY(forgotten, was_forgotten(b.id, deadline));
         if (!forgotten) return stranger("memory " + b.id.to_string());
         ++count.removed;
-        PANDORA_CHECK(to_.stores.receipts.forget({{b.id}, {b.content}}, system(), deadline).map([](auto&&) {}));
-        return to_.stores.memories.remove(b.id, system(), deadline).map([](auto&&) {});
+        PANDORA_CHECK(forget_receipts({{b.id}, {b.content}}, deadline));
+        return patience_.ask([&] { return removed(to_.stores.memories.remove(b.id, system(), deadline)); });
       })));
   auto again = list(to_);
   for (;;) {
@@ -366,7 +396,7 @@ Status Mover::research(MovePass& pass, const Deadline& deadline) {
         [&](const std::optional<Uuid>& after) {
           ResearchQuery query;
           query.after = after;
-          return side.stores.research.list(query, system(), deadline);
+          return patience_.ask([&] { return side.stores.research.list(query, system(), deadline); });
         },
         [](const Research& research) { return research.id; });
   };
@@ -378,7 +408,7 @@ Status Mover::research(MovePass& pass, const Deadline& deadline) {
     ++count.rows;
     if (equal) return {};
     ++count.written;
-    return to_.stores.research.put(research, system(), deadline);
+    return patience_.ask([&] { return to_.stores.research.put(research, system(), deadline); });
   };
   auto from = list(from_), to = list(to_);
   PANDORA_CHECK((merge_rows<Research, Uuid>(
@@ -388,8 +418,8 @@ Status Mover::research(MovePass& pass, const Deadline& deadline) {
         PANDORA_TRY(forgotten, was_forgotten(b.id, deadline));
         if (!forgotten) return stranger("research " + b.id.to_string());
         ++count.removed;
-        PANDORA_CHECK(to_.stores.receipts.forget({{b.id}, {}}, system(), deadline).map([](auto&&) {}));
-        return to_.stores.research.remove(b.id, system(), deadline).map([](auto&&) {});
+        PANDORA_CHECK(forget_receipts({{b.id}, {}}, deadline));
+        return patience_.ask([&] { return removed(to_.stores.research.remove(b.id, system(), deadline)); });
       })));
   auto again = list(to_);
   for (;;) {
@@ -462,17 +492,18 @@ Status Mover::receipts(MovePass& pass, const Progress& progress, const Deadline&
   MoveCount count{.kind = "receipts", .from_sha256 = "", .to_sha256 = ""};
   for (ReceiptQuery query;;) {
     query.limit = kReceiptsAtOnce;
-    PANDORA_TRY(page, from_.stores.receipts.list(query, system(), deadline));
+    PANDORA_TRY(page, patience_.ask([&] { return from_.stores.receipts.list(query, system(), deadline); }));
     if (page.empty()) break;
     std::vector<RecallReceipt> missing;
     for (const auto& receipt : page) {
       ++count.rows;
-      const auto there = to_.stores.receipts.find(receipt.id, system(), deadline);
+      const auto there = patience_.ask([&] { return to_.stores.receipts.find(receipt.id, system(), deadline); });
       if (!there && there.error().code != ErrorCode::kNotFound) return fail(there.error());
       if (!there || !(*there == receipt)) missing.push_back(receipt);
     }
     count.written += static_cast<std::int64_t>(missing.size());
-    if (!missing.empty()) PANDORA_CHECK(to_.stores.receipts.put(missing, system(), deadline));
+    if (!missing.empty())
+      PANDORA_CHECK(patience_.ask([&] { return to_.stores.receipts.put(missing, system(), deadline); }));
     query.before = page.back().id;
     PANDORA_CHECK(progress("receipts", count.rows, 0));
   }
@@ -482,7 +513,8 @@ Status Mover::receipts(MovePass& pass, const Progress& progress, const Deadline&
 
 Status Mover::points(MovePass& pass, const Progress& progress, const Deadline& deadline) {
   MoveCount count{.kind = "points", .from_sha256 = "", .to_sha256 = ""};
-  PANDORA_TRY(record, read_point_space(from_.stores.instance, from_.stores.vectors, deadline));
+  PANDORA_TRY(record,
+              patience_.ask([&] { return read_point_space(from_.stores.instance, from_.stores.vectors, deadline); }));
   if (record)
     for (const auto& spec : collection_specs(*make_point_space(record->origin, record->suffix, nullptr)))
       PANDORA_CHECK(collection(spec, count, progress, deadline));
@@ -493,25 +525,27 @@ Status Mover::points(MovePass& pass, const Progress& progress, const Deadline& d
 Status Mover::collection(const CollectionSpec& spec, MoveCount& count, const Progress& progress,
                          const Deadline& deadline) {
   VectorStore &here = from_.stores.vectors, &there = to_.stores.vectors;
-  PANDORA_TRY(known, here.collections(deadline));
+  PANDORA_TRY(known, patience_.ask([&] { return here.collections(deadline); }));
   if (std::ranges::find(known, spec.name, &CollectionSpec::name) == known.end()) return {};  // nothing was ever found
-  PANDORA_CHECK(there.ensure_collection(spec, deadline));
+  PANDORA_CHECK(patience_.ask([&] { return there.ensure_collection(spec, deadline); }));
   const auto scroll = [&](VectorStore& store) {
     return PagedRows<Point, Uuid>(
         [&](const std::optional<Uuid>& after) {
-          return store.scroll(spec.name, {}, after, kMaxPage, system(), deadline);
+          return patience_.ask([&] { return store.scroll(spec.name, {}, after, kMaxPage, system(), deadline); });
         },
         [](const Point& point) { return point.id; });
   };
   std::vector<Uuid> missing, extra;
   const auto flush = [&](std::size_t from) -> Status {
     if (missing.size() >= from && !missing.empty()) {
-      PANDORA_TRY(found, here.retrieve(spec.name, missing, system(), deadline));
-      PANDORA_CHECK(there.upsert(spec.name, found, system(), deadline).map([](auto&&) {}));
+      PANDORA_TRY(found, patience_.ask([&] { return here.retrieve(spec.name, missing, system(), deadline); }));
+      PANDORA_CHECK(
+          patience_.ask([&] { return there.upsert(spec.name, found, system(), deadline); }).map([](auto&&) {}));
       missing.clear();
     }
     if (extra.size() >= from && !extra.empty()) {
-      PANDORA_CHECK(there.remove(spec.name, extra, system(), deadline).map([](auto&&) {}));
+      PANDORA_CHECK(
+          patience_.ask([&] { return there.remove(spec.name, extra, system(), deadline); }).map([](auto&&) {}));
       extra.clear();
     }
     return {};
@@ -539,6 +573,7 @@ Status Mover::collection(const CollectionSpec& spec, MoveCount& count, const Pro
 // What they ask for is done: files and points of the source were up to date when its rows were read.
 Status Mover::empty_outbox(const Deadline& deadline) {
   constexpr Duration kLease = std::chrono::seconds(60);
+  PANDORA_CHECK(to_.stores.outbox.release("move", deadline));  // what a claim took whose answer was lost
   for (;;) {
     PANDORA_TRY(entries, to_.stores.outbox.claim("move", kLease, kMaxClaim, deadline));
     if (entries.empty()) return {};

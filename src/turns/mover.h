@@ -8,6 +8,8 @@
 // The source's outbox must be empty (TurnSaver::drain): then files and points are up to date, and the entries that
 // writing makes on the other side have nothing to do; they are taken out.
 //
+// A store that is not there for a while is waited for (patience.h).
+//
 // kConflict: the other side holds what the source never had: it belongs to something else, or was written to since.
 #pragma once
 #include <cstdint>
@@ -20,6 +22,7 @@
 #include "ports/key_store.h"
 #include "ports/stores.h"
 #include "ports/turn_vector_log.h"
+#include "turns/patience.h"
 
 namespace pandora {
 
@@ -56,8 +59,8 @@ class Mover {
  public:
   using Progress = std::function<Status(std::string_view what, std::int64_t done, std::int64_t of)>;
   // `points`: collections are carried too, vectors as they are; false: they are where both sides look for them.
-  Mover(MoveSide from, MoveSide to, bool points, const Clock& clock)
-      : from_(from), to_(to), points_(points), clock_(clock) {}
+  Mover(MoveSide from, MoveSide to, bool points, const Clock& clock, Patience& patience)
+      : from_(from), to_(to), points_(points), clock_(clock), patience_(patience) {}
 
   // One look at everything, in the order in which things depend on each other.
   Result<MovePass> pass(const Progress& progress, const Deadline& deadline);
@@ -76,12 +79,15 @@ class Mover {
   Status receipts(MovePass& pass, const Progress& progress, const Deadline& deadline);
   Status points(MovePass& pass, const Progress& progress, const Deadline& deadline);
   Status collection(const CollectionSpec& spec, MoveCount& count, const Progress& progress, const Deadline& deadline);
+  Status last_things(const Deadline& deadline);
   Status empty_outbox(const Deadline& deadline);
+  Status forget_receipts(const ForgottenRows& rows, const Deadline& deadline);
   Result<bool> was_forgotten(const Uuid& id, const Deadline& deadline);
 
   MoveSide from_, to_;
   const bool points_;
   const Clock& clock_;
+  Patience& patience_;
 };
 
 }  // namespace pandora

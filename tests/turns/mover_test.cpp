@@ -29,6 +29,40 @@ struct Attempts final : AttemptLog {
   }
   std::vector<SourceAttempt> all;
 };
+// Writes, and then its answer is lost once; or it is away until a time.
+struct LostAnswers final : ObservationStore {
+  explicit LostAnswers(ObservationStore& store) : inner(store) {}
+  Status add(const std::vector<Observation>& observations, const Deadline& deadline) override {
+    PANDORA_CHECK(inner.add(observations, deadline));
+    if (std::exchange(lost, false)) return fail(ErrorCode::kDeadlineExceeded, "no answer in time");
+    return {};
+  }
+  Result<std::vector<ObservationRow>> list(const ObservationQuery& query, const Principal& who,
+                                           const Deadline& deadline) override {
+    if (away()) return fail(ErrorCode::kUnavailable, "nobody listens");
+    return inner.list(query, who, deadline);
+  }
+  ObservationStore& inner;
+  bool lost = false;
+  std::function<bool()> away = [] { return false; };
+};
+struct LostKeys final : KeyStore {
+  Status add(const ApiKey& key, const Deadline& deadline) override {
+    PANDORA_CHECK(inner.add(key, deadline));
+    if (std::exchange(lost, false)) return fail(ErrorCode::kUnavailable, "the connection ended");
+    return {};
+  }
+  Result<std::vector<ApiKey>> list(const Deadline& deadline) override { return inner.list(deadline); }
+  Result<ApiKey> revoke(const Uuid& id, Timestamp at, const Deadline& deadline) override {
+    return inner.revoke(id, at, deadline);
+  }
+  Status remove(const Uuid& id, const Deadline& deadline) override { return inner.remove(id, deadline); }
+  Status note_uses(const std::vector<std::pair<Uuid, Timestamp>>& uses, const Deadline& deadline) override {
+    return inner.note_uses(uses, deadline);
+  }
+  MemoryKeyStore inner;
+  bool lost = false;
+};
 struct NoVectors final : TurnVectorLog {
   Result<std::vector<KeptVector>> list(const std::optional<std::pair<Uuid, std::string>>&, std::size_t,
                                        const Deadline&) override {
@@ -63,18 +97,19 @@ struct KilledReceipts final : ReceiptStore {
 };
 
 struct Side {
-  explicit Side(const Clock& clock) : rows(make_memory_rows(clock)) {}
+  explicit Side(const Clock& clock) : rows(make_memory_rows(clock)), observations(rows->observations()) {}
   MoveSide side(DocumentStore& documents, ObjectStore& objects) {
-    return {{rows->turns(), rows->memories(), rows->research(), rows->sources(), rows->observations(), rows->instance(),
+    return {{rows->turns(), rows->memories(), rows->research(), rows->sources(), observations, rows->instance(),
              rows->outbox(), vectors, documents, objects, receipts},
             keys,
             attempts,
             kept_vectors};
   }
   std::unique_ptr<MemoryRows> rows;
+  LostAnswers observations;
   MemoryVectorStore vectors;
   KilledReceipts receipts;
-  MemoryKeyStore keys;
+  LostKeys keys;
   Attempts attempts;
   NoVectors kept_vectors;
 };
@@ -117,7 +152,14 @@ class MoverTest : public ::testing::Test {
     return *std::ranges::find(pass.counts, kind, &MoveCount::kind);
   }
   Result<MovePass> pass(const Mover::Progress& progress = [](auto, auto, auto) { return Status(); }) {
-    return Mover(from_.side(documents_, objects_), to_.side(documents_, objects_), false, clock_)
+    Patience patience(
+        clock_,
+        [&](const Error& why, Duration) {
+          told_.push_back(why.message);
+          return Status();
+        },
+        [&](Duration pause) { clock_.advance(pause); });
+    return Mover(from_.side(documents_, objects_), to_.side(documents_, objects_), false, clock_, patience)
         .pass(progress, kNever);
   }
 
@@ -127,6 +169,7 @@ class MoverTest : public ::testing::Test {
   MemoryDocumentStore documents_{clock_};
   MemoryObjectStore objects_;
   Side from_{clock_}, to_{clock_};
+  std::vector<std::string> told_;  // while a store was waited for
 };
 
 // A server gives versions that are ahead of the clock. The points stay: what is written of them next must be newer.
@@ -182,6 +225,53 @@ TEST_F(MoverTest, ObservationsAreThereAsOftenAsHereWhateverTheirOrder) {
   EXPECT_EQ(count(pass().value(), "observations").written, 0);
   ASSERT_TRUE(to_.rows->observations().add({observation(two.uid, "b")}, kNever));
   EXPECT_EQ(pass().error().code, ErrorCode::kConflict) << "one more than here";
+}
+
+TEST_F(MoverTest, AStoreThatIsAwayForAWhileIsWaitedFor) {
+  (void)say(from_, "We land in Porto at nine.");
+  const SteadyTime back = clock_.steady() + kLongestPatience - Duration(1);
+  to_.observations.away = [&] { return clock_.steady() < back; };
+  const auto moved = pass();
+  ASSERT_TRUE(moved) << moved.error().to_line();
+  EXPECT_EQ(observed(to_), observed(from_));
+  EXPECT_FALSE(told_.empty());
+}
+
+TEST_F(MoverTest, AStoreThatStaysAwayEndsTheMoveWhichGoesOnWhenItIsBack) {
+  (void)say(from_, "We land in Porto at nine.");
+  to_.observations.away = [] { return true; };
+  const auto ended = pass();
+  ASSERT_FALSE(ended);
+  EXPECT_EQ(ended.error().code, ErrorCode::kUnavailable);
+  EXPECT_EQ(ended.error().message, "nobody listens");
+  to_.observations.away = [] { return false; };
+  const auto moved = pass();
+  ASSERT_TRUE(moved) << moved.error().to_line();
+  EXPECT_EQ(count(*moved, "turns").written, 0) << "the first run carried them";
+  EXPECT_EQ(observed(to_), observed(from_));
+}
+
+TEST_F(MoverTest, WhatWasWrittenAndWhoseAnswerWasLostIsNotWrittenTwice) {
+  const Turn turn = say(from_, "We land in Porto at nine.");
+  ASSERT_TRUE(pass());
+  ASSERT_TRUE(from_.rows->observations().add({observation(turn.uid, "later")}, kNever));
+  to_.observations.lost = true;
+  ApiKey key;
+  key.id = ids_.next();
+  key.name = "phone";
+  key.user = turn.user;
+  key.scopes = {KeyScope::kChat};
+  key.hint = std::string(kKeyPrefix) + "12345678";
+  key.secret_sha256 = sha256_hex("secret");
+  key.created_at = clock_.now();
+  ASSERT_TRUE(from_.keys.inner.add(key, kNever));
+  to_.keys.lost = true;
+  const auto again = pass();
+  ASSERT_TRUE(again) << again.error().to_line();
+  EXPECT_EQ(observed(to_), observed(from_));
+  EXPECT_EQ(to_.keys.inner.list(kNever).value(), from_.keys.inner.list(kNever).value());
+  EXPECT_EQ(told_.size(), 2U);
+  EXPECT_EQ(pass()->changed(), 0);
 }
 
 TEST_F(MoverTest, WhatIsForgottenDuringAPassIsGoneAfterTheNext) {
