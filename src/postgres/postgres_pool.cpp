@@ -73,6 +73,15 @@ void PostgresPool::give(std::unique_ptr<PostgresConnection> connection) {
   free_.notify_one();
 }
 
+Result<std::vector<PostgresRows>> PostgresPool::write_at_once(std::span<const PostgresStatement> statements,
+                                                              const Deadline& deadline) {
+  for (int attempt = 1;; ++attempt) {
+    PANDORA_TRY(lease, take(deadline));
+    auto answers = lease->run(statements);
+    if (answers || !worth_repeating(*lease) || attempt == kTransactionAttempts) return answers;
+  }
+}
+
 bool PostgresPool::worth_repeating(const PostgresConnection& connection) {
   return pandora::worth_repeating(connection.failed_with());
 }

@@ -49,6 +49,9 @@ class PostgresPool {
   auto write(Work&& work, const Deadline& deadline) -> std::invoke_result_t<Work, PostgresConnection&> {
     return transact("BEGIN", std::forward<Work>(work), deadline);
   }
+  // The same of statements that are known beforehand: one round trip, without BEGIN and COMMIT.
+  Result<std::vector<PostgresRows>> write_at_once(std::span<const PostgresStatement> statements,
+                                                  const Deadline& deadline);
   // All that `work` asks is of one snapshot.
   template <class Work>
   auto read(Work&& work, const Deadline& deadline) -> std::invoke_result_t<Work, PostgresConnection&> {

@@ -9,19 +9,13 @@ namespace pandora {
 
 using postgres_rows::Statements;
 
-// One pipeline is one transaction; it runs again when others' rows were in its way.
-Result<std::vector<PostgresRows>> PostgresOutbox::write(std::span<const PostgresStatement> statements,
-                                                        const Deadline& deadline) {
-  return pool_.write([&](PostgresConnection& connection) { return connection.commit(statements); }, deadline);
-}
-
 Status PostgresOutbox::enqueue(std::span<const OutboxItem> items, const Deadline& deadline) {
   PANDORA_CHECK(deadline.check("asking PostgreSQL"));
   if (items.empty()) return {};
   Statements statements;
   postgres_rows::take_counters(statements, clock_.now());
   postgres_rows::enqueue(statements, items);
-  return postgres_rows::done(write(statements, deadline));
+  return postgres_rows::done(pool_.write_at_once(statements, deadline));
 }
 
 // $1: this machine's time, when it has the database alone; else the server's, which all share.
@@ -78,7 +72,7 @@ Result<std::vector<OutboxEntry>> PostgresOutbox::claim(std::string_view owner, D
                                        most};
   if (all) values.emplace_back(*all);
   statements.push_back({all ? PANDORA_CLAIM("id = ANY ($6::bigint[]) AND ") : PANDORA_CLAIM(""), std::move(values)});
-  PANDORA_TRY(answers, write(statements, deadline));
+  PANDORA_TRY(answers, pool_.write_at_once(statements, deadline));
   const PostgresRows& rows = answers.back();
   for (int i = 0; i < rows.size(); ++i) {
     PANDORA_TRY(kind, postgres_rows::stored(parse_outbox_kind(rows.text(i, 1))));
@@ -106,7 +100,7 @@ Status PostgresOutbox::versions_through(std::int64_t version, const Deadline& de
   PANDORA_CHECK(deadline.check("asking PostgreSQL"));
   Statements statements;
   postgres_rows::take_versions(statements, version);
-  return postgres_rows::done(write(statements, deadline));
+  return postgres_rows::done(pool_.write_at_once(statements, deadline));
 }
 
 Result<bool> PostgresOutbox::ack(std::int64_t id, std::int64_t version, const Deadline& deadline) {
@@ -128,7 +122,7 @@ Result<std::size_t> PostgresOutbox::ack_all(std::span<const OutboxEntry> entries
       "$2::bigint[]) AS a (id, version)"
       " ON o.id = a.id AND o.version = a.version ORDER BY o.id FOR UPDATE OF o)",
       {ids, versions}};
-  PANDORA_TRY(rows, write({&statement, 1}, deadline));
+  PANDORA_TRY(rows, pool_.write_at_once({&statement, 1}, deadline));
   return static_cast<std::size_t>(rows.front().changed());
 }
 

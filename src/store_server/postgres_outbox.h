@@ -25,7 +25,6 @@ class PostgresOutbox final : public Outbox {
   static const std::string_view kDue;
 
  private:
-  Result<std::vector<PostgresRows>> write(std::span<const PostgresStatement> statements, const Deadline& deadline);
   PostgresValue now() const;
   PostgresPool& pool_;
   const Clock& clock_;

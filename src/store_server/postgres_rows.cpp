@@ -15,23 +15,25 @@ namespace {
 // How far versions are set before the clock, when they fell behind it: so rarely does anybody need them alone.
 constexpr Duration kVersionsAhead = std::chrono::hours(1);
 
-// What is asked for again keeps its id, and so its place.
-#define PANDORA_ENQUEUE                                                                                          \
-  " ON CONFLICT (kind, key) DO UPDATE SET version = excluded.version, due_at = 0, leased_until = 0, owner = ''," \
-  " attempts = 0, last_error = ''"
+// Read from left to right: what is set on is looked at when its lock is held.
+#define PANDORA_VERSIONS_ARE_BEHIND "pg_sequence_last_value('pandora.outbox_versions') < $1::bigint"
+#define PANDORA_TAKE_COUNTERS(or_else)                                                                  \
+  "SELECT CASE WHEN " PANDORA_VERSIONS_ARE_BEHIND " OR " or_else                                        \
+  " THEN pg_advisory_xact_lock($3::integer, $4::integer) ELSE pg_advisory_xact_lock_shared($3, $4) END" \
+  ", CASE WHEN " PANDORA_VERSIONS_ARE_BEHIND " THEN setval('pandora.outbox_versions', $1 + $2::bigint) END"
+
+std::string session_name(const Turn& turn) { return turn.user.str() + '/' + turn.session.str(); }
 
 }  // namespace
 
 void take_counters(Statements& to, Timestamp now, TurnNumber through) {
-  to.push_back(
-      {"SELECT CASE WHEN v.last_value < $1::bigint OR n.last_value < $2::bigint"
-       " THEN pg_advisory_xact_lock($3::integer, $4::integer) ELSE pg_advisory_xact_lock_shared($3, $4) END"
-       " FROM pandora.outbox_versions v, pandora.turn_numbers n",
-       {now.micros, through.value, kPostgresLocks, kCountersLock}});
-  to.push_back(
-      {"SELECT setval('pandora.outbox_versions', $1::bigint + $2::bigint) FROM pandora.outbox_versions"
-       " WHERE last_value < $1",
-       {now.micros, kVersionsAhead.count()}});
+  to.push_back({PANDORA_TAKE_COUNTERS("pg_sequence_last_value('pandora.turn_numbers') < $5::bigint"),
+                {now.micros, kVersionsAhead.count(), kPostgresLocks, kCountersLock, through.value}});
+}
+
+void take_counters_and_session(Statements& to, Timestamp now, const Turn& turn) {
+  to.push_back({PANDORA_TAKE_COUNTERS("false") ", pg_advisory_xact_lock(hashtextextended($5::text, 0))",
+                {now.micros, kVersionsAhead.count(), kPostgresLocks, kCountersLock, session_name(turn)}});
 }
 
 void take_versions(Statements& to, std::int64_t through) {
@@ -68,7 +70,7 @@ void raise_counters(Statements& to) {
 // In the order of their hashes, as whoever else locks several: nobody waits for somebody who waits for him.
 void lock_sessions(Statements& to, std::span<const Turn* const> turns) {
   std::vector<std::string> sessions;
-  for (const Turn* turn : turns) sessions.push_back(turn->user.str() + '/' + turn->session.str());
+  for (const Turn* turn : turns) sessions.push_back(session_name(*turn));
   to.push_back(
       {"SELECT pg_advisory_xact_lock(session) FROM (SELECT DISTINCT hashtextextended(name, 0) AS session"
        " FROM unnest($1::text[]) AS asked (name) ORDER BY 1 OFFSET 0) AS sessions",

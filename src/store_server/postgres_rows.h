@@ -17,6 +17,8 @@ using Statements = std::vector<PostgresStatement>;
 // writers do not wait for each other; whoever must set one on (a number that is given, versions that would fall behind
 // the clock) has them alone until it commits. `through`: numbers up to this one will be set.
 void take_counters(Statements& to, Timestamp now, TurnNumber through = {});
+// And the session of a turn that gets its number from the sequence, in one statement.
+void take_counters_and_session(Statements& to, Timestamp now, const Turn& turn);
 void take_versions(Statements& to, std::int64_t through);  // none up to this one is given; alone
 void take_numbers(Statements& to, TurnNumber through);     // they are given out no more
 void take_number_of(Statements& to, const Turn& turn);     // its own, when it has a row
@@ -40,6 +42,10 @@ void put_memory(Statements& to, const Memory& memory);
 void put_research(Statements& to, const Research& research);
 Status check_put(const PostgresRows& rows, const Uuid& id);
 void record_fetch(Statements& to, const FetchAttempt& attempt, Timestamp now);
+// What makes an entry of the outbox that is there already due at once; it keeps its id, and so its place.
+#define PANDORA_ENQUEUE                                                                                          \
+  " ON CONFLICT (kind, key) DO UPDATE SET version = excluded.version, due_at = 0, leased_until = 0, owner = ''," \
+  " attempts = 0, last_error = ''"
 // Ten arrays, in the order of the columns below.
 std::vector<PostgresValue> columns_of(std::span<const Observation> observations);
 std::vector<PostgresValue> columns_of(std::span<const Observation* const> observations);

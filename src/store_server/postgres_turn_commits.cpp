@@ -1,11 +1,13 @@
 #include "store_server/postgres_turn_commits.h"
 
 #include <algorithm>
+#include <set>
 
 #include <fmt/format.h>
 
 #include "base/log.h"
 #include "domain/analyzer.h"
+#include "domain/sparse_weights.h"
 #include "store_server/postgres_rows.h"
 #include "store_server/postgres_turn_store.h"
 #include "wire/turn_json.h"
@@ -94,6 +96,55 @@ void insert_turns(Statements& to, std::span<const TurnRecord* const> records) {
        std::move(values)});
 }
 
+// A turn that gets its number here: its row, what hangs on it, and the outbox entries of it and of those before it in
+// its session, as one statement of plain values: its plan is made once. Gives its number, once for each entry; nothing
+// when it was there.
+void insert_turn(Statements& to, const TurnRecord& record) {
+  const Turn& turn = record.turn;
+  const std::set<std::string> keywords(turn.keywords.begin(), turn.keywords.end());
+  Values values = {
+      turn.uid,
+      turn.user.str(),
+      turn.session.str(),
+      turn.created_at,
+      turn.topic,
+      postgres_rows::topic_terms(turn),
+      to_string(turn.intent),
+      dump_json(turn.keywords),
+      turn.quality,
+      turn.rejected,
+      turn.archived,
+      turn.content_sha256,
+      postgres_rows::document_of(turn),
+      std::vector<std::string>(keywords.begin(), keywords.end()),
+  };
+  for (auto& column : postgres_rows::columns_of(record.observations)) values.push_back(std::move(column));
+  for (const PostgresValue& value : {PostgresValue(to_string(OutboxKind::kTurnDirectory)),
+                                     PostgresValue(to_string(OutboxKind::kTurnPoint)), PostgresValue(kWindow)})
+    values.push_back(value);
+  to.push_back(
+      {"WITH made AS (INSERT INTO pandora.turns (turn_number, turn_uid, user_id, session_id, timestamp, topic, "
+       "topic_terms, intent, keywords, quality, rejected, archived, content_sha256, document)"
+       " SELECT nextval('pandora.turn_numbers'), $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13"
+       " WHERE NOT EXISTS (SELECT 1 FROM pandora.turns WHERE turn_uid = $1::uuid)"
+       " ON CONFLICT (turn_uid) DO NOTHING RETURNING turn_number),"
+       " words AS (INSERT INTO pandora.turn_keywords SELECT $2, keyword, turn_number"
+       "  FROM made, unnest($14::text[]) AS given (keyword)),"
+       " seen AS (INSERT INTO pandora.observability (user_id, " PANDORA_OBSERVATION_COLUMNS
+       ") SELECT $2, " PANDORA_OBSERVATION_COLUMNS
+       "  FROM made, unnest($15::uuid[], $16::text[], $17::text[], $18::timestamptz[], $19::bigint[], $20::bigint[], "
+       "$21::bigint[], $22::bool[], $23::text[], $24::float8[]) WITH ORDINALITY"
+       "  AS o (" PANDORA_OBSERVATION_COLUMNS ", place) ORDER BY place),"
+       " before AS (SELECT turn_uid, turn_number FROM pandora.turns WHERE user_id = $2 AND session_id = $3"
+       "  ORDER BY turn_number DESC LIMIT $27::bigint)"
+       " INSERT INTO pandora.outbox (kind, key, version) SELECT kind, key, nextval('pandora.outbox_versions') FROM"
+       " (SELECT kind, key FROM made, (SELECT $25::text AS kind, $1::uuid AS key, -1 AS place UNION ALL SELECT "
+       "$26::text, $1, 0"
+       "   UNION ALL SELECT $26, turn_uid, turn_number FROM before) AS wanted ORDER BY place) AS asked" PANDORA_ENQUEUE
+       " RETURNING (SELECT turn_number FROM made)",
+       std::move(values)});
+}
+
 std::vector<OutboxItem> items_beside(const TurnRecord& record) {
   std::vector<OutboxItem> items;
   const auto add = [&](std::vector<OutboxItem> some) { items.insert(items.end(), some.begin(), some.end()); };
@@ -117,7 +168,7 @@ bool brings_nothing_else(const TurnRecord& record) {
   return record.memories.empty() && record.research.empty() && record.fetches.empty();
 }
 
-// Most turns bring no memories, research or fetches: one round trip, one commit.
+// Whatever it brings, whether it was there or not.
 Result<TurnNumber> commit_one(PostgresConnection& connection, const TurnRecord& record, Timestamp now) {
   const Turn* turn = &record.turn;
   const TurnRecord* one = &record;
@@ -127,12 +178,6 @@ Result<TurnNumber> commit_one(PostgresConnection& connection, const TurnRecord& 
   const std::size_t at = statements.size();
   insert_turns(statements, {&one, 1});
   if (turn->number.value > 0) postgres_rows::take_number_of(statements, *turn);
-  if (brings_nothing_else(record)) {
-    postgres_rows::enqueue_around(statements, *turn);
-    PANDORA_TRY(answers, connection.commit(statements));
-    if (!answers[at].empty()) return TurnNumber{answers[at].integer(0, 1)};
-    return number_of(connection, *turn);
-  }
   PANDORA_TRY(answers, connection.run(statements));
   const bool is_new = !answers[at].empty();
   TurnNumber number{is_new ? answers[at].integer(0, 1) : 0};
@@ -158,25 +203,38 @@ Result<TurnNumber> commit_one(PostgresConnection& connection, const TurnRecord& 
   return number;
 }
 
-// One transaction for all; gives uid and number of each that was not there.
-Result<PostgresRows> commit_all(PostgresConnection& connection, std::span<const TurnRecord* const> records,
-                                Timestamp now) {
+// Gives uid and number of each that was not there.
+Result<PostgresRows> commit_all(PostgresPool& pool, std::span<const TurnRecord* const> records, Timestamp now,
+                                const Deadline& deadline) {
   std::vector<const Turn*> turns;
-  for (const TurnRecord* record : records) turns.push_back(&record->turn);
+  TurnNumber through;  // of the numbers that are given
+  for (const TurnRecord* record : records) {
+    turns.push_back(&record->turn);
+    through = std::max(through, record->turn.number);
+  }
   Statements statements;
-  postgres_rows::take_counters(statements, now);
+  postgres_rows::take_counters(statements, now, through);
   postgres_rows::lock_sessions(statements, turns);
+  if (through.value > 0) postgres_rows::take_numbers(statements, through);
   const std::size_t at = statements.size();
   insert_turns(statements, records);
   postgres_rows::enqueue_around(statements, turns);
-  PANDORA_TRY(answers, connection.commit(statements));
+  PANDORA_TRY(answers, pool.write_at_once(statements, deadline));
   return answers[at];
 }
 
 }  // namespace
 
 Result<TurnNumber> PostgresTurnCommits::commit_alone(const TurnRecord& record, const Deadline& deadline) {
-  const auto attempt = [&] {
+  const auto attempt = [&]() -> Result<TurnNumber> {
+    // Most turns bring nothing and are new: two statements in one round trip.
+    if (record.turn.number.value == 0 && brings_nothing_else(record)) {
+      Statements statements;
+      postgres_rows::take_counters_and_session(statements, clock_.now(), record.turn);
+      insert_turn(statements, record);
+      PANDORA_TRY(answers, pool_.write_at_once(statements, deadline));
+      if (!answers.back().empty()) return TurnNumber{answers.back().integer(0, 0)};
+    }
     return pool_.write([&](PostgresConnection& connection) { return commit_one(connection, record, clock_.now()); },
                        deadline);
   };
@@ -210,8 +268,7 @@ std::vector<std::optional<TurnNumber>> PostgresTurnCommits::commit_together(cons
     records.push_back(one->record);
     if (one->deadline.remaining() < first->remaining()) first = &one->deadline;
   }
-  const auto made = pool_.write(
-      [&](PostgresConnection& connection) { return commit_all(connection, records, clock_.now()); }, *first);
+  const auto made = commit_all(pool_, records, clock_.now(), *first);
   std::vector<std::optional<TurnNumber>> numbers(those.size());
   for (int row = 0; made && row < made->size(); ++row) {
     const auto uid = made->uuid(row, 0);
@@ -224,8 +281,7 @@ std::vector<std::optional<TurnNumber>> PostgresTurnCommits::commit_together(cons
 Result<TurnNumber> PostgresTurnCommits::commit(const TurnRecord& record, const Deadline& deadline) {
   const Turn& turn = record.turn;
   Waiting mine{&record, deadline, turn.message.text.size() + (turn.reply ? turn.reply->text.size() : 0)};
-  if (turn.number.value > 0 || !brings_nothing_else(record) || mine.bytes > kMostBytesOfOne)
-    return commit_alone(record, deadline);
+  if (!brings_nothing_else(record) || mine.bytes > kMostBytesOfOne) return commit_alone(record, deadline);
   std::unique_lock lock(mutex_);
   waiting_.push_back(&mine);
   while (!mine.over && (under_way_ || waiting_.front() != &mine)) {
