@@ -75,22 +75,37 @@ DenseIndex::DenseIndex(std::size_t dimension, const SlotIds& slots, std::unique_
       codes_(rotation_.padded()),
       centre_{0, std::vector<float>(dimension)} {}
 
+void DenseIndex::encode_vector(const float* vector, DenseCode& code) const {
+  std::vector<float> difference(dimension()), rotated(rotation_.padded());
+  for (std::size_t i = 0; i < dimension(); ++i) difference[i] = vector[i] - centre_.mean[i];
+  rotation_.apply(difference.data(), rotated.data());
+  encode(rotated.data(), rotated.size(), code.code);
+  code.offset = static_cast<float>(product(difference, centre_.mean));
+  code.centred_at = centre_.at;
+}
+
+DenseCode DenseIndex::code_of(std::span<const float> vector) const {
+  DenseCode code;
+  encode_vector(vector.data(), code);
+  return code;
+}
+
 bool DenseIndex::encode_slot(Slot slot) {
   const float* row = rows_->row(slot);
   if (!row) return false;
-  std::vector<float> difference(dimension()), rotated(rotation_.padded());
-  for (std::size_t i = 0; i < dimension(); ++i) difference[i] = row[i] - centre_.mean[i];
-  rotation_.apply(difference.data(), rotated.data());
-  encode(rotated.data(), rotated.size(), scratch_);
-  codes_.put(slot, scratch_, static_cast<float>(product(difference, centre_.mean)));
+  encode_vector(row, scratch_);
+  codes_.put(slot, scratch_.code, scratch_.offset);
   return true;
 }
 
-void DenseIndex::put(Slot slot, std::span<const float> vector) {
+void DenseIndex::put(Slot slot, std::span<const float> vector, const DenseCode* code) {
   rows_->put(slot, vector);
   if (!has(slot)) ++count_;
   present_.insert(slot);
-  encode_slot(slot);
+  if (code && code->centred_at == centre_.at)
+    codes_.put(slot, code->code, code->offset);
+  else
+    encode_slot(slot);
   if (count_ > centre_.at && std::ranges::find(kCentreAt, count_) != std::end(kCentreAt)) take_mean();
 }
 

@@ -24,6 +24,7 @@
 #include "ports/vector_store.h"
 #include "vecdb/code_table.h"
 #include "vecdb/index_part.h"
+#include "vecdb/quantizer.h"
 #include "vecdb/rotation.h"
 #include "vecdb/selection.h"
 #include "vecdb/slot_set.h"
@@ -60,13 +61,23 @@ struct DenseTrace {
   std::size_t coarse_parts = 0;                         // of the scan, that were looked at coarsely first
 };
 
+// What is kept of a vector beside its floats.
+struct DenseCode {
+  VectorCode code;
+  float offset = 0;
+  std::uint64_t centred_at = 0;
+};
+
 class DenseIndex {
  public:
   // `slots` knows the ids and outlives the index.
   DenseIndex(std::size_t dimension, const SlotIds& slots, std::unique_ptr<VectorRows> rows, DenseOptions options = {});
   DenseIndex(std::size_t dimension, const SlotIds& slots) : DenseIndex(dimension, slots, make_memory_rows(dimension)) {}
 
-  void put(Slot slot, std::span<const float> vector);  // replaces
+  // Most of the work of `put`, by the one who changes the index, also beside searches: then they wait for less.
+  DenseCode code_of(std::span<const float> vector) const;
+  // Replaces. `code`: of this vector, made ahead; null, or of a mean that has changed since: it is made here.
+  void put(Slot slot, std::span<const float> vector, const DenseCode* code = nullptr);
   void remove(Slot slot);
   bool has(Slot slot) const { return present_.contains(slot); }
   const SlotSet& present() const { return present_; }
@@ -90,6 +101,7 @@ class DenseIndex {
  private:
   struct Query;
   Query prepare(std::span<const float> query, DenseTrace::Plan plan) const;
+  void encode_vector(const float* vector, DenseCode& code) const;
   bool encode_slot(Slot slot);  // false: its row cannot be read
   void take_mean();
 
@@ -138,7 +150,7 @@ class DenseIndex {
   // reaches certain sizes; another one would make codes worse, never an answer wrong.
   DenseCentre centre_;
   double mean_square_ = 0;
-  VectorCode scratch_;
+  DenseCode scratch_;
 };
 
 }  // namespace pandora

@@ -98,7 +98,7 @@ Result<bool> PointIndex::put(const IndexedPoint& point) {
   count(slot, *tail_, 1);
   for (std::size_t v = 0; v < dense_.size(); ++v)
     if (v < point.dense.size() && !point.dense[v].empty())
-      dense_[v]->put(slot, point.dense[v]);
+      dense_[v]->put(slot, point.dense[v], v < point.codes.size() ? point.codes[v] : nullptr);
     else
       dense_[v]->remove(slot);
   highest_ = std::max(highest_, point.seq);

@@ -39,6 +39,7 @@ struct IndexedPoint {
   std::vector<const SparseVector*> sparse;    // by number; null or without terms: the point has none
   const Payload* payload = nullptr;           // of it the shape's fields are indexed; nothing else is kept
   std::string_view stored;                    // kept, and given back by `stored`
+  std::vector<const DenseCode*> codes = {};   // by number, made ahead (`code_of`); missing or null: made by `put`
 };
 
 class PointIndex final : public SlotIds {
@@ -54,6 +55,8 @@ class PointIndex final : public SlotIds {
   // kResourceExhausted past kMaxSlots. Vectors are of the shape's dimensions, checked by the caller.
   Result<bool> put(const IndexedPoint& point);
   Result<bool> remove(const Uuid& id, std::uint64_t seq);
+  // By the one who changes it, also beside searches.
+  DenseCode code_of(std::size_t number, std::span<const float> vector) const { return dense_[number]->code_of(vector); }
 
   // Every row up to `applied` is in, and every removal up to `removals_applied`; later ones may be. Removals may be fed
   // before rows: one is no danger to a point that was put after it. But a row that is fed must still be there when it

@@ -25,6 +25,36 @@ std::size_t changes_of(const std::vector<Operation>& operations) {
   return count;
 }
 
+// Changes that go into memory in one piece. What that needs is made without memory's lock.
+class Piece {
+ public:
+  using Place = Staging::Changes::const_iterator;
+  Piece(const CollectionMemory& memory, Place first, Place behind, std::size_t most) : first_(first), end_(first) {
+    for (; end_ != behind && prepared_.size() < most; ++end_)
+      prepared_.push_back(end_->second ? std::optional(memory.prepare(*end_->second)) : std::nullopt);
+    is_last_ = end_ == behind;
+  }
+  Place end() const { return end_; }
+  // Under memory's lock. `number`: of the last operation of all.
+  void put(CollectionMemory& memory, std::uint64_t number) const {
+    Place place = first_;
+    for (const auto& one : prepared_) {
+      if (one)
+        memory.put(*one);
+      else
+        memory.remove(place->first, number);
+      ++place;
+    }
+    if (is_last_) memory.points().set_applied(number, number);
+  }
+
+ private:
+  const Place first_;
+  Place end_;
+  bool is_last_ = false;
+  std::vector<std::optional<CollectionMemory::Prepared>> prepared_;
+};
+
 }  // namespace
 
 Result<std::shared_ptr<Collection>> Collection::create(FileSystem& files, const Clock& clock,
@@ -228,11 +258,7 @@ void Collection::do_here() {
   }
   if (group.empty()) return;
   auto changed = commit(std::move(group), std::move(reading));
-  if (changed && changed->staging.changed().size() <= kPutHere)
-    if (auto writing = memory_->lock().try_write()) {
-      finish(*changed, std::move(writing), kPutHere);
-      changed.reset();
-    }
+  if (changed && finish_here(*changed)) changed.reset();
   if (!changed && !is_untidy()) return;
   const std::lock_guard lock(mutex_);
   left_ = std::move(changed);
@@ -287,7 +313,7 @@ void Collection::run() {
       ~Back() { collection.give_turn_back(); }
     };
     const Back back{*this};
-    if (left) finish(*left, memory_->lock().write(), kPutAtOnce);
+    if (left) finish(*left);
     if (abandoned_) {  // whoever lets go of it last may wait for this thread
       std::vector<std::optional<Fault>> faults(group.size(), not_found("The collection was deleted meanwhile"));
       answer(group, faults);
@@ -341,8 +367,7 @@ void Collection::move_some() {
 }
 
 void Collection::change_points(std::vector<Pending> group) {
-  if (auto changed = commit(std::move(group), memory_->lock().read()))
-    finish(*changed, memory_->lock().write(), kPutAtOnce);
+  if (auto changed = commit(std::move(group), memory_->lock().read())) finish(*changed);
 }
 
 // Nothing: it could not be, and all were answered.
@@ -403,23 +428,36 @@ std::unique_ptr<Collection::Changed> Collection::commit(std::vector<Pending> gro
   return std::make_unique<Changed>(std::move(group), std::move(faults), std::move(staging), change.number);
 }
 
-void Collection::finish(Changed& changed, FairLock::Writing writing, std::size_t at_once) {
-  std::size_t taken = 0;
-  for (const auto& [id, point] : changed.staging.changed()) {
-    if (++taken > at_once) {
-      taken = 1;
-      writing.unlock();
-      std::this_thread::yield();  // a processor may be what they wait for
-      writing = memory_->lock().write();
-    }
-    if (point)
-      memory_->put(*point);
-    else
-      memory_->remove(id, changed.number);
+// In pieces, so that readers have their turn.
+void Collection::finish(Changed& changed) {
+  const auto& all = changed.staging.changed();
+  auto next = all.begin();
+  for (;;) {
+    const Piece piece(*memory_, next, all.end(), kPutAtOnce);
+    next = piece.end();
+    const auto writing = memory_->lock().write();
+    piece.put(*memory_, changed.number);
+    if (next == all.end()) break;
   }
-  memory_->points().set_applied(changed.number, changed.number);
+  finished(changed);
+}
+
+// False: somebody reads just now, and nothing happened.
+bool Collection::finish_here(Changed& changed) {
+  const auto& all = changed.staging.changed();
+  if (all.size() > kPutHere) return false;
+  const Piece piece(*memory_, all.begin(), all.end(), kPutHere);
+  {
+    const auto writing = memory_->lock().try_write();
+    if (!writing) return false;
+    piece.put(*memory_, changed.number);
+  }
+  finished(changed);
+  return true;
+}
+
+void Collection::finished(Changed& changed) {
   changes_ += changed.staging.changed().size();
-  writing.unlock();
   answer(changed.group, changed.faults);
 }
 

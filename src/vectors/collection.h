@@ -114,7 +114,9 @@ class Collection : public std::enable_shared_from_this<Collection> {
   std::unique_ptr<FieldIndex> filled(const IndexRequest& request) const;
   void change_points(std::vector<Pending> group);
   std::unique_ptr<Changed> commit(std::vector<Pending> group, FairLock::Reading reading);
-  void finish(Changed& changed, FairLock::Writing writing, std::size_t at_once);
+  void finish(Changed& changed);
+  bool finish_here(Changed& changed);
+  void finished(Changed& changed);
   static void answer(std::vector<Pending>& group, std::vector<std::optional<Fault>>& faults);
   Outcome<void> change_schema(WriteRequest& request);
   static Written written(const Pending& pending, bool completed);

@@ -101,11 +101,16 @@ const FieldIndex* CollectionMemory::index(const std::string& path) const {
   return found == indexes_.end() ? nullptr : found->second.get();
 }
 
-void CollectionMemory::enters(Slot slot, const PointId& id, std::string_view payload) {
+std::optional<JsonTape> CollectionMemory::payload_for_indexes(std::string_view text) const {
+  if (indexes_.empty()) return std::nullopt;
+  auto tape = JsonTape::parse(text);
+  return tape ? std::optional(*std::move(tape)) : std::nullopt;
+}
+
+void CollectionMemory::enters(Slot slot, const PointId& id, const std::optional<JsonTape>& payload) {
   if (index_.id(slot) != id.bytes()) table_.stands(slot, id);
-  if (indexes_.empty()) return;
-  if (const auto tape = JsonTape::parse(payload))
-    for (const auto& [path, index] : indexes_) index->put(slot, tape->root());
+  if (!payload) return;
+  for (const auto& [path, index] : indexes_) index->put(slot, payload->root());
 }
 
 void CollectionMemory::leaves(Slot slot) {
@@ -116,7 +121,24 @@ void CollectionMemory::leaves(Slot slot) {
   table_.leaves(slot);
 }
 
-void CollectionMemory::put(const StoredPoint& point) {
+CollectionMemory::Prepared CollectionMemory::prepare(const StoredPoint& point) const {
+  Prepared prepared{&point, {}, std::vector<DenseCode>(dense_.size()), payload_for_indexes(point.payload)};
+  prepared.extended.resize(dense_.size());
+  for (const auto& [number, vector] : point.vectors) {
+    if (number >= dense_.size()) break;  // sparse ones are behind
+    std::span<const float> values = std::get<std::vector<float>>(vector);
+    if (DenseSpace::indexed_size(dense_[number].params()) != values.size()) {
+      prepared.extended[number].assign(values.begin(), values.end());
+      DenseSpace::extend(prepared.extended[number], dense_[number].params());
+      values = prepared.extended[number];
+    }
+    prepared.codes[number] = index_.code_of(number, values);
+  }
+  return prepared;
+}
+
+void CollectionMemory::put(const Prepared& prepared) {
+  const StoredPoint& point = *prepared.point;
   const auto known = table_.find(point.id);
   if (known && index_.seq(*known) >= point.version) return;
   IndexedPoint indexed;
@@ -132,9 +154,8 @@ void CollectionMemory::put(const StoredPoint& point) {
     indexed.stored = with_id;
   }
   indexed.dense.resize(dense_.size());
+  indexed.codes.resize(dense_.size());
   indexed.sparse.resize(sparse_present_.size());
-  std::vector<std::vector<float>> extended;  // of Euclid
-  extended.reserve(dense_.size());
   for (const auto& [number, vector] : point.vectors) {
     if (number >= dense_.size()) {
       const auto& sparse = std::get<SparseVector>(vector);
@@ -142,11 +163,9 @@ void CollectionMemory::put(const StoredPoint& point) {
       if (sparse.indices.empty()) marks.push_back(empty_mark(number - dense_.size()));
       continue;
     }
-    const auto& values = std::get<std::vector<float>>(vector);
-    indexed.dense[number] = values;
-    if (DenseSpace::indexed_size(dense_[number].params()) == values.size()) continue;
-    DenseSpace::extend(extended.emplace_back(values), dense_[number].params());
-    indexed.dense[number] = extended.back();
+    const auto& extended = prepared.extended[number];
+    indexed.dense[number] = extended.empty() ? std::get<std::vector<float>>(vector) : extended;
+    indexed.codes[number] = &prepared.codes[number];
   }
   Payload payload;
   if (!marks.empty()) payload.emplace(kMarks, std::move(marks));
@@ -155,7 +174,7 @@ void CollectionMemory::put(const StoredPoint& point) {
   if (known) leaves(*known);
   if (!index_.put(indexed)) return;  // a file is damaged: `damaged` says so
   const Slot slot = *index_.find(indexed.id);
-  enters(slot, point.id, point.payload);
+  enters(slot, point.id, prepared.payload);
   for (const auto& [number, vector] : point.vectors)
     if (number >= dense_.size()) sparse_present_[number - dense_.size()].insert(slot);
 }
@@ -186,7 +205,7 @@ bool CollectionMemory::move_some(std::size_t most) {
     leaves(slot);
     if (!index_.move(slot, payload)) return false;  // a file is damaged: `damaged` says so
     const Slot to = *index_.find(key);
-    enters(to, id, text);
+    enters(to, id, payload_for_indexes(text));
     for (std::size_t sparse = 0; sparse < had.size(); ++sparse)
       if (had[sparse]) sparse_present_[sparse].insert(to);
   }

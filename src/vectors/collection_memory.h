@@ -93,8 +93,17 @@ class CollectionMemory {
   void fill(FieldIndex& index, std::size_t first, std::size_t end) const;  // with the points of these slots
 
   // ── changes: by one thread, under lock().write() ──
+  // What is made of a point before it goes in: most of the work, by that thread without the lock, beside searches.
+  struct Prepared {
+    const StoredPoint* point = nullptr;        // which outlives it
+    std::vector<std::vector<float>> extended;  // by number; of Euclid
+    std::vector<DenseCode> codes;              // by number; of those that the point has
+    std::optional<JsonTape> payload;           // when indexes want it
+  };
+  Prepared prepare(const StoredPoint& point) const;
   // Replaces all of it. Nothing happens when it is there with this version or a later one; the same of `remove`.
-  void put(const StoredPoint& point);
+  void put(const Prepared& prepared);
+  void put(const StoredPoint& point) { put(prepare(point)); }
   void remove(const PointId& id, std::uint64_t version);
   // Out of files that are mostly dead; true: there is more to do.
   bool move_some(std::size_t most);
@@ -108,7 +117,8 @@ class CollectionMemory {
   void adopt();  // after files were loaded
 
  private:
-  void enters(Slot slot, const PointId& id, std::string_view payload);
+  std::optional<JsonTape> payload_for_indexes(std::string_view text) const;
+  void enters(Slot slot, const PointId& id, const std::optional<JsonTape>& payload);
   void leaves(Slot slot);
   void set_weightings();
 

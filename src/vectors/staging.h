@@ -20,7 +20,8 @@ class Staging {
   // `number`: of its first operation.
   Outcome<void> apply(const std::vector<Operation>& request, std::uint64_t number, const Deadline& deadline);
   // By id; nothing: it is gone.
-  const std::unordered_map<PointId, std::optional<StoredPoint>>& changed() const { return changed_; }
+  using Changes = std::unordered_map<PointId, std::optional<StoredPoint>>;
+  const Changes& changed() const { return changed_; }
 
  private:
   Outcome<void> apply_one(const Operation& operation, const Deadline& deadline);
@@ -41,7 +42,7 @@ class Staging {
 
   const CollectionMemory& memory_;
   std::uint64_t version_ = 0;  // number of the operation under way
-  std::unordered_map<PointId, std::optional<StoredPoint>> changed_;
+  Changes changed_;
   // Of the request under way: what was there before, newest last.
   std::vector<std::pair<PointId, std::optional<std::optional<StoredPoint>>>> undo_;
 };

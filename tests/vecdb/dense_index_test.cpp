@@ -213,6 +213,33 @@ TEST(DenseIndex, a_coarse_look_spares_what_lies_far_and_changes_no_answer) {
   }
 }
 
+TEST(DenseIndex, a_code_made_ahead_is_the_one_that_put_makes_also_when_the_mean_was_taken_meanwhile) {
+  std::mt19937 random(57);
+  constexpr std::size_t kPoints = 640, kAhead = 128, kDimension = 96;
+  ClusteredVectors clusters(random, kDimension, 5, 0.3F);
+  const auto slots = slots_of(kPoints);
+  DenseIndex ahead(kDimension, slots), at_once(kDimension, slots);
+  std::vector<std::uint64_t> means;
+  for (Slot first = 0; first < kPoints; first += kAhead) {
+    std::vector<Vector> vectors;
+    std::vector<DenseCode> codes;
+    for (std::size_t i = 0; i < kAhead; ++i) codes.push_back(ahead.code_of(vectors.emplace_back(clusters.next())));
+    for (std::size_t i = 0; i < kAhead; ++i) {
+      ahead.put(static_cast<Slot>(first + i), vectors[i], &codes[i]);
+      at_once.put(static_cast<Slot>(first + i), vectors[i]);
+    }
+    means.push_back(codes.back().centred_at);
+  }
+  EXPECT_EQ(means.front(), 0u);
+  EXPECT_GT(means.back(), means.front()) << "some were made before the mean was taken and put after it";
+  const auto made = ahead.copy_codes(0, kPoints), expected = at_once.copy_codes(0, kPoints);
+  EXPECT_EQ(made.high, expected.high);
+  EXPECT_EQ(made.low, expected.low);
+  EXPECT_EQ(made.bytes, expected.bytes);
+  EXPECT_EQ(made.scale2, expected.scale2);
+  EXPECT_EQ(made.offset, expected.offset);
+}
+
 TEST(DenseIndex, a_coarse_look_begins_at_a_certain_size) {
   std::mt19937 random(56);
   constexpr std::size_t kFrom = 20'000, kDimension = 384;
