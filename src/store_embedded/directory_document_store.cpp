@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <mutex>
+#include <optional>
 #include <set>
 #include <shared_mutex>
 
@@ -17,6 +18,14 @@ constexpr std::string_view kStaging = ".staging";
 
 std::string parent_of(const std::string& path) { return path.substr(0, path.rfind('/')); }
 bool within(const std::string& path, const std::string& folder) { return path.starts_with(folder + "/"); }
+// Of what is staged while it is replaced, "old~turns~turn_000001~7": the folder that it was.
+std::optional<std::string> old_folder_of(const std::string& staged) {
+  const auto first = staged.find('~'), last = staged.rfind('~');
+  if (!staged.starts_with("old~") || last <= first) return std::nullopt;
+  std::string folder = staged.substr(first + 1, last - first - 1);
+  std::ranges::replace(folder, '~', '/');
+  return folder;
+}
 
 class Store final : public DocumentStore {
  public:
@@ -70,7 +79,10 @@ class Store final : public DocumentStore {
     const std::shared_lock lock(names_);
     auto bytes = files_.read_file(at(path), kMaxDocumentBytes);
     if (!bytes && is(path, true)) return fail(ErrorCode::kNotFound, path + " is a folder");
-    return bytes;
+    if (bytes || bytes.error().code != ErrorCode::kNotFound || is(parent_of(path), true)) return bytes;
+    if (const auto aside = aside_of(path))
+      if (auto old = files_.read_file(*aside, kMaxDocumentBytes)) return old;
+    return files_.read_file(at(path), kMaxDocumentBytes);
   }
 
   Result<std::vector<FileInfo>> list(const std::string& folder, const Deadline& deadline) override {
@@ -86,6 +98,9 @@ class Store final : public DocumentStore {
     PANDORA_CHECK(check_document_path(path));
     PANDORA_CHECK(deadline.check("looking for " + path));
     const std::shared_lock lock(names_);
+    PANDORA_TRY(there, exists_locked(path));
+    if (there) return true;
+    if (const auto aside = aside_of(path); aside && files_.exists(*aside)) return true;
     return exists_locked(path);
   }
 
@@ -175,8 +190,32 @@ class Store final : public DocumentStore {
     PANDORA_CHECK(deadline.check("listing " + folder));
     const std::shared_lock lock(names_);
     auto entries = list(at(folder));
+    if (!entries && entries.error().code == ErrorCode::kNotFound) {
+      if (const auto aside = aside_of(folder))
+        if (auto old = list(*aside)) return old;
+      entries = list(at(folder));
+    }
     if (!entries && (entries.error().code == ErrorCode::kNotFound || is(folder, false))) return std::vector<FileInfo>();
     return entries;
+  }
+
+  // Where it stands while another process, or one that died in the middle, replaces a folder it is in: between two
+  // renames that folder has no name here. Who finds nothing there either looks in its place once more.
+  std::optional<std::string> aside_of(const std::string& path) {
+    if (staging_ == kStaging) return std::nullopt;  // nobody shares the directory
+    const auto areas = files_.list(root_);
+    if (!areas) return std::nullopt;
+    for (const auto& area : *areas) {
+      if (!area.name.starts_with(kStaging) || area.name == staging_) continue;
+      const auto staged = files_.list(at(area.name));
+      if (!staged) continue;
+      for (const auto& entry : *staged) {
+        const auto folder = old_folder_of(entry.name);
+        if (folder && (path == *folder || within(path, *folder)))
+          return at(fmt::format("{}/{}{}", area.name, entry.name, path.substr(folder->size())));
+      }
+    }
+    return std::nullopt;
   }
 
   bool is(const std::string& path, bool directory) {
@@ -330,17 +369,12 @@ class Store final : public DocumentStore {
     PANDORA_TRY(left, files_.list(at(staging)));
     for (const auto& entry : left) {
       const std::string path = at(fmt::format("{}/{}", staging, entry.name));
-      const auto first = entry.name.find('~'), last = entry.name.rfind('~');
-      const bool old = entry.name.starts_with("old~") && last > first;
-      if (old) {
-        std::string folder = entry.name.substr(first + 1, last - first - 1);
-        std::ranges::replace(folder, '~', '/');
-        if (!files_.exists(at(folder))) {  // interrupted between its two renames: undone
-          PANDORA_CHECK(make_parents(folder));
-          PANDORA_CHECK(files_.rename(path, at(folder)));
-          log_warn("documents.recovered", {{"folder", folder}});
-          continue;
-        }
+      const auto folder = old_folder_of(entry.name);
+      if (folder && !files_.exists(at(*folder))) {  // interrupted between its two renames: undone
+        PANDORA_CHECK(make_parents(*folder));
+        PANDORA_CHECK(files_.rename(path, at(*folder)));
+        log_warn("documents.recovered", {{"folder", *folder}});
+        continue;
       }
       PANDORA_CHECK(files_.remove_tree(path));
     }

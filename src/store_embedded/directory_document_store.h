@@ -3,7 +3,8 @@
 // Everything is written under .staging/, then renamed into place; a folder that is replaced is renamed aside first and
 // removed last; what is removed is renamed there before. Opening finishes or undoes what a crash interrupted. Processes
 // that share the directory each have a name, and so a staging folder of their own: two never write the same thing at
-// once (the outbox sees to that), but for the moment between two renames another process may find nothing there.
+// once (the outbox sees to that). For the moment between two renames the folder has no name of its own: the others read
+// the old one where it stands aside.
 #pragma once
 #include <memory>
 #include <string>

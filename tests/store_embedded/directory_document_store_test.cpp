@@ -1,8 +1,11 @@
 #include "store_embedded/directory_document_store.h"
 
+#include <functional>
+
 #include <gtest/gtest.h>
 
 #include "support/fault_file_system.h"
+#include "support/forwarding_file_system.h"
 
 namespace pandora {
 namespace {
@@ -43,6 +46,42 @@ void replace_and_crash(Durability durability) {
 
 TEST(DirectoryDocumentStore, AReplacedFolderIsOldOrNewAfterACrash) { replace_and_crash(Durability::kNow); }
 TEST(DirectoryDocumentStore, ADeferredReplacementNeverLosesTheOldFolder) { replace_and_crash(Durability::kDeferred); }
+
+// Somebody who forgets must not find nothing there, and go on.
+TEST(DirectoryDocumentStore, WhatAnotherProcessReplacesIsReadWhereItStandsMeanwhile) {
+  class Watched final : public testing::ForwardingFileSystem {
+   public:
+    using ForwardingFileSystem::ForwardingFileSystem;
+    Status rename(const std::string& from, const std::string& to) override {
+      PANDORA_CHECK(files_.rename(from, to));
+      if (from == "/docs/turns/t1" && look) look();
+      return {};
+    }
+    std::function<void()> look;
+  };
+  testing::FaultFileSystem files;
+  Watched watched(files);
+  const ManualClock clock;
+  const auto mine = DirectoryDocumentStore::open(files, "/docs", clock, "mine").value(),
+             theirs = DirectoryDocumentStore::open(watched, "/docs", clock, "theirs").value();
+  ASSERT_TRUE(theirs->put_folder("turns/t1", version(1), Durability::kNow, kNever));
+  int looked = 0;
+  watched.look = [&] {
+    ++looked;
+    EXPECT_FALSE(files.exists("/docs/turns/t1"));
+    EXPECT_EQ(mine->read("turns/t1/a.md", kNever).value(), version(1)[0].bytes);
+    EXPECT_EQ(mine->read("turns/t1/c.md", kNever).error().code, ErrorCode::kNotFound);
+    EXPECT_EQ(mine->read("turns/t2/a.md", kNever).error().code, ErrorCode::kNotFound);
+    EXPECT_EQ(mine->list("turns/t1", kNever).value().size(), 2u);
+    EXPECT_TRUE(mine->list("turns/t2", kNever).value().empty());
+    for (const char* path : {"turns/t1", "turns/t1/b.md"}) EXPECT_TRUE(mine->exists(path, kNever).value()) << path;
+    for (const char* path : {"turns/t", "turns/t2", "turns/t1/c.md"})
+      EXPECT_FALSE(mine->exists(path, kNever).value()) << path;
+  };
+  ASSERT_TRUE(theirs->put_folder("turns/t1", version(2), Durability::kNow, kNever));
+  EXPECT_EQ(looked, 1);
+  EXPECT_EQ(mine->read("turns/t1/a.md", kNever).value(), version(2)[0].bytes);
+}
 
 // More than kManyDeferred are synced together.
 TEST(DirectoryDocumentStore, AnyNumberOfDeferredDocumentsIsOnDiskAfterASync) {
