@@ -168,6 +168,12 @@ Status PostgresSchema::lock(Duration patience, const std::function<void(const st
   }
 }
 
+Status PostgresSchema::unlock() {
+  if (!connection_.usable()) return {};  // it went with the session
+  return connection_.query("SELECT pg_advisory_unlock($1::integer, $2::integer)", kPostgresLocks, kMigrationsLock)
+      .map([](auto&&) {});
+}
+
 Status PostgresSchema::require(const Migration& migration) {
   for (const Requirement& requirement : requirements_of(migration)) {
     PANDORA_TRY(found, connection_.query(requirement.query));
@@ -224,10 +230,7 @@ Result<int> PostgresSchema::migrate(Duration patience, const std::function<void(
     return static_cast<int>(plan.size());
   };
   auto done = work();
-  if (connection_.usable())
-    PANDORA_CHECK(
-        connection_.query("SELECT pg_advisory_unlock($1::integer, $2::integer)", kPostgresLocks, kMigrationsLock)
-            .map([](auto&&) {}));
+  PANDORA_CHECK(unlock());
   return done;
 }
 
@@ -285,6 +288,13 @@ Result<std::vector<std::string>> PostgresSchema::verify() {
 
 Result<int> PostgresSchema::baseline(int at) {
   PANDORA_CHECK(direct_only());
+  PANDORA_CHECK(lock(Duration(0), [](const std::string&) {}));
+  auto adopted = adopt(at);
+  PANDORA_CHECK(unlock());
+  return adopted;
+}
+
+Result<int> PostgresSchema::adopt(int at) {
   PANDORA_TRY(done, applied());
   if (!done.empty())
     return fail(ErrorCode::kConflict, fmt::format("the schema has its versions already, up to {}", done.back().version),

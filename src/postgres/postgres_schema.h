@@ -59,14 +59,16 @@ class PostgresSchema {
   // How the schema differs from what its versions make, one line each; none: it is as it should be.
   Result<std::vector<std::string>> verify();
   // The schema was made by other means: its versions up to `at` (0: the highest that fits) are written down, once it is
-  // proven to be the same. kConflict with the differences otherwise.
+  // proven to be the same. kConflict with the differences otherwise; kUnavailable while somebody migrates.
   Result<int> baseline(int at);
 
  private:
   Result<std::vector<AppliedMigration>> applied();
   Result<std::vector<Migration>> pending();
   Status lock(Duration patience, const std::function<void(const std::string&)>& on_wait);
+  Status unlock();
   Result<std::string> holder();
+  Result<int> adopt(int at);
   Status apply(const Migration& migration);
   Status apply_alone(const Migration& migration);
   Status require(const Migration& migration);

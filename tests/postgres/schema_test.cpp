@@ -269,6 +269,13 @@ TEST_F(PostgresSchemaCase, ASchemaMadeByOtherMeansIsAdoptedWhenItIsProvenTheSame
   must(connection->script("RESET search_path"));
   EXPECT_FAILS(kIncompatible, migrate(kThree));
   EXPECT_THAT(must(schema(kThree).status()).strangers, ::testing::ElementsAre("a", "b"));
+  auto holder = connect();
+  must(holder->query("SELECT pg_advisory_lock($1::integer, $2::integer)", kPostgresLocks, kMigrationsLock));
+  const auto refused = schema(kThree).baseline(1);
+  EXPECT_FAILS(kUnavailable, refused);
+  EXPECT_THAT(refused.error().to_line(),
+              HasSubstr(std::string(must(holder->query("SELECT pg_backend_pid()")).text(0, 0))));
+  must(holder->query("SELECT pg_advisory_unlock_all()"));
   EXPECT_FAILS(kConflict, schema(kThree).baseline(2));
   EXPECT_FAILS(kInvalidArgument, schema(kThree).baseline(4));
   EXPECT_EQ(must(schema(kThree).baseline(0)), 1);
