@@ -51,6 +51,7 @@ class ServerRows(PandoraCase, Database):
         self.addCleanup(holder.stdin.close)
         holder.stdin.write("BEGIN; CREATE SCHEMA pandora;\n")
         holder.stdin.flush()
+        self.wait_until(lambda: self.server.sql("SELECT count(*) FROM pg_stat_activity WHERE state = 'idle in transaction'") == "1", 120)
         migrating = subprocess.Popen([PROGRAM, "db", "migrate"], env=self.environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
         self.addCleanup(migrating.kill)
         waits = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'pandora' AND wait_event_type = 'Lock'"
