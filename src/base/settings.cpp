@@ -183,6 +183,8 @@ constexpr std::array kSettings = {
     Setting{"qdrant.api_key", "QDRANT_API_KEY", kString, "", 0, 0, true, "its key"},
     Setting{"qdrant.prefix", "QDRANT_PREFIX", kString, "", 0, 0, false,
             "before the names of our collections there, so that installations can share it: small letters, digits, _"},
+    Setting{"qdrant.ca", "QDRANT_CA", kPath, "", 0, 0, false,
+            "PEM file of the authorities that may have signed its certificate; empty: the system's"},
     Setting{"qdrant.timeout_ms", "QDRANT_TIMEOUT_MS", kInteger, "10000", 1, 600'000, false,
             "milliseconds that it may take to answer"},
     Setting{"qdrant.exact", "QDRANT_EXACT", kBool, "true", 0, 0, false,

@@ -102,7 +102,9 @@ Result<HttpResponse> S3Bucket::send(const Call& call, const Deadline& deadline) 
     if (!response) {
       Error error = std::move(response).error();
       if (error.code == ErrorCode::kUnavailable)
-        error.remedy = "is it running, and S3_ENDPOINT right? It is tried again";
+        error.remedy = error.message.find("no TLS") != std::string::npos
+                           ? "is it https, and does S3_CA name who signed its certificate? It is tried again"
+                           : "is it running, and S3_ENDPOINT right? It is tried again";
       return fail(std::move(error).with_context("S3 (" + place() + ")"));
     }
     if (response->status == kOk || response->status == kNoContent) return response;

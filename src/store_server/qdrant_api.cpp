@@ -150,6 +150,8 @@ Result<HttpResponse> QdrantApi::fetch(const std::string& method, const std::stri
   Error error = std::move(response).error();
   // What comes back may be another version.
   if (error.code == ErrorCode::kUnavailable) version_known_ = false;
+  if (error.message.find("no TLS") != std::string::npos)
+    error.remedy = "is it https, and does QDRANT_CA name who signed its certificate?";
   if (error.remedy.empty() && error.code == ErrorCode::kUnavailable) error.remedy = "is it running, and its URL right?";
   return fail(std::move(error).with_context(server_.name));
 }

@@ -30,10 +30,14 @@ class RedisServer:
         with open(log, "wb") as out:
             self.process = subprocess.Popen(["redis-server", os.path.join(self.folder, "redis.conf")], executable=PROGRAM, stdout=out, stderr=out)
         end = time.monotonic() + 30
-        while b"Ready to accept connections" not in open(log, "rb").read():
+        while "Ready to accept connections" not in self.said():
             if time.monotonic() > end:
-                raise RuntimeError(open(log, encoding="utf-8").read())
+                raise RuntimeError(self.said())
             time.sleep(0.02)
+
+    def said(self):
+        with open(os.path.join(self.folder, "log"), encoding="utf-8", errors="replace") as log:
+            return log.read()
 
     def stop(self, how=signal.SIGKILL):
         self.process.send_signal(how)

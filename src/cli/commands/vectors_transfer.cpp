@@ -33,11 +33,12 @@ Status go_on() { return interrupted() ? Status(fail(ErrorCode::kCancelled, "inte
 // The servers of a transfer, and what they are asked through.
 class Road {
  public:
-  explicit Road(FileSystem& files) : files_(files), threads_(clock_) {}
+  Road(FileSystem& files, const Config& config)
+      : files_(files), authorities_(expanded_path(config.string("qdrant.ca"))), threads_(clock_) {}
 
   Result<std::unique_ptr<QdrantApi>> to(const std::string& url, const std::string& key, const std::string& flag) {
     if (!client_) {
-      PANDORA_TRY(client, HttpClient::create({}, threads_));
+      PANDORA_TRY(client, HttpClient::create({.limits = {}, .ca_file = authorities_, .unix_socket = ""}, threads_));
       client_ = std::move(client);
     }
     return QdrantApi::create({url, key, {}, "the server", fmt::format("give its key with {}", flag)}, *client_);
@@ -63,6 +64,7 @@ class Road {
 
  private:
   FileSystem& files_;
+  const std::string authorities_;
   const SystemClock clock_;
   IoThreads threads_;
   std::unique_ptr<HttpClient> client_;
@@ -156,7 +158,7 @@ void show_left_out(const std::string& name, const std::vector<std::string>& left
 }
 
 Result<Json> import_from_server(const Config& config, const VectorsTransfer& transfer, FileSystem& files) {
-  Road road(files);
+  Road road(files, config);
   PANDORA_TRY(key, road.key_in(transfer.from_key_file));
   PANDORA_TRY(from, road.to(transfer.from, key, "--api-key-file"));
   PANDORA_TRY(to, road.to_ours(config, transfer.to, transfer.to_key_file, "--to-api-key-file"));
@@ -216,7 +218,7 @@ class InputFile {
 Result<Json> import_from_file(const Config& config, const VectorsTransfer& transfer, FileSystem& files) {
   InputFile file(transfer.file);
   PANDORA_CHECK(file.opened());
-  Road road(files);
+  Road road(files, config);
   PANDORA_TRY(to, road.to_ours(config, transfer.to, transfer.to_key_file, "--to-api-key-file"));
   ProgressObserver progress;
   LineImporter importer(*to, file.lines());
@@ -234,7 +236,7 @@ Result<Json> import_from_file(const Config& config, const VectorsTransfer& trans
 }
 
 Status export_all(const Config& config, const VectorsTransfer& transfer, FileSystem& files) {
-  Road road(files);
+  Road road(files, config);
   PANDORA_TRY(from, road.to_ours(config, transfer.from, transfer.from_key_file, "--api-key-file"));
   PANDORA_TRY(names, wanted_of(*from, transfer.collections));
   ProgressObserver progress;

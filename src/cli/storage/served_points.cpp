@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "cli/storage/data_paths.h"
 #include "net/io_threads.h"
 #include "store_server/qdrant_vector_store.h"
 
@@ -29,7 +30,9 @@ class ServedPointsImpl final : public ServedPoints {
  public:
   explicit ServedPointsImpl(const Clock& clock) : threads_(clock) {}
   Status open(const Config& config, FileSystem& files) {
-    PANDORA_TRY(client, HttpClient::create({}, threads_));
+    PANDORA_TRY(client,
+                HttpClient::create(
+                    {.limits = {}, .ca_file = expanded_path(config.string("qdrant.ca")), .unix_socket = ""}, threads_));
     client_ = std::move(client);
     PANDORA_TRY(store, QdrantVectorStore::open(options_of(config), *client_, files));
     store_ = std::move(store);
