@@ -8,6 +8,7 @@
 
 #include "base/log.h"
 #include "turns/documents.h"
+#include "turns/outbox_worker.h"
 #include "turns/turn_objects.h"
 #include "wire/json_reader.h"
 
@@ -98,23 +99,42 @@ Result<TurnNumber> Forgetting::redact_quotes(const Forgotten& forgotten, TurnNum
   for (;;) {
     PANDORA_TRY(page, stores_.turns.scan(after, kMaxPage, forgotten.readers, deadline));
     if (page.empty()) return after;
-    for (const auto& turn : page) {
+    for (Turn& turn : page) {
       after = turn.number;
-      const std::string folder = turn.archived ? archived_turn_folder(turn.number) : turn_folder(turn.number);
-      PANDORA_TRY(found, record_of(turn, folder, deadline));
-      TurnRecord record = found ? *std::move(found) : record_from_row(turn);
-      record.turn = turn;
-      if (!redact(record, forgotten)) continue;
-      if (record.turn.question != turn.question) {
-        PANDORA_TRY(cleaned, clean_question(stores_.receipts, record.turn, deadline));
-        report.receipts += cleaned;
-      }
-      if (found)
-        PANDORA_CHECK(stores_.documents.put_folder(folder, turn_documents(record), Durability::kNow, deadline));
-      PANDORA_CHECK(stores_.turns.rewrite(record.turn, Principal::of(turn.user), deadline));
-      ++report.redacted;
+      PANDORA_CHECK(redact_quotes_of(std::move(turn), forgotten, report, deadline));
     }
   }
+}
+
+// What somebody else changes meanwhile (rejects it, archives it) stays changed: then it is read again.
+Status Forgetting::redact_quotes_of(Turn turn, const Forgotten& forgotten, ForgetReport& report,
+                                    const Deadline& deadline) {
+  bool is_clean = false;  // of the receipts of what it asked
+  for (int times = 0; times < kMaxRewrites; ++times) {
+    std::string folder = turn_folder(turn.number), other = archived_turn_folder(turn.number);
+    if (turn.archived) std::swap(folder, other);
+    PANDORA_TRY(there, stores_.documents.exists(folder, deadline));
+    PANDORA_TRY(elsewhere, stores_.documents.exists(other, deadline));
+    if (!there && elsewhere) folder = other;  // it has been archived, or brought back, and is not moved yet
+    PANDORA_TRY(found, record_of(turn, folder, deadline));
+    TurnRecord record = found ? *std::move(found) : record_from_row(turn);
+    record.turn = turn;
+    if (!redact(record, forgotten)) return {};
+    if (!is_clean && record.turn.question != turn.question) {
+      PANDORA_TRY(cleaned, clean_question(stores_.receipts, record.turn, deadline));
+      report.receipts += cleaned;
+      is_clean = true;
+    }
+    if (found) PANDORA_CHECK(stores_.documents.put_folder(folder, turn_documents(record), Durability::kNow, deadline));
+    const Status written = stores_.turns.rewrite(record.turn, Principal::of(turn.user), deadline, &turn);
+    if (written) ++report.redacted;
+    if (written || written.error().code != ErrorCode::kConflict) return written;
+    PANDORA_TRY(rows, stores_.turns.find_all({&turn.uid, 1}, Principal::system(), deadline));
+    if (rows.empty()) return {};  // forgotten itself
+    turn = std::move(rows.front());
+  }
+  return fail(ErrorCode::kUnavailable, fmt::format("turn {} is changed all the time by others", turn.number.value),
+              "run it again");
 }
 
 Status Forgetting::clean_receipts(const Forgotten& forgotten, ForgetReport& report, const Deadline& deadline) {

@@ -60,6 +60,7 @@ class Forgetting {
   Status write_tombstone(const ForgetReport& report, const Deadline& deadline);
   Result<std::optional<TurnRecord>> record_of(const Turn& turn, const std::string& folder, const Deadline& deadline);
   // In the turns above `after`; the last one that was looked at.
+  Status redact_quotes_of(Turn turn, const Forgotten& forgotten, ForgetReport& report, const Deadline& deadline);
   Result<TurnNumber> redact_quotes(const Forgotten& forgotten, TurnNumber after, ForgetReport& report,
                                    const Deadline& deadline);
   Status clean_receipts(const Forgotten& forgotten, ForgetReport& report, const Deadline& deadline);

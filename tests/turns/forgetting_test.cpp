@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include "support/forwarding_turn_store.h"
 #include "turns/documents.h"
 #include "world.h"
 
@@ -369,6 +370,49 @@ TEST_F(Told, ADamagedFolderOfAnotherTurnDoesNotKeepAnybodyFromForgetting) {
 }
 
 // Power goes at every point of a forgetting: reconcile completes it, from whatever is left.
+// Between the reading of a turn that quotes and its writing another gateway rejects it, or archives it.
+TEST(Forgetting, WhatOthersChangeOfATurnThatQuotesMeanwhileStaysChanged) {
+  class Meanwhile final : public testing::ForwardingTurnStore {
+   public:
+    using ForwardingTurnStore::ForwardingTurnStore;
+    Status rewrite(const Turn& turn, const Principal& who, const Deadline& deadline, const Turn* was) override {
+      if (++rewrites == 1) {
+        EXPECT_TRUE(turns_.change(turn.number, {.rejected = true}, who, deadline));
+        EXPECT_TRUE(turns_.change(turn.number, {.archived = true}, who, deadline));
+      }
+      return turns_.rewrite(turn, who, deadline, was);
+    }
+    int rewrites = 0;
+  };
+  World world{"meanwhile"};
+  Meanwhile* meanwhile = nullptr;
+  world.around_turns = [&](TurnStore& turns) {
+    auto made = std::make_unique<Meanwhile>(turns);
+    meanwhile = made.get();
+    return made;
+  };
+  ASSERT_TRUE(world.start());
+  const auto first = world.record("s", kSecret, "I keep that.");
+  const auto second = world.record("s", "How does it open?", std::string("You said: ") + kSecret);
+  for (const auto* one : {&first, &second}) {
+    ASSERT_TRUE(world.saver->save(*one, world.soon()));
+    ASSERT_TRUE(world.saver->wait_findable(one->turn.uid, world.soon()));
+  }
+  const auto report = world.forgetting->forget_turn({1}, Principal::of(first.turn.user), world.soon());
+  ASSERT_TRUE(report) << report.error().to_line();
+  EXPECT_EQ(report->redacted, 1);
+  EXPECT_EQ(meanwhile->rewrites, 2);
+  const auto row = world.rows->turns().find({2}, Principal::system(), world.soon()).value();
+  EXPECT_TRUE(row.rejected);
+  EXPECT_TRUE(row.archived);
+  EXPECT_EQ(row.reply->text.find(kSecret), std::string::npos);
+  const auto kept = read_turn_folder(*world.documents, archived_turn_folder({2}), world.soon());
+  ASSERT_TRUE(kept) << kept.error().to_line();
+  EXPECT_EQ(kept->turn, row);
+  EXPECT_FALSE(world.documents->exists(turn_folder({2}), world.soon()).value());
+  EXPECT_TRUE(world.forgetting->verify(*report, world.soon()).value().empty());
+}
+
 TEST(Forgetting, AnInterruptedOneIsCompletedByReconcile) {
   int interrupted = 0;
   for (std::uint64_t seed = 0; seed < 60; ++seed) {
