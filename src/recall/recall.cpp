@@ -444,9 +444,12 @@ class Gathering {
                                share(deadline_, clock_, kSearchShare));
     if (!found) return miss("turns by the words of their rows", found.error()), false;
     if (!receipt_.time) receipt_.missing.push_back("turns: found by the words of their rows, not by their points");
+    if (found->unread > 0)
+      receipt_.missing.push_back(
+          fmt::format("turns by the words of their rows: {} of them there was no time for", found->unread));
     std::unordered_set<Uuid> known;
     for (const auto& turn : receipt_.turns) known.insert(turn.uid);
-    for (auto& turn : *found)
+    for (auto& turn : found->turns)
       if (!known.contains(turn.uid)) receipt_.turns.push_back(std::move(turn));
     return true;
   }

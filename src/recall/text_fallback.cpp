@@ -91,9 +91,8 @@ class Scorer {
 
 }  // namespace
 
-Result<std::vector<RecallCandidate>> turns_of_rows(TextSearch& texts, TurnStore& turns,
-                                                   const EmbedderIdentity& embedder, const RowsQuestion& question,
-                                                   const Principal& who, const Deadline& deadline) {
+Result<RowsAnswer> turns_of_rows(TextSearch& texts, TurnStore& turns, const EmbedderIdentity& embedder,
+                                 const RowsQuestion& question, const Principal& who, const Deadline& deadline) {
   TextQuery query;
   query.session = question.session;
   query.limit = kMatchesRead;
@@ -111,11 +110,16 @@ Result<std::vector<RecallCandidate>> turns_of_rows(TextSearch& texts, TurnStore&
         static_cast<float>(std::log1p((static_cast<double>(matches.turns_in_all) - with + 0.5) / (with + 0.5)));
   }
   const Scorer scorer(weights, question.vector);
-  std::vector<RecallCandidate> candidates;
+  RowsAnswer answer;
+  std::vector<RecallCandidate>& candidates = answer.turns;
   std::unordered_set<Uuid> seen;
-  for (const Uuid& uid : matches.turns) {
-    auto stretch = read_stretch(turns, uid, embedder, !question.vector.empty(), who, deadline);
+  for (std::size_t read = 0; read < matches.turns.size(); ++read) {
+    auto stretch = read_stretch(turns, matches.turns[read], embedder, !question.vector.empty(), who, deadline);
     if (!stretch && stretch.error().code == ErrorCode::kNotFound) continue;  // forgotten meanwhile
+    if (!stretch && stretch.error().code == ErrorCode::kDeadlineExceeded && !candidates.empty()) {
+      answer.unread = matches.turns.size() - read;
+      break;
+    }
     if (!stretch) return fail(stretch.error());
     const std::size_t first = stretch->match < kWindow ? 0 : stretch->match - kWindow;
     for (std::size_t i = first; i < std::min(stretch->match + kWindow + 1, stretch->turns.size()); ++i) {
@@ -127,7 +131,7 @@ Result<std::vector<RecallCandidate>> turns_of_rows(TextSearch& texts, TurnStore&
   std::ranges::stable_sort(candidates, std::greater(),
                            [](const RecallCandidate& one) { return one.lexical.value_or(0); });
   if (candidates.size() > question.most) candidates.resize(question.most);
-  return candidates;
+  return answer;
 }
 
 }  // namespace pandora

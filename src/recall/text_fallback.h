@@ -21,9 +21,13 @@ struct RowsQuestion {
   std::optional<TimeRange> within;
   std::size_t most = 200;
 };
-// The best by words first.
-Result<std::vector<RecallCandidate>> turns_of_rows(TextSearch& texts, TurnStore& turns,
-                                                   const EmbedderIdentity& embedder, const RowsQuestion& question,
-                                                   const Principal& who, const Deadline& deadline);
+struct RowsAnswer {
+  std::vector<RecallCandidate> turns;  // the best by words first
+  std::size_t unread = 0;              // turns with words of the question whose surroundings there was no time for
+};
+// Those whose words weigh most are read first, so that what is there by the deadline is the best of it;
+// kDeadlineExceeded only when there is nothing.
+Result<RowsAnswer> turns_of_rows(TextSearch& texts, TurnStore& turns, const EmbedderIdentity& embedder,
+                                 const RowsQuestion& question, const Principal& who, const Deadline& deadline);
 
 }  // namespace pandora
