@@ -179,11 +179,17 @@ Result<std::string> S3Bucket::store(Call call, const std::string& key, std::stri
 
 // A part that was sent for nothing takes room until it is given up.
 Result<std::string> S3Bucket::store_in_parts(const Call& whole, const Deadline& deadline) {
-  // Found out before so much is sent; the last call makes it certain.
-  if (whole.headers.contains("if-none-match")) {
+  // What it takes the place of is found out before so much is sent; of what may take none's place, or one's alone, the
+  // last call makes it certain.
+  std::string before;
+  if (const auto tag = whole.headers.find("if-match"); tag != whole.headers.end()) {
+    before = tag->second;
+  } else {
     const auto there = head(whole.key, deadline);
-    if (there) return fail(ErrorCode::kConflict, fmt::format("{} is in {} already", whole.key, place()));
-    if (there.error().code != ErrorCode::kNotFound) return fail(there.error());
+    if (there && whole.headers.contains("if-none-match"))
+      return fail(ErrorCode::kConflict, fmt::format("{} is in {} already", whole.key, place()));
+    if (!there && there.error().code != ErrorCode::kNotFound) return fail(there.error());
+    if (there) before = there->tag;
   }
   Call begin{"POST", whole.key, {{"uploads", ""}}, {{"content-type", whole.headers.at("content-type")}}, {}, {}};
   PANDORA_TRY(begun, send(begin, deadline));
@@ -203,7 +209,7 @@ Result<std::string> S3Bucket::store_in_parts(const Call& whole, const Deadline& 
     end.headers.erase("content-type");
     auto ended = send(end, deadline);
     if (!ended && ended.error().code == ErrorCode::kNotFound)
-      return put_together_already(whole, ended.error(), deadline);
+      return put_together_already(whole, before, ended.error(), deadline);
     if (!ended) return fail(std::move(ended).error());
     // It may take its time, and so says 200 before it knows.
     if (const S3Fault fault = read_s3_fault(ended->body); !fault.code.empty())
@@ -218,13 +224,12 @@ Result<std::string> S3Bucket::store_in_parts(const Call& whole, const Deadline& 
 }
 
 // A server that put the parts together, and whose answer was cut off, may know nothing of the upload when it is asked
-// again. What is there now is ours when nothing was before, or something with another tag.
-Result<std::string> S3Bucket::put_together_already(const Call& whole, const Error& unknown, const Deadline& deadline) {
+// again. What is there now is ours when it is not what was there before. The same bytes as before may have the same
+// tag, and then nobody can tell: who puts them again as a whole does no harm.
+Result<std::string> S3Bucket::put_together_already(const Call& whole, const std::string& before, const Error& unknown,
+                                                   const Deadline& deadline) {
   const auto there = head(whole.key, deadline);
-  const auto before = whole.headers.find("if-match");
-  const bool is_new = whole.headers.contains("if-none-match") ||
-                      (before != whole.headers.end() && there && there->tag != before->second);
-  if (there && is_new && there->size == whole.body.size()) return there->tag;
+  if (there && there->tag != before && there->size == whole.body.size()) return there->tag;
   return fail(ErrorCode::kUnavailable, unknown.message, unknown.remedy);
 }
 

@@ -95,7 +95,8 @@ class S3Bucket {
   Result<HttpResponse> send_once(const Call& call, const Deadline& deadline);
   Result<std::string> store(Call call, const std::string& key, std::string_view bytes, const std::string& media_type,
                             const Deadline& deadline);
-  Result<std::string> put_together_already(const Call& whole, const Error& unknown, const Deadline& deadline);
+  Result<std::string> put_together_already(const Call& whole, const std::string& before, const Error& unknown,
+                                           const Deadline& deadline);
   Result<std::string> store_in_parts(const Call& whole, const Deadline& deadline);
   Error error_of(const HttpResponse& response, const Call& call) const;
 

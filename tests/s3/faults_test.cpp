@@ -118,11 +118,12 @@ TEST_F(S3FaultsTest, WhatIsNoAnswerOfItsApiIsNotTakenForOne) {
 TEST_F(S3FaultsTest, PartsThatCannotBePutTogetherAreNoObject) {
   const std::string begun =
       answer("200 OK", "<InitiateMultipartUploadResult><UploadId>u</UploadId></InitiateMultipartUploadResult>");
-  const Scripted server({begun, answer("200 OK", ""), answer("200 OK", ""), answer("200 OK", fault("InternalError")),
-                         answer("204 No Content", "")});
+  const std::string none = "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n";
+  const Scripted server({none, begun, answer("200 OK", ""), answer("200 OK", ""),
+                         answer("200 OK", fault("InternalError")), answer("204 No Content", "")});
   const std::string longer(kS3PartBytes + 1, 'x');
   EXPECT_FAILS(kUnavailable, bucket(server.url())->put("k", longer, "a/b", S3When::kAlways, kNever));
-  EXPECT_EQ(server.asked(), 5) << "the parts were not given up";
+  EXPECT_EQ(server.asked(), 6) << "the parts were not given up";
 }
 
 // The answer is cut off, and the server has forgotten the upload that it has finished.
@@ -150,6 +151,14 @@ TEST_F(S3FaultsTest, PartsThatWerePutTogetherUnheardAreAnObject) {
   const Scripted replaced(with({}, there(longer.size()))), as_before(with({}, there(longer.size())));
   EXPECT_EQ(must(bucket(replaced.url())->replace("k", longer, "a/b", "\"old\"", kNever)), "\"new\"");
   EXPECT_FAILS(kUnavailable, bucket(as_before.url())->replace("k", longer, "a/b", "\"new\"", kNever));
+  // Whatever is there: it must be another than before, and of this size.
+  const std::string former = "HTTP/1.1 200 OK\r\nETag: \"old\"\r\nContent-Length: 3\r\n\r\n";
+  const Scripted first(with({none}, there(longer.size()))), over(with({former}, there(longer.size()))),
+      another(with({former}, there(longer.size() - 1))), same(with({there(longer.size())}, there(longer.size())));
+  EXPECT_EQ(must(bucket(first.url())->put("k", longer, "a/b", S3When::kAlways, kNever)), "\"new\"");
+  EXPECT_EQ(must(bucket(over.url())->put("k", longer, "a/b", S3When::kAlways, kNever)), "\"new\"");
+  EXPECT_FAILS(kUnavailable, bucket(another.url())->put("k", longer, "a/b", S3When::kAlways, kNever));
+  EXPECT_FAILS(kUnavailable, bucket(same.url())->put("k", longer, "a/b", S3When::kAlways, kNever));
 }
 
 TEST_F(S3FaultsTest, SettingsThatCannotBeAreRefused) {
