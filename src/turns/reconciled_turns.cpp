@@ -206,7 +206,9 @@ Status ReconciledTurns::restore(const TurnRecord& record, const std::string& pat
   });
   Status made = check_record(kept, Principal::of(kept.turn.user));
   if (made && found_.applying()) made = stores_.turns.commit_turn(kept, system_, deadline_).map([](auto) {});
-  if (!made && is_hopeless(stores_.turns, kept.turn, made.error().code, deadline_))
+  const ErrorCode refused = made ? ErrorCode::kInternal : made.error().code;
+  const bool is_taken = refused == ErrorCode::kConflict;  // its number, by another turn
+  if (is_taken || (!made && is_hopeless(stores_.turns, kept.turn, refused, deadline_)))
     return found_.set_aside(path, made.error()).map([](bool) {});
   PANDORA_CHECK(made);
   found_.differs("turn without row", named(kept.turn.number), "the row is made again from the files");

@@ -369,8 +369,32 @@ TEST(Reconciler, OneBadThingEndsNoRunAndTheOthersAreMended) {
   EXPECT_EQ(told(*again), left) << "they are said at every run, and nothing else is";
 
   // The whole store is away, which says the same: it is no fault of one turn's.
-  const auto away = [&](std::string_view stage, std::int64_t) { return documents.is_away |= stage == "turns on disk", Status(); };
+  const auto away = [&](std::string_view stage, std::int64_t) {
+    return documents.is_away |= stage == "turns on disk", Status();
+  };
   EXPECT_EQ(reconciler.run(Apply::kDryRun, away, world.soon()).error().code, ErrorCode::kPermissionDenied);
+}
+
+// Rows were lost, and their numbers given anew before anybody reconciled: what is shown since then stands.
+TEST(Reconciler, FilesWhoseNumberAnotherTurnHasAreSetAside) {
+  World world("taken");
+  ASSERT_TRUE(world.start());
+  const auto records = fill(world, 3);
+  const Principal system = Principal::system();
+  ASSERT_TRUE(world.rows->turns().remove({2}, system, world.soon()));
+  ASSERT_TRUE(world.documents->remove(turn_folder({2}), world.soon()));
+  auto other = world.record("s", "Another turn about trains", "Reply");
+  other.turn.number = {2};
+  ASSERT_TRUE(world.rows->turns().commit_turn(other, system, world.soon()));
+  ASSERT_TRUE(world.saver->drain(world.soon()));
+  ASSERT_TRUE(
+      world.documents->put_folder(turn_folder({2}), turn_documents(records[1]), Durability::kNow, world.soon()));
+  const auto applied = world.reconciler->run(Apply::kApply, kQuiet, world.soon());
+  ASSERT_TRUE(applied) << applied.error().to_line();
+  expect_equal_again(world);
+  EXPECT_EQ(world.rows->turns().find({2}, system, world.soon())->uid, other.turn.uid);
+  EXPECT_EQ(read_turn_folder(*world.documents, turn_folder({2}), world.soon())->turn.uid, other.turn.uid);
+  EXPECT_EQ(world.documents->list("quarantine", world.soon())->size(), 1u);
 }
 
 // The row is there: the files that can be nobody's are made of it again.
