@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <thread>
 
 #include <fmt/format.h>
 
@@ -11,6 +12,7 @@ namespace pandora {
 namespace {
 
 constexpr Duration kGlance = std::chrono::seconds(1);  // at a server
+constexpr Duration kOthersFollow = 5 * kJournalHeard;  // a move of the points; an encoder is opened for it
 
 Result<Json> reconcile(OperationCall& call) {
   const bool apply = call.in.boolean_or("apply", false);
@@ -32,6 +34,21 @@ Result<Json> reconcile(OperationCall& call) {
               {"sources", report.sources}, {"points", report.points},     {"objects", report.objects}};
 }
 
+// Each asks every kJournalHeard by what points are made.
+Reindexer::OthersFollow others_follow(OperationCall& call) {
+  if (!call.parts.journals) return {};
+  return [&call]() -> Status {
+    PANDORA_TRY(journals, call.parts.journals->list(call.deadline));
+    const bool alone = std::ranges::all_of(
+        journals, [&](const RegisteredJournal& one) { return one.id == call.parts.journal_id || one.is_silent(); });
+    for (auto waited = Duration::zero(); !alone && waited < kOthersFollow; waited += kGlance) {
+      PANDORA_CHECK(call.cancelled());
+      std::this_thread::sleep_for(kGlance);
+    }
+    return {};
+  };
+}
+
 Result<Json> reindex(OperationCall& call) {
   const std::string model = call.in.text_or("encoder", call.parts.encoder);
   PANDORA_CHECK(call.in.finish());
@@ -40,7 +57,7 @@ Result<Json> reindex(OperationCall& call) {
   const std::string_view text = "ready?";
   PANDORA_CHECK(embedder->embed({&text, 1}, TextRole::kPassage, call.deadline).map([](auto&&) {}));
   PANDORA_TRY(alone, OneAtATime::begin(call.parts.cache, call.parts.clock, "reindex"));
-  Reindexer reindexer(call.parts.stores, call.parts.spaces, call.parts.clock);
+  Reindexer reindexer(call.parts.stores, call.parts.spaces, call.parts.clock, others_follow(call));
   const auto progress = [&](std::string_view what, std::int64_t done, std::int64_t of) -> Status {
     call.progress(what, done, of);
     PANDORA_CHECK(alone.go_on());

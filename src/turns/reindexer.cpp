@@ -135,6 +135,7 @@ Result<ReindexReport> Reindexer::run(std::shared_ptr<Embedder> embedder, const P
   if (!move.owns_lock()) return fail(ErrorCode::kConflict, "the points are being made again already", "wait for that");
   ReindexReport report;
   std::weak_ptr<const PointSpace> old;
+  std::vector<Moved> collections;
   const PointOrigin origin{embedder->identity()};
   const auto next = make_point_space(origin, suffix_of(origin), std::move(embedder));
   {
@@ -143,7 +144,11 @@ Result<ReindexReport> Reindexer::run(std::shared_ptr<Embedder> embedder, const P
     report.to = origin.text();
     if (current->origin == origin) return report;
     old = current;
+    collections = {{current->turns, next->turns, "turn_uid", OutboxKind::kTurnPoint},
+                   {current->memories, next->memories, "memory_id", OutboxKind::kMemoryPoint},
+                   {current->research, next->research, "research_id", OutboxKind::kResearchPoint}};
   }
+  PANDORA_TRY(before, stores_.outbox.last_version(deadline));
   // What an earlier run left half done missed what was saved since.
   PANDORA_CHECK(drop(*next, deadline));
   PANDORA_CHECK(indexer_.ensure_collections(*next, deadline));
@@ -156,6 +161,11 @@ Result<ReindexReport> Reindexer::run(std::shared_ptr<Embedder> embedder, const P
     return fail(std::move(moved).error());
   }
   report.moved = true;
+  if (Status made_up = make_up_for(collections, before, deadline); !made_up)
+    return fail(std::move(made_up)
+                    .error()
+                    .with_context("the move is made, but not what others wrote meanwhile")
+                    .with_remedy("`pandora reconcile --apply` finds what is missing"));
   if (const Status gone = drop_former_vectors(stores_.turns, stores_.instance, *next, Deadline::never()); !gone)
     log_warn("reindex.left_behind", {{"error", gone.error().to_line()}});
   // Queries that began with the old points end on them.
@@ -258,6 +268,49 @@ Status Reindexer::switch_over(const PointSpace& next) {
   PANDORA_CHECK(stores_.instance.put(kKeptVectorsName, key_of(next.origin.embedder), Deadline::never()));
   PANDORA_CHECK(write_point_space(stores_.instance, next, Deadline::never()));
   writing.switch_to_next();
+  return {};
+}
+
+// Points that others wrote or removed in the old collections while the new ones were made.
+Status Reindexer::make_up_for(const std::vector<Moved>& moved, std::int64_t since, const Deadline& deadline) {
+  if (!others_follow_) return {};
+  PANDORA_CHECK(others_follow_());
+  for (const auto& [from, to, field, point_kind] : moved) {
+    const auto walk = [&](const std::string& collection, const auto& is_behind) -> Status {
+      for (std::optional<Uuid> after;;) {
+        const auto page = stores_.vectors.scroll(collection, {}, after, kMaxPage, Principal::system(), deadline);
+        if (!page && page.error().code == ErrorCode::kNotFound) return {};
+        if (!page) return fail(page.error());
+        if (page->empty()) return {};
+        after = page->back().id;
+        PANDORA_TRY(behind, is_behind(*page));
+        PANDORA_CHECK(stores_.outbox.enqueue(behind, deadline));
+      }
+    };
+    const auto item_of = [&, kind = point_kind, name = field](const Point& point) -> std::optional<OutboxItem> {
+      const auto value = point.payload.find(name);
+      const auto* id = value == point.payload.end() ? nullptr : std::get_if<std::string>(&value->second);
+      return id ? std::optional(OutboxItem{kind, *id}) : std::nullopt;
+    };
+    const auto written_since = [&](const std::vector<Point>& page) -> Result<std::vector<OutboxItem>> {
+      std::vector<OutboxItem> items;
+      for (const Point& point : page)
+        if (const auto item = item_of(point); item && point.version > since) items.push_back(*item);
+      return items;
+    };
+    const auto gone_since = [&, old = from](const std::vector<Point>& page) -> Result<std::vector<OutboxItem>> {
+      std::vector<Uuid> ids;
+      for (const Point& point : page) ids.push_back(point.id);
+      PANDORA_TRY(known, stores_.vectors.retrieve(old, ids, Principal::system(), deadline));
+      std::vector<OutboxItem> items;
+      for (const Point& point : page)
+        if (const auto item = item_of(point); item && std::ranges::find(known, point.id, &Point::id) == known.end())
+          items.push_back(*item);
+      return items;
+    };
+    PANDORA_CHECK(walk(from, written_since));
+    PANDORA_CHECK(walk(to, gone_since));
+  }
   return {};
 }
 

@@ -7,6 +7,9 @@
 // new ones after it. What it left behind is dropped by `tidy_collections` at the next start. Own vectors are kept with
 // the rows as they are made: a second run encodes no turn twice. Once the move has been made those of other encoders
 // go, a thousand turns at a time; what a process that died did not come to goes at the next start.
+//
+// Other processes that share rows and points write into the old collections until they have heard of the move. What
+// they wrote since it began is asked for again then, and what they removed is removed from the new ones.
 #pragma once
 #include <functional>
 #include <memory>
@@ -47,8 +50,11 @@ class Reindexer {
  public:
   // An error ends the run, and the old points go on answering.
   using Progress = std::function<Status(std::string_view what, std::int64_t done, std::int64_t of)>;
-  Reindexer(Stores stores, PointSpaces& spaces, const Clock& clock)
-      : stores_(stores), spaces_(spaces), indexer_(stores, clock) {}
+  // Called once the move has been made; returns when every other process that writes points writes into the new ones.
+  // None: there never is another.
+  using OthersFollow = std::function<Status()>;
+  Reindexer(Stores stores, PointSpaces& spaces, const Clock& clock, OthersFollow others_follow = {})
+      : stores_(stores), spaces_(spaces), indexer_(stores, clock), others_follow_(std::move(others_follow)) {}
 
   // To what `embedder` and this program make. kConflict: another move is under way. What the encoder or a store did not
   // do is the error, and nothing has moved.
@@ -61,11 +67,18 @@ class Reindexer {
   template <class Page, class Index>
   Status fill_texts(const char* what, Page next_page, Index index, std::int64_t& done, const Progress& progress);
   Status switch_over(const PointSpace& next);
+  struct Moved {
+    std::string from, to;  // collections
+    const char* field;     // of their points, that names the row
+    OutboxKind point;
+  };
+  Status make_up_for(const std::vector<Moved>& moved, std::int64_t since, const Deadline& deadline);
   Status drop(const PointSpace& space, const Deadline& deadline);
 
   Stores stores_;
   PointSpaces& spaces_;
   Indexer indexer_;
+  const OthersFollow others_follow_;
 };
 
 }  // namespace pandora

@@ -131,6 +131,46 @@ TEST_F(Reindexing, OwnVectorsOfTheFormerEncoderGoWithTheMoveAndNotBefore) {
   expect_equal_copies();
 }
 
+// It goes on writing into the old points until it has heard of the move.
+TEST_F(Reindexing, WhatAnotherProcessWroteAndRemovedMeanwhileIsMadeUpFor) {
+  save(6);
+  ASSERT_TRUE(world_.saver->drain(world_.soon()));
+  world_.reconciler.reset(), world_.forgetting.reset(), world_.saver.reset();
+  PointSpaces spaces(world_.spaces->current());
+  SaverOptions options;
+  options.journal_directory = "/data/other";
+  options.owner = "other";
+  const auto other = TurnSaver::open(options, world_.stores(), spaces, world_.files, world_.clock).value();
+  const Turn gone = saved_.at("ship1");
+  auto late = world_.record("s1", "The ship7 is in the harbour", "");
+  late.turn.reply.reset();
+  const auto meanwhile = [&](std::string_view, std::int64_t done, std::int64_t of) -> Status {
+    if (done < of || late.turn.number.value > 0) return {};
+    PANDORA_CHECK(other->save(late, world_.soon()));
+    PANDORA_TRY(number, other->wait_findable(late.turn.uid, world_.soon()));
+    late.turn.number = number;
+    PANDORA_CHECK(world_.rows->turns().remove(gone.number, Principal::system(), world_.soon()).map([](auto&&) {}));
+    return other->drain(world_.soon());
+  };
+  const auto follow = [&]() -> Status {
+    auto writing = spaces.write();
+    writing.set_next(world_.spaces->current());
+    writing.switch_to_next();
+    return {};
+  };
+  const auto report = Reindexer(world_.stores(), *world_.spaces, world_.clock, follow)
+                          .run(world_.encoder_named("other words"), meanwhile, Deadline::never());
+  ASSERT_TRUE(report) << report.error().to_line();
+  EXPECT_TRUE(report->moved);
+  ASSERT_GT(late.turn.number.value, 0);
+  ASSERT_TRUE(other->drain(world_.soon()));
+  saved_.erase("ship1");
+  saved_.emplace("ship7", late.turn);
+  expect_all_found();
+  EXPECT_EQ(world_.vectors->count("turns", {}, Principal::system(), world_.soon()).value(), 6)
+      << "what was removed meanwhile is not there";
+}
+
 TEST_F(Reindexing, WhereNothingHasChangedItDoesNothing) {
   save(2);
   const int calls = world_.embedder.calls;
