@@ -1,7 +1,8 @@
 // What a run of reconcile holds, over stores that hold nothing: they make each turn, its files, its point and its
 // object when they are asked for them. So every byte that is alive is the run's own, and all are counted.
 //
-// PANDORA_RECONCILE_TURNS=1000000 compares a million turns with half of them, in pages of the usual size.
+// PANDORA_RECONCILE_TURNS=1000000 compares a million turns with half of them, in pages of the usual size; of fewer than
+// 700,000 not every page is full.
 #include <algorithm>
 #include <atomic>
 #include <cstdlib>
