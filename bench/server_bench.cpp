@@ -1,11 +1,13 @@
 // The SQL part of a save on PostgreSQL, beside one bare INSERT on the same server in the same run; and what many
-// writers get beside one. Starts a server of its own, with syncs.
+// writers get beside one; of both the processor's time of the server, which says the same on a busy machine. Starts a
+// server of its own, with syncs.
 //
 // server_bench [rounds (20)] [seconds (5) of each rate]
 #include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <cstdlib>
+#include <fstream>
 #include <functional>
 #include <thread>
 
@@ -36,6 +38,13 @@ double micros_of(const std::function<void()>& work) {
   const auto began = std::chrono::steady_clock::now();
   work();
   return std::chrono::duration<double, std::micro>(std::chrono::steady_clock::now() - began).count();
+}
+
+// What a server's process has had of the processor since it began.
+double processor_micros(std::int64_t process) {
+  double nanos = 0;
+  std::ifstream("/proc/" + std::to_string(process) + "/schedstat") >> nanos;
+  return nanos / 1e3;
 }
 
 double at(std::vector<double>& times, double part) {
@@ -103,6 +112,8 @@ int run(int rounds, int seconds) {
   std::vector<double> inserts, saves;
   std::atomic<int> count = 0;
   const std::string text(1'000, 'x');
+  std::int64_t of_bare = 0, of_saves = 0;
+  double bare_began = 0, saves_began = 0;
   for (int round = 0; round <= rounds; ++round) {
     std::vector<double> some_inserts, some_saves;
     for (int i = 0; i < kEach; ++i) {
@@ -113,15 +124,25 @@ int run(int rounds, int seconds) {
     }
     if (round == 0) {  // statements are prepared, caches filled; statistics are as autovacuum makes them
       must(bare->script("ANALYZE"));
+      of_bare = must(bare->query("SELECT pg_backend_pid()")).integer(0, 0);
+      of_saves = must(bare->query("SELECT pid FROM pg_stat_activity WHERE backend_type = 'client backend'"
+                                  " AND pid <> pg_backend_pid()"))
+                     .integer(0, 0);
+      bare_began = processor_micros(of_bare);
+      saves_began = processor_micros(of_saves);
       continue;
     }
     inserts.insert(inserts.end(), some_inserts.begin(), some_inserts.end());
     saves.insert(saves.end(), some_saves.begin(), some_saves.end());
   }
+  const double rows = rounds * kEach, of_insert = (processor_micros(of_bare) - bare_began) / rows,
+               of_save = (processor_micros(of_saves) - saves_began) / rows;
   const double insert = at(inserts, 0.5), save = at(saves, 0.5);
   fmt::print("one bare INSERT … COMMIT  p50 {:.0f} µs  p95 {:.0f} µs\n", insert, at(inserts, 0.95));
   fmt::print("the SQL part of a save    p50 {:.0f} µs  p95 {:.0f} µs  = {:.2f} × (wanted: at most 1.5)\n", save,
              at(saves, 0.95), save / insert);
+  fmt::print("of the server's processor  an INSERT {:.0f} µs, a save {:.0f} µs = {:.1f} ×\n", of_insert, of_save,
+             of_save / of_insert);
   const double one = turns_a_second(*stores, 1, seconds, count),
                many = turns_a_second(*stores, kWriters, seconds, count);
   fmt::print("1 writer {:.0f} turns/s, {} writers {:.0f} turns/s = {:.1f} × (wanted: at least 5)\n", one, kWriters,
