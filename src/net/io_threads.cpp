@@ -5,6 +5,7 @@
 #include <pthread.h>
 #include <signal.h>
 
+#include "base/scheduling.h"
 #include "net/event_loop.h"
 
 namespace pandora {
@@ -24,6 +25,7 @@ IoThreads::IoThreads(const Clock& clock, int count) : clock_(clock) {
   for (const auto& loop : loops_)
     threads_.emplace_back([&loop] {
       block_signals();
+      take_short_turns();
       loop->run();
     });
 }

@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "base/log.h"
+#include "base/scheduling.h"
 
 namespace pandora::qdrant {
 namespace {
@@ -249,7 +250,7 @@ bool Collection::is_brief() const {
 // Whatever would have to wait for those who read just now is left to the thread.
 void Collection::do_here() {
   std::vector<Pending> group;
-  auto reading = memory_->lock().try_read();
+  auto reading = memory_->lock().read_soon();
   if (!reading) return;
   {
     const std::lock_guard lock(mutex_);
@@ -290,6 +291,7 @@ std::vector<Collection::Pending> Collection::take_some() {
 }
 
 void Collection::run() {
+  work_behind_others();  // a search is not to wait for it
   for (const IndexRequest& index : std::exchange(unfilled_, {})) {
     auto made = filled(index);
     const auto lock = memory_->lock().write();
@@ -435,9 +437,12 @@ void Collection::finish(Changed& changed) {
   for (;;) {
     const Piece piece(*memory_, next, all.end(), kPutAtOnce);
     next = piece.end();
-    const auto writing = memory_->lock().write();
-    piece.put(*memory_, changed.number);
+    {
+      const auto writing = memory_->lock().write();
+      piece.put(*memory_, changed.number);
+    }
     if (next == all.end()) break;
+    std::this_thread::yield();  // a processor may be what readers wait for
   }
   finished(changed);
 }

@@ -2,6 +2,7 @@
 
 #include <bit>
 #include <cstring>
+#include <thread>
 
 #include <fmt/format.h>
 
@@ -17,9 +18,11 @@ constexpr const char* kSchema =
     "CREATE TABLE facts (name TEXT PRIMARY KEY, value NOT NULL) WITHOUT ROWID;"
     "CREATE TABLE changes (row INTEGER PRIMARY KEY, number INTEGER NOT NULL, bytes BLOB NOT NULL) STRICT;";
 // What was forgotten lies in parts, not here: its pages need not be written over.
-// Whoever writes says when the log is brought into the file.
+// Whoever writes says when the log is brought into the file. What a large group changes goes into the log while it is
+// being written, not all in one piece with its end.
 constexpr const char* kSettings =
-    "PRAGMA secure_delete = FAST; PRAGMA locking_mode = EXCLUSIVE; PRAGMA wal_autocheckpoint = 0";
+    "PRAGMA secure_delete = FAST; PRAGMA locking_mode = EXCLUSIVE; PRAGMA wal_autocheckpoint = 0;"
+    "PRAGMA cache_spill = 64";
 constexpr std::size_t kPageBytes = 4096;
 constexpr std::size_t kPagesBeside = 3;  // that a small change writes besides its own: those that lead to it
 constexpr std::string_view kIndexPrefix = "index ";
@@ -216,6 +219,7 @@ Status CollectionFile::add_row(std::uint64_t number, std::string& bytes) {
   const Status added = connection_->run("INSERT INTO changes (number, bytes) VALUES (?, ?)",
                                         static_cast<std::int64_t>(number), Statement::as_blob(bytes));
   bytes.clear();
+  std::this_thread::yield();  // whoever waits for this processor has his turn
   return added;
 }
 

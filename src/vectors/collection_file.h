@@ -1,10 +1,10 @@
 // What a collection is made of, and its youngest changes, on disk: one SQLite file.
 //
 // Points lie in vecdb's parts (`vecdb/index_files.h`); here is what has changed since the last of those was written, so
-// that the two together are the collection (ADR 18). `changes` holds a group of operations each, in rows of a MiB or
-// so with a checksum; `facts` holds what the collection is made of, its payload indexes, and up to which operation the
-// parts hold everything. A change is one transaction, on disk (synced) when `write` returns. docs/formats.md describes
-// the bytes. Not thread-safe: one thread at a time.
+// that the two together are the collection (ADR 18). `changes` holds a group of operations each, in rows of some
+// 128 KiB with a checksum; `facts` holds what the collection is made of, its payload indexes, and up to which operation
+// the parts hold everything. A change is one transaction, on disk (synced) when `write` returns. docs/formats.md
+// describes the bytes. Not thread-safe: one thread at a time.
 #pragma once
 #include <functional>
 
@@ -15,7 +15,7 @@ namespace pandora::qdrant {
 
 inline constexpr int kCollectionFormat = 2;
 inline constexpr std::size_t kCheckpointPages = 2'000;
-inline constexpr std::size_t kChangeRowBytes = std::size_t{1} << 20;  // a row is begun no later than behind so many
+inline constexpr std::size_t kChangeRowBytes = std::size_t{1} << 17;  // a row is begun no later than behind so many
 
 struct CollectionFacts {
   CollectionParams params;

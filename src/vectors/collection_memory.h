@@ -9,6 +9,7 @@
 #pragma once
 #include <mutex>
 #include <shared_mutex>
+#include <thread>
 
 #include "vectors/dense_space.h"
 #include "vectors/field_index.h"
@@ -35,12 +36,23 @@ class FairLock {
     const std::unique_lock turn(turn_, std::try_to_lock);
     return turn ? Reading(mutex_, std::try_to_lock) : Reading();
   }
+  // The same, but one who writes a piece is waited for, which takes less than to hand the work to another thread. He is
+  // offered the processor, which may be what he needs.
+  Reading read_soon() {
+    Reading reading = try_read();
+    for (int offers = 0; !reading && offers < kOffers; ++offers) {
+      std::this_thread::yield();
+      reading = try_read();
+    }
+    return reading;
+  }
   Writing try_write() {
     const std::unique_lock turn(turn_, std::try_to_lock);
     return turn ? Writing(mutex_, std::try_to_lock) : Writing();
   }
 
  private:
+  static constexpr int kOffers = 100;  // some tenths of a millisecond
   std::mutex turn_;
   std::shared_mutex mutex_;
 };

@@ -4,6 +4,7 @@
 #include <malloc.h>
 
 #include "base/log.h"
+#include "base/scheduling.h"
 
 namespace pandora::qdrant {
 namespace {
@@ -52,6 +53,7 @@ Engine::~Engine() {
 }
 
 void Engine::keep_all() {
+  work_behind_others();
   struct Seen {
     std::uint64_t changes = 0, rests = 0, pause = 0;
   };

@@ -36,7 +36,7 @@ Outcome<void> one_point(const SharedCall& call) {
   PANDORA_TRY(id, parse_point_id(call->route.item));
   PANDORA_TRY(collection, call->collection());
   std::optional<Outcome<std::string>> shown;
-  if (const auto lock = collection->memory().lock().try_read()) shown = show_point(*call, id, collection->memory());
+  if (const auto lock = collection->memory().lock().read_soon()) shown = show_point(*call, id, collection->memory());
   if (!shown)
     return later(call, [call, id, collection] {
       const auto lock = collection->memory().lock().read();
@@ -152,7 +152,7 @@ Outcome<void> query(const SharedCall& call) {
   PANDORA_TRY(collection, call->collection());
   const CollectionMemory& memory = collection->memory();
   if (asked.requests.size() == 1) {
-    auto lock = memory.lock().try_read();
+    auto lock = memory.lock().read_soon();
     if (lock && is_quick(asked.requests.front(), memory)) {
       std::string out = asked.is_list ? "[" : "";
       PANDORA_CHECK(append_found(out, *call, asked.requests.front(), asked.is_old, memory, call->deadline()));

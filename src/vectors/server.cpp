@@ -2,6 +2,7 @@
 
 #include <sodium.h>
 
+#include "base/scheduling.h"
 #include "vectors/call.h"
 
 namespace pandora::qdrant {
@@ -31,6 +32,7 @@ class ApiHandler final : public HttpHandler {
   explicit ApiHandler(std::shared_ptr<ServerState> state) : state_(std::move(state)) {}
 
   void handle(HttpRequest request, std::shared_ptr<ResponseWriter> writer) override {
+    if (state_->threads.current() == SIZE_MAX) work_behind_loops();
     Route route = match_route(request.method, request.path);
     const Api api = route.api;
     const auto call = std::make_shared<Call>(state_, std::move(route), std::move(request), std::move(writer));
@@ -51,6 +53,11 @@ class ApiHandler final : public HttpHandler {
   }
 
  private:
+  // What is not brief is done by the HTTP server's pool, whose threads are for nothing else.
+  static void work_behind_loops() {
+    thread_local bool is_behind = false;
+    if (!std::exchange(is_behind, true)) work_behind_others();
+  }
   std::optional<HttpResponse> check_key(const Call& call) const {
     const VectorsOptions& options = state_->options;
     if (options.api_key.empty() && options.read_only_api_key.empty()) return std::nullopt;

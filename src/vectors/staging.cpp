@@ -1,6 +1,7 @@
 #include "vectors/staging.h"
 
 #include <algorithm>
+#include <thread>
 
 #include <fmt/format.h>
 
@@ -9,6 +10,8 @@
 
 namespace pandora::qdrant {
 namespace {
+
+constexpr std::size_t kTakenAtOnce = 64;  // points, before whoever waits for this processor has his turn
 
 Fault no_point(const PointId& id) { return not_found(fmt::format("No point with id {} found", id.to_text())); }
 
@@ -110,6 +113,7 @@ Outcome<void> Staging::upsert(const UpsertPoints& operation) {
       return fail(bad_request(
           fmt::format("the payload of point {} is larger than {} bytes", input.id.to_text(), kMaxPayloadText)));
     if (taken[i]) set(input.id, StoredPoint{input.id, version_, input.payload, std::move(vectors)});
+    if (i % kTakenAtOnce == kTakenAtOnce - 1) std::this_thread::yield();
   }
   return {};
 }
