@@ -104,8 +104,8 @@ Result<Timestamp> parse_iso8601(std::string_view text) {
       const int sign = digits.peek() == '-' ? -1 : 1;
       digits.expect("+-");
       const int hours = digits.take(2);
-      digits.expect(":");
-      offset_minutes = sign * (hours * 60 + digits.take(2));
+      if (digits.peek() == ':') digits.expect(":");
+      offset_minutes = sign * (hours * 60 + (digits.at_end() ? 0 : digits.take(2)));
     }
   }
   const std::chrono::year_month_day date{std::chrono::year(year), std::chrono::month(static_cast<unsigned>(month)),

@@ -20,9 +20,11 @@ namespace {
 TEST(Clock, WritesAndReadsTheSameMoment) {
   EXPECT_EQ(to_iso8601({1'767'607'200'000'001}), "2026-01-05T10:00:00.000001Z");
   EXPECT_EQ(parse_iso8601("2026-01-05T12:00:00.000001+02:00").value().micros, 1'767'607'200'000'001);
+  for (const char* zone : {"+02:00", "+0200", "+02"})
+    EXPECT_EQ(parse_iso8601(std::string("2026-01-05T12:00:00") + zone).value().micros, 1'767'607'200'000'000) << zone;
   EXPECT_EQ(to_iso8601(parse_iso8601("2026-01-05").value()), "2026-01-05T00:00:00.000000Z");
-  for (const char* wrong :
-       {"", "2026", "2026-13-01", "2026-02-30", "2026-01-05T24:00Z", "2026-01-05T10:00:00Zx", "-026-01-01"})
+  for (const char* wrong : {"", "2026", "2026-13-01", "2026-02-30", "2026-01-05T24:00Z", "2026-01-05T10:00:00Zx",
+                            "-026-01-01", "2026-01-05T10:00:00+", "2026-01-05T10:00:00+2", "2026-01-05T10:00:00+020"})
     EXPECT_FALSE(parse_iso8601(wrong)) << wrong;
   // Of years of four digits, whatever its zone; PostgreSQL knows no year 0.
   for (const char* wrong : {"0000-12-31", "0001-01-01T00:59:59.999999+01:00", "9999-12-31T23:00:00-01:00",
