@@ -52,10 +52,11 @@ class FieldValues {
     auto visit = [&](JsonNode value) { return values_.push_back(value), true; };
     visit_values(payload, path.steps(), 0, visit);
   }
-  bool meet(const Predicate& predicate, const FieldSchema* schema) const {
+  // An index of a field takes an array with a null in it for a null, the payload by itself does not.
+  bool meet(const Predicate& predicate, const FieldSchema* schema, bool looks_into_arrays) const {
     if (const auto* count = std::get_if<ValuesCount>(&predicate)) return counts(*count);
     if (const auto* empty = std::get_if<IsEmpty>(&predicate)) return is_empty() == empty->wanted;
-    if (const auto* null = std::get_if<IsNull>(&predicate)) return is_null() == null->wanted;
+    if (const auto* null = std::get_if<IsNull>(&predicate)) return is_null(looks_into_arrays) == null->wanted;
     return std::ranges::any_of(values_, [&](JsonNode value) {
       if (!value.is_array()) return value_meets(predicate, value, schema);
       for (JsonNode item = value.first(); item; item = item.next())
@@ -69,8 +70,9 @@ class FieldValues {
     return std::ranges::all_of(values_,
                                [](JsonNode value) { return value.is_null() || (value.is_array() && !value.first()); });
   }
-  bool is_null() const {
-    return std::ranges::any_of(values_, [](JsonNode value) { return value.is_null(); });
+  bool is_null(bool looks_into_arrays) const {
+    return std::ranges::any_of(
+        values_, [&](JsonNode value) { return value.is_null() || (looks_into_arrays && has_null(value)); });
   }
   bool counts(const ValuesCount& wanted) const {
     if (values_.empty()) return wanted.count.hold(0);
@@ -81,14 +83,20 @@ class FieldValues {
   std::vector<JsonNode> values_;
 };
 
-// A part of a point's payload, judged by itself.
+// A part of a point's payload, judged by itself: it has neither an id nor vectors.
 struct PartView final : PointView {
-  PartView(const PointView& whole, JsonNode part) : PointView(whole.id, part), point(whole) {}
-  bool has_vector(const std::string& name) const override { return point.has_vector(name); }
-  const PointView& point;
+  PartView(const PointView& whole, JsonNode part) : PointView(whole.id, part) {}
+  bool has_vector(const std::string&) const override { return false; }
 };
 
 }  // namespace
+
+bool has_null(JsonNode value) {
+  if (!value.is_array()) return false;
+  JsonNode item = value.first();
+  while (item && !item.is_null()) item = item.next();
+  return static_cast<bool>(item);
+}
 
 bool matches(const MatchValue& match, JsonNode value) {
   return std::visit(
@@ -119,28 +127,30 @@ namespace {
 bool holds(const Filter& filter, const PointView& point, const FieldSchemas& schemas, const std::string& within);
 
 bool holds(const Condition& condition, const PointView& point, const FieldSchemas& schemas, const std::string& within) {
-  return std::visit(Overloaded{[&](const FieldCondition& field) {
-                                 const auto schema = schemas.find(within + field.path.to_text());
-                                 const FieldSchema* indexed = schema == schemas.end() ? nullptr : &schema->second;
-                                 const FieldValues values(point.payload, field.path);
-                                 return std::ranges::any_of(field.any_of, [&](const Predicate& predicate) {
-                                   return values.meet(predicate, indexed);
-                                 });
-                               },
-                               [&](const HasId& has) { return std::ranges::find(has.ids, point.id) != has.ids.end(); },
-                               [&](const HasVector& has) { return point.has_vector(has.name); },
-                               [&](const Nested& nested) {
-                                 const std::string inside = within + nested.path.to_text() + '.';
-                                 bool found = false;
-                                 auto visit = [&](JsonNode part) {
-                                   found = holds(*nested.filter, PartView(point, part), schemas, inside);
-                                   return !found;
-                                 };
-                                 visit_values(point.payload, nested.path.steps(), 0, visit);
-                                 return found;
-                               },
-                               [&](const Grouped& group) { return holds(*group.filter, point, schemas, within); }},
-                    condition);
+  return std::visit(
+      Overloaded{
+          [&](const FieldCondition& field) {
+            const auto schema = schemas.find(within + field.path.to_text());
+            const FieldSchema* indexed = schema == schemas.end() ? nullptr : &schema->second;
+            const FieldValues values(point.payload, field.path);
+            return std::ranges::any_of(field.any_of, [&](const Predicate& predicate) {
+              return values.meet(predicate, indexed, indexed && within.empty());
+            });
+          },
+          [&](const HasId& has) { return within.empty() && std::ranges::find(has.ids, point.id) != has.ids.end(); },
+          [&](const HasVector& has) { return point.has_vector(has.name); },
+          [&](const Nested& nested) {
+            const std::string inside = within + nested.path.to_text() + '.';
+            bool found = false;
+            auto visit = [&](JsonNode part) {
+              found = part.is_object() && holds(*nested.filter, PartView(point, part), schemas, inside);
+              return !found;
+            };
+            visit_values(point.payload, nested.path.steps(), 0, visit);
+            return found;
+          },
+          [&](const Grouped& group) { return holds(*group.filter, point, schemas, within); }},
+      condition);
 }
 
 bool holds(const Filter& filter, const PointView& point, const FieldSchemas& schemas, const std::string& within) {

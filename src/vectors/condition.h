@@ -25,6 +25,7 @@ struct PointView {
 bool holds(const Condition& condition, const PointView& point, const FieldSchemas& schemas);
 bool holds(const Filter& filter, const PointView& point, const FieldSchemas& schemas);
 
+bool has_null(JsonNode value);  // as an item of it: it is an array
 // One value of a field, not an array.
 bool matches(const MatchValue& match, JsonNode value);
 bool matches(const MatchAny& match, JsonNode value);

@@ -313,7 +313,7 @@ struct Found {
 Found values_at(JsonNode payload, const PayloadPath& path) {
   Found found;
   auto visit = [&](JsonNode value) {
-    found.null |= value.is_null();
+    found.null |= value.is_null() || has_null(value);
     if (!value.is_array()) {
       found.filled |= !value.is_null();
       found.values.push_back(value);

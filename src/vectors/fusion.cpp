@@ -8,9 +8,9 @@ namespace {
 
 class Sums {
  public:
-  void add(Slot slot, float score) {
-    const auto [place, added] = at_.try_emplace(slot, sums_.size());
-    if (added) sums_.push_back({slot, 0, {}});
+  void add(const Ranked& one, float score) {
+    const auto [place, added] = at_.try_emplace(one.slot, sums_.size());
+    if (added) sums_.push_back({one.slot, 0, one.order});
     sums_[place->second].score += score;
   }
   std::vector<Ranked> take() { return std::move(sums_); }
@@ -27,7 +27,7 @@ std::vector<Ranked> fuse(const std::vector<std::vector<Ranked>>& lists, const Ra
   for (std::size_t i = 0; i < lists.size(); ++i) {
     const float weight = fusion.weights ? fusion.weights->at(i) : 1;
     float rank = 0;
-    for (const Ranked& one : lists[i]) sums.add(one.slot, weight > 0 ? 1 / ((++rank) / weight + fusion.k - 1) : 0);
+    for (const Ranked& one : lists[i]) sums.add(one, weight > 0 ? 1 / ((++rank) / weight + fusion.k - 1) : 0);
   }
   return sums.take();
 }
@@ -42,7 +42,7 @@ std::vector<Ranked> fuse(const std::vector<std::vector<Ranked>>& lists, const Di
     for (const Ranked& one : list) square += (one.score - mean) * (one.score - mean);
     const double deviation = list.size() > 1 ? std::sqrt(square / static_cast<double>(list.size() - 1)) : 0;
     for (const Ranked& one : list)
-      sums.add(one.slot,
+      sums.add(one,
                deviation > 0 ? static_cast<float>((one.score - (mean - 3 * deviation)) / (6 * deviation)) : kAlone);
   }
   return sums.take();

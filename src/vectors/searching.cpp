@@ -1,6 +1,7 @@
 #include "vectors/searching.h"
 
 #include <algorithm>
+#include <limits>
 
 #include <fmt/format.h>
 
@@ -101,8 +102,9 @@ class Running {
         return order.descending ? as_number(one.value) > *start : as_number(one.value) < *start;
       });
     const auto before = [&](const Ordered& a, const Ordered& b) {
-      if (a.value != b.value) return order.descending ? b.value < a.value : a.value < b.value;
-      return memory_.table().id(a.slot) < memory_.table().id(b.slot);
+      const Ordered &first = order.descending ? b : a, &second = order.descending ? a : b;
+      if (first.value != second.value) return first.value < second.value;
+      return memory_.table().id(first.slot) < memory_.table().id(second.slot);
     };
     const auto middle = all->begin() + static_cast<std::ptrdiff_t>(std::min(limit, all->size()));
     std::partial_sort(all->begin(), middle, all->end(), before);
@@ -169,9 +171,9 @@ class Running {
       lists.push_back(std::move(found.points));
     }
     if (const auto* ranks = std::get_if<RankFusion>(&step.query))
-      return best(fuse(lists, *ranks), step.score_threshold, limit);
+      return fused(fuse(lists, *ranks), step.score_threshold, limit);
     if (const auto* distribution = std::get_if<DistributionFusion>(&step.query))
-      return best(fuse(lists, *distribution), step.score_threshold, limit);
+      return fused(fuse(lists, *distribution), step.score_threshold, limit);
     SlotSet fetched;
     for (const auto& list : lists)
       for (const Ranked& one : list) fetched.insert(one.slot);
@@ -223,13 +225,18 @@ class Running {
     for (const Hit& hit : hits) ranked.push_back({hit.slot, hit.score, {}});
     std::optional<float> threshold = step.score_threshold;
     if (threshold && space) threshold = space->from_wire(*threshold);
-    Found found = best(std::move(ranked), threshold, limit);
+    if (threshold) std::erase_if(ranked, [&](const Ranked& one) { return !(one.score > *threshold); });
+    Found found = best(std::move(ranked), limit);
     found.is_distance = space && space->is_distance();
     return found;
   }
 
-  Found best(std::vector<Ranked> ranked, std::optional<float> threshold, std::size_t limit) const {
-    if (threshold) std::erase_if(ranked, [&](const Ranked& one) { return !(one.score > *threshold); });
+  // What is fused may be as good as the threshold, what is searched has to be better.
+  Found fused(std::vector<Ranked> ranked, std::optional<float> threshold, std::size_t limit) const {
+    if (threshold) std::erase_if(ranked, [&](const Ranked& one) { return !(one.score >= *threshold); });
+    return best(std::move(ranked), limit);
+  }
+  Found best(std::vector<Ranked> ranked, std::size_t limit) const {
     std::ranges::sort(ranked, [&](const Ranked& a, const Ranked& b) {
       if (a.score != b.score) return a.score > b.score;
       return memory_.table().id(a.slot) < memory_.table().id(b.slot);
@@ -283,8 +290,11 @@ bool filters_are_indexed(const QueryStep& step, const CollectionMemory& memory) 
 }  // namespace
 
 Outcome<Found> run_query(const QueryRequest& request, const CollectionMemory& memory, const Deadline& deadline) {
-  const std::size_t limit =
-      std::min(request.step.limit, memory.table().size()) + std::min(request.offset, memory.table().size());
+  // A point stands in an order as often as it has values.
+  const std::size_t most = std::holds_alternative<OrderBy>(request.step.query)
+                               ? std::numeric_limits<std::size_t>::max() / 2
+                               : memory.table().size();
+  const std::size_t limit = std::min(request.step.limit, most) + std::min(request.offset, most);
   PANDORA_TRY(found, Running(memory, deadline).query(request.step, limit));
   const auto offset = static_cast<std::ptrdiff_t>(std::min(request.offset, found.points.size()));
   found.points.erase(found.points.begin(), found.points.begin() + offset);

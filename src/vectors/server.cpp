@@ -39,6 +39,8 @@ class ApiHandler final : public HttpHandler {
     if (auto refused = check_key(*call)) return call->respond(*std::move(refused));
     if (api == Api::kUnknown) return call->respond({404, {}, ""});
     if (api == Api::kNotServed) return call->answer(fail(not_served(call->route.pattern)));
+    if (!call->route.collection.empty())
+      if (auto named = check_name_length(call->route.collection); !named) return call->answer(fail(named.error()));
     auto options = read_options(api, call->request.query);
     if (!options) return call->answer(fail(std::move(options).error()));
     call->options = *options;

@@ -221,18 +221,29 @@ std::string_view to_string(FieldType type) {
   return kNames[static_cast<std::size_t>(type)];
 }
 
+namespace {
+
+Fault bad_name(const std::string& why) {
+  return {422, fmt::format("Validation error in path parameters: [collection_name: {}]", why)};
+}
+
+}  // namespace
+
+Outcome<void> check_name_length(std::string_view name) {
+  const auto begins = [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; };  // a character
+  if (!name.empty() && std::ranges::count_if(name, begins) <= static_cast<std::ptrdiff_t>(kMaxCollectionName))
+    return {};
+  return fail(bad_name(
+      fmt::format("value \"{}\" invalid, must be from 1 to {} characters", ellipsize(name, 300), kMaxCollectionName)));
+}
+
 Outcome<void> check_collection_name(std::string_view name) {
-  const auto refuse = [](const std::string& why) {
-    return fail(Fault{422, fmt::format("Validation error in path parameters: [collection_name: {}]", why)});
-  };
-  if (name.empty() || name.size() > kMaxCollectionName)
-    return refuse(
-        fmt::format("value \"{}\" invalid, must be from 1 to {} characters", ellipsize(name, 300), kMaxCollectionName));
-  if (name == "." || name == "..") return refuse(fmt::format("collection name cannot be \"{}\"", name));
+  PANDORA_CHECK(check_name_length(name));
+  if (name == "." || name == "..") return fail(bad_name(fmt::format("collection name cannot be \"{}\"", name)));
   for (const char c : name)
     if (static_cast<unsigned char>(c) < 0x20 || kForbidden.find(c) != std::string_view::npos)
-      return refuse(fmt::format("collection name cannot contain {} char", Json(std::string(1, c)).dump()));
-  if (!is_valid_utf8(name)) return refuse("collection name is no UTF-8");
+      return fail(bad_name(fmt::format("collection name cannot contain {} char", Json(std::string(1, c)).dump())));
+  if (!is_valid_utf8(name)) return fail(bad_name("collection name is no UTF-8"));
   return {};
 }
 

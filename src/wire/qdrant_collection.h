@@ -13,8 +13,8 @@ namespace pandora::qdrant {
 
 using Json = nlohmann::json;
 
-inline constexpr std::size_t kMaxNamedVectors = 64;  // of a collection, dense and sparse
-inline constexpr std::size_t kMaxCollectionName = 255;
+inline constexpr std::size_t kMaxNamedVectors = 64;     // of a collection, dense and sparse
+inline constexpr std::size_t kMaxCollectionName = 255;  // characters
 inline constexpr std::size_t kMaxAliasActions = 1'000;
 
 enum class Distance { kCosine, kDot, kEuclid, kManhattan };
@@ -54,7 +54,8 @@ struct AliasAction {
   std::string alias, collection, new_alias;
 };
 
-// 422 with the reason. `name` is percent-decoded.
+// 422 with the reason. `name` is percent-decoded. Of one that is asked for the length alone counts.
+Outcome<void> check_name_length(std::string_view name);
 Outcome<void> check_collection_name(std::string_view name);
 Outcome<CollectionParams> read_create_collection(JsonNode body);
 Outcome<CollectionParams> read_kept_collection(JsonNode json);  // of `params_to_json`, of today or of before

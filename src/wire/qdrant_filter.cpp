@@ -32,7 +32,7 @@ class FilterReader {
         PANDORA_TRY(count, required(value, "min_count"));
         PANDORA_TRY(least, read_size(count));
         filter.min_should = std::move(read);
-        filter.min_count = least;
+        filter.min_count = filter.min_should.empty() ? 0 : least;  // of no conditions none need be met
       } else {
         return fail(bad_format(
             fmt::format("unknown field `{}`, expected one of `should`, `min_should`, `must`, `must_not`", name)));

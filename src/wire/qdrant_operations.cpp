@@ -35,6 +35,7 @@ Outcome<std::vector<PointId>> read_ids(JsonNode node) {
 Outcome<PointSelector> read_selector(JsonNode body) {
   const Fault none = bad_format("data did not match any variant of untagged enum PointsSelector");
   if (!body.is_object()) return fail(none);
+  PANDORA_CHECK(refuse_shard_key(body));
   PointSelector selector;
   if (const JsonNode ids = optional_member(body, "points")) {
     PANDORA_TRY(read, read_ids(ids));
@@ -50,6 +51,7 @@ Outcome<PointSelector> read_selector(JsonNode body) {
 
 // The selector is beside other fields.
 Outcome<PointSelector> read_selector_in(JsonNode body) {
+  PANDORA_CHECK(refuse_shard_key(body));
   PointSelector selector;
   const JsonNode ids = optional_member(body, "points"), filter = optional_member(body, "filter");
   if (ids) {
@@ -161,6 +163,7 @@ Outcome<Operation> read_payload_change(JsonNode body, bool overwrite) {
 Outcome<Operation> read_upsert(JsonNode body) {
   UpsertPoints upsert;
   if (!body.is_object()) return fail(invalid_type(body, "struct PointInsertOperations"));
+  PANDORA_CHECK(refuse_shard_key(body));
   if (const JsonNode batch = optional_member(body, "batch")) {
     PANDORA_TRY(points, read_columns(batch));
     upsert.points = std::move(points);
@@ -208,6 +211,7 @@ Outcome<Operation> read_delete_payload(JsonNode body) {
 
 Outcome<Operation> read_update_vectors(JsonNode body) {
   PANDORA_TRY(list, required(body, "points"));
+  PANDORA_CHECK(refuse_shard_key(body));
   PANDORA_TRY(points, read_points(list));
   const auto is_empty = [](const auto& named) {
     const auto* sparse = std::get_if<SparseVector>(&named.second);

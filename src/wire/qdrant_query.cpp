@@ -211,6 +211,7 @@ Outcome<QueryStep> read_step(JsonNode body, const std::string& place, std::size_
 }
 
 Outcome<void> read_rest(JsonNode body, QueryRequest& request) {
+  PANDORA_CHECK(refuse_shard_key(body));
   if (const JsonNode offset = optional_member(body, "offset")) {
     PANDORA_TRY(read, read_size(offset));
     request.offset = read;
@@ -277,6 +278,7 @@ Outcome<std::vector<QueryRequest>> read_search_batch(JsonNode body) { return rea
 Outcome<ScrollRequest> read_scroll(JsonNode body) {
   ScrollRequest request;
   if (!body.is_object()) return fail(invalid_type(body, "struct ScrollRequest"));
+  PANDORA_CHECK(refuse_shard_key(body));
   if (const JsonNode offset = optional_member(body, "offset")) {
     PANDORA_TRY(id, read_point_id(offset));
     request.offset = id;
@@ -298,6 +300,7 @@ Outcome<RetrieveRequest> read_retrieve(JsonNode body) {
   RetrieveRequest request;
   PANDORA_TRY(ids, required(body, "ids"));
   if (!ids.is_array()) return fail(invalid_type(ids, "a sequence"));
+  PANDORA_CHECK(refuse_shard_key(body));
   for (JsonNode item = ids.first(); item; item = item.next()) {
     PANDORA_TRY(id, read_point_id(item));
     request.ids.push_back(id);
@@ -309,7 +312,8 @@ Outcome<RetrieveRequest> read_retrieve(JsonNode body) {
 
 Outcome<std::optional<Filter>> read_count(JsonNode body) {
   if (!body.is_object()) return fail(invalid_type(body, "struct CountRequest"));
-  if (const JsonNode exact = optional_member(body, "exact")) PANDORA_CHECK(read_bool(exact));
+  if (const JsonNode exact = body.find("exact")) PANDORA_CHECK(read_bool(exact));
+  PANDORA_CHECK(refuse_shard_key(body));
   return read_optional_filter(body, "count_request");
 }
 

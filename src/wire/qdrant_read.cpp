@@ -80,4 +80,9 @@ Outcome<std::string> required_string(JsonNode object, const char* name) {
   return read_string(node);
 }
 
+Outcome<void> refuse_shard_key(JsonNode object) {
+  if (object.is_object() && optional_member(object, "shard_key")) return fail(not_served("shards by key"));
+  return {};
+}
+
 }  // namespace pandora::qdrant

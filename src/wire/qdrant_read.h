@@ -17,5 +17,6 @@ Outcome<float> read_float(JsonNode node);
 Outcome<std::string> read_string(JsonNode node);
 Outcome<Timestamp> read_time(JsonNode node);  // RFC 3339, with or without zone, or a date
 Outcome<std::string> required_string(JsonNode object, const char* name);
+Outcome<void> refuse_shard_key(JsonNode object);  // 501 when it names shards
 
 }  // namespace pandora::qdrant

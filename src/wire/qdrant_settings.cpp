@@ -14,7 +14,7 @@ namespace {
 constexpr double kAny = -std::numeric_limits<double>::infinity(), kEndless = std::numeric_limits<double>::infinity();
 
 struct Setting {
-  enum class Kind { kCount, kNumber, kFlag, kThreads, kOneOf, kBlock, kByVector } kind = Kind::kCount;
+  enum class Kind { kCount, kNumber, kFlag, kSwitch, kThreads, kOneOf, kBlock, kByVector } kind = Kind::kCount;
   const char* name = "";
   const char* alias = nullptr;
   double least = kAny, most = kEndless;
@@ -28,6 +28,7 @@ constexpr Setting count(const char* name, double least = kAny, const char* alias
   return {kCount, name, alias, least};
 }
 constexpr Setting flag(const char* name) { return {kFlag, name}; }
+constexpr Setting on_or_off(const char* name) { return {kSwitch, name}; }  // null does not stand for "not given"
 
 constexpr const char* kDatatypes[] = {"float32", "uint8", "float16"};
 constexpr const char* kScalars[] = {"int8"};
@@ -80,11 +81,11 @@ constexpr Setting kChangedSettings[] = {count("replication_factor"), count("writ
                                         flag("on_disk_payload")};
 constexpr Setting kSparseSettings[] = {
     count("full_scan_threshold"), flag("on_disk"), {kOneOf, "datatype", nullptr, kAny, kEndless, kDatatypes}};
-constexpr Setting kCodeSettings[] = {flag("ignore"), flag("rescore"), {kNumber, "oversampling", nullptr, 1}};
-constexpr Setting kAcornSettings[] = {flag("enable"), {kNumber, "max_selectivity", nullptr, 0, 1}};
+constexpr Setting kCodeSettings[] = {on_or_off("ignore"), flag("rescore"), {kNumber, "oversampling", nullptr, 1}};
+constexpr Setting kAcornSettings[] = {on_or_off("enable"), {kNumber, "max_selectivity", nullptr, 0, 1}};
 constexpr Setting kSearchSettings[] = {count("hnsw_ef"),
-                                       flag("exact"),
-                                       flag("indexed_only"),
+                                       on_or_off("exact"),
+                                       on_or_off("indexed_only"),
                                        {kBlock, "quantization", nullptr, kAny, kEndless, {}, kCodeSettings},
                                        {kBlock, "acorn", nullptr, kAny, kEndless, {}, kAcornSettings}};
 
@@ -127,7 +128,8 @@ Outcome<Json> read_members(JsonNode node, std::span<const Setting> settings, con
 
 Outcome<Json> read_one(JsonNode node, const Setting& setting, const std::string& place, Objections& objections) {
   switch (setting.kind) {
-    case kFlag: {
+    case kFlag:
+    case kSwitch: {
       PANDORA_TRY(flag, read_bool(node));
       return Json(flag);
     }
@@ -174,7 +176,7 @@ Outcome<Json> read_members(JsonNode node, std::span<const Setting> settings, con
   if (!node.is_object()) return fail(invalid_type(node, fmt::format("an object for `{}`", place)));
   Json read = Json::object();
   for (const Setting& setting : settings) {
-    JsonNode given = optional_member(node, setting.name);
+    JsonNode given = setting.kind == kSwitch ? node.find(setting.name) : optional_member(node, setting.name);
     if (!given && setting.alias) given = optional_member(node, setting.alias);
     if (!given && setting.required) return fail(bad_format(fmt::format("missing field `{}`", setting.name)));
     if (!given) continue;

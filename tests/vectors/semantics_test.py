@@ -151,7 +151,8 @@ class Semantics(unittest.TestCase):
             ({"prefetch": [fetch], "query": {"rrf": {"weights": [1, 2]}}}, 400), ({"prefetch": [fetch], "query": {"rrf": {"weights": []}}}, 400),
             ({"prefetch": [fetch], "query": {"rrf": {"weights": [-1]}}}, 200), ({"prefetch": [fetch], "query": {"rrf": {"weights": ["a"]}}}, 400),
             ({"prefetch": [fetch], "query": {"rrf": {"k": 0}}}, 422), ({"prefetch": [fetch], "query": {"rrf": {"k": "a"}}}, 400),
-            ({"query": NEAR, "params": {"hnsw_ef": -1}}, 400), ({"query": NEAR, "params": {"exact": "x"}}, 400), ({"query": NEAR, "params": 1}, 400),
+            ({"query": NEAR, "params": {"hnsw_ef": -1}}, 400), ({"query": NEAR, "params": {"exact": "x"}}, 400), ({"query": NEAR, "params": {"exact": None}}, 400), ({"query": NEAR, "params": {"hnsw_ef": None, "quantization": {"rescore": None}}}, 200),
+            ({"query": NEAR, "params": {"quantization": {"ignore": None}}}, 400), ({"query": NEAR, "params": 1}, 400),
             ({"query": NEAR, "params": {"quantization": {"oversampling": 0.1}}}, 422), ({"query": NEAR, "params": {"quantization": {"oversampling": 1.5, "ignore": True}}}, 200),
             ({"query": NEAR, "params": {"acorn": {"enable": True, "max_selectivity": 2}}}, 422), ({"query": NEAR, "with_payload": {"include": ["n"], "exclude": ["kind"]}}, 400),
             ({"query": NEAR, "with_payload": {}}, 400), ({"query": NEAR, "with_payload": {"exclude": ["kind"]}}, 200)])
@@ -186,10 +187,41 @@ class Semantics(unittest.TestCase):
         few = lambda count, *ids: {"min_should": {"conditions": [{"has_id": [i]} for i in ids], "min_count": count}}
         self.assertEqual(ask(few(1, 1, 2), few(1, 2, 3)), [1, 2, 3])
 
+    def test_of_no_conditions_none_need_be_met(self):
+        path = self.collection()
+        for filter in [{"min_should": {"conditions": [], "min_count": 2}}, {"should": []}, {"must": [], "must_not": None}]:
+            with self.subTest(filter=filter):
+                self.assertEqual(self.ask("POST", path + "/points/count", {"filter": filter})["count"], 8)
+        self.assertEqual(self.ask("POST", path + "/points/count", {"filter": {"min_should": {"conditions": [{"has_id": [1]}], "min_count": 2}}})["count"], 0)
+
+    def test_times_are_understood_in_many_forms(self):
+        times = ["2026-03-01T10:00:00Z", "2026-03-01T12:00:00+02:00", "2026-03-01T12:00:00+0200", "2026-03-01T12:00:00+02", "2026-03-01 10:00:00.000", "2026-03-01 10:00"]
+        path = self.collection(points=[{"id": i, "vector": [1, 1], "payload": {"t": time}} for i, time in enumerate(times)])
+        for index in (False, True):
+            if index:
+                self.ask("PUT", path + "/index?wait=true", {"field_name": "t", "field_schema": "datetime"})
+            for time in times:
+                with self.subTest(index=index, time=time):
+                    self.assertEqual(self.ask("POST", path + "/points/count", {"filter": {"must": [{"key": "t", "range": {"gte": time, "lte": time}}]}})["count"], len(times))
+        self.statuses("POST", path + "/points/count", [({"filter": {"must": [{"key": "t", "range": {"gte": bad}}]}}, 400) for bad in ("2026-03-01T10:00:00+", "2026-03-01T10:00:00+2", "2026-13-01", "now")])
+
     def test_a_list_without_weight_adds_nothing(self):
         path = self.collection()
         fused = self.ask("POST", path + "/points/query", {"prefetch": [{"query": NEAR, "limit": 2}, {"query": [0, 1], "limit": 2}], "query": {"rrf": {"weights": [1, -1]}}})["points"]
         self.assertEqual([(p["id"], round(p["score"], 4)) for p in fused], [(8, 0.5), (7, 0.3333), (1, 0.0), (2, 0.0)])
+
+    def test_what_is_fused_may_be_as_good_as_the_threshold(self):
+        path = self.collection()
+        fused = lambda threshold: self.ids(path, {"prefetch": {"query": NEAR, "limit": 3}, "query": {"fusion": "rrf"}, "score_threshold": threshold})
+        self.assertEqual([fused(0.25), fused(0.26), fused(0.5), fused(0.51)], [[8, 7, 6], [8, 7], [8], []])
+        best = self.ask("POST", path + "/points/query", {"query": NEAR, "limit": 1})["points"][0]["score"]
+        self.assertEqual(self.ids(path, {"query": NEAR, "score_threshold": best}), [])
+
+    def test_what_is_fused_keeps_the_value_that_it_was_ordered_by(self):
+        path = self.collection()
+        self.ask("PUT", path + "/index?wait=true", {"field_name": "n", "field_schema": "integer"})
+        fused = self.ask("POST", path + "/points/query", {"prefetch": [{"query": {"order_by": "n"}, "limit": 1}, {"query": NEAR, "limit": 1}], "query": {"fusion": "rrf"}})["points"]
+        self.assertEqual([(p["id"], p.get("order_value")) for p in fused], [(1, 1), (8, None)])
 
     def test_the_old_search_takes_top(self):
         path = self.collection()
@@ -204,6 +236,23 @@ class Semantics(unittest.TestCase):
         self.ask("PUT", path + "/index?wait=true", {"field_name": "d[].t", "field_schema": "text"})
         self.assertEqual((count("fox quick"), count("quick slow"), count("fox dog")), (1, 0, 0))
 
+    def test_a_nested_filter_judges_objects_and_nothing_but_their_payload(self):
+        path = self.collection(points=[{"id": 1, "vector": [1, 0], "payload": {"l": [{"a": 1}], "s": [1, "x"]}}])
+        count = lambda key, **filter: self.ask("POST", path + "/points/count", {"filter": {"must": [{"nested": {"key": key, "filter": filter}}]}})["count"]
+        other = {"key": "a", "match": {"value": 2}}
+        self.assertEqual((count("l", must_not=[other]), count("s", must_not=[other])), (1, 0))
+        self.assertEqual((count("l", must=[{"has_id": [1]}]), count("l", must=[{"has_vector": ""}]), count("l", must_not=[{"has_id": [1]}])), (0, 0, 1))
+
+    def test_a_null_in_an_array_is_one_for_an_index_alone(self):
+        path = self.collection(points=[{"id": i, "vector": [1, 0], "payload": payload} for i, payload in enumerate([{"a": None}, {"a": [None]}, {"a": ["x", None]}, {"a": "x"}, {}, {"a": []}])])
+        ids = lambda *conditions: [p["id"] for p in self.ask("POST", path + "/points/scroll", {"filter": {"must": list(conditions)}})["points"]]
+        null, empty = {"is_null": {"key": "a"}}, {"is_empty": {"key": "a"}}
+        self.assertEqual((ids(null), ids({"key": "a", "is_null": False}), ids(empty)), ([0], [1, 2, 3, 4, 5], [0, 4, 5]))
+        self.ask("PUT", path + "/index?wait=true", {"field_name": "a", "field_schema": "keyword"})
+        self.assertEqual((ids(null), ids({"key": "a", "is_null": False}), ids(empty)), ([0, 1, 2], [3, 4, 5], [0, 4, 5]))
+        self.ask("POST", path + "/points/payload?wait=true", {"payload": {"b": 1}, "filter": {"must": [null]}})
+        self.assertEqual(ids({"key": "b", "match": {"value": 1}}), [0, 1, 2])
+
     def test_what_stands_behind_the_question_mark_is_read(self):
         path = self.collection()
         for query, status in [("consistency=bogus", 400), ("consistency=0", 400), ("consistency=2", 200), ("consistency=majority", 200), ("consistency=", 200),
@@ -215,6 +264,42 @@ class Semantics(unittest.TestCase):
                 self.ask("POST", f"{path}/points/delete?{query}", {"points": [999]}, status)
         self.ask("GET", path + "?timeout=abc")
         self.ask("DELETE", "/collections/none?timeout=0", status=422)
+
+    def test_a_name_has_so_many_characters_and_no_more(self):
+        self.ask("PUT", "/collections/" + "%C3%A9" * 255, PLAIN)
+        for method, route in [("GET", ""), ("DELETE", ""), ("GET", "/exists"), ("GET", "/points/1"), ("GET", "/aliases")]:
+            with self.subTest(method=method, route=route):
+                self.ask(method, "/collections/" + "x" * 256 + route, status=422)
+        self.ask("GET", "/collections/" + "x" * 255, status=404)
+
+    def test_shards_by_key_are_not_served(self):
+        path = self.collection()
+        key = {"shard_key": "a"}
+        for method, route, body in [("PUT", "/points", {"points": POINTS}), ("POST", "/points", {"ids": [1]}), ("POST", "/points/delete", {"points": [1]}),
+                                    ("POST", "/points/payload", {"payload": {"a": 1}, "points": [1]}), ("PUT", "/points/vectors", {"points": [{"id": 1, "vector": [1, 1]}]}),
+                                    ("POST", "/points/query", {"query": NEAR}), ("POST", "/points/scroll", {}), ("POST", "/points/count", {}), ("POST", "/points/search", {"vector": NEAR, "limit": 1})]:
+            with self.subTest(route=route):
+                self.ask(method, path + route, {**body, **key}, 501)
+                self.ask(method, path + route, {**body, "shard_key": None})
+
+    def test_an_index_without_ranges_gives_no_order(self):
+        path = self.collection()
+        for schema, status in [("keyword", 400), ({"type": "integer", "range": False}, 400), ({"type": "integer", "range": True, "lookup": False}, 200), ("float", 200)]:
+            with self.subTest(schema=schema):
+                self.ask("PUT", path + "/index?wait=true", {"field_name": "n", "field_schema": schema})
+                self.ask("POST", path + "/points/scroll", {"order_by": "n", "limit": 3}, status)
+                self.assertEqual(self.ask("POST", path + "/points/count", {"filter": {"must": [{"key": "n", "match": {"value": 3}}]}})["count"], 1)
+                self.assertEqual(self.ask("POST", path + "/points/count", {"filter": {"must": [{"key": "n", "range": {"gt": 6}}]}})["count"], 2)
+
+    def test_points_of_one_value_stand_by_id_in_the_direction_of_the_order(self):
+        path = self.collection(points=[{"id": id, "vector": [1, 0], "payload": {"n": n}} for id, n in [(4, 1), (2, 2), (3, 1), (1, [1, 2])]])
+        self.ask("PUT", path + "/index?wait=true", {"field_name": "n", "field_schema": "integer"})
+        for order, ids in [({"key": "n"}, [1, 3, 4, 1, 2]), ({"key": "n", "direction": "desc"}, [2, 1, 4, 3, 1])]:
+            for limit in (5, 3):
+                with self.subTest(order=order, limit=limit):
+                    self.assertEqual([p["id"] for p in self.ask("POST", path + "/points/scroll", {"order_by": order, "limit": limit})["points"]], ids[:limit])
+                    self.assertEqual([p["id"] for p in self.ask("POST", path + "/points/query", {"query": {"order_by": order}, "limit": limit})["points"]], ids[:limit])
+                    self.assertEqual([p["id"] for p in self.ask("POST", path + "/points/query", {"query": {"order_by": order}, "limit": 2**62, "offset": 2})["points"]], ids[2:])
 
     def test_aliases_of_what_is_not_there_are_none(self):
         self.assertEqual(self.ask("GET", "/collections/none/aliases"), {"aliases": []})
