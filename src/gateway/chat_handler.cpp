@@ -67,13 +67,15 @@ class ChatHandler final : public GatewayHandler {
     options.after = [this](Duration wait, std::function<void()> call) {
       core_.parts.client.after(wait, std::move(call));
     };
-    options.when_finished = [this, request_id, caller, session = chat.session](const std::vector<std::string>& calls,
-                                                                               TurnOutcome& outcome) {
+    options.keep_open = [this, user = caller.user, session = chat.session](const std::vector<std::string>& calls,
+                                                                           OpenTurn open) {
+      core_.open_turns.put(user, session, calls, std::move(open));
+    };
+    options.when_finished = [this, request_id, caller](const TurnOutcome& outcome) {
       log_info("chat.finished", {{"request", request_id},
                                  {"turn", outcome.uid.to_string()},
                                  {"acknowledged", outcome.acknowledged},
                                  {"error", outcome.error ? outcome.error->to_line() : ""}});
-      if (outcome.open) core_.open_turns.put(caller.user, session, calls, *std::move(outcome.open));
       auto count = [this, caller, tokens = outcome.tokens_in + outcome.tokens_out] {
         core_.guard.count_tokens(caller, tokens);
         core_.end_turn();

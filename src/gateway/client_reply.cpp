@@ -330,9 +330,9 @@ HttpHeaders ClientReply::headers() const {
 }
 
 void ClientReply::on_finished(TurnOutcome outcome) {
-  std::vector<std::string> calls;
   {
     const std::lock_guard lock(mutex_);
+    if (outcome.open) options_.keep_open(calls_, *std::exchange(outcome.open, std::nullopt));
     acknowledged_ = outcome.acknowledged ? "true" : "false";
     turn_uid_ = outcome.uid.is_nil() ? "" : outcome.uid.to_string();
     if (stage_ == Stage::kStreaming) {
@@ -351,9 +351,8 @@ void ClientReply::on_finished(TurnOutcome outcome) {
     }
     turn_.reset();
     ended_ = true;
-    calls = std::move(calls_);
   }
-  options_.when_finished(calls, outcome);
+  options_.when_finished(outcome);
 }
 
 }  // namespace pandora

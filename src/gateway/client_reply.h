@@ -30,8 +30,10 @@ struct ReplyOptions {
   std::optional<std::set<std::string>> client_tools;  // its own, when tools of ours go along that it must not see
   std::string request_id;
   std::function<void(Duration, std::function<void()>)> after;  // calls once, later
-  // When everything is over: the ids of the tools' calls that the client was given, and the outcome.
-  std::function<void(const std::vector<std::string>&, TurnOutcome&)> when_finished;
+  // Before the client hears of the end, for it may come back at once: the ids of the tools' calls that it was given,
+  // and the turn that waits for what they give.
+  std::function<void(const std::vector<std::string>& calls, OpenTurn open)> keep_open;
+  std::function<void(const TurnOutcome& outcome)> when_finished;  // when everything is over
 };
 
 class ClientReply final : public TurnListener, public std::enable_shared_from_this<ClientReply> {
