@@ -40,7 +40,7 @@ class GatewaysCase(ServedCase):
         self.at(gateway)
         status, head, body = self.chat(message, {"Pandora-Session": "one", **dict(headers)})
         self.assertEqual(status, 200, body)
-        self.assertIn(head["Pandora-Acknowledged"], ("true", "pending"))
+        self.assert_acknowledged(head, headers)
 
     def status(self, name):
         return self.json("status", "--data", os.path.join(self.home, name))

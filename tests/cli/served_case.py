@@ -125,6 +125,14 @@ class ServedCase(PandoraCase):
         """Until what was said is findable, also from other sessions."""
         self.out("turns", "search", "anything")
 
+    def assert_acknowledged(self, head, headers=()):
+        """A whole answer waits a moment for its save, on a busy machine in vain: then it says so, and the turn is asked after."""
+        self.assertIn(head["Pandora-Acknowledged"], ("true", "pending"))
+        if head["Pandora-Acknowledged"] == "true":
+            return
+        path = f"/v1/turns/{head['Pandora-Turn']}/progress"
+        self.wait_until(lambda: self.ask(path, headers=headers)[2].get("stage") in ("acknowledged", "findable", "waits"))
+
     def assert_kept(self, head):
         """A whole answer waits a moment for its save, on a busy machine in vain: then it says so, and the turn is kept."""
         self.assertIn(head["Pandora-Acknowledged"], ("true", "pending"))

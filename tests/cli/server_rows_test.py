@@ -169,7 +169,7 @@ class ServerRowsAway(ServedCase, Database):
             message = f"fact number {len(self.acknowledged)}"
             status, head, body = self.chat(message, {"Pandora-Session": "one"})
             self.assertEqual(status, 200, body)
-            self.assertIn(head["Pandora-Acknowledged"], ("true", "pending"))
+            self.assert_acknowledged(head)
             self.acknowledged.append(message)
 
     def is_ready(self):
@@ -277,7 +277,9 @@ class ServerRowsAway(ServedCase, Database):
         key = self.json("keys", "create", "phone")["secret"]
         known = {"Authorization": f"Bearer {key}", "Pandora-Session": "one"}
         self.acknowledged.append("before")
-        self.assertEqual(self.chat("before", known)[0], 200)
+        status, head, body = self.chat("before", known)
+        self.assertEqual(status, 200, body)
+        self.assert_acknowledged(head, known)
         self.end(signal.SIGKILL)
         self.server.stop()
         self.serve("--log-level", "error")
