@@ -165,6 +165,25 @@ Result<std::string> S3Bucket::replace(const std::string& key, std::string_view b
   return store(std::move(call), key, bytes, media_type, deadline);
 }
 
+Status S3Bucket::check_conditions(const std::string& key, const Deadline& deadline) {
+  constexpr const char* kType = "text/plain";
+  const auto must_conflict = [&](const Result<std::string>& stored, const char* condition) -> Status {
+    if (!stored && stored.error().code == ErrorCode::kConflict) return {};
+    if (!stored) return fail(stored.error());
+    return fail(ErrorCode::kIncompatible, fmt::format("{} takes {} and does not keep it", place(), condition),
+                "two gateways would overwrite each other's folders there: use another server");
+  };
+  const auto looked = [&]() -> Status {
+    PANDORA_TRY(tag, put(key, "one", kType, S3When::kNew, deadline));
+    PANDORA_CHECK(must_conflict(put(key, "another", kType, S3When::kNew, deadline), "If-None-Match"));
+    PANDORA_TRY(next, replace(key, "two", kType, tag, deadline));
+    return must_conflict(replace(key, "another", kType, tag, deadline), "If-Match");
+  };
+  Status kept = looked();
+  const Status removed = remove(key, deadline);
+  return kept ? removed : kept;
+}
+
 Result<std::string> S3Bucket::store(Call call, const std::string& key, std::string_view bytes,
                                     const std::string& media_type, const Deadline& deadline) {
   if (key.empty() || key.size() > kMaxKey) return wrong("this is no key of S3", "");

@@ -81,6 +81,9 @@ class S3Bucket {
   Result<S3Page> list(const Listing& listing, const Deadline& deadline);
   // That the bucket is there, and what is under the prefix ours to list.
   Status check(const std::string& prefix, const Deadline& deadline);
+  // That conditions hold there, which some servers take and do not keep: kIncompatible. Under a key that nobody has;
+  // nothing stays of it.
+  Status check_conditions(const std::string& key, const Deadline& deadline);
   std::string place() const;  // "bucket at http://127.0.0.1:7070", for messages
 
  private:

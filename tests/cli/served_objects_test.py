@@ -144,6 +144,9 @@ class BucketSettings(PandoraCase, Bucket):
         self.use_s3()
         self.assertIn("objects.store: S3, pandora at http://127.0.0.1", self.out("config", "--check"))
         self.assertEqual(os.listdir(self.s3.path()) if os.path.exists(self.s3.path()) else [], [], "nothing of the check stays there")
+        self.assertIn("documents.store: S3, pandora at http://127.0.0.1", self.out("config", "--check", PANDORA_DOCUMENTS_STORE="s3"))
+        left = os.path.join(self.s3.folder, "pandora", "checks")
+        self.assertEqual(os.listdir(left) if os.path.exists(left) else [], [])
         wrong = self.json("config", "--check", code=13, AWS_SECRET_ACCESS_KEY="wrong")["checks"][2]
         self.assertIn("AWS_SECRET_ACCESS_KEY", wrong["remedy"])
         self.assertIn("S3_BUCKET", self.json("config", "--check", code=2, S3_BUCKET="another")["checks"][2]["remedy"])

@@ -54,6 +54,14 @@ TEST_F(S3BucketTest, OnConditionsAnObjectIsMadeOrReplaced) {
   EXPECT_EQ(must(here->get("k", kNever)).bytes, "2");
 }
 
+TEST_F(S3BucketTest, WhetherConditionsAreKeptIsFoundOutAndNothingStays) {
+  const S3Process server;
+  const auto here = bucket(server.url());
+  must(here->check_conditions("checks/one", kNever));
+  must(here->check_conditions("checks/one", kNever));
+  EXPECT_FAILS(kNotFound, here->head("checks/one", kNever));
+}
+
 TEST_F(S3BucketTest, ALongObjectIsSentInPartsAndConditionsHoldForItToo) {
   const S3Process server;
   const auto here = bucket(server.url());

@@ -52,6 +52,22 @@ class S3FaultsTest : public testing::S3Case {
   }
 };
 
+TEST_F(S3FaultsTest, AServerThatTakesConditionsAndDoesNotKeepThemIsFoundOut) {
+  const std::string taken = answer("200 OK", ""),
+                    refused = answer("412 Precondition Failed", fault("PreconditionFailed"));
+  const auto said = [&](const std::vector<std::string>& answers) {
+    const Scripted server(answers);
+    return bucket(server.url())->check_conditions("k", kNever);
+  };
+  const Status of_new = said({taken});
+  EXPECT_FAILS(kIncompatible, of_new);
+  EXPECT_THAT(of_new.error().message, HasSubstr("If-None-Match"));
+  const Status of_tag = said({taken, refused, taken, taken, answer("204 No Content", "")});
+  EXPECT_FAILS(kIncompatible, of_tag);
+  EXPECT_THAT(of_tag.error().message, HasSubstr("If-Match"));
+  must(said({taken, refused, taken, refused, answer("204 No Content", "")}));
+}
+
 TEST_F(S3FaultsTest, WhoIsAskedToSlowDownAsksAgainAFewTimes) {
   const std::string slow = answer("503 Slow Down", fault("SlowDown"));
   const Scripted once({slow, answer("500 Oops", fault("InternalError")), answer("200 OK", "")});

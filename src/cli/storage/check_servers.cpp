@@ -46,8 +46,9 @@ int check_servers(const Config& config, bool json) {
   const auto patience = [&] { return Deadline::after(clock, kPatience); };
   note("rows.store", *rows ? look_at_postgres(config, clock, patience()) : Result<std::string>("embedded"));
   note("points.store", *points ? look_at_points(config, patience()) : Result<std::string>("embedded"));
-  note("objects.store", *objects ? look_at_s3(config, clock, patience()) : Result<std::string>("embedded"));
-  note("documents.store", *documents ? look_at_s3(config, clock, patience()) : Result<std::string>("embedded"));
+  note("objects.store", *objects ? look_at_objects_in_s3(config, clock, patience()) : Result<std::string>("embedded"));
+  note("documents.store",
+       *documents ? look_at_documents_in_s3(config, clock, patience()) : Result<std::string>("embedded"));
   note("cache.store", *cache ? look_at_redis(config, clock, patience()) : Result<std::string>("embedded"));
   if (json) print_out(Json{{"checks", answers}}.dump(2) + "\n");
   return code;

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include "base/ids.h"
+#include "base/random.h"
 #include "cli/storage/data_paths.h"
 #include "net/io_threads.h"
 #include "store_server/s3_document_store.h"
@@ -52,14 +54,15 @@ class ServedBucketImpl final : public ServedBucket {
     client_ = std::move(client);
     PANDORA_TRY(of_objects, S3Bucket::create(options, *client_, clock_));
     PANDORA_TRY(of_documents, S3Bucket::create(options, *client_, clock_));
-    place_ = of_objects->place();
+    PANDORA_TRY(itself, S3Bucket::create(options, *client_, clock_));
+    bucket_ = std::move(itself);
     objects_ = std::make_unique<S3ObjectStore>(std::move(of_objects), prefix + "objects/");
     documents_ = std::make_unique<S3DocumentStore>(std::move(of_documents), prefix, clock_);
     return {};
   }
   ObjectStore& objects() override { return *objects_; }
   DocumentStore& documents() override { return *documents_; }
-  const std::string& place() const { return place_; }
+  S3Bucket& bucket() { return *bucket_; }
 
  private:
   const Clock& clock_;
@@ -67,7 +70,7 @@ class ServedBucketImpl final : public ServedBucket {
   std::unique_ptr<HttpClient> client_;
   std::unique_ptr<S3ObjectStore> objects_;
   std::unique_ptr<S3DocumentStore> documents_;
-  std::string place_;
+  std::unique_ptr<S3Bucket> bucket_;
 };
 
 }  // namespace
@@ -81,7 +84,7 @@ Result<std::unique_ptr<ServedBucket>> open_served_bucket(const Config& config, c
   return std::unique_ptr<ServedBucket>(std::move(bucket));
 }
 
-Result<std::string> look_at_s3(const Config& config, const Clock& clock, const Deadline& deadline) {
+Result<std::string> look_at_objects_in_s3(const Config& config, const Clock& clock, const Deadline& deadline) {
   ServedBucketImpl bucket(clock);
   PANDORA_CHECK(bucket.open(config));
   ObjectStore& store = bucket.objects();
@@ -89,8 +92,20 @@ Result<std::string> look_at_s3(const Config& config, const Clock& clock, const D
   PANDORA_TRY(key, store.put(kProbe, "text/plain", deadline));
   PANDORA_CHECK(store.get(key, deadline));
   PANDORA_CHECK(store.remove(key, deadline));
-  return fmt::format("S3, {}, keeps and gives back{}", bucket.place(),
+  return fmt::format("S3, {}, keeps and gives back{}", bucket.bucket().place(),
                      before.empty() ? "; it has no object of ours" : "");
+}
+
+Result<std::string> look_at_documents_in_s3(const Config& config, const Clock& clock, const Deadline& deadline) {
+  ServedBucketImpl bucket(clock);
+  PANDORA_CHECK(bucket.open(config));
+  SystemRandom random;
+  UuidV7Generator ids(clock, random);
+  const std::string key = fmt::format("{}checks/{}", config.string("s3.prefix"), ids.next().to_string());
+  PANDORA_CHECK(bucket.bucket().check_conditions(key, deadline));
+  PANDORA_TRY(turns, bucket.documents().exists("turns", deadline));
+  return fmt::format("S3, {}, keeps and gives back, and keeps conditions{}", bucket.bucket().place(),
+                     turns ? "" : "; it has no turn of ours");
 }
 
 }  // namespace pandora

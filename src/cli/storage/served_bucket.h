@@ -21,7 +21,9 @@ class ServedBucket {
 };
 // Nothing is sent yet. `clock` outlives it.
 Result<std::unique_ptr<ServedBucket>> open_served_bucket(const Config& config, const Clock& clock);
-// Connects, and says in one line what it found: that objects can be kept there.
-Result<std::string> look_at_s3(const Config& config, const Clock& clock, const Deadline& deadline);
+// Connects, and says in one line what it found: that objects can be kept there; that documents can, whose folders rest
+// on conditions.
+Result<std::string> look_at_objects_in_s3(const Config& config, const Clock& clock, const Deadline& deadline);
+Result<std::string> look_at_documents_in_s3(const Config& config, const Clock& clock, const Deadline& deadline);
 
 }  // namespace pandora
