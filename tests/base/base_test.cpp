@@ -189,6 +189,25 @@ TEST_F(ConfigTest, AFlagBeatsTheEnvironmentBeatsItsFileBeatsTheFileBeatsTheDefau
   EXPECT_EQ(load()->string("qdrant.api_key"), "flag");
 }
 
+// A secret that is not there is no empty one: what asked for it would be let in, or not, without anybody knowing why.
+TEST_F(ConfigTest, AFileOfASecretThatIsMissingOrCannotBeReadIsNamed) {
+  write("/url", "postgresql://ana:right@db:5433/mine\n");
+  environment_["DATABASE_URL_FILE"] = "/url";
+  EXPECT_EQ(load()->string("postgres.url"), "postgresql://ana:right@db:5433/mine");
+  ASSERT_TRUE(files_.create_directories("/folder"));
+  for (const char* name : {"DATABASE_URL_FILE", "POSTGRES_PASSWORD_FILE", "REDIS_URL_FILE",
+                           "AWS_SECRET_ACCESS_KEY_FILE", "QDRANT_API_KEY_FILE"})
+    for (const char* path : {"/nowhere", "/folder"}) {
+      environment_ = {{name, path}};
+      const auto refused = load();
+      ASSERT_FALSE(refused) << name << path;
+      EXPECT_NE(refused.error().message.find(name), std::string::npos) << refused.error().message;
+      EXPECT_NE(refused.error().message.find(path), std::string::npos) << refused.error().message;
+    }
+  environment_ = {{"DATABASE_URL_FILE", ""}};
+  EXPECT_TRUE(load()) << "whoever inherits one takes it away so";
+}
+
 TEST_F(ConfigTest, WhatAnInstanceSaysStandsBetweenTheEnvironmentAndTheFile) {
   std::map<std::string, std::string> instance;
   inputs_.instance = [&](const std::string& name) {

@@ -4,6 +4,7 @@
 
 #include "postgres/postgres_case.h"
 #include "postgres/postgres_connection.h"
+#include "support/raw_tcp.h"
 #include "support/tcp_gate.h"
 
 namespace pandora::testing {
@@ -221,6 +222,36 @@ TEST_F(PostgresConnectionCase, ADatabaseThatIsNotThereAndOneOfAnotherEncoding) {
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().code, ErrorCode::kIncompatible);
   EXPECT_THAT(refused.error().to_line(), HasSubstr("SQL_ASCII"));
+}
+
+// It says who it is before anything is asked of it.
+TEST(PostgresConnection, AServerThatIsTooOldIsRefusedWithWhatHelps) {
+  const auto message = [](char kind, const std::string& body) {
+    const auto length = static_cast<std::uint32_t>(body.size() + 4);
+    std::string bytes(1, kind);
+    for (const int shift : {24, 16, 8, 0}) bytes += static_cast<char>(length >> shift);
+    return bytes + body;
+  };
+  const auto parameter = [&](const std::string& name, const std::string& value) {
+    return message('S', name + '\0' + value + '\0');
+  };
+  RawServer server([&](RawConnection& peer, int) {
+    const std::string head = peer.receive(4);
+    if (head.size() < 4) return;
+    const auto byte = [&](std::size_t at) { return static_cast<std::size_t>(static_cast<unsigned char>(head[at])); };
+    (void)peer.receive((byte(2) << 8 | byte(3)) - 4);
+    peer.send(message('R', std::string(4, '\0')) + parameter("server_version", "14.19") +
+              parameter("server_encoding", "UTF8") + message('Z', "I"));
+    (void)peer.receive_all();
+  });
+  PostgresOptions options;
+  options.url =
+      "postgresql://pandora@127.0.0.1:" + std::to_string(server.port()) + "/pandora?sslmode=disable&gssencmode=disable";
+  const auto refused = PostgresConnection::open(options, kNever);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, ErrorCode::kIncompatible);
+  EXPECT_THAT(refused.error().message, HasSubstr("is version 14"));
+  EXPECT_THAT(refused.error().remedy, HasSubstr(std::to_string(kOldestPostgres) + " or newer"));
 }
 
 TEST_F(PostgresConnectionCase, AWrongPasswordIsNamedAndNotShown) {
