@@ -75,6 +75,15 @@ Outcome<SparseVector> read_sparse(JsonNode node, const std::string& place) {
   return given;
 }
 
+Fault not_made_here() { return not_served("vectors made here from texts and images"); }
+
+// What a Qdrant would have a model make a vector of.
+bool is_made(JsonNode node) {
+  constexpr const char* kSources[] = {"text", "image", "object"};
+  return node.is_object() &&
+         std::ranges::any_of(kSources, [&](const char* source) { return static_cast<bool>(node.find(source)); });
+}
+
 }  // namespace
 
 bool is_sparse(JsonNode node) { return node.is_object() && node.find("indices") && node.find("values"); }
@@ -88,9 +97,7 @@ Outcome<VectorInput> read_vector(JsonNode node, const std::string& place) {
     PANDORA_TRY(sparse, read_sparse(node, place));
     return VectorInput(std::move(sparse));
   }
-  if (node.is_object())
-    for (const char* inferred : {"text", "image", "object"})
-      if (node.find(inferred)) return fail(not_served("vectors made here from texts and images"));
+  if (is_made(node)) return fail(not_made_here());
   return fail(no_vector());
 }
 
@@ -109,6 +116,8 @@ Outcome<NamedVectors> read_vectors(JsonNode node, const std::string& place) {
     return named;
   }
   if (!node.is_object()) return fail(no_vector());
+  if (const JsonNode model = node.find("model"); model && model.is_string() && is_made(node))
+    return fail(not_made_here());
   for (JsonNode key = node.first(); key; key = key.next().next()) PANDORA_CHECK(add(key.text(), key.next()));
   return named;
 }

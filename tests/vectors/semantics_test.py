@@ -282,6 +282,15 @@ class Semantics(unittest.TestCase):
                 self.ask(method, path + route, {**body, **key}, 501)
                 self.ask(method, path + route, {**body, "shard_key": None})
 
+    def test_vectors_are_not_made_of_texts(self):
+        path, named = self.collection(), self.collection({"vectors": {name: {"size": 2, "distance": "Dot"} for name in ("text", "model")}}, [])
+        made = {"text": "hello", "model": "m"}
+        for body in [{"points": [{"id": 1, "vector": made}]}, {"points": [{"id": 1, "vector": {"": made}}]}, {"batch": {"ids": [1], "vectors": [made]}}]:
+            self.ask("PUT", path + "/points", body, 501)
+        self.ask("POST", path + "/points/query", {"query": made}, 501)
+        self.ask("PUT", named + "/points", {"points": [{"id": 1, "vector": {"text": [1, 2], "model": [1, 2]}}]})
+        self.ask("PUT", named + "/points", {"points": [{"id": 1, "vector": {"text": "hello"}}]}, 400)
+
     def test_an_index_without_ranges_gives_no_order(self):
         path = self.collection()
         for schema, status in [("keyword", 400), ({"type": "integer", "range": False}, 400), ({"type": "integer", "range": True, "lookup": False}, 200), ("float", 200)]:
