@@ -1,4 +1,6 @@
 // Which queries are answered where they were read.
+#include <thread>
+
 #include <gtest/gtest.h>
 
 #include "vectors/searching.h"
@@ -100,6 +102,25 @@ TEST(OverdueQuery, ends_whatever_it_asks_for) {
   ScrollRequest scroll;
   scroll.order_by = OrderBy{PayloadPath::parse("n").value(), false, {}};
   EXPECT_EQ(run_scroll(scroll, memory, overdue).error().status, 408);
+}
+
+TEST(FairLock, who_only_tries_has_it_when_nobody_writes_and_gives_up_on_one_who_goes_on_writing) {
+  FairLock lock;
+  const auto can_read = [&] {
+    bool held = false;
+    std::thread([&] { held = static_cast<bool>(lock.read_soon()); }).join();
+    return held;
+  };
+  EXPECT_TRUE(can_read());
+  {
+    const auto reading = lock.read();
+    EXPECT_TRUE(can_read());
+  }
+  {
+    const auto writing = lock.write();
+    EXPECT_FALSE(can_read());
+  }
+  EXPECT_TRUE(can_read());
 }
 
 }  // namespace
