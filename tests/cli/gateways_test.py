@@ -124,10 +124,10 @@ class Gateways(GatewaysCase):
         def said():
             return self.server.sql("SELECT pending, seen_at > now() - interval '30 seconds' FROM pandora.journals", database="pandora")
 
-        self.wait_until(lambda: said().endswith("t"), 30)
+        self.wait_until(lambda: said().endswith("t"))
         self.assertEqual(said(), "7|t", "its turns have no rows yet")
         self.let_go(held)
-        self.wait_until(lambda: said() == "0|t", 30)
+        self.wait_until(lambda: said() == "0|t")
 
     def test_what_a_dead_gateways_journal_quotes_is_forgotten_when_it_is_drained(self):
         secret = "The safe opens with 4711 xylophone."

@@ -58,7 +58,7 @@ class PandoraCase(unittest.TestCase):
     def say(self, text, *arguments, **options):
         return self.out("chat", *arguments, stdin=text + "\n", **options)
 
-    def wait_until(self, condition, seconds=30):
+    def wait_until(self, condition, seconds=120):  # of a busy machine
         end = time.monotonic() + seconds
         while not condition():
             self.assertLess(time.monotonic(), end, "it did not come about")
