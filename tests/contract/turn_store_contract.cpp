@@ -311,6 +311,9 @@ TEST_P(TurnStoreContract, WhatNoRowMayHoldIsRefused) {
 
   EXPECT_EQ(refused_with([&](TurnRecord& r) {
               r.turn.number = {kMaxTurnNumber};
+              r.turn.created_at = kEarliestTime, r.observations[0].at = kLatestTime;
+              r.memories[0].created_at = kEarliestTime, r.memories[0].expires_at = kLatestTime;
+              r.research[0].created_at = kEarliestTime, r.research[0].expires_at = kLatestTime;
               r.turn.quality = 0, r.memories[0].confidence = 1, r.observations[0].confidence = 0;
               r.memories[0].content = std::string(kMaxMemoryBytes, 'm');
               r.research[0].findings.resize(kMaxFindings);
