@@ -61,6 +61,15 @@ class CodeTable {
     float scale8, offset;
   };
   const Numbers& numbers(Slot slot) const { return chunk(slot).numbers[slot % kChunkSlots]; }
+  struct HalfRow {
+    const std::uint8_t* high;
+    const Numbers* numbers;
+  };
+  HalfRow half_row(Slot slot) const {
+    const Chunk& chunk = this->chunk(slot);
+    const std::size_t at = slot % kChunkSlots;
+    return {chunk.high_halves + at * (dimension_ / 2), chunk.numbers + at};
+  }
 
  private:
   struct Free {

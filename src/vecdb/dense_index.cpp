@@ -186,28 +186,31 @@ Result<std::vector<Hit>> DenseIndex::search(std::span<const float> query, std::s
   using enum DenseTrace::Plan;
   const std::size_t share = slots_.bound() <= kNear ? kGatherShare : kGatherShareFar;
   done.plan = matching <= std::max(kExactBelow, 2 * k) ? kExact : matching * share <= slots_.bound() ? kGather : kScan;
-  std::vector<Candidate> left;
+  std::unique_ptr<Candidate[]> listed;
+  std::span<Candidate> few;
   if (done.plan != kScan) {
-    left.resize(matching + 1);  // the last one is only written over
-    std::size_t count = 0;
+    listed = std::make_unique_for_overwrite<Candidate[]>(matching + 1);  // the last one is only written over
+    few = {listed.get(), matching};
+    Candidate* next = listed.get();
     put_common(present_, filter ? *filter : present_, [&](Slot slot, bool counts) {
-      left[count].slot = slot;
-      count += counts;
+      next->slot = slot;
+      next += counts;
     });
-    left.pop_back();
   }
+  std::vector<Candidate> left;
   if (done.plan != kExact) {
     const Query prepared = prepare(query, done.plan);
     Scanned scanned{Selection(k)};
     if (done.plan == kScan) PANDORA_CHECK(scan(prepared, filter, deadline, scanned));
     Selection& best = scanned.best;
-    if (done.plan == kGather) PANDORA_CHECK(rank_by_halves(prepared, left, deadline, best));
+    if (done.plan == kGather) PANDORA_CHECK(rank_by_halves(prepared, few, deadline, best));
     done.by_bytes = best.offered();
     done.coarse_parts = scanned.coarse_parts;
     left = best.take();
+    few = left;
   }
-  done.exactly = left.size();
-  return finish(rank_exactly(query, k, left, deadline));
+  done.exactly = few.size();
+  return finish(rank_exactly(query, k, few, deadline));
 }
 
 Status DenseIndex::scan(const Query& query, const SlotSet* filter, const Deadline& deadline, Scanned& scanned) const {
@@ -400,42 +403,43 @@ Status DenseIndex::rank_by_halves(const Query& query, std::span<Candidate> candi
                                   Selection& best) const {
   const std::size_t n = rotation_.padded();
   const float centre = (127.5F - 7.5F) * query.code.sum;  // 7.5: the middle of what the lower half may be
+  const float unit = query.code.unit, weight = query.offset_weight, slack = query.code.slack4;
   struct Group {
     std::size_t size = 0;
     std::array<const std::uint8_t*, kHalvesAtOnce> high;
     std::array<const CodeTable::Numbers*, kHalvesAtOnce> numbers;
-  } now, next;
-  const auto fetch_group = [&](std::size_t first) {
-    next.size = first < candidates.size() ? std::min(kHalvesAtOnce, candidates.size() - first) : 0;
-    for (std::size_t i = 0; i < next.size; ++i) {
-      const Slot slot = candidates[first + i].slot;
-      fetch(next.high[i] = codes_.halves(slot).high, n / 2);
-      fetch(next.numbers[i] = &codes_.numbers(slot), sizeof(CodeTable::Numbers));
+  };
+  std::array<Group, 2> groups;  // one is ranked while the other is fetched
+  const auto fetch_group = [&](Group& group, std::size_t first) {
+    group.size = first < candidates.size() ? std::min(kHalvesAtOnce, candidates.size() - first) : 0;
+    for (std::size_t i = 0; i < group.size; ++i) {
+      const auto [high, numbers] = codes_.half_row(candidates[first + i].slot);
+      fetch(group.high[i] = high, n / 2);
+      __builtin_prefetch(group.numbers[i] = numbers);
     }
   };
   std::array<std::int32_t, kHalvesAtOnce> sums;
   Selection likeliest(best.k());
-  fetch_group(0);
-  for (std::size_t first = 0; first < candidates.size(); first += kHalvesAtOnce) {
-    if (first % (kScanAtOnce / kHalvesAtOnce * kHalvesAtOnce) == 0)
-      PANDORA_CHECK(deadline.check("searching by meaning"));
-    std::swap(now, next);
-    fetch_group(first + kHalvesAtOnce);
+  fetch_group(groups[0], 0);
+  for (std::size_t first = 0, turn = 0; first < candidates.size(); first += kHalvesAtOnce, ++turn) {
+    if (turn % (kScanAtOnce / kHalvesAtOnce) == 0) PANDORA_CHECK(deadline.check("searching by meaning"));
+    const Group& now = groups[turn % 2];
+    fetch_group(groups[(turn + 1) % 2], first + kHalvesAtOnce);
     options_.kernels->dot_high_halves(now.high.data(), now.size, query.code.code.data(), n, sums.data());
     for (std::size_t i = 0; i < now.size; ++i) {
       const auto [scale, offset] = *now.numbers[i];
       Candidate& candidate = candidates[first + i];
-      const float product = (static_cast<float>(sums[i]) - centre) * query.code.unit;
-      candidate.estimate = product * scale + query.offset_weight * offset;
-      candidate.bound = candidate.estimate + query.code.slack4 * scale;
+      candidate.estimate = (static_cast<float>(sums[i]) - centre) * unit * scale + weight * offset;
+      candidate.bound = candidate.estimate + slack * scale;
       likeliest.offer({candidate.estimate, candidate.estimate, candidate.slot});
     }
   }
   const float ranked_from = likeliest.threshold();
   rank_by_bytes(query, likeliest.take(), best);
+  const float threshold = best.threshold();
   std::vector<Candidate> others;
   for (const Candidate& candidate : candidates)
-    if (candidate.bound >= best.threshold() && candidate.estimate < ranked_from) {
+    if (candidate.bound >= threshold && candidate.estimate < ranked_from) {
       fetch(codes_.halves(candidate.slot).low, n / 2);
       others.push_back(candidate);
     }

@@ -16,7 +16,10 @@ namespace pandora {
 
 class Selection {
  public:
-  explicit Selection(std::size_t k) : k_(k), drop_at_(kLeastGrowth) {}  // k > 0
+  explicit Selection(std::size_t k) : k_(k), drop_at_(kLeastGrowth) {  // k > 0
+    kept_.reserve(kLeastGrowth);
+    best_.reserve(k < kLeastGrowth ? k : kLeastGrowth);
+  }
   // Below it a bound need not be offered: the k-th best lower bound so far. It never falls.
   float threshold() const { return threshold_; }
   void offer(const Candidate& candidate) {
