@@ -31,18 +31,20 @@ void by_slot(const std::uint8_t* by_byte, std::uint8_t* to) {
     for (std::size_t z = 0; z < kRowBytes; ++z) to[kRowBytes * lane + z] = by_byte[kLanes * z + lane];
 }
 
-// Pieces of 2·kPiece bytes to their halves, and back; see HalfBytes.
+// The bytes of a slot to their halves, and back; see HalfBytes.
 constexpr std::size_t kPiece = HalfBytes::kPiece;
-void halve(const std::uint8_t* bytes, std::size_t count, std::uint8_t* high, std::uint8_t* low) {
-  for (std::size_t i = 0; i < count; i += 2 * kPiece, bytes += 2 * kPiece, high += kPiece, low += kPiece)
+void halve(const std::uint8_t* bytes, std::size_t count, std::uint8_t* high) {
+  for (std::uint8_t* low = high + count / 2; count > 0;
+       count -= 2 * kPiece, bytes += 2 * kPiece, high += kPiece, low += kPiece)
     for (std::size_t at = 0; at < kPiece; ++at) {
       const unsigned first = bytes[at], second = bytes[kPiece + at];
       high[at] = static_cast<std::uint8_t>(first >> 4 | (second & 0xf0));
       low[at] = static_cast<std::uint8_t>((first & 0xf) | second << 4);
     }
 }
-void join(const std::uint8_t* high, const std::uint8_t* low, std::size_t count, std::uint8_t* bytes) {
-  for (std::size_t i = 0; i < count; i += 2 * kPiece, bytes += 2 * kPiece, high += kPiece, low += kPiece)
+void join(const std::uint8_t* high, std::size_t count, std::uint8_t* bytes) {
+  for (const std::uint8_t* low = high + count / 2; count > 0;
+       count -= 2 * kPiece, bytes += 2 * kPiece, high += kPiece, low += kPiece)
     for (std::size_t at = 0; at < kPiece; ++at) {
       bytes[at] = static_cast<std::uint8_t>(high[at] << 4 | (low[at] & 0xf));
       bytes[kPiece + at] = static_cast<std::uint8_t>((high[at] & 0xf0) | low[at] >> 4);
@@ -87,16 +89,15 @@ CodeTable::Memory CodeTable::zeros(std::size_t bytes) {
 CodeTable::Chunk CodeTable::make_chunk() const {
   const std::size_t plane = kChunkSlots * dimension_ / 8, floats = kChunkSlots * sizeof(float);
   const std::size_t coarse = kChunkSlots * (coarse_rows_ + 1) * kRowBytes;
-  const std::size_t halves = kChunkSlots * dimension_ / 2;
-  const std::size_t total = 2 * plane + 2 * halves + 6 * floats;  // a multiple of kLine, as every part is
+  const std::size_t halves = kChunkSlots * dimension_;
+  const std::size_t total = 2 * plane + halves + 6 * floats;  // a multiple of kLine, as every part is
   Chunk chunk;
   chunk.memory = zeros(total);
   chunk.coarse = chunk.memory.get();
   chunk.high = chunk.coarse + coarse;
   chunk.low = chunk.high + kChunkSlots * (rows_ - coarse_rows_) * kRowBytes;
-  chunk.high_halves = chunk.low + plane;
-  chunk.low_halves = chunk.high_halves + halves;
-  chunk.scale1 = reinterpret_cast<float*>(chunk.low_halves + halves);
+  chunk.halves = chunk.low + plane;
+  chunk.scale1 = reinterpret_cast<float*>(chunk.halves + halves);
   chunk.scale2 = chunk.scale1 + kChunkSlots;
   chunk.offset = chunk.scale2 + kChunkSlots;
   chunk.numbers = reinterpret_cast<Numbers*>(chunk.offset + kChunkSlots);
@@ -141,8 +142,7 @@ void CodeTable::put(Slot slot, const VectorCode& code, float offset) {
       high_row(chunk, at, row)[kLanes * z + lane] = static_cast<std::uint8_t>(high);
       low_rows[kRow * row + z] = static_cast<std::uint8_t>(low);
     }
-  const std::size_t half = at * (dimension_ / 2);
-  halve(code.byte.data(), dimension_, chunk.high_halves + half, chunk.low_halves + half);
+  halve(code.byte.data(), dimension_, chunk.halves + at * dimension_);
   chunk.scale1[at] = code.scale1;
   chunk.scale2[at] = code.scale2;
   chunk.offset[at] = offset;
@@ -178,12 +178,11 @@ void CodeTable::load(Slot first, std::size_t count, const CodePlanes& from) {
     for (std::size_t lane = 0; lane < piece; lane += kLanes)
       for (std::size_t row = 0; row < rows_; ++row, high += kRow) by_byte(high, high_row(chunk, at + lane, row));
     std::memcpy(chunk.low + at * plane, from.low + done * plane, piece * plane);
-    const std::size_t half = at * (dimension_ / 2);
-    halve(from.bytes + done * dimension_, piece * dimension_, chunk.high_halves + half, chunk.low_halves + half);
     std::copy_n(from.scale1 + done, piece, chunk.scale1 + at);
     std::copy_n(from.scale2 + done, piece, chunk.scale2 + at);
     std::copy_n(from.offset + done, piece, chunk.offset + at);
     for (std::size_t i = 0; i < piece; ++i) {
+      halve(from.bytes + (done + i) * dimension_, dimension_, chunk.halves + (at + i) * dimension_);
       chunk.numbers[at + i] = {from.scale8[done + i], from.offset[done + i]};
       put_coarse_numbers(chunk, at + i);
     }
@@ -206,8 +205,8 @@ CodeTable::Copy CodeTable::copy(Slot first, std::size_t count) const {
     for (std::size_t lane = 0; lane < piece; lane += kLanes)
       for (std::size_t row = 0; row < rows_; ++row, high += kRow) by_slot(high_row(chunk, at + lane, row), high);
     std::memcpy(to.low.data() + done * plane, chunk.low + at * plane, piece * plane);
-    const std::size_t half = at * (dimension_ / 2);
-    join(chunk.high_halves + half, chunk.low_halves + half, piece * dimension_, to.bytes.data() + done * dimension_);
+    for (std::size_t i = 0; i < piece; ++i)
+      join(chunk.halves + (at + i) * dimension_, dimension_, to.bytes.data() + (done + i) * dimension_);
     std::copy_n(chunk.scale1 + at, piece, to.scale1.begin() + static_cast<std::ptrdiff_t>(done));
     std::copy_n(chunk.scale2 + at, piece, to.scale2.begin() + static_cast<std::ptrdiff_t>(done));
     for (std::size_t i = 0; i < piece; ++i) to.scale8[done + i] = chunk.numbers[at + i].scale8;

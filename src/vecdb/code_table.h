@@ -54,8 +54,8 @@ class CodeTable {
   // `count` slots from `first`, both multiples of 64, within one chunk that is not empty.
   CodeBlocks blocks(Slot first, std::size_t count, CodeBits bits) const;
   HalfBytes halves(Slot slot) const {
-    const std::size_t at = slot % kChunkSlots * (dimension_ / 2);
-    return {chunk(slot).high_halves + at, chunk(slot).low_halves + at};
+    const std::uint8_t* high = chunk(slot).halves + slot % kChunkSlots * dimension_;
+    return {high, high + dimension_ / 2};
   }
   struct Numbers {
     float scale8, offset;
@@ -68,7 +68,7 @@ class CodeTable {
   HalfRow half_row(Slot slot) const {
     const Chunk& chunk = this->chunk(slot);
     const std::size_t at = slot % kChunkSlots;
-    return {chunk.high_halves + at * (dimension_ / 2), chunk.numbers + at};
+    return {chunk.halves + at * dimension_, chunk.numbers + at};
   }
 
  private:
@@ -80,7 +80,7 @@ class CodeTable {
   static Memory zeros(std::size_t bytes);
   struct Chunk {
     Memory memory;  // all of what follows
-    std::uint8_t *coarse = nullptr, *high = nullptr, *low = nullptr, *high_halves = nullptr, *low_halves = nullptr;
+    std::uint8_t *coarse = nullptr, *high = nullptr, *low = nullptr, *halves = nullptr;
     float *scale1 = nullptr, *scale2 = nullptr, *offset = nullptr;
     Numbers* numbers = nullptr;  // the offset once more: one line of the cache for whoever ranks a slot
   };

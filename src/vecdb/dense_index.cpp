@@ -24,7 +24,7 @@ constexpr std::size_t kLeastSample = 64;        // blocks
 constexpr std::size_t kCoarseShare = 8;         // one block in so many in doubt, or fewer: the others are spared
 constexpr float kCoarseRounding = 1.0F / 256;   // of coarse_numbers
 constexpr std::size_t kHalvesAtOnce = 12;       // slots that are ranked by half bytes while the next are fetched
-constexpr std::size_t kAhead = 8, kRowsAhead = 2,
+constexpr std::size_t kAhead = 16, kRowsAhead = 2,
                       kGroupsAhead = 4;  // slots whose memory is fetched before it is needed
 constexpr std::size_t kLine = 64;
 constexpr std::size_t kDimensionsPerRow = 32;  // of a plane: see CodeBlocks
@@ -45,12 +45,16 @@ double product(std::span<const float> a, std::span<const float> b) {
   return (sums[0] + sums[1]) + (sums[2] + sums[3]);
 }
 
+// To g++ a function that only fetches has no effect: it drops its calls unless something says otherwise.
+void has_effect(const void* memory) { asm volatile("" : : "r"(memory)); }
 void fetch(const void* memory, std::size_t bytes) {
   for (std::size_t i = 0; i < bytes; i += kLine) __builtin_prefetch(static_cast<const char*>(memory) + i);
+  has_effect(memory);
 }
 // What is needed after a while: not into the nearest cache.
 void fetch_later(const void* memory, std::size_t bytes) {
   for (std::size_t i = 0; i < bytes; i += kLine) __builtin_prefetch(static_cast<const char*>(memory) + i, 0, 2);
+  has_effect(memory);
 }
 
 }  // namespace
@@ -415,7 +419,7 @@ Status DenseIndex::rank_by_halves(const Query& query, std::span<Candidate> candi
     for (std::size_t i = 0; i < group.size; ++i) {
       const auto [high, numbers] = codes_.half_row(candidates[first + i].slot);
       fetch(group.high[i] = high, n / 2);
-      __builtin_prefetch(group.numbers[i] = numbers);
+      fetch(group.numbers[i] = numbers, sizeof *numbers);
     }
   };
   std::array<std::int32_t, kHalvesAtOnce> sums;

@@ -36,9 +36,9 @@ struct CodeBlocks {
 // codes are scanned: then sums of many fit eight bits.
 inline constexpr int kNarrowSum = 25;
 
-// The byte codes of a slot in two planes of dimension/2 bytes, the upper and the lower half of each: so few slots are
-// ranked by the upper ones, a code of four bits, before the others are read. Byte i of piece r of 64 bytes is of
-// dimension 128·r + i (its lower half) and 128·r + 64 + i.
+// The byte codes of a slot: the upper halves of all, dimension/2 bytes, then the lower ones. So few slots are ranked by
+// the upper ones, a code of four bits, before the others are read. Byte i of piece r of 64 bytes is of dimension 128·r
+// + i (its lower half) and 128·r + 64 + i.
 struct HalfBytes {
   static constexpr std::size_t kPiece = 64;
   const std::uint8_t *high, *low;
