@@ -37,7 +37,7 @@ inline constexpr Duration kSavingKept = std::chrono::seconds(30);
 inline constexpr Duration kEndedKept = std::chrono::minutes(10);
 // Of a turn that is still answered, as far as is known, the reply may be out since a moment ago: its gateway is asked,
 // and has so long to say it.
-inline constexpr Duration kEndIsTold = std::chrono::seconds(1);
+inline constexpr Duration kEndIsTold = std::chrono::seconds(3);
 
 enum class TurnStage {
   kGathering,
