@@ -5,6 +5,7 @@
 #include <string>
 
 #include "ports/stores.h"
+#include "support/forwarding_turn_store.h"
 
 namespace pandora::testing {
 
@@ -62,76 +63,26 @@ class CountedDocuments : public DocumentStore {
   Counts& counts_;
 };
 
-class CountedTurns : public TurnStore {
+class CountedTurns : public ForwardingTurnStore {
  public:
-  CountedTurns(TurnStore& store, Counts& counts) : store_(store), counts_(counts) {}
-  Result<TurnNumber> reserve_number(const Principal& who, const Deadline& deadline) override {
-    return store_.reserve_number(who, deadline);
-  }
-  Status reserve_through(TurnNumber number, const Principal& who, const Deadline& deadline) override {
-    return store_.reserve_through(number, who, deadline);
-  }
-  Result<TurnNumber> commit_turn(const TurnRecord& record, const Principal& who, const Deadline& deadline) override {
-    return store_.commit_turn(record, who, deadline);
-  }
+  CountedTurns(TurnStore& store, Counts& counts) : ForwardingTurnStore(store), counts_(counts) {}
   Result<Turn> find(TurnNumber number, const Principal& who, const Deadline& deadline) override {
     counts_.note("turns.find");
-    return store_.find(number, who, deadline);
+    return turns_.find(number, who, deadline);
   }
   Result<std::vector<Turn>> find_all(std::span<const Uuid> uids, const Principal& who,
                                      const Deadline& deadline) override {
-    return counts_.note("turns.find_all", store_.find_all(uids, who, deadline));
+    return counts_.note("turns.find_all", turns_.find_all(uids, who, deadline));
   }
   Result<std::vector<Turn>> list(const TurnQuery& query, const Principal& who, const Deadline& deadline) override {
-    return counts_.note("turns.list", store_.list(query, who, deadline));
+    return counts_.note("turns.list", turns_.list(query, who, deadline));
   }
   Result<std::vector<Turn>> scan(TurnNumber after, std::size_t limit, const Principal& who,
                                  const Deadline& deadline) override {
-    return counts_.note("turns.scan", store_.scan(after, limit, who, deadline));
-  }
-  Result<std::vector<std::pair<int, Turn>>> neighbours(const Uuid& uid, int radius, const Principal& who,
-                                                       const Deadline& deadline) override {
-    return store_.neighbours(uid, radius, who, deadline);
-  }
-  Result<std::optional<TurnNumber>> find_content(const std::string& content, const SessionId& session,
-                                                 const Principal& who, const Deadline& deadline) override {
-    return store_.find_content(content, session, who, deadline);
-  }
-  Result<std::vector<SessionSummary>> sessions(const Principal& who, const Deadline& deadline) override {
-    return store_.sessions(who, deadline);
-  }
-  Result<std::int64_t> count(const Principal& who, const Deadline& deadline) override {
-    return store_.count(who, deadline);
-  }
-  Result<std::vector<std::int64_t>> keyword_counts(std::span<const std::string> terms, const Principal& who,
-                                                   const Deadline& deadline) override {
-    return store_.keyword_counts(terms, who, deadline);
-  }
-  Result<Turn> change(TurnNumber number, const TurnChange& change, const Principal& who,
-                      const Deadline& deadline) override {
-    return store_.change(number, change, who, deadline);
-  }
-  Status rewrite(const Turn& turn, const Principal& who, const Deadline& deadline, const Turn* was) override {
-    return store_.rewrite(turn, who, deadline, was);
-  }
-  Result<RemovedTurn> remove(TurnNumber number, const Principal& who, const Deadline& deadline) override {
-    return store_.remove(number, who, deadline);
-  }
-  Status put_vector(const Uuid& uid, const EmbedderIdentity& embedder, std::span<const float> vector,
-                    const Deadline& deadline) override {
-    return store_.put_vector(uid, embedder, vector, deadline);
-  }
-  Result<std::vector<TurnVector>> vectors_around(const Uuid& uid, int radius, const EmbedderIdentity& embedder,
-                                                 const Deadline& deadline) override {
-    return store_.vectors_around(uid, radius, embedder, deadline);
-  }
-  Result<std::optional<Uuid>> drop_other_vectors(const EmbedderIdentity& kept, const std::optional<Uuid>& after,
-                                                 std::size_t limit, const Deadline& deadline) override {
-    return store_.drop_other_vectors(kept, after, limit, deadline);
+    return counts_.note("turns.scan", turns_.scan(after, limit, who, deadline));
   }
 
  private:
-  TurnStore& store_;
   Counts& counts_;
 };
 
