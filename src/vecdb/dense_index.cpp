@@ -315,9 +315,7 @@ Status DenseIndex::scan_coarsely(const Query& query, const SlotSet* filter, cons
   std::vector<Candidate> candidates;
   const auto keep = [&](std::size_t count) {
     for (std::size_t i = 0; i < count; ++i) {
-      const HalfBytes halves = codes_.halves(found[i].slot);
-      fetch_later(halves.high, rotation_.padded() / 2);
-      fetch_later(halves.low, rotation_.padded() / 2);
+      fetch_later(codes_.half_row(found[i].slot).high, rotation_.padded() / 2);
     }
     candidates.insert(candidates.end(), found.begin(), found.begin() + static_cast<std::ptrdiff_t>(count));
   };
@@ -328,7 +326,7 @@ Status DenseIndex::scan_coarsely(const Query& query, const SlotSet* filter, cons
     keep(look(query, {first, first + kScanAtOnce}, filter ? mask.data() : nullptr, guess, bounds.of(first),
               found.data()));
   }
-  PANDORA_CHECK(rank_likely_first(query, candidates, deadline, best));
+  PANDORA_CHECK(rank_by_halves(query, candidates, deadline, best));
   const float threshold = best.threshold();
   if (threshold >= guess) return {};
   if (bounds.count_reaching(threshold) * kCoarseShare > bounds.size()) {
@@ -348,7 +346,7 @@ Status DenseIndex::scan_coarsely(const Query& query, const SlotSet* filter, cons
         std::ranges::partition(std::span(found).first(count), [&](const Candidate& one) { return one.bound < guess; });
     keep(count - new_ones.size());
   }
-  return rank_likely_first(query, candidates, deadline, best);
+  return rank_by_halves(query, candidates, deadline, best);
 }
 
 void DenseIndex::copy_mask(const SlotSet& filter, std::size_t first, Mask& mask) const {
@@ -383,14 +381,6 @@ Status DenseIndex::scan_whole(const Query& query, const SlotSet* filter, const D
       bits = CodeBits::kTwo;
   }
   return rank_doubtful(query, doubtful, deadline, best);
-}
-
-Status DenseIndex::rank_likely_first(const Query& query, std::vector<Candidate>& candidates, const Deadline& deadline,
-                                     Selection& best) const {
-  const auto promising = best.promising(candidates);
-  rank_by_bytes(query, promising, best);
-  candidates.erase(candidates.begin(), candidates.begin() + static_cast<std::ptrdiff_t>(promising.size()));
-  return rank_doubtful(query, candidates, deadline, best);
 }
 
 Status DenseIndex::rank_doubtful(const Query& query, std::vector<Candidate>& candidates, const Deadline& deadline,

@@ -4,8 +4,8 @@
 // codes (of a large collection their high bit alone; of few slots the upper halves of their bytes, one by one),
 // re-ranks by bytes what may still be among the best, and computes the floats' dot products of what is left, which are
 // the scores: sums in one fixed order (16 lanes, then halves), the same on every processor. Where points lie in
-// clusters, a part of each code says first which blocks are worth a look; each query decides by a sample whether that
-// pays (docs/adr/0019). There is no graph to build: a vector is found as soon as it was put, no longer when it was
+// clusters, a part of each code says first which slots are worth a look at the upper halves of their bytes; each query
+// decides by a sample whether that pays (docs/adr/0019). There is no graph to build: a vector is found as soon as it was put, no longer when it was
 // removed, and a filter loses nothing. How many are re-ranked follows from the error bounds of the codes
 // (`quantizer.h`): a true neighbour is missed about once in a thousand where all are nearly alike, else hardly ever.
 //
@@ -126,10 +126,7 @@ class DenseIndex {
   std::size_t look(const Query& query, Range range, const std::uint64_t* mask, float threshold, float* bounds,
                    Candidate* out) const;
   void copy_mask(const SlotSet& filter, std::size_t first, Mask& mask) const;
-  // Both reorder candidates and drop some. Those that are likely among the best are ranked first, so that most of the
-  // others need not be.
-  Status rank_likely_first(const Query& query, std::vector<Candidate>& candidates, const Deadline& deadline,
-                           Selection& best) const;
+  // By bytes, those that may still be among the best; the others are dropped.
   Status rank_doubtful(const Query& query, std::vector<Candidate>& candidates, const Deadline& deadline,
                        Selection& best) const;
   // By the upper halves of bytes, and those that may then still be among the best by bytes.
