@@ -24,8 +24,8 @@ constexpr std::size_t kLeastSample = 64;        // blocks
 constexpr std::size_t kCoarseShare = 8;         // one block in so many in doubt, or fewer: the others are spared
 constexpr float kCoarseRounding = 1.0F / 256;   // of coarse_numbers
 constexpr std::size_t kHalvesAtOnce = 12;       // slots that are ranked by half bytes while the next are fetched
-constexpr std::size_t kAhead = 16, kRowsAhead = 2,
-                      kGroupsAhead = 4;  // slots whose memory is fetched before it is needed
+constexpr std::size_t kAhead = 16, kRowsAhead = 2, kGroupsAhead = 4,
+                      kBlocksAhead = 32;  // slots, groups and blocks whose memory is fetched before it is needed
 constexpr std::size_t kLine = 64;
 constexpr std::size_t kDimensionsPerRow = 32;  // of a plane: see CodeBlocks
 
@@ -323,6 +323,12 @@ Status DenseIndex::scan_coarsely(const Query& query, const SlotSet* filter, cons
   for (std::size_t first = range.first; first < range.end; first += kScanAtOnce) {
     PANDORA_CHECK(deadline.check("searching by meaning"));
     if (filter) copy_mask(*filter, first, mask);
+    // The look itself fetches what comes next, but only where memory goes on.
+    const std::size_t next = first + kScanAtOnce;
+    if (next % CodeTable::kChunkSlots == 0 && next < range.end && !codes_.empty(static_cast<Slot>(next))) {
+      const CodeBlocks blocks = codes_.blocks(static_cast<Slot>(next), kScanAtOnce, CodeBits::kOne);
+      fetch(blocks.coarse, kBlocksAhead * blocks.coarse_bytes());
+    }
     keep(look(query, {first, first + kScanAtOnce}, filter ? mask.data() : nullptr, guess, bounds.of(first),
               found.data()));
   }
