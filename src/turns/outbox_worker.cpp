@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <functional>
+#include <iterator>
 #include <utility>
 
 #include <fmt/format.h>
@@ -70,6 +71,7 @@ Result<OutboxWorker::Outcome> OutboxWorker::run_once(std::string_view owner, Dur
   const Deadline begin = Deadline::after(clock_, lease / 2);
   Outcome outcome;
   outcome.claimed = claimed.size();
+  auto acked_before = acked_unheard(deadline);
   const auto is_directory = [](const OutboxEntry& entry) { return entry.item.kind == OutboxKind::kTurnDirectory; };
   if (std::ranges::any_of(claimed, is_directory)) {
     auto last = last_forgetting(stores_, clock_.now(), deadline);
@@ -88,12 +90,30 @@ Result<OutboxWorker::Outcome> OutboxWorker::run_once(std::string_view owner, Dur
   // What was done is done, whatever the outbox said of the rest.
   if (!outcome.done.empty()) {
     const auto acked = stores_.outbox.ack_all(outcome.done, Deadline::after(clock_, kOutboxAnswer));
-    if (!acked) outcome.done.clear();
-    if (!acked) told = fail(acked.error());
+    if (!acked) {
+      for (const auto& entry : outcome.done) unheard_.emplace(entry.item.kind, entry.item.key);
+      outcome.done.clear();
+      told = fail(acked.error());
+    }
   }
+  std::ranges::move(acked_before, std::back_inserter(outcome.done));
   if (!told) outcome.last_error = Error(told.error()).with_context("outbox");
   if (!told) holds_more_ = true;
   return outcome;
+}
+
+// What waits no more was acked, and only the answer was lost; what still waits is done again. What cannot be asked now
+// is asked next time.
+std::vector<OutboxEntry> OutboxWorker::acked_unheard(const Deadline& deadline) {
+  std::vector<OutboxEntry> acked;
+  while (!unheard_.empty()) {
+    const OutboxItem item{unheard_.begin()->first, unheard_.begin()->second};
+    const auto waits = stores_.outbox.is_waiting(item, deadline);
+    if (!waits) break;
+    if (!*waits) acked.push_back({.item = item});
+    unheard_.erase(unheard_.begin());
+  }
+  return acked;
 }
 
 // An error is of the outbox: what became of them could not be said.

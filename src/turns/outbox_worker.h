@@ -4,8 +4,10 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "ports/stores.h"
@@ -25,7 +27,7 @@ class OutboxWorker {
         find_record_(std::move(find_record)) {}
 
   struct Outcome {
-    std::vector<OutboxEntry> done;    // acked
+    std::vector<OutboxEntry> done;    // acked; of one whose answer came late the item alone
     std::optional<Error> last_error;  // of an entry that will be tried again
     std::size_t claimed = 0;
   };
@@ -38,6 +40,7 @@ class OutboxWorker {
 
  private:
   using Entries = std::span<const OutboxEntry>;
+  std::vector<OutboxEntry> acked_unheard(const Deadline& deadline);
   Status work(OutboxKind kind, Entries entries, Duration lease, const Deadline& begin, Outcome& outcome);
   Status write_points(OutboxKind kind, Entries entries, const Deadline& deadline);
   Status carry_out(OutboxKind kind, Entries entries, const Deadline& deadline);
@@ -56,9 +59,10 @@ class OutboxWorker {
   Indexer indexer_;
   const Clock& clock_;
   FindRecord find_record_;
-  std::optional<std::string> ready_;          // the space (its suffix) whose collections are there
-  std::optional<Timestamp> last_forgetting_;  // as it was after the claim
-  bool holds_more_ = false;                   // entries of an earlier claim, neither acked nor due again
+  std::optional<std::string> ready_;                      // the space (its suffix) whose collections are there
+  std::optional<Timestamp> last_forgetting_;              // as it was after the claim
+  bool holds_more_ = false;                               // entries of an earlier claim, neither acked nor due again
+  std::set<std::pair<OutboxKind, std::string>> unheard_;  // were acked, or not: the answer did not come
 };
 
 inline constexpr Duration kMinRetryDelay = std::chrono::milliseconds(100);

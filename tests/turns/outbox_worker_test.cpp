@@ -2,6 +2,7 @@
 #include "turns/outbox_worker.h"
 
 #include <functional>
+#include <map>
 
 #include <gtest/gtest.h>
 
@@ -124,6 +125,43 @@ class MemoriesWithAnother final : public MemoryStore {
   std::function<void()> another;
 };
 
+// Its acks are not answered while `unheard`, whether they are done or not.
+class OutboxThatMumbles final : public Outbox {
+ public:
+  explicit OutboxThatMumbles(Outbox& all) : inner(all) {}
+  Status enqueue(std::span<const OutboxItem> items, const Deadline& deadline) override {
+    return inner.enqueue(items, deadline);
+  }
+  Result<std::vector<OutboxEntry>> claim(std::string_view owner, Duration lease, std::size_t n,
+                                         const Deadline& deadline) override {
+    return inner.claim(owner, lease, n, deadline);
+  }
+  Status release(std::string_view owner, const Deadline& deadline) override { return inner.release(owner, deadline); }
+  Result<std::int64_t> last_version(const Deadline& deadline) override { return inner.last_version(deadline); }
+  Status versions_through(std::int64_t version, const Deadline& deadline) override {
+    return inner.versions_through(version, deadline);
+  }
+  Result<bool> ack(std::int64_t id, std::int64_t version, const Deadline& deadline) override {
+    return inner.ack(id, version, deadline);
+  }
+  Result<std::size_t> ack_all(std::span<const OutboxEntry> entries, const Deadline& deadline) override {
+    if (!unheard) return inner.ack_all(entries, deadline);
+    if (is_done) (void)inner.ack_all(entries, deadline);
+    return fail(ErrorCode::kUnavailable, "the connection ended");
+  }
+  Status retry(std::int64_t id, std::int64_t version, Duration delay, std::string_view error,
+               const Deadline& deadline) override {
+    return inner.retry(id, version, delay, error, deadline);
+  }
+  Result<std::int64_t> size(const Deadline& deadline) override { return inner.size(deadline); }
+  Result<bool> is_waiting(const OutboxItem& item, const Deadline& deadline) override {
+    if (is_silent) return fail(ErrorCode::kUnavailable, "nobody listens");
+    return inner.is_waiting(item, deadline);
+  }
+  Outbox& inner;
+  bool unheard = false, is_done = false, is_silent = false;
+};
+
 class OutboxWorkerTest : public ::testing::Test {
  protected:
   Uuid say(const std::string& session, const std::string& message) {
@@ -181,6 +219,7 @@ class OutboxWorkerTest : public ::testing::Test {
   std::shared_ptr<SlowEmbedder> embedder_ = std::make_shared<SlowEmbedder>(clock_);
   std::unique_ptr<MemoryRows> rows_ = make_memory_rows(clock_);
   MemoriesWithAnother memories_{rows_->memories()};
+  OutboxThatMumbles outbox_{rows_->outbox()};
   VectorsWithAnother vectors_;
   MemoryDocumentStore documents_{clock_};
   MemoryObjectStore objects_;
@@ -190,7 +229,7 @@ class OutboxWorkerTest : public ::testing::Test {
   std::function<void()> another_;  // process, which does something while a directory is written
   Duration write_time_{};          // of each
   OutboxWorker worker_{{rows_->turns(), memories_, rows_->research(), rows_->sources(), rows_->observations(),
-                        rows_->instance(), rows_->outbox(), vectors_, documents_, objects_, receipts_},
+                        rows_->instance(), outbox_, vectors_, documents_, objects_, receipts_},
                        spaces_,
                        clock_,
                        [this](const Uuid&) {
@@ -251,6 +290,39 @@ TEST_F(OutboxWorkerTest, WhatFailsAfterALongTimeIsSaidAndIsDueLater) {
   ASSERT_EQ(later->size(), 1u);
   EXPECT_EQ(later->front().item, (OutboxItem{OutboxKind::kTurnPoint, uid.to_string()}));
   EXPECT_NE(later->front().last_error.find("the encoder is away"), std::string::npos) << later->front().last_error;
+}
+
+// Whoever waits for a turn's directory would wait until the next start.
+TEST_F(OutboxWorkerTest, WhatWasAckedUnheardIsToldByALaterRun) {
+  const Uuid uid = say("s", "We land in Porto at nine.");
+  outbox_.unheard = outbox_.is_done = true;
+  const auto first = run();
+  ASSERT_TRUE(first && first->last_error);
+  EXPECT_TRUE(first->done.empty());
+  EXPECT_EQ(left(), 0);
+  outbox_.unheard = false;
+  outbox_.is_silent = true;
+  EXPECT_TRUE(run()->done.empty()) << "it is not known yet";
+  outbox_.is_silent = false;
+  const auto later = run();
+  ASSERT_TRUE(later);
+  std::map<OutboxKind, std::string> told;
+  for (const auto& entry : later->done) told.emplace(entry.item.kind, entry.item.key);
+  EXPECT_EQ(told, (std::map<OutboxKind, std::string>{{OutboxKind::kTurnDirectory, uid.to_string()},
+                                                     {OutboxKind::kTurnPoint, uid.to_string()}}));
+  EXPECT_TRUE(run()->done.empty()) << "once";
+  EXPECT_EQ(written_, 1);
+}
+
+TEST_F(OutboxWorkerTest, WhatWasNotAckedIsDoneAgainAndToldOnce) {
+  (void)say("s", "We land in Porto at nine.");
+  outbox_.unheard = true;
+  EXPECT_TRUE(run()->done.empty());
+  EXPECT_EQ(left(), 2);
+  outbox_.unheard = false;
+  EXPECT_EQ(run()->done.size(), 2u);
+  EXPECT_EQ(left(), 0);
+  EXPECT_TRUE(run()->done.empty());
 }
 
 // Two processes on the same rows: this one is slow, and the other has forgotten the turn and removed what there was.
