@@ -87,6 +87,16 @@ Result<OutboxWorker::Outcome> OutboxWorker::run_once(std::string_view owner, Dur
     for (std::size_t at = 0; at < entries.size() && told; at += together)
       told = work(kind, Entries(entries).subspan(at, std::min(together, entries.size() - at)), lease, begin, outcome);
   }
+  if (std::ranges::any_of(outcome.done, is_directory)) {
+    const auto last = last_forgetting(stores_, clock_.now(), Deadline::after(clock_, kOutboxAnswer));
+    // Whoever forgot meanwhile may have found no files to clean, and these may have been written from the journal
+    // before it was known: they are written again. Who forgets from here on finds them.
+    if (!last || *last != last_forgetting_) {
+      std::erase_if(outcome.done, is_directory);
+      holds_more_ = true;
+    }
+    if (!last) outcome.last_error = last.error();
+  }
   // What was done is done, whatever the outbox said of the rest.
   if (!outcome.done.empty()) {
     const auto acked = stores_.outbox.ack_all(outcome.done, Deadline::after(clock_, kOutboxAnswer));

@@ -16,6 +16,7 @@
 #include "store_memory/memory_vector_store.h"
 #include "support/word_embedder.h"
 #include "turns/documents.h"
+#include "turns/redaction.h"
 #include "wire/turn_json.h"
 
 namespace pandora {
@@ -178,6 +179,7 @@ class OutboxWorkerTest : public ::testing::Test {
     record.context.turn_uid = turn.uid;
     record.context.query = {message, turn.question};
     EXPECT_TRUE(rows_->turns().commit_turn(record, Principal::system(), kNever));
+    last_said_ = record;
     return turn.uid;
   }
   Result<OutboxWorker::Outcome> run() { return worker_.run_once("worker", kLease, Deadline::after(clock_, kLease)); }
@@ -212,6 +214,7 @@ class OutboxWorkerTest : public ::testing::Test {
     return vectors_.retrieve("turns", {&id, 1}, Principal::system(), kNever).value().size() == 1;
   }
 
+  TurnRecord last_said_;
   const Deadline kNever = Deadline::never();
   ManualClock clock_;
   SeededRandom random_{7};
@@ -228,6 +231,7 @@ class OutboxWorkerTest : public ::testing::Test {
   int written_ = 0;                // directories
   std::function<void()> another_;  // process, which does something while a directory is written
   Duration write_time_{};          // of each
+  std::shared_ptr<const TurnRecord> journalled_;
   OutboxWorker worker_{{rows_->turns(), memories_, rows_->research(), rows_->sources(), rows_->observations(),
                         rows_->instance(), outbox_, vectors_, documents_, objects_, receipts_},
                        spaces_,
@@ -236,7 +240,7 @@ class OutboxWorkerTest : public ::testing::Test {
                          ++written_;
                          clock_.advance(write_time_);
                          if (another_) another_();
-                         return std::shared_ptr<const TurnRecord>();
+                         return journalled_;
                        }};
 };
 
@@ -335,6 +339,31 @@ TEST_F(OutboxWorkerTest, WhatAnotherForgetsWhileItsDirectoryIsWrittenDoesNotCome
   run_until_done();
   EXPECT_EQ(written_, 1) << "it was written, late";
   EXPECT_FALSE(documents_.exists(turn_folder({1}), kNever).value());
+}
+
+// It is asked what was forgotten, then the files are written: between the two another forgets, and finds no files yet.
+TEST_F(OutboxWorkerTest, WhatAnotherForgetsWhileADirectoryThatQuotesItIsWrittenIsLeftOut) {
+  const Uuid forgotten = ids_.next();
+  (void)say("s", "What was it?");
+  TurnRecord quoting = last_said_;
+  quoting.context.gathered.items.push_back({GatheredKind::kTurn, "turn 9", forgotten.to_string(), "other", clock_.now(),
+                                            Trust::kUser, 1.0, 0, "User: The passphrase is zinnia."});
+  journalled_ = std::make_shared<const TurnRecord>(quoting);
+  another_ = [&] {
+    if (written_ > 1) return;
+    ASSERT_TRUE(documents_.put(tombstone_path(forgotten), "{}", Durability::kNow, kNever));
+    ASSERT_TRUE(note_forgetting(rows_->instance(), clock_.now(), kNever));
+  };
+  const auto first = run();
+  ASSERT_TRUE(first) << first.error().to_line();
+  EXPECT_EQ(first->done.size(), 1u) << "its point";
+  another_ = nullptr;
+  EXPECT_EQ(run()->done.size(), 1u);
+  EXPECT_EQ(left(), 0);
+  const auto record = read_turn_folder(documents_, turn_folder({1}), kNever);
+  ASSERT_TRUE(record) << record.error().to_line();
+  ASSERT_EQ(record->context.gathered.items.size(), 1u);
+  EXPECT_EQ(record->context.gathered.items[0].text, kForgottenText);
 }
 
 TEST_F(OutboxWorkerTest, WhatAnotherChangesWhileItsDirectoryIsWrittenIsWrittenAgain) {
