@@ -74,7 +74,7 @@ Result<OutboxWorker::Outcome> OutboxWorker::run_once(std::string_view owner, Dur
   auto acked_before = acked_unheard(deadline);
   const auto is_directory = [](const OutboxEntry& entry) { return entry.item.kind == OutboxKind::kTurnDirectory; };
   if (std::ranges::any_of(claimed, is_directory)) {
-    auto last = last_forgetting(stores_, clock_.now(), deadline);
+    auto last = forgotten_last(deadline);
     if (!last) outcome.last_error = std::move(last).error();
     last_forgetting_ = last ? *std::move(last) : clock_.now();  // when that is not known, each is looked into
   }
@@ -88,7 +88,7 @@ Result<OutboxWorker::Outcome> OutboxWorker::run_once(std::string_view owner, Dur
       told = work(kind, Entries(entries).subspan(at, std::min(together, entries.size() - at)), lease, begin, outcome);
   }
   if (std::ranges::any_of(outcome.done, is_directory)) {
-    const auto last = last_forgetting(stores_, clock_.now(), Deadline::after(clock_, kOutboxAnswer));
+    const auto last = forgotten_last(Deadline::after(clock_, kOutboxAnswer));
     // Whoever forgot meanwhile may have found no files to clean, and these may have been written from the journal
     // before it was known: they are written again. Who forgets from here on finds them.
     if (!last || *last != last_forgetting_) {
@@ -124,6 +124,12 @@ std::vector<OutboxEntry> OutboxWorker::acked_unheard(const Deadline& deadline) {
     unheard_.erase(unheard_.begin());
   }
   return acked;
+}
+
+Result<std::optional<Timestamp>> OutboxWorker::forgotten_last(const Deadline& deadline) {
+  if (!knows_tombstones_) PANDORA_CHECK(note_tombstones(stores_, clock_.now(), deadline));
+  knows_tombstones_ = true;
+  return last_forgetting(stores_.instance, deadline);
 }
 
 // An error is of the outbox: what became of them could not be said.

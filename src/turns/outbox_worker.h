@@ -41,6 +41,7 @@ class OutboxWorker {
  private:
   using Entries = std::span<const OutboxEntry>;
   std::vector<OutboxEntry> acked_unheard(const Deadline& deadline);
+  Result<std::optional<Timestamp>> forgotten_last(const Deadline& deadline);
   Status work(OutboxKind kind, Entries entries, Duration lease, const Deadline& begin, Outcome& outcome);
   Status write_points(OutboxKind kind, Entries entries, const Deadline& deadline);
   Status carry_out(OutboxKind kind, Entries entries, const Deadline& deadline);
@@ -59,7 +60,8 @@ class OutboxWorker {
   Indexer indexer_;
   const Clock& clock_;
   FindRecord find_record_;
-  std::optional<std::string> ready_;                      // the space (its suffix) whose collections are there
+  std::optional<std::string> ready_;  // the space (its suffix) whose collections are there
+  bool knows_tombstones_ = false;
   std::optional<Timestamp> last_forgetting_;              // as it was after the claim
   bool holds_more_ = false;                               // entries of an earlier claim, neither acked nor due again
   std::set<std::pair<OutboxKind, std::string>> unheard_;  // were acked, or not: the answer did not come

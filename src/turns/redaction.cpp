@@ -137,15 +137,18 @@ Status note_forgetting(InstanceStore& instance, Timestamp now, const Deadline& d
   return instance.put(kLastForgetting, std::to_string(now.micros), deadline);
 }
 
-// Rows may have been lost, or be older than this note: then what has a tombstone may have been forgotten just now.
-Result<std::optional<Timestamp>> last_forgetting(Stores& stores, Timestamp now, const Deadline& deadline) {
-  PANDORA_TRY(noted, stores.instance.get(kLastForgetting, deadline));
+Result<std::optional<Timestamp>> last_forgetting(InstanceStore& instance, const Deadline& deadline) {
+  PANDORA_TRY(noted, instance.get(kLastForgetting, deadline));
   Timestamp at;
   if (noted && std::from_chars(noted->data(), noted->data() + noted->size(), at.micros).ec == std::errc()) return at;
+  return std::nullopt;
+}
+
+Status note_tombstones(Stores& stores, Timestamp now, const Deadline& deadline) {
+  PANDORA_TRY(noted, last_forgetting(stores.instance, deadline));
+  if (noted) return {};
   PANDORA_TRY(tombstones, stores.documents.list_after("forgotten", "", 1, deadline));
-  if (tombstones.empty()) return std::nullopt;
-  PANDORA_CHECK(note_forgetting(stores.instance, now, deadline));
-  return now;
+  return tombstones.empty() ? Status() : note_forgetting(stores.instance, now, deadline);
 }
 
 bool may_quote_forgotten(const Turn& turn, const std::optional<Timestamp>& last_forgetting) {

@@ -35,8 +35,11 @@ Result<std::int64_t> clean_question(ReceiptStore& receipts, const Turn& turn, co
 // When something was forgotten last, by the clock of who did it, so that not every turn need be looked into. It is
 // noted when the tombstones stand, and again when the rows are gone.
 Status note_forgetting(InstanceStore& instance, Timestamp now, const Deadline& deadline);
-// None: nothing ever was.
-Result<std::optional<Timestamp>> last_forgetting(Stores& stores, Timestamp now, const Deadline& deadline);
+// None: nothing ever was, as far as is noted.
+Result<std::optional<Timestamp>> last_forgetting(InstanceStore& instance, const Deadline& deadline);
+// Rows may have been lost, or be older than the note: when there is none, what has a tombstone may have been forgotten
+// just now, and that is noted. Once for each process: who forgets notes it.
+Status note_tombstones(Stores& stores, Timestamp now, const Deadline& deadline);
 // Whether a turn of this time may have been shown what was forgotten then, with clocks that differ by
 // kClocksMayDiffer.
 inline constexpr Duration kClocksMayDiffer = std::chrono::minutes(10);

@@ -8,6 +8,7 @@
 
 #include "base/hash.h"
 #include "base/random.h"
+#include "counted_stores.h"
 #include "domain/derive.h"
 #include "store_memory/memory_document_store.h"
 #include "store_memory/memory_object_store.h"
@@ -225,6 +226,8 @@ class OutboxWorkerTest : public ::testing::Test {
   OutboxThatMumbles outbox_{rows_->outbox()};
   VectorsWithAnother vectors_;
   MemoryDocumentStore documents_{clock_};
+  testing::Counts asked_;
+  testing::CountedDocuments counted_documents_{documents_, asked_};
   MemoryObjectStore objects_;
   MemoryReceiptStore receipts_;
   PointSpaces spaces_{make_point_space(embedder_)};
@@ -233,7 +236,7 @@ class OutboxWorkerTest : public ::testing::Test {
   Duration write_time_{};          // of each
   std::shared_ptr<const TurnRecord> journalled_;
   OutboxWorker worker_{{rows_->turns(), memories_, rows_->research(), rows_->sources(), rows_->observations(),
-                        rows_->instance(), outbox_, vectors_, documents_, objects_, receipts_},
+                        rows_->instance(), outbox_, vectors_, counted_documents_, objects_, receipts_},
                        spaces_,
                        clock_,
                        [this](const Uuid&) {
@@ -339,6 +342,24 @@ TEST_F(OutboxWorkerTest, WhatAnotherForgetsWhileItsDirectoryIsWrittenDoesNotCome
   run_until_done();
   EXPECT_EQ(written_, 1) << "it was written, late";
   EXPECT_FALSE(documents_.exists(turn_folder({1}), kNever).value());
+}
+
+// On an S3 server that is a request for each turn.
+TEST_F(OutboxWorkerTest, TombstonesAreLookedForOnceAndWhatThereIsIsNoted) {
+  for (const char* session : {"one", "two", "three"}) {
+    (void)say(session, "Hello.");
+    ASSERT_TRUE(run());
+  }
+  EXPECT_EQ(asked_.calls["documents.list_after"], 1);
+  EXPECT_FALSE(last_forgetting(rows_->instance(), kNever).value());
+}
+
+TEST_F(OutboxWorkerTest, ATombstoneThatNoNoteKnowsOfCountsAsOfNow) {
+  ASSERT_TRUE(documents_.put(tombstone_path(ids_.next()), "{}", Durability::kNow, kNever));
+  (void)say("one", "Hello.");
+  ASSERT_TRUE(run());
+  EXPECT_EQ(last_forgetting(rows_->instance(), kNever).value(), clock_.now());
+  EXPECT_EQ(left(), 0);
 }
 
 // It is asked what was forgotten, then the files are written: between the two another forgets, and finds no files yet.
