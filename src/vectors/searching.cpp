@@ -12,7 +12,7 @@ namespace {
 
 constexpr double kQuickCost = 400'000'000;  // components that are scanned by codes: some milliseconds
 // What costs as much as so many of these:
-constexpr double kOfRead = 100;       // a component of a vector that is read (Manhattan)
+constexpr double kOfRead = 100;       // a component of a vector that is read (Manhattan, and Euclid where it must)
 constexpr double kOfSlot = 32;        // a slot that an index looks at
 constexpr double kOfOrdered = 800;    // a point that is put in the order of a payload's value
 constexpr double kOfSorted = 100;     // a point that is passed in the order of ids
@@ -274,8 +274,7 @@ std::optional<double> cost_of(const QueryStep& step, const CollectionMemory& mem
   const auto number = memory.number_of(step.vector_name);
   if (!number) return cost;
   if (const DenseSpace* space = memory.dense(*number))
-    return cost + points * static_cast<double>(space->params().size) *
-                      (space->params().distance == Distance::kManhattan ? kOfRead : 1);
+    return cost + points * static_cast<double>(space->params().size) * (space->is_distance() ? kOfRead : 1);
   const auto* target = std::get_if<VectorInput>(&nearest->target);
   const auto* sparse = target ? std::get_if<SparseVector>(target) : nullptr;
   const double terms = sparse ? static_cast<double>(sparse->indices.size()) : kTermsOfPoint;

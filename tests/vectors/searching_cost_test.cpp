@@ -12,10 +12,11 @@ constexpr std::size_t kSize = 1'024, kPoints = 64;
 
 class QueryCost : public ::testing::Test {
  protected:
-  QueryCost() {
+  QueryCost() { fill("Manhattan"); }
+  void fill(const std::string& distance) {
     const std::string size = std::to_string(kSize);
-    const std::string body =
-        R"({"vectors":{"dense":{"size":)" + size + R"(,"distance":"Manhattan"}},"sparse_vectors":{"terms":{}}})";
+    const std::string body = R"({"vectors":{"dense":{"size":)" + size + R"(,"distance":")" + distance +
+                             R"("}},"sparse_vectors":{"terms":{}}})";
     const JsonTape tape = JsonTape::parse(body).value();
     memory_.emplace(read_create_collection(tape.root()).value());
     for (std::size_t i = 0; i < kPoints; ++i) {
@@ -51,6 +52,16 @@ TEST_F(QueryCost, one_step_is_quick_and_so_many_together_that_each_is_quick_by_i
   EXPECT_TRUE(is_quick(one));
   EXPECT_TRUE(is_quick(fused(61, one)));   // 61 · 64 · 1,024 components that are read
   EXPECT_FALSE(is_quick(fused(62, one)));  // more than four million
+}
+
+// It reads every vector where products cannot tell, which is known afterwards.
+TEST_F(QueryCost, euclid_may_take_as_long_as_manhattan_and_the_others_take_less) {
+  const std::string one = R"({"using":"dense","query":)" + vector() + "}";
+  for (const auto& [distance, expected] : {std::pair{"Euclid", false}, {"Dot", true}, {"Cosine", true}}) {
+    fill(distance);
+    EXPECT_EQ(is_quick(fused(62, one)), expected) << distance;
+    EXPECT_TRUE(is_quick(fused(61, one))) << distance;
+  }
 }
 
 TEST_F(QueryCost, what_a_filter_looks_at_counts_with_a_sparse_vector_too) {
