@@ -1,6 +1,6 @@
 # Everything a person types. Each target installs what it needs (scripts/bootstrap is quick when nothing is missing).
 .DEFAULT_GOAL := help
-.PHONY: help run build test sanitize check bench bench-gateway bench-vectors bench-stack bench-server fuzz crash gate gate-server broken-machines vectors-property format install clean
+.PHONY: help run build test test-server sanitize check bench bench-gateway bench-vectors bench-stack bench-server fuzz crash gate gate-server broken-machines vectors-property format install clean
 PREFIX ?= $(HOME)/.local
 KILLS ?= 2000
 TURNS ?= 10000
@@ -25,6 +25,9 @@ test:  ## build and run every test
 	@cmake --preset release -DPANDORA_TESTS=ON >build.log 2>&1 || { cat build.log >&2; exit 1; }
 	@$(NINJA) -C build
 	@ctest --test-dir build -j2 --output-on-failure $(if $(LABEL),-L $(LABEL))
+
+test-server:  ## of the tests those on real servers: PostgreSQL 15 and 16, Redis, S3, several gateways
+	@$(MAKE) --no-print-directory test LABEL=server
 
 sanitize:  ## the suite under address+undefined sanitizers (SANITIZER=tsan: data races)
 	@scripts/bootstrap --tests </dev/null
