@@ -121,7 +121,6 @@ Result<MovePass> Mover::pass(const Progress& progress, const Deadline& deadline)
   PANDORA_CHECK(patience_.ask([&] { return keys(pass, deadline); }));
   PANDORA_CHECK(receipts(pass, progress, deadline));
   if (points_) PANDORA_CHECK(points(pass, progress, deadline));
-  // By what the points were made.
   PANDORA_CHECK(patience_.ask([&] { return last_things(deadline); }));
   return pass;
 }

@@ -10,7 +10,6 @@
 namespace pandora::qdrant {
 
 inline constexpr std::size_t kMaxPayloadText = 16 * 1024 * 1024;    // of one point
-inline constexpr std::size_t kMaxSetIndex = 65'535;                 // in a `key` at which something is set
 inline constexpr std::size_t kMaxPayloadDepth = kMaxJsonDepth - 3;  // as deep as it fits into the body of an upsert
 
 // Paths; those that begin alike share their beginning, so that many cost no more to follow than one.
