@@ -5,9 +5,10 @@
 // re-ranks by bytes what may still be among the best, and computes the floats' dot products of what is left, which are
 // the scores: sums in one fixed order (16 lanes, then halves), the same on every processor. Where points lie in
 // clusters, a part of each code says first which slots are worth a look at the upper halves of their bytes; each query
-// decides by a sample whether that pays (docs/adr/0019). There is no graph to build: a vector is found as soon as it was put, no longer when it was
-// removed, and a filter loses nothing. How many are re-ranked follows from the error bounds of the codes
-// (`quantizer.h`): a true neighbour is missed about once in a thousand where all are nearly alike, else hardly ever.
+// decides by a sample whether that pays (docs/adr/0019). There is no graph to build: a vector is found as soon as it
+// was put, no longer when it was removed, and a filter loses nothing. How many are re-ranked follows from the error
+// bounds of the codes (`quantizer.h`): a true neighbour is missed about once in a thousand where all are nearly alike,
+// else hardly ever.
 //
 // Order: score descending, then id ascending; always min(k, matching slots) hits. Vectors: 1 to kMaxDimension
 // (ports/vector_store.h) finite components within ± kMaxComponent; the caller checks. Not thread-safe: its owner lets
