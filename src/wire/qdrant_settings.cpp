@@ -214,7 +214,9 @@ Outcome<Json> read_quantization(JsonNode node, const std::string& place, Disabli
 
 Outcome<Json> read_metadata(JsonNode node) {
   if (!node.is_object()) return fail(invalid_type(node, "a map"));
-  return Json::parse(node.raw());
+  Json read = Json::parse(node.raw(), nullptr, false);
+  if (read.is_discarded()) return fail(bad_format("number out of range"));  // all else the body's parser has refused
+  return read;
 }
 
 Outcome<Json> read_factor(JsonNode node, const std::string& place, Objections& objections) {

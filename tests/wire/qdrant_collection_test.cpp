@@ -47,6 +47,22 @@ TEST(QdrantCollection, a_setting_of_its_file_that_is_refused_today_is_left_out_a
   EXPECT_FALSE(config.contains("metadata"));
 }
 
+TEST(QdrantCollection, metadata_with_a_number_that_nothing_holds_is_refused) {
+  const auto status = [](const char* number) {
+    const std::string body = std::string(R"({"metadata":{"k":[)") + number + "]}}";
+    const JsonTape tape = JsonTape::parse(body).value();
+    const auto made = read_create_collection(tape.root());
+    const auto changed = read_update_collection(tape.root());
+    EXPECT_EQ(made.has_value(), changed.has_value()) << number;
+    return made ? 200 : made.error().status;
+  };
+  EXPECT_EQ(status("1e308"), 200);
+  EXPECT_EQ(status("-1e-400"), 200);
+  EXPECT_EQ(status("1e309"), 400);
+  EXPECT_EQ(status("-1e309"), 400);
+  EXPECT_FALSE(config_of(kept(R"({"metadata":{"k":1e309}})")).contains("metadata"));
+}
+
 TEST(QdrantCollection, a_setting_is_taken_at_its_bound_and_refused_past_it) {
   const auto status = [](const char* settings) {
     const std::string body = std::string(R"({"vectors":{"size":4,"distance":"Dot"},)") + settings + "}";
