@@ -1,7 +1,8 @@
 // Work of an hour must not end because a server restarts meanwhile, or is slow for a moment: a call that goes through
 // here is made again while the store is not there or has no time for it (kUnavailable, kDeadlineExceeded,
 // kResourceExhausted), after a pause that doubles, until it has failed for kLongestPatience; then its last error is
-// given. For calls that may be made twice. Thread-safe.
+// given. For calls that may be made twice, whose deadline is of each and not of the whole: one that has passed looks
+// like a slow store, and is asked again as long. Thread-safe.
 #pragma once
 #include <algorithm>
 #include <functional>

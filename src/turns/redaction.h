@@ -3,8 +3,8 @@
 // Who forgets goes through every row, and knows the words. A turn that is still in another gateway's journal has no row
 // then, and may quote them. So each gateway asks, of the turns that its own journal holds, once they have their row:
 // does one name what has a tombstone? It asks again when their files are written. A tombstone comes before the rows are
-// gone through, so one of the two sees it. Nobody knows the words any more; the record says what it quoted. Internal to
-// turns.
+// gone through, so one of the two sees it. Nobody knows the words any more; the record says what it quoted: where they
+// stand without being quoted (a tool's result of another source that says the same) they stay. Internal to turns.
 #pragma once
 #include <optional>
 #include <set>
