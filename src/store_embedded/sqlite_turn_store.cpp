@@ -18,12 +18,7 @@ using sqlite_rows::sees_all;
 
 constexpr std::size_t kReadAtOnce = 8;  // rows; some 80 microseconds
 
-Result<Turn> parse_turn(std::string_view document) {
-  PANDORA_TRY(json, parse_json(document, kMaxRecordBytes, "a row of turns"));
-  return turn_from_json(json, "turns.document");
-}
-
-Result<Turn> read_turn(const Statement& row, int column) { return parse_turn(row.text(column)); }
+Result<Turn> read_turn(const Statement& row, int column) { return turn_of_row(row.text(column)); }
 
 Result<std::vector<Turn>> read_turns(Statement& rows) {
   std::vector<Turn> turns;
@@ -226,7 +221,7 @@ Result<std::vector<Turn>> SqliteTurnStore::find_all(std::span<const Uuid> uids, 
         std::vector<Result<Turn>> read(documents.size());
         pool_.run((documents.size() + kReadAtOnce - 1) / kReadAtOnce, [&](std::size_t part) {
           const std::size_t end = std::min(documents.size(), (part + 1) * kReadAtOnce);
-          for (std::size_t i = part * kReadAtOnce; i < end; ++i) read[i] = parse_turn(documents[i]);
+          for (std::size_t i = part * kReadAtOnce; i < end; ++i) read[i] = turn_of_row(documents[i]);
         });
         std::vector<Turn> turns;
         for (auto& turn : read) {

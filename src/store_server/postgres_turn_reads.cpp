@@ -16,8 +16,7 @@ using postgres_rows::sees_all;
 namespace postgres_rows {
 
 Result<Turn> read_turn(const PostgresRows& rows, int row, int column) {
-  PANDORA_TRY(json, parse_json(rows.text(row, column + 1), kMaxRecordBytes, "a row of turns"));
-  PANDORA_TRY(turn, turn_from_json(json, "turns.document"));
+  PANDORA_TRY(turn, turn_of_row(rows.text(row, column + 1)));
   turn.number = {rows.integer(row, column)};
   return turn;
 }

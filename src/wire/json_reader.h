@@ -1,7 +1,8 @@
 // Strict reading of JSON objects: every fault names its place ("turn.created_at: …").
 //
 // The first fault sticks; later reads give default values. `finish` reports it, and fields that nobody asked for.
-// Not thread-safe; lives while one object is read.
+// Of a document in memory, or, where many are read and their time counts, of one as it lies in its text
+// (`json_tape.h`). Not thread-safe; lives while one object is read.
 #pragma once
 #include <optional>
 #include <string>
@@ -11,6 +12,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/result.h"
+#include "wire/json_tape.h"
 
 namespace pandora {
 
@@ -21,10 +23,23 @@ Result<Json> parse_json(std::string_view text, std::size_t max_bytes, std::strin
 // Compact; broken UTF-8 becomes U+FFFD, so that this never fails.
 std::string dump_json(const Json& json);
 
-class JsonReader {
+template <class Node>
+struct JsonField {
+  using Type = std::optional<Node>;
+};
+template <>
+struct JsonField<Json> {
+  using Type = const Json*;
+};
+
+// `Node`: Json, or JsonNode.
+template <class Node>
+class BasicJsonReader {
  public:
+  using Field = typename JsonField<Node>::Type;  // false: there is none
+
   // `json` must outlive the reader. `code`: what a fault is (kDataCorrupt for files, kInvalidArgument for requests).
-  JsonReader(const Json& json, std::string place, ErrorCode code = ErrorCode::kDataCorrupt);
+  BasicJsonReader(const Node& json, std::string place, ErrorCode code = ErrorCode::kDataCorrupt);
 
   std::string text(const char* name);  // required
   std::string text_or(const char* name, std::string fallback);
@@ -35,9 +50,9 @@ class JsonReader {
   bool boolean(const char* name);
   bool boolean_or(const char* name, bool fallback);
   std::vector<std::string> texts(const char* name);  // array of strings, required
-  const Json* array(const char* name);               // null after a fault
-  const Json* object(const char* name);
-  const Json* any(const char* name);  // null when absent
+  Field array(const char* name);                     // none after a fault
+  Field object(const char* name);
+  Field any(const char* name);  // none when absent
 
   // A parsed value of a required text: value("trust", parse_trust).
   template <class Parse>
@@ -68,12 +83,26 @@ class JsonReader {
   Status finish();  // unknown fields are a fault too
 
  private:
-  const Json* field(const char* name, bool required);
-  const Json& json_;
+  Field field(const char* name, bool required);
+  const Node& json_;
   std::string place_;
   ErrorCode code_;
   std::vector<std::string_view> asked_;
   std::optional<Error> error_;
 };
+
+extern template class BasicJsonReader<Json>;
+extern template class BasicJsonReader<JsonNode>;
+using JsonReader = BasicJsonReader<Json>;
+
+// The values of an array, in order.
+template <class Take>
+void for_each_value(const Json& array, Take take) {
+  for (const Json& value : array) take(value);
+}
+template <class Take>
+void for_each_value(JsonNode array, Take take) {
+  for (JsonNode value = array.first(); value; value = value.next()) take(value);
+}
 
 }  // namespace pandora

@@ -22,24 +22,26 @@ Json list(const std::vector<T>& values) {
 }
 
 // Reads an array of objects by `parse`, faults going to `reader`.
-template <class Parse>
-auto read_list(JsonReader& reader, const char* name, Parse parse) {
-  using T = typename decltype(parse(Json(), std::string()))::value_type;
+template <class Node, class Parse>
+auto read_list(BasicJsonReader<Node>& reader, const char* name, Parse parse) {
+  using T = typename decltype(parse(std::declval<const Node&>(), std::string()))::value_type;
   std::vector<T> values;
-  const Json* array = reader.array(name);
+  const auto array = reader.array(name);
   if (!array) return values;
-  for (std::size_t i = 0; i < array->size() && reader.ok(); ++i) {
-    auto value = parse((*array)[i], fmt::format("{}.{}[{}]", reader.place(), name, i));
+  std::size_t at = 0;
+  for_each_value(*array, [&](const Node& each) {
+    if (!reader.ok()) return;
+    auto value = parse(each, fmt::format("{}.{}[{}]", reader.place(), name, at++));
     if (value)
       values.push_back(*std::move(value));
     else
       reader.absorb(fail(std::move(value).error()));
-  }
+  });
   return values;
 }
 
-template <class T>
-Result<T> done(JsonReader& reader, T value) {
+template <class Node, class T>
+Result<T> done(BasicJsonReader<Node>& reader, T value) {
   PANDORA_CHECK(reader.finish());
   return value;
 }
@@ -54,8 +56,9 @@ Json to_json(const FetchAttempt& attempt) {
   return {{"domain", attempt.domain}, {"at", to_iso8601(attempt.at)}, {"ok", attempt.ok}, {"detail", attempt.detail}};
 }
 
-Result<Utterance> utterance_from_json(const Json& json, const std::string& place) {
-  JsonReader in(json, place);
+template <class Node>
+Result<Utterance> utterance_from_json(const Node& json, const std::string& place) {
+  BasicJsonReader<Node> in(json, place);
   return done(in, Utterance{in.value("role", parse_role), in.text("name"), in.text("text")});
 }
 // A file under another name than a source's own would be looked for in vain.
@@ -70,8 +73,9 @@ Result<FetchAttempt> fetch_from_json(const Json& json, const std::string& place)
   return done(in, std::move(attempt));
 }
 
-Result<TurnObject> object_from_json(const Json& json, const std::string& place) {
-  JsonReader in(json, place);
+template <class Node>
+Result<TurnObject> object_from_json(const Node& json, const std::string& place) {
+  BasicJsonReader<Node> in(json, place);
   TurnObject object;
   object.origin = in.value("origin", parse_object_origin);
   object.key = in.text("key");
@@ -81,6 +85,40 @@ Result<TurnObject> object_from_json(const Json& json, const std::string& place) 
   object.media_type = in.text("media_type");
   object.url = in.text("url");
   return done(in, std::move(object));
+}
+
+template <class Node>
+Result<Turn> read_turn(const Node& json, const std::string& place) {
+  BasicJsonReader<Node> in(json, place);
+  Turn turn;
+  turn.uid = in.value("uid", Uuid::parse);
+  turn.number = {in.integer("number")};
+  turn.session = in.value("session", SessionId::parse);
+  turn.user = in.value("user", UserId::parse);
+  turn.created_at = in.value("created_at", parse_iso8601);
+  turn.status = in.value("status", parse_turn_status);
+  const auto utterance = [&](const Node& value, const char* name) {
+    auto parsed = utterance_from_json(value, fmt::format("{}.{}", place, name));
+    if (!parsed) in.absorb(fail(parsed.error()));
+    return parsed.value_or(Utterance());
+  };
+  if (const auto message = in.object("message")) turn.message = utterance(*message, "message");
+  if (const auto reply = in.any("reply")) turn.reply = utterance(*reply, "reply");
+  turn.question = in.text("question");
+  turn.summary = in.text("summary");
+  turn.topic = in.text("topic");
+  turn.intent = in.value("intent", parse_intent);
+  turn.keywords = in.texts("keywords");
+  turn.quality = in.number("quality");
+  turn.rejected = in.boolean("rejected");
+  turn.archived = in.boolean("archived");
+  turn.model = in.text("model");
+  turn.content_sha256 = in.text("content_sha256");
+  if (in.any("objects")) turn.objects = read_list(in, "objects", object_from_json<Node>);
+  if (in.ok() && (turn.number.value < 0 || turn.number.value > kMaxTurnNumber))
+    in.fault("number", "is no turn's number");
+  if (in.ok() && !(turn.quality >= 0 && turn.quality <= 1)) in.fault("quality", "must be between 0 and 1");
+  return done(in, std::move(turn));
 }
 
 Json document(std::string_view format, Json content, int version = kTurnFormatVersion) {
@@ -245,37 +283,16 @@ Json to_json(const GatheredItem& item) {
           {"confidence", item.confidence}, {"score", item.score},       {"text", item.text}};
 }
 
-Result<Turn> turn_from_json(const Json& json, const std::string& place) {
-  JsonReader in(json, place);
-  Turn turn;
-  turn.uid = in.value("uid", Uuid::parse);
-  turn.number = {in.integer("number")};
-  turn.session = in.value("session", SessionId::parse);
-  turn.user = in.value("user", UserId::parse);
-  turn.created_at = in.value("created_at", parse_iso8601);
-  turn.status = in.value("status", parse_turn_status);
-  const auto utterance = [&](const Json& value, const char* name) {
-    auto parsed = utterance_from_json(value, fmt::format("{}.{}", place, name));
-    if (!parsed) in.absorb(fail(parsed.error()));
-    return parsed.value_or(Utterance());
-  };
-  if (const Json* message = in.object("message")) turn.message = utterance(*message, "message");
-  if (const Json* reply = in.any("reply")) turn.reply = utterance(*reply, "reply");
-  turn.question = in.text("question");
-  turn.summary = in.text("summary");
-  turn.topic = in.text("topic");
-  turn.intent = in.value("intent", parse_intent);
-  turn.keywords = in.texts("keywords");
-  turn.quality = in.number("quality");
-  turn.rejected = in.boolean("rejected");
-  turn.archived = in.boolean("archived");
-  turn.model = in.text("model");
-  turn.content_sha256 = in.text("content_sha256");
-  if (in.any("objects")) turn.objects = read_list(in, "objects", object_from_json);
-  if (in.ok() && (turn.number.value < 0 || turn.number.value > kMaxTurnNumber))
-    in.fault("number", "is no turn's number");
-  if (in.ok() && !(turn.quality >= 0 && turn.quality <= 1)) in.fault("quality", "must be between 0 and 1");
-  return done(in, std::move(turn));
+Result<Turn> turn_from_json(const Json& json, const std::string& place) { return read_turn(json, place); }
+
+Result<Turn> turn_of_row(std::string_view document) {
+  constexpr const char* kWhat = "a row of turns";
+  if (document.size() > kMaxRecordBytes)
+    return fail(ErrorCode::kTooLarge,
+                fmt::format("{} of {} bytes, at most {} are read", kWhat, document.size(), kMaxRecordBytes));
+  const auto tape = JsonTape::parse(document);
+  if (!tape) return fail(ErrorCode::kDataCorrupt, fmt::format("{} is no JSON: {}", kWhat, tape.error().to_text()));
+  return read_turn(tape->root(), "turns.document");
 }
 
 Result<Memory> memory_from_json(const Json& json, const std::string& place) {

@@ -28,6 +28,8 @@ Json to_json(const Source& source);
 Json to_json(const Observation& observation);
 Json to_json(const GatheredItem& item);
 Result<Turn> turn_from_json(const Json& json, const std::string& place);
+// As a row of turns holds it, without its format: many are read for one answer, so this is the quick way.
+Result<Turn> turn_of_row(std::string_view document);
 Result<Memory> memory_from_json(const Json& json, const std::string& place);
 Result<Research> research_from_json(const Json& json, const std::string& place);
 Result<Source> source_from_json(const Json& json, const std::string& place);

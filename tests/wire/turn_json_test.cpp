@@ -180,6 +180,59 @@ TEST(TurnJson, EveryCutOfARecordIsRefused) {
     EXPECT_FALSE(decode_record(std::string_view(bytes).substr(0, size))) << size;
 }
 
+// Rows are read where they lie, documents as values: the same turns, and the same faults.
+TEST(TurnOfARow, IsTheTurnOfTheDocument) {
+  Turn turn = full().turn;
+  for (const bool replied : {true, false}) {
+    if (!replied) turn.reply.reset();
+    if (!replied)
+      turn.objects.push_back({ObjectOrigin::kPage, "sha256/ab", 7, "image/png", "https://example.com/\"x\""});
+    const std::string document = dump_json(to_json(turn));
+    const auto read = turn_of_row(document);
+    ASSERT_TRUE(read) << read.error().to_line();
+    EXPECT_EQ(*read, turn);
+    EXPECT_EQ(*read, turn_from_json(Json::parse(document), "turns.document").value());
+  }
+}
+
+TEST(TurnOfARow, HasTheFaultsOfTheDocument) {
+  const Json whole = to_json(full().turn);
+  std::vector<Json> faulty = {Json::array(), Json("turn")};
+  for (const auto& [name, value] : whole.items()) {
+    for (const Json& wrong : {Json(), Json(true), Json(-1.5), Json("no such"), Json{{"x", 1}}, Json{1, "x"},
+                              Json(std::uint64_t{1} << 63), Json(1e300)}) {
+      faulty.push_back(whole);
+      faulty.back()[name] = wrong;
+    }
+    faulty.push_back(whole);
+    faulty.back().erase(name);
+  }
+  faulty.push_back(whole);
+  faulty.back()["more"] = 1;
+  faulty.push_back(whole);
+  faulty.back()["message"]["more"] = 1;
+  std::size_t refused = 0;
+  for (const Json& document : faulty) {
+    const auto as_value = turn_from_json(document, "turns.document"), in_place = turn_of_row(dump_json(document));
+    ASSERT_EQ(as_value.has_value(), in_place.has_value()) << document;
+    if (as_value) continue;
+    ++refused;
+    EXPECT_EQ(as_value.error().to_line(), in_place.error().to_line()) << document;
+    EXPECT_EQ(as_value.error().code, in_place.error().code);
+  }
+  EXPECT_GT(refused, 100u);
+}
+
+TEST(TurnOfARow, WhatIsNoJsonIsRefusedWithItsPlace) {
+  const std::string document = dump_json(to_json(full().turn));
+  for (std::size_t size = 0; size < document.size(); ++size)
+    ASSERT_FALSE(turn_of_row(std::string_view(document).substr(0, size))) << size;
+  const auto cut = turn_of_row("{\"uid\": \n x}");
+  EXPECT_EQ(cut.error().code, ErrorCode::kDataCorrupt);
+  EXPECT_NE(cut.error().message.find("a row of turns is no JSON: "), std::string::npos) << cut.error().message;
+  EXPECT_NE(cut.error().message.find("line 2"), std::string::npos) << cut.error().message;
+}
+
 TEST(ParseJson, NestingPastTheDepthIsRefused) {
   EXPECT_TRUE(parse_json(std::string(60, '[') + std::string(60, ']'), 1'000, "it"));
   EXPECT_FALSE(parse_json(std::string(100'000, '['), 1'000'000, "it"));
