@@ -5,7 +5,7 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "gateway/responses.h"
-#include "net/event_loop.h"
+#include "net/socket_address.h"
 
 namespace pandora {
 namespace {

@@ -7,13 +7,9 @@
 #include <functional>
 #include <memory>
 #include <span>
-#include <string>
-#include <vector>
-
-#include <sys/socket.h>
 
 #include "base/clock.h"
-#include "base/result.h"
+#include "net/socket_address.h"
 
 namespace pandora {
 
@@ -60,18 +56,6 @@ class Swept {
   std::size_t place_ = SIZE_MAX;
 };
 
-struct SocketAddress {
-  sockaddr_storage storage{};
-  socklen_t size = 0;
-  const sockaddr* get() const { return reinterpret_cast<const sockaddr*>(&storage); }
-};
-std::string to_string(const SocketAddress& address);  // "127.0.0.1", "::1"
-bool is_loopback(const SocketAddress& address);
-// Reachable from anywhere: not loopback, private, link-local, shared, multicast or reserved; also inside IPv6.
-bool is_public(const SocketAddress& address);
-std::uint16_t port_of(const SocketAddress& address);
-Result<SocketAddress> parse_address(const std::string& literal, std::uint16_t port);  // kInvalidArgument
-
 class EventLoop {
  public:
   static std::shared_ptr<EventLoop> create(const Clock& clock);
@@ -89,8 +73,6 @@ class EventLoop {
   virtual void enroll(Swept& swept) = 0;
   virtual void dismiss(Swept& swept) = 0;  // also when it is not enrolled
   virtual std::span<char> scratch() = 0;   // valid until the next read on this thread
-  using Resolved = std::function<void(Result<std::vector<SocketAddress>>)>;
-  virtual void resolve(const std::string& host, std::uint16_t port, Resolved then) = 0;  // `then` runs on this thread
 };
 
 }  // namespace pandora

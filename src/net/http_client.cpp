@@ -16,6 +16,7 @@
 
 #include "net/event_loop.h"
 #include "net/http_client_connection.h"
+#include "net/name_lookup.h"
 #include "net/url.h"
 
 namespace pandora {
@@ -25,6 +26,7 @@ struct ClientCore {
   HttpClientLimits limits;
   std::string ca_file;
   std::optional<SocketAddress> only_address;  // a Unix socket's
+  std::shared_ptr<NameLookup> names;
   std::once_flag tls_once;
   Result<std::shared_ptr<TlsContext>> tls;
   // Made when it is first needed: the system's authorities take some 60 ms to read.
@@ -148,9 +150,13 @@ class ClientCall final : public ConnectionUser, public Swept, public std::enable
       waiting_ = true;
       return;
     }
-    if (const auto& only = shard_->core().only_address) return on_resolved(std::vector<SocketAddress>{*only});
-    shard_->loop().resolve(url_.host, url_.port, [weak = weak_from_this()](Result<std::vector<SocketAddress>> found) {
-      if (const auto self = weak.lock()) self->on_resolved(std::move(found));
+    if (const auto& only = shard_->core().only_address) return on_resolved(Addresses{*only});
+    const auto question = shard_->core().names->ask(url_.host);
+    if (question->wait(Duration(0))) return on_resolved(question->addresses(url_.port));
+    question->then(weak_from_this(), [this, question, port = url_.port] {  // called while this is there
+      loop()->post([weak = weak_from_this(), question, port] {
+        if (const auto self = weak.lock()) self->on_resolved(question->addresses(port));
+      });
     });
   }
   bool is_waiting() const { return waiting_ && !done_; }
@@ -215,7 +221,7 @@ class ClientCall final : public ConnectionUser, public Swept, public std::enable
  private:
   enum class Phase { kConnecting, kSent };
 
-  void on_resolved(Result<std::vector<SocketAddress>> found) {
+  void on_resolved(Result<Addresses> found) {
     if (done_ || !connection_) return;
     if (!found) return fail_with(std::move(found).error());
     if (request_.options.reach == Reach::kPublicOnly) {
@@ -512,6 +518,7 @@ Result<std::unique_ptr<HttpClient>> HttpClient::create(HttpClientOptions options
   auto core = std::make_shared<ClientCore>();
   core->limits = options.limits;
   core->ca_file = options.ca_file;
+  core->names = options.names ? options.names : NameLookup::system();
   if (!options.unix_socket.empty()) {
     PANDORA_TRY(address, unix_address(options.unix_socket));
     core->only_address = address;

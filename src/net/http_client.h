@@ -81,12 +81,15 @@ struct HttpClientLimits {
   Duration idle_time = std::chrono::seconds(30);
 };
 
+class NameLookup;
+
 struct HttpClientOptions {
   HttpClientLimits limits;
   std::string ca_file;  // PEM; empty: the system's authorities
   // The path of a Unix socket (at most kMaxSocketPath bytes): every call goes there, whatever host its URL names, as
   // Docker's Engine wants it. Empty: to where the name leads.
   std::string unix_socket;
+  std::shared_ptr<NameLookup> names;  // null: this machine's (name_lookup.h)
 };
 
 struct HttpClientStats {
