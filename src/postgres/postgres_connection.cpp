@@ -8,6 +8,8 @@
 #include <poll.h>
 
 #include "base/log.h"
+#include "net/name_lookup.h"
+#include "postgres/postgres_addresses.h"
 #include "postgres/postgres_error.h"
 
 namespace pandora {
@@ -15,7 +17,7 @@ namespace {
 
 constexpr Duration kSlice = std::chrono::milliseconds(100);  // a deadline's clock may be one that is ticked by hand
 constexpr int kSlicesOfSilence = 650;                        // kLongestStatement, and some
-constexpr int kSlicesOfRollback = 20;                        // kRollbackPatience
+constexpr int kSlicesOfRollback = 20;  // kRollbackPatience
 static_assert(kSlicesOfRollback * kSlice == kRollbackPatience);
 
 constexpr std::string_view kHomeLetters = "0123456789-ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
@@ -39,13 +41,34 @@ int line_of(std::string_view sql, const char* position) {
   return line;
 }
 
+// Nothing has come for so long: is there somebody? Asked once each kSilence.
+bool is_given_up(PostgresPulse* pulse, Duration waited) {
+  if (!pulse) return false;
+  if (waited >= kSilence && waited % kSilence < kSlice) pulse->note_silence();
+  return pulse->is_away();
+}
+
 }  // namespace
 
+// `waited`: for what its host's name means, so far.
 Result<std::unique_ptr<PostgresConnection>> PostgresConnection::start(const PostgresOptions& options,
-                                                                      PostgresPulse* pulse) {
+                                                                      const Deadline& deadline, PostgresPulse* pulse,
+                                                                      Duration& waited) {
   if (options.home.find_first_not_of(kHomeLetters) != std::string::npos)
     return fail(ErrorCode::kInvalidArgument, "the home of a session is of letters, digits and '-'");
   PANDORA_TRY(parameters, connection_parameters(options));
+  const std::string place = place_of(parameters);
+  const auto goes_on = [&]() -> Status {
+    const bool late = deadline.expired();
+    if (is_given_up(pulse, waited)) return fail(pulse->why());
+    if (!late && waited < options.connect_patience) return {};
+    if (pulse) pulse->note_silence();
+    return fail(late ? ErrorCode::kDeadlineExceeded : ErrorCode::kUnavailable,
+                fmt::format("PostgreSQL at {}: the address of its host was not found in time", place),
+                "does the server of names (DNS) answer? It is asked again");
+  };
+  const auto& lookup = options.names ? options.names : NameLookup::system();
+  PANDORA_CHECK(find_addresses(parameters, *lookup, waited, goes_on));
   std::vector<const char*> names, values;
   for (const auto& [name, value] : parameters) {
     names.push_back(name.c_str());
@@ -55,24 +78,28 @@ Result<std::unique_ptr<PostgresConnection>> PostgresConnection::start(const Post
   values.push_back(nullptr);
   pg_conn* handle = PQconnectStartParams(names.data(), values.data(), 0);
   if (!handle) return fail(ErrorCode::kResourceExhausted, "there is no memory for a connection");
-  return std::unique_ptr<PostgresConnection>(new PostgresConnection(handle, place_of(parameters), options.home, pulse));
+  return std::unique_ptr<PostgresConnection>(new PostgresConnection(handle, place, options.home, pulse));
 }
 
 Result<std::unique_ptr<PostgresConnection>> PostgresConnection::open(const PostgresOptions& options,
                                                                      const Deadline& deadline, PostgresPulse* pulse) {
   PANDORA_CHECK(deadline.check("connecting to PostgreSQL"));
-  PANDORA_TRY(connection, start(options, pulse));
+  Duration waited{0};
+  PANDORA_TRY(connection, start(options, deadline, pulse, waited));
   connection->set_deadline(deadline);
-  PANDORA_CHECK(connection->connect(options.connect_patience));
+  PANDORA_CHECK(connection->connect(options.connect_patience, waited));
   PANDORA_CHECK(connection->greet());
   return connection;
 }
 
-bool PostgresConnection::knock(const PostgresOptions& options, Duration patience) {
-  const auto connection = start(options, nullptr);
-  if (!connection) return true;
-  (void)(*connection)->connect(patience);
-  return !(*connection)->silent_;
+Status PostgresConnection::knock(const PostgresOptions& options, Duration patience) {
+  PostgresOptions hasty = options;
+  hasty.connect_patience = patience;
+  Duration waited{0};
+  const auto connection = start(hasty, Deadline::never(), nullptr, waited);
+  if (!connection) return waited < patience ? Status() : Status(fail(connection.error()));
+  Status connected = (*connection)->connect(patience, waited);
+  return (*connection)->silent_ ? connected : Status();
 }
 
 PostgresConnection::PostgresConnection(pg_conn* handle, std::string place, std::string home, PostgresPulse* pulse)
@@ -84,10 +111,9 @@ PostgresConnection::PostgresConnection(pg_conn* handle, std::string place, std::
 
 PostgresConnection::~PostgresConnection() { PQfinish(handle_); }
 
-Status PostgresConnection::connect(Duration patience) {
+Status PostgresConnection::connect(Duration patience, Duration waited) {
   PQsetErrorVerbosity(handle_, PQERRORS_VERBOSE);  // with the state, which libpq gives of a connection nowhere else
   PQsetNoticeProcessor(handle_, drop_notice, nullptr);
-  Duration waited{0};
   for (PostgresPollingStatusType polled = PGRES_POLLING_WRITING; polled != PGRES_POLLING_OK;
        polled = PQconnectPoll(handle_)) {
     if (PQstatus(handle_) == CONNECTION_BAD || polled == PGRES_POLLING_FAILED)
@@ -95,7 +121,7 @@ Status PostgresConnection::connect(Duration patience) {
     for (;;) {
       if (deadline_.expired() || waited >= patience)
         return left(deadline_.expired() ? ErrorCode::kDeadlineExceeded : ErrorCode::kUnavailable);
-      if (is_given_up(waited)) return fail(pulse_->why());
+      if (is_given_up(pulse_, waited)) return fail(pulse_->why());
       const Duration slice = std::min(kSlice, deadline_.remaining());
       pollfd one{PQsocket(handle_), static_cast<short>(polled == PGRES_POLLING_READING ? POLLIN : POLLOUT), 0};
       const int ready = ::poll(&one, 1, std::max(1, milliseconds(slice)));
@@ -144,7 +170,7 @@ Status PostgresConnection::wait(bool to_write) {
     const int ready = ::poll(&one, 1, std::max(1, milliseconds(time)));
     if (ready > 0) return {};
     if (ready < 0 && errno != EINTR) return lost();
-    if (is_given_up(slices * kSlice)) {
+    if (is_given_up(pulse_, slices * kSlice)) {
       broken_ = true;
       state_.clear();
       return fail(pulse_->why());
@@ -152,13 +178,6 @@ Status PostgresConnection::wait(bool to_write) {
     if (!late && (unlimited_ || slices < slices_of_silence_)) continue;
     return left(late ? ErrorCode::kDeadlineExceeded : ErrorCode::kUnavailable);
   }
-}
-
-// Nothing has come for so long: is there somebody? Asked once each kSilence.
-bool PostgresConnection::is_given_up(Duration waited) {
-  if (!pulse_) return false;
-  if (waited >= kSilence && waited % kSilence < kSlice) pulse_->note_silence();
-  return pulse_->is_away();
 }
 
 Status PostgresConnection::left(ErrorCode code) {

@@ -38,8 +38,8 @@ class PostgresConnection {
   // With a pulse, which outlives it, a call ends also when the server is found to be away.
   static Result<std::unique_ptr<PostgresConnection>> open(const PostgresOptions& options, const Deadline& deadline,
                                                           PostgresPulse* pulse = nullptr);
-  // Does it say anything, be it that it is full, or no? False: nothing for `patience`.
-  static bool knock(const PostgresOptions& options, Duration patience);
+  // Does it say anything, be it that it is full, or no? The error: nothing for `patience`, and what that was lost with.
+  static Status knock(const PostgresOptions& options, Duration patience);
   ~PostgresConnection();
   PostgresConnection(const PostgresConnection&) = delete;
   PostgresConnection& operator=(const PostgresConnection&) = delete;
@@ -81,9 +81,9 @@ class PostgresConnection {
 
  private:
   PostgresConnection(pg_conn* handle, std::string place, std::string home, PostgresPulse* pulse);
-  static Result<std::unique_ptr<PostgresConnection>> start(const PostgresOptions& options, PostgresPulse* pulse);
-  Status connect(Duration patience);
-  bool is_given_up(Duration waited);
+  static Result<std::unique_ptr<PostgresConnection>> start(const PostgresOptions& options, const Deadline& deadline,
+                                                           PostgresPulse* pulse, Duration& waited);
+  Status connect(Duration patience, Duration waited);
   Status left(ErrorCode code);
   Status greet();
   Status wait(bool to_write);

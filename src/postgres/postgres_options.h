@@ -2,12 +2,15 @@
 #pragma once
 #include <cstddef>
 #include <map>
+#include <memory>
 #include <string>
 
 #include "base/clock.h"
 #include "base/result.h"
 
 namespace pandora {
+
+class NameLookup;
 
 struct PostgresOptions {
   std::string url;                 // postgresql://…; beats host, port, database, user and password when not empty
@@ -20,6 +23,7 @@ struct PostgresOptions {
   std::string home;             // what outbox entries of these sessions belong to (letters, digits, '-'); empty: nobody
   std::size_t connections = 8;  // of a pool, at most; 1 to kMaxPostgresConnections
   Duration connect_patience = std::chrono::seconds(5);
+  std::shared_ptr<NameLookup> names;  // null: this machine's (net/name_lookup.h)
 };
 inline constexpr std::size_t kMaxPostgresConnections = 256;
 

@@ -1,7 +1,5 @@
 #include "postgres/postgres_pulse.h"
 
-#include <fmt/format.h>
-
 #include "base/log.h"
 #include "postgres/postgres_connection.h"
 
@@ -25,10 +23,8 @@ void PostgresPulse::note_silence() {
 }
 
 Error PostgresPulse::why() const {
-  const auto parameters = connection_parameters(options_);
-  return {ErrorCode::kUnavailable,
-          fmt::format("PostgreSQL at {} does not answer", parameters ? place_of(*parameters) : options_.host),
-          "is it overloaded, or does something between drop what is sent? It is asked again all the time"};
+  const std::lock_guard lock(mutex_);
+  return why_;
 }
 
 void PostgresPulse::watch() {
@@ -37,17 +33,18 @@ void PostgresPulse::watch() {
     wake_.wait(lock, [&] { return asked_ || stopping_; });
     if (stopping_) return;
     lock.unlock();
-    const bool answers = PostgresConnection::knock(options_, kKnockPatience);
+    const Status knocked = PostgresConnection::knock(options_, kKnockPatience);
     lock.lock();
-    if (answers) {
+    if (knocked) {
       if (away_) log_info("postgres.back");
       away_ = asked_ = false;
       continue;
     }
+    why_ = {ErrorCode::kUnavailable, knocked.error().message, knocked.error().remedy};
     if (!away_) {
       ++times_away_;
       away_ = true;
-      log_warn("postgres.away", {{"why", why().message}});
+      log_warn("postgres.away", {{"why", why_.message}});
     }
     wake_.wait_for(lock, kKnockPause, [&] { return stopping_; });
   }

@@ -10,6 +10,7 @@
 #include <mutex>
 #include <thread>
 
+#include "base/result.h"
 #include "postgres/postgres_options.h"
 
 namespace pandora {
@@ -34,9 +35,10 @@ class PostgresPulse {
   const PostgresOptions options_;
   std::atomic<bool> away_ = false;
   std::atomic<std::uint64_t> times_away_ = 0;
-  std::mutex mutex_;
+  mutable std::mutex mutex_;
   std::condition_variable wake_;
   bool asked_ = false, stopping_ = false;
+  Error why_;           // the last knock was not answered
   std::thread thread_;  // from the first silence on
 };
 

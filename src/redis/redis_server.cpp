@@ -5,13 +5,13 @@
 #include <cstring>
 
 #include <fmt/format.h>
-#include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "net/http_types.h"
+#include "net/name_lookup.h"
 #include "net/transport.h"
 #include "redis/redis_connection.h"
 #include "redis/redis_wait.h"
@@ -94,22 +94,21 @@ Result<std::shared_ptr<const RedisServer>> RedisServer::create(RedisOptions opti
 }
 
 RedisServer::RedisServer(RedisOptions options, std::shared_ptr<TlsContext> tls)
-    : options_(std::move(options)), tls_(std::move(tls)), place_(place_of(options_)) {}
+    : options_(std::move(options)),
+      tls_(std::move(tls)),
+      names_(options_.names ? options_.names : NameLookup::system()),
+      place_(place_of(options_)) {}
 RedisServer::~RedisServer() = default;
 
 Result<int> RedisServer::open_socket(const Deadline& deadline) const {
-  addrinfo wanted{}, *found = nullptr;
-  wanted.ai_socktype = SOCK_STREAM;
-  wanted.ai_flags = AI_ADDRCONFIG;
-  const int unknown = ::getaddrinfo(options_.host.c_str(), std::to_string(options_.port).c_str(), &wanted, &found);
-  if (unknown != 0)
-    return fail(ErrorCode::kUnavailable, fmt::format("Redis at {}: {}", place_, ::gai_strerror(unknown)),
-                "is the host's name right (REDIS_URL, REDIS_HOST)?");
-  const std::unique_ptr<addrinfo, decltype(&::freeaddrinfo)> all(found, &::freeaddrinfo);
+  auto found = names_->find(options_.host, options_.port, deadline);
+  if (!found)
+    return fail(found.error().code, fmt::format("Redis at {}: {}", place_, found.error().message),
+                "is the host's name right (REDIS_URL, REDIS_HOST), and does the server of names (DNS) answer?");
   Error last;
-  for (const addrinfo* address = found; address; address = address->ai_next) {
-    const int socket = ::socket(address->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    int error = socket < 0 || ::connect(socket, address->ai_addr, address->ai_addrlen) == 0 ? 0 : errno;
+  for (const SocketAddress& address : *found) {
+    const int socket = ::socket(address.storage.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    int error = socket < 0 || ::connect(socket, address.get(), address.size) == 0 ? 0 : errno;
     if (socket < 0) error = errno;
     if (error == EINPROGRESS) {
       if (const Status ready = wait_for_redis(socket, POLLOUT, deadline, place_); !ready) {

@@ -60,7 +60,7 @@ class ServerRows(PandoraCase, Database):
         _, said = migrating.communicate(timeout=120)
         self.server.wake()
         self.assertEqual(migrating.returncode, 8, said)
-        self.assertIn("does not answer", said)
+        self.assertIn("did not answer", said)
 
     def test_what_was_said_is_kept_found_and_forgotten_there(self):
         self.use_postgres()

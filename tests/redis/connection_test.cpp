@@ -5,6 +5,7 @@
 #include "redis/redis_connection.h"
 #include "support/raw_tcp.h"
 #include "support/redis_process.h"
+#include "support/slow_names.h"
 #include "support/tcp_gate.h"
 
 namespace pandora {
@@ -64,6 +65,24 @@ TEST_F(RedisConnectionTest, AUrlThatIsNoneIsRefusedAndNotRepeated) {
     EXPECT_THAT(server.error().to_line(), Not(HasSubstr("secret"))) << url;
   }
   must(RedisServer::create(at("redis://h:65535/65535")));
+}
+
+TEST_F(RedisConnectionTest, ANameThatIsNotFoundInTimeHoldsNobodyPastHisDeadline) {
+  const RedisProcess server;
+  testing::SlowNames slow(clock_);
+  RedisOptions options = at("redis://cache.test:" + std::to_string(server.port()));
+  options.names = slow.names();
+  slow.hang(true);
+  const auto late = connect(options, 100ms);
+  EXPECT_FAILS(kDeadlineExceeded, late);
+  EXPECT_THAT(late.error().message, HasSubstr("the address of cache.test was not found in time"));
+  slow.hang(false);
+  EXPECT_EQ(run(*must(connect(options)), {{"ECHO", "a"}}).at(0).text, "a");
+  options.url = "redis://nobody.test";
+  const auto unknown = connect(options);
+  EXPECT_FAILS(kUnavailable, unknown);
+  EXPECT_THAT(unknown.error().message, HasSubstr("no address is known for nobody.test"));
+  EXPECT_THAT(unknown.error().remedy, HasSubstr("REDIS_HOST"));
 }
 
 TEST_F(RedisConnectionTest, CommandsAreAnsweredInOrderInOneRoundTrip) {
