@@ -17,6 +17,8 @@ namespace {
 
 constexpr Duration kSlice = std::chrono::milliseconds(100);  // a deadline's clock may be one that is ticked by hand
 constexpr int kSlicesOfSilence = 650;                        // kLongestStatement, and some
+// What the server cancels it says in one or two pieces; the rest of an answer is not waited for.
+constexpr int kMostLateWaits = 8;
 constexpr int kSlicesOfRollback = 20;  // kRollbackPatience
 static_assert(kSlicesOfRollback * kSlice == kRollbackPatience);
 
@@ -168,7 +170,8 @@ Status PostgresConnection::wait(bool to_write) {
     const Duration time = late ? kGrace : std::min(kSlice, deadline_.remaining());
     pollfd one{PQsocket(handle_), static_cast<short>(to_write ? POLLIN | POLLOUT : POLLIN), 0};
     const int ready = ::poll(&one, 1, std::max(1, milliseconds(time)));
-    if (ready > 0) return {};
+    late_waits_ = late ? late_waits_ + 1 : 0;
+    if (ready > 0 && late_waits_ <= kMostLateWaits) return {};
     if (ready < 0 && errno != EINTR) return lost();
     if (is_given_up(pulse_, slices * kSlice)) {
       broken_ = true;

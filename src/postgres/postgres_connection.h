@@ -112,6 +112,7 @@ class PostgresConnection {
   bool begun_ = false, broken_ = false, silent_ = false, pooled_ = false, read_only_ = false, unlimited_ = false,
        greeted_ = false;
   int version_ = 0, named_ = 0;
+  int late_waits_ = 0;     // in a row, past the deadline
   int slices_of_silence_;  // after which it is left, whatever the deadline
 };
 

@@ -68,18 +68,16 @@ std::string field_of(const std::string& info, std::string_view name) {
 }  // namespace
 
 Status wait_for_redis(int descriptor, short events, const Deadline& deadline, const std::string& place) {
-  for (;;) {
-    const bool late = deadline.expired();
-    const Duration time = late ? Duration(0) : std::min(kSlice, deadline.remaining());
+  while (!deadline.expired()) {  // looked at however much comes, if it comes slowly
     pollfd one{descriptor, events, 0};
+    const Duration time = std::min(kSlice, deadline.remaining());
     const auto milliseconds = std::chrono::ceil<std::chrono::milliseconds>(time).count();
     const int ready = ::poll(&one, 1, static_cast<int>(milliseconds));
     if (ready > 0) return {};
     if (ready < 0 && errno != EINTR) return fail(ErrorCode::kInternal, std::strerror(errno));
-    if (late)
-      return fail(ErrorCode::kDeadlineExceeded, fmt::format("Redis at {} did not answer in time", place),
-                  "is it overloaded, or does something between drop what is sent? It is tried again");
   }
+  return fail(ErrorCode::kDeadlineExceeded, fmt::format("Redis at {} did not answer in time", place),
+              "is it overloaded, or does something between drop what is sent? It is tried again");
 }
 
 RedisConnection::RedisConnection(int descriptor, std::unique_ptr<Transport> transport, std::string place)

@@ -161,6 +161,26 @@ TEST_F(PostgresConnectionCase, AServerThatSaysNothingIsLeftWhenTheDeadlineHasPas
   gate.release();
 }
 
+TEST_F(PostgresConnectionCase, AServerThatIsReadAFewBytesAtATimeIsHeardOutAndLeftWhenTheDeadlineHasPassed) {
+  TcpGate gate(shared_server().port());
+  PostgresOptions through = options();
+  through.url = "postgresql://pandora@127.0.0.1:" + std::to_string(gate.port()) + "/" + database;
+  gate.trickle(64);
+  const auto connection = must(PostgresConnection::open(through, kNever));
+  must(connection->query("CREATE TABLE t (x text)"));
+  EXPECT_EQ(must(connection->query("SELECT repeat('x', 2000)")).text(0, 0).size(), 2'000u);
+  connection->set_deadline(within(std::chrono::milliseconds(200)));
+  EXPECT_FAILS(kDeadlineExceeded, connection->query("SELECT repeat('x', 1000000)"));
+  EXPECT_FALSE(connection->usable()) << "the rest of its answer is still to come";
+  const auto writer = must(PostgresConnection::open(through, kNever));
+  writer->set_deadline(within(std::chrono::milliseconds(200)));
+  EXPECT_FAILS(kDeadlineExceeded, writer->query("INSERT INTO t VALUES ($1)", std::string(1'000'000, 'x')));
+  EXPECT_FALSE(writer->usable());
+  gate.cut();
+  gate.trickle(0);
+  EXPECT_EQ(must(must(PostgresConnection::open(through, kNever))->query("SELECT count(*) FROM t")).integer(0, 0), 0);
+}
+
 // A thread that only wants to give its connection back must not stand there for ever.
 TEST_F(PostgresConnectionCase, ARollbackThatIsNotAnsweredEndsAndSoDoesItsConnection) {
   TcpGate gate(shared_server().port());

@@ -138,6 +138,25 @@ TEST_F(RedisPoolTest, AServerThatHangsCostsOneTimeoutAndComesBackByItself) {
   EXPECT_EQ(must(echo(*shared, "c")), "c");
 }
 
+TEST_F(RedisPoolTest, AServerThatIsReadAFewBytesAtATimeIsHeardOutAsLongAsThereIsTime) {
+  const RedisProcess server;
+  testing::TcpGate gate(server.port());
+  const SystemClock real;
+  const auto shared = pool(gate.port(), 4, 10s, real);
+  EXPECT_EQ(must(echo(*shared, "a")), "a");
+  gate.trickle(16);
+  EXPECT_EQ(must(echo(*shared, std::string(100, 'a'))).size(), 100u);
+  const RedisCommand longer = {"ECHO", std::string(1'000'000, 'a')}, answer = {"GETRANGE", "long", "0", "-1"};
+  server.ask({"SETRANGE", "long", "999999", "a"});
+  const SteadyTime begin = real.steady();
+  EXPECT_FAILS(kDeadlineExceeded, shared->run(longer, Deadline::after(real, 200ms)));
+  EXPECT_FAILS(kDeadlineExceeded, shared->run(answer, Deadline::after(real, 1s)));
+  EXPECT_LT(real.steady() - begin, 9s) << "the caller's deadline counts, not how long its server may take";
+  gate.trickle(0);
+  EXPECT_TRUE(eventually([&] { return echo(*shared, "b").has_value(); }));
+  EXPECT_EQ(must(shared->run(longer, kNever)).text.size(), 1'000'000u);
+}
+
 // Whoever counted by himself then would let more pass than a limit says, with the server there.
 TEST_F(RedisPoolTest, OfAServerThatIsBackNobodyIsToldThatItIsAwayWhileOneFindsOut) {
   RedisProcess server;

@@ -81,6 +81,24 @@ TEST_F(S3BucketTest, ALongObjectIsSentInPartsAndConditionsHoldForItToo) {
   EXPECT_EQ(here->head("cut", kNever).has_value(), stored.has_value()) << "all of it, or nothing";
 }
 
+TEST_F(S3BucketTest, AServerThatIsReadAFewBytesAtATimeIsHeardOutAndLeftWhenTheDeadlineHasPassed) {
+  const S3Process server;
+  testing::TcpGate gate(server.port());
+  const auto straight = bucket(server.url()), slow = bucket("http://127.0.0.1:" + std::to_string(gate.port()));
+  const std::string large(4'000'000, 'l');
+  must(straight->put("large", large, "a/b", S3When::kNew, kNever));
+  gate.trickle(256);
+  must(slow->put("small", "s", "a/b", S3When::kNew, kNever));
+  EXPECT_EQ(must(slow->get("small", kNever)).bytes, "s");
+  const auto soon = [&] { return Deadline::after(clock_, std::chrono::milliseconds(300)); };
+  EXPECT_FAILS(kDeadlineExceeded, slow->get("large", soon()));
+  EXPECT_FAILS(kDeadlineExceeded, slow->put("put", large, "a/b", S3When::kNew, soon()));
+  gate.cut();
+  gate.trickle(0);
+  EXPECT_FALSE(straight->head("put", kNever)) << "a part of it is no object";
+  EXPECT_TRUE(must(slow->get("large", kNever)).bytes == large);
+}
+
 TEST_F(S3BucketTest, KeysAreListedInPagesAndFolders) {
   const S3Process server;
   const auto here = bucket(server.url());

@@ -1,5 +1,5 @@
-// The way to the server is held, cut and refused at random: what was acknowledged is there, what was not is done whole
-// or not at all, and it all goes on by itself.
+// The way to the server is held, cut, refused and slow at random: what was acknowledged is there, what was not is done
+// whole or not at all, and it all goes on by itself.
 #include <iostream>
 #include <map>
 #include <thread>
@@ -26,6 +26,12 @@ class BadRoad : public ::testing::Test {
     QdrantStoreOptions straight;
     straight.server.url = server_.url();
     calm_ = must(QdrantVectorStore::open(straight, *client_, *files_));
+  }
+  void clear_the_road() {
+    gate_.refuse(false);
+    gate_.release();
+    gate_.cut_after(0);
+    gate_.trickle(0);
   }
   static Uuid id_of(std::uint64_t n) {
     Uuid id;
@@ -55,7 +61,7 @@ TEST_F(BadRoad, what_was_acknowledged_is_there_and_nothing_is_half_done) {
   std::map<Uuid, std::int64_t> acknowledged, tried;
   int failed = 0;
   for (int write = 1; write <= kWrites; ++write) {
-    switch (random_.below(8)) {
+    switch (random_.below(9)) {
       case 0:
         gate_.cut();
         break;
@@ -69,10 +75,11 @@ TEST_F(BadRoad, what_was_acknowledged_is_there_and_nothing_is_half_done) {
       case 3:
         gate_.hold();
         break;
+      case 4:
+        gate_.trickle(1 + random_.below(100));
+        break;
       default:
-        gate_.refuse(false);
-        gate_.release();
-        gate_.cut_after(0);
+        clear_the_road();
     }
     // Both points or neither.
     const std::uint64_t first = random_.below(kIds / 2) * 2;
@@ -83,9 +90,7 @@ TEST_F(BadRoad, what_was_acknowledged_is_there_and_nothing_is_half_done) {
     ++failed;
     EXPECT_TRUE(error_info(put.error().code).retryable) << put.error().to_line();
   }
-  gate_.refuse(false);
-  gate_.release();
-  gate_.cut_after(0);
+  clear_the_road();
   ASSERT_GT(failed, kWrites / 10) << "the road was too good";
   ASSERT_GT(acknowledged.size(), std::size_t{kIds} / 4) << "the road was too bad";
   const auto all = must(calm_->scroll("things", {}, std::nullopt, kMaxQueryLimit, system_, kNever));

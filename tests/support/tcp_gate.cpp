@@ -96,9 +96,12 @@ void TcpGate::pass_on(int near, int far) {
       continue;
     }
     if (::poll(both, 2, kTickMs) <= 0) continue;
+    const std::size_t slow = most_;
+    if (slow > 0) ::poll(nullptr, 0, kTickMs);
     for (int from = 0; from < 2 && open; ++from) {
       if (both[from].revents == 0) continue;
-      ssize_t count = ::recv(both[from].fd, bytes, sizeof bytes, 0);
+      const std::size_t most = slow ? slow : sizeof bytes;
+      ssize_t count = ::recv(both[from].fd, bytes, most, 0);
       open = count > 0;
       if (from == 0 && count > 0) {
         passed_ += count;

@@ -1,4 +1,5 @@
-// A gate between a client and a server on 127.0.0.1: passes everything on until it is told to hold it back, or to cut.
+// A gate between a client and a server on 127.0.0.1: passes everything on until it is told to hold it back,
+// to be slow, or to cut.
 #pragma once
 #include <atomic>
 #include <cstdint>
@@ -18,6 +19,8 @@ class TcpGate {
 
   void hold() { holds_ = true; }  // both ways; connections stay open, and new ones are accepted
   void release() { holds_ = false; }
+  // Both ways, of each connection: at most so many bytes every few milliseconds; 0: as fast as they come.
+  void trickle(std::size_t bytes) { most_ = bytes; }
   void cut();                                        // resets every connection
   void refuse(bool refuses) { refuses_ = refuses; }  // new ones are reset
   // The connections end after so many bytes more to the server, of all of them together; 0: never.
@@ -34,6 +37,7 @@ class TcpGate {
   int listener_;
   std::uint16_t port_ = 0;
   std::atomic<bool> holds_ = false, refuses_ = false, ends_ = false;
+  std::atomic<std::size_t> most_ = 0;
   std::atomic<std::int64_t> left_ = 0, passed_ = 0;
   std::mutex mutex_;
   std::list<Pair> open_;
