@@ -311,14 +311,13 @@ Status PostgresObservationStore::add(const std::vector<Observation>& observation
   PANDORA_CHECK(deadline.check("asking PostgreSQL"));
   if (observations.empty()) return {};
   // Each is its turn's user's, if the turn has a row.
-  const PostgresStatement statement{"INSERT INTO pandora.observability (user_id, " PANDORA_OBSERVATION_COLUMNS
-                                    ") SELECT coalesce(t.user_id, ''), o.turn_uid, o.kind, name, at, micros, "
-                                    "tokens_in, tokens_out, ok, detail, confidence"
-                                    " FROM unnest($1::uuid[], $2::text[], $3::text[], $4::timestamptz[], $5::bigint[], "
-                                    "$6::bigint[], $7::bigint[], $8::bool[],"
-                                    " $9::text[], $10::float8[]) WITH ORDINALITY AS o (" PANDORA_OBSERVATION_COLUMNS
-                                    ", place) LEFT JOIN pandora.turns t ON t.turn_uid = o.turn_uid ORDER BY place",
-                                    postgres_rows::columns_of(observations)};
+  const PostgresStatement statement{
+      "INSERT INTO pandora.observations (user_id, " PANDORA_OBSERVATION_COLUMNS
+      ") SELECT coalesce(t.user_id, ''), " PANDORA_OBSERVATION_ARRAYS
+      " FROM unnest($1::uuid[], $2::timestamptz[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[],"
+      "  $8::text[], $9::text[], $10::text[], $11::text[]) WITH ORDINALITY AS o (" PANDORA_OBSERVATION_COLUMNS
+      ", place) LEFT JOIN pandora.turns t ON t.turn_uid = o.turn_uid ORDER BY place",
+      postgres_rows::columns_of(postgres_rows::runs_of(observations))};
   PANDORA_TRY(lease, pool_.take(deadline));
   return done(lease->run({&statement, 1}));
 }
@@ -326,20 +325,25 @@ Status PostgresObservationStore::add(const std::vector<Observation>& observation
 Result<std::vector<ObservationRow>> PostgresObservationStore::list(const ObservationQuery& query, const Principal& who,
                                                                    const Deadline& deadline) {
   // A text for each shape of the question, so that each is prepared once and uses its index.
-  std::string sql = "SELECT row, turn_uid, kind, name, " PANDORA_MICROS(
-      "at") ", micros, tokens_in, tokens_out, ok, detail, confidence FROM pandora.observability WHERE row > $1";
-  std::vector<PostgresValue> values = {query.after_row};
+  // As the view `observability` has them; the conditions on a row as a whole are what an index can find it by.
+  std::string sql = "SELECT o.row + place - 1, turn_uid, one.kind, one.name, " PANDORA_MICROS(
+      "one.at") ", one.micros, one.tokens_in, one.tokens_out, one.ok, one.detail, one.confidence"
+                " FROM pandora.observations o CROSS JOIN LATERAL unnest(o.kind, o.name, o.at, o.micros, o.tokens_in,"
+                "  o.tokens_out, o.ok, o.detail, o.confidence) WITH ORDINALITY"
+                "  AS one (kind, name, at, micros, tokens_in, tokens_out, ok, detail, confidence, place)"
+                " WHERE o.row > $1 - $2::bigint AND o.row + place - 1 > $1::bigint";
+  std::vector<PostgresValue> values = {query.after_row, postgres_rows::kObservationsOfARow};
   const auto also = [&](std::string_view condition, PostgresValue value) {
     values.push_back(std::move(value));
     sql += fmt::format(" AND {} ${}", condition, values.size());
   };
   if (!sees_all(who)) also("user_id =", who.user.str());
-  if (query.kind) also("kind =", to_string(*query.kind));
+  if (query.kind) also("one.kind =", to_string(*query.kind));
   if (query.turn) also("turn_uid =", *query.turn);
-  if (query.since) also("at >=", *query.since);
-  if (query.until) also("at <", *query.until);
+  if (query.since) also("last_at >=", *query.since), also("one.at >=", *query.since);
+  if (query.until) also("one.at <", *query.until);
   values.push_back(std::min(query.limit, kMaxPage));
-  sql += fmt::format(" ORDER BY row LIMIT ${}::bigint", values.size());
+  sql += fmt::format(" ORDER BY o.row, place LIMIT ${}::bigint", values.size());
   PANDORA_TRY(lease, pool_.take(deadline));
   const PostgresStatement statement{sql, std::move(values)};
   PANDORA_TRY(answers, lease->run({&statement, 1}));

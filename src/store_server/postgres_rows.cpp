@@ -62,8 +62,8 @@ void raise_counters(Statements& to) {
         " (SELECT max(turn_number) AS most FROM pandora.turns) AS t WHERE last_value <= most",
         "SELECT setval('pandora.outbox_id_seq', most) FROM pandora.outbox_id_seq,"
         " (SELECT max(id) AS most FROM pandora.outbox) AS t WHERE last_value <= most",
-        "SELECT setval('pandora.observability_row_seq', most) FROM pandora.observability_row_seq,"
-        " (SELECT max(row) AS most FROM pandora.observability) AS t WHERE last_value <= most"})
+        "SELECT setval('pandora.observations_row_seq', most) FROM pandora.observations_row_seq,"
+        " (SELECT max(row) AS most FROM pandora.observations) AS t WHERE last_value <= most"})
     to.push_back({sql, {}});
 }
 
@@ -193,11 +193,26 @@ void record_fetch(Statements& to, const FetchAttempt& attempt, Timestamp now) {
        {attempt.domain, attempt.ok ? "worked" : "failed", attempt.detail, kMaxSitePatterns - 1}});
 }
 
-std::vector<PostgresValue> columns_of(std::span<const Observation* const> observations) {
-  std::vector<PostgresValue> turns, kinds, names, times, micros, tokens_in, tokens_out, ok, details, confidences;
-  for (const Observation* each : observations) {
-    const Observation& one = *each;
-    turns.emplace_back(one.turn_uid);
+std::vector<ObservationRun> runs_of(std::span<const Observation> observations) {
+  std::vector<ObservationRun> runs;
+  while (!observations.empty()) {
+    std::size_t count = 1;
+    while (count < std::min(observations.size(), kObservationsOfARow) &&
+           observations[count].turn_uid == observations[0].turn_uid)
+      ++count;
+    runs.push_back(observations.first(count));
+    observations = observations.subspan(count);
+  }
+  return runs;
+}
+
+std::vector<PostgresValue> columns_of(ObservationRun run) {
+  std::optional<Uuid> turn;
+  std::optional<Timestamp> last;
+  std::vector<PostgresValue> kinds, names, times, micros, tokens_in, tokens_out, ok, details, confidences;
+  for (const Observation& one : run) {
+    turn = one.turn_uid;
+    last = std::max(last.value_or(one.at), one.at);
     kinds.emplace_back(to_string(one.kind));
     names.emplace_back(one.name);
     times.emplace_back(one.at);
@@ -208,12 +223,16 @@ std::vector<PostgresValue> columns_of(std::span<const Observation* const> observ
     details.emplace_back(one.detail);
     confidences.emplace_back(one.confidence);
   }
-  return {turns, kinds, names, times, micros, tokens_in, tokens_out, ok, details, confidences};
+  return {turn, last, kinds, names, times, micros, tokens_in, tokens_out, ok, details, confidences};
 }
-std::vector<PostgresValue> columns_of(std::span<const Observation> observations) {
-  std::vector<const Observation*> each;
-  for (const Observation& one : observations) each.push_back(&one);
-  return columns_of(each);
+
+std::vector<PostgresValue> columns_of(std::span<const ObservationRun> runs) {
+  std::vector<std::vector<PostgresValue>> columns(columns_of(ObservationRun()).size());
+  for (const ObservationRun run : runs) {
+    std::vector<PostgresValue> row = columns_of(run);
+    for (std::size_t i = 0; i < row.size(); ++i) columns[i].push_back(std::move(row[i]));
+  }
+  return {columns.begin(), columns.end()};
 }
 
 std::vector<OutboxItem> items_of_turn(const Uuid& uid) {

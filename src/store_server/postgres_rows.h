@@ -46,10 +46,19 @@ void record_fetch(Statements& to, const FetchAttempt& attempt, Timestamp now);
 #define PANDORA_ENQUEUE                                                                                          \
   " ON CONFLICT (kind, key) DO UPDATE SET version = excluded.version, due_at = 0, leased_until = 0, owner = ''," \
   " attempts = 0, last_error = ''"
-// Ten arrays, in the order of the columns below.
-std::vector<PostgresValue> columns_of(std::span<const Observation> observations);
-std::vector<PostgresValue> columns_of(std::span<const Observation* const> observations);
-#define PANDORA_OBSERVATION_COLUMNS "turn_uid, kind, name, at, micros, tokens_in, tokens_out, ok, detail, confidence"
+// Observations of one turn that follow each other are one row of `observations`.
+using ObservationRun = std::span<const Observation>;
+inline constexpr std::size_t kObservationsOfARow = 1000;  // the steps of its identity say the same
+std::vector<ObservationRun> runs_of(std::span<const Observation> observations);
+// A row of it, in the order of the columns below; of an empty run one that is not to be written.
+std::vector<PostgresValue> columns_of(ObservationRun run);
+// Of several an array for each column, in which the arrays of the rows stand as text.
+std::vector<PostgresValue> columns_of(std::span<const ObservationRun> runs);
+#define PANDORA_OBSERVATION_COLUMNS \
+  "turn_uid, last_at, kind, name, at, micros, tokens_in, tokens_out, ok, detail, confidence"
+#define PANDORA_OBSERVATION_ARRAYS                                                                             \
+  "o.turn_uid, last_at, kind::text[], name::text[], at::timestamptz[], micros::bigint[], tokens_in::bigint[]," \
+  " tokens_out::bigint[], ok::bool[], detail::text[], confidence::float8[]"
 
 std::vector<OutboxItem> items_of_turn(const Uuid& uid);
 std::vector<OutboxItem> items_of_memory(const Uuid& id);

@@ -43,7 +43,7 @@ using Values = std::vector<PostgresValue>;
 void insert_turns(Statements& to, std::span<const TurnRecord* const> records) {
   Values numbers, uids, users, sessions, times, topics, terms, intents, keywords, qualities, rejected, archived,
       contents, documents, named, names, of;
-  std::vector<const Observation*> observations;
+  std::vector<postgres_rows::ObservationRun> observations;
   for (const TurnRecord* record : records) {
     const Turn& turn = record->turn;
     numbers.emplace_back(turn.number.value);
@@ -64,9 +64,9 @@ void insert_turns(Statements& to, std::span<const TurnRecord* const> records) {
       named.emplace_back(turn.uid);
       names.emplace_back(keyword);
     }
-    for (const Observation& observation : record->observations) {
+    for (const auto run : postgres_rows::runs_of(record->observations)) {
       of.emplace_back(turn.uid);
-      observations.push_back(&observation);
+      observations.push_back(run);
     }
   }
   Values values = {numbers,   uids,     users,    sessions, times,     topics, terms, intents, keywords,
@@ -87,10 +87,10 @@ void insert_turns(Statements& to, std::span<const TurnRecord* const> records) {
        " words AS (INSERT INTO pandora.turn_keywords SELECT made.user_id, keyword, made.turn_number"
        "  FROM unnest($15::uuid[], $16::text[]) AS given (turn_uid, keyword) JOIN made USING (turn_uid)"
        "  ON CONFLICT DO NOTHING),"
-       " seen AS (INSERT INTO pandora.observability (user_id, " PANDORA_OBSERVATION_COLUMNS
-       ") SELECT made.user_id, o.turn_uid, kind, name, at, micros, tokens_in, tokens_out, ok, detail, confidence"
-       "  FROM unnest($17::uuid[], $18::uuid[], $19::text[], $20::text[], $21::timestamptz[], $22::bigint[], "
-       "$23::bigint[], $24::bigint[], $25::bool[], $26::text[], $27::float8[]) WITH ORDINALITY"
+       " seen AS (INSERT INTO pandora.observations (user_id, " PANDORA_OBSERVATION_COLUMNS
+       ") SELECT made.user_id, " PANDORA_OBSERVATION_ARRAYS
+       "  FROM unnest($17::uuid[], $18::uuid[], $19::timestamptz[], $20::text[], $21::text[], $22::text[], $23::text[],"
+       "   $24::text[], $25::text[], $26::text[], $27::text[], $28::text[]) WITH ORDINALITY"
        "  AS o (made_of, " PANDORA_OBSERVATION_COLUMNS ", place) JOIN made ON made.turn_uid = made_of ORDER BY place)"
        " SELECT turn_uid, turn_number FROM made",
        std::move(values)});
@@ -118,7 +118,8 @@ void insert_turn(Statements& to, const TurnRecord& record) {
       postgres_rows::document_of(turn),
       std::vector<std::string>(keywords.begin(), keywords.end()),
   };
-  for (auto& column : postgres_rows::columns_of(record.observations)) values.push_back(std::move(column));
+  const postgres_rows::ObservationRun observations = record.observations;  // of one turn
+  for (auto& column : postgres_rows::columns_of(observations)) values.push_back(std::move(column));
   for (const PostgresValue& value : {PostgresValue(to_string(OutboxKind::kTurnDirectory)),
                                      PostgresValue(to_string(OutboxKind::kTurnPoint)), PostgresValue(kWindow)})
     values.push_back(value);
@@ -130,17 +131,14 @@ void insert_turn(Statements& to, const TurnRecord& record) {
        " ON CONFLICT (turn_uid) DO NOTHING RETURNING turn_number),"
        " words AS (INSERT INTO pandora.turn_keywords SELECT $2, keyword, turn_number"
        "  FROM made, unnest($14::text[]) AS given (keyword)),"
-       " seen AS (INSERT INTO pandora.observability (user_id, " PANDORA_OBSERVATION_COLUMNS
-       ") SELECT $2, " PANDORA_OBSERVATION_COLUMNS
-       "  FROM made, unnest($15::uuid[], $16::text[], $17::text[], $18::timestamptz[], $19::bigint[], $20::bigint[], "
-       "$21::bigint[], $22::bool[], $23::text[], $24::float8[]) WITH ORDINALITY"
-       "  AS o (" PANDORA_OBSERVATION_COLUMNS ", place) ORDER BY place),"
+       " seen AS (INSERT INTO pandora.observations (user_id, " PANDORA_OBSERVATION_COLUMNS
+       ") SELECT $2, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25 FROM made WHERE $17::text[] <> '{}'),"
        " before AS (SELECT turn_uid, turn_number FROM pandora.turns WHERE user_id = $2 AND session_id = $3"
-       "  ORDER BY turn_number DESC LIMIT $27::bigint)"
+       "  ORDER BY turn_number DESC LIMIT $28::bigint)"
        " INSERT INTO pandora.outbox (kind, key, version) SELECT kind, key, nextval('pandora.outbox_versions') FROM"
-       " (SELECT kind, key FROM made, (SELECT $25::text AS kind, $1::uuid AS key, -1 AS place UNION ALL SELECT "
-       "$26::text, $1, 0"
-       "   UNION ALL SELECT $26, turn_uid, turn_number FROM before) AS wanted ORDER BY place) AS asked" PANDORA_ENQUEUE
+       " (SELECT kind, key FROM made, (SELECT $26::text AS kind, $1::uuid AS key, -1 AS place UNION ALL SELECT "
+       "$27::text, $1, 0"
+       "   UNION ALL SELECT $27, turn_uid, turn_number FROM before) AS wanted ORDER BY place) AS asked" PANDORA_ENQUEUE
        " RETURNING (SELECT turn_number FROM made)",
        std::move(values)});
 }
@@ -228,7 +226,8 @@ Result<PostgresRows> commit_all(PostgresPool& pool, std::span<const TurnRecord* 
 Result<TurnNumber> PostgresTurnCommits::commit_alone(const TurnRecord& record, const Deadline& deadline) {
   const auto attempt = [&]() -> Result<TurnNumber> {
     // Most turns bring nothing and are new: two statements in one round trip.
-    if (record.turn.number.value == 0 && brings_nothing_else(record)) {
+    if (record.turn.number.value == 0 && brings_nothing_else(record) &&
+        postgres_rows::runs_of(record.observations).size() <= 1) {
       Statements statements;
       postgres_rows::take_counters_and_session(statements, clock_.now(), record.turn);
       insert_turn(statements, record);

@@ -166,7 +166,10 @@ Result<RemovedTurn> PostgresTurnStore::remove(TurnNumber number, const Principal
             {"WITH gone AS (DELETE FROM pandora.research WHERE source_turn = $1 RETURNING research_id)"
              " SELECT research_id FROM gone ORDER BY 1",
              {gone.uid}});
-        statements.push_back({"DELETE FROM pandora.observability WHERE turn_uid = $1", {gone.uid}});
+        statements.push_back(
+            {"WITH gone AS (DELETE FROM pandora.observations WHERE turn_uid = $1 RETURNING cardinality(kind) AS many)"
+             " SELECT coalesce(sum(many), 0) FROM gone",
+             {gone.uid}});
         statements.push_back(
             {"SELECT turn_uid FROM ("
              "(SELECT turn_uid, turn_number, row_number() OVER (ORDER BY turn_number DESC) AS distance FROM "
@@ -179,7 +182,7 @@ Result<RemovedTurn> PostgresTurnStore::remove(TurnNumber number, const Principal
         PANDORA_TRY(answers, connection.run(statements));
         PANDORA_TRY(memories, ids_of(answers[0]));
         PANDORA_TRY(research, ids_of(answers[1]));
-        removed.observations = answers[2].changed();
+        removed.observations = answers[2].integer(0, 0);
         PANDORA_TRY(neighbours, ids_of(answers[3]));
         std::vector<OutboxItem> items;
         const auto add = [&](const std::vector<OutboxItem>& some) {

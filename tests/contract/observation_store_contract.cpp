@@ -72,6 +72,30 @@ TEST_P(ObservationStoreContract, PagesFollowOneAnotherAndEndAtTheirMaximum) {
   EXPECT_EQ(listed({.after_row = page.back().row}, ana), Names{std::to_string(kMaxPage)});
 }
 
+TEST_P(ObservationStoreContract, ThoseOfACommitStayInTheirOrderHoweverManyAndOfWhateverTurn) {
+  const Turn other = commit("s", "other");
+  for (const std::size_t own : {0, 1, 1000, 1001, 2001}) {
+    TurnRecord made = record("s", "one");
+    for (std::size_t i = 0; i < own; ++i) made.observations.push_back(observation(made.turn.uid, std::to_string(i)));
+    const Turn turn = commit(made);
+    std::vector<Observation> kept;
+    for (ObservationQuery query{.turn = made.turn.uid};;) {
+      const auto page = got(store().list(query, everyone, kNever));
+      if (page.empty()) break;
+      for (const auto& row : page) kept.push_back(row.observation);
+      query.after_row = page.back().row;
+    }
+    EXPECT_EQ(kept, made.observations);
+    EXPECT_EQ(got(rows->turns().remove(turn.number, ana, kNever)).observations, static_cast<std::int64_t>(own));
+  }
+  TurnRecord mixed = record("s", "mixed");
+  for (const std::size_t i : {0, 1, 2, 3})
+    mixed.observations.push_back(observation(i == 1 ? other.uid : mixed.turn.uid, std::to_string(i)));
+  commit(mixed);
+  EXPECT_EQ(listed({}, ana), (Names{"0", "1", "2", "3"}));
+  EXPECT_EQ(listed({.turn = other.uid}, ana), Names{"1"});
+}
+
 TEST_P(ObservationStoreContract, ARowIsNotReusedSoThatAPageMissesNothing) {
   const Turn kept = commit("s", "kept"), gone = commit("s", "gone");
   ASSERT_TRUE(store().add({observation(kept.uid, "a"), observation(gone.uid, "b")}, kNever));

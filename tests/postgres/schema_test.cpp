@@ -120,6 +120,36 @@ TEST_F(PostgresSchemaCase, FromEachVersionOfOursItGoesOnWithWhatIsThere) {
   }
 }
 
+TEST_F(PostgresSchemaCase, WhatWasObservedBeforeItWasKeptByTurnsIsThereInItsOrder) {
+  const std::vector<Migration> all = embedded_migrations("postgres");
+  must(migrate({all.begin(), all.begin() + 7}));
+  // Of each turn more than a row holds, the turns among each other, and one that belongs to nobody.
+  must(connection->script(
+      "INSERT INTO pandora.observability (turn_uid, user_id, kind, name, at, micros, tokens_in, tokens_out, ok, detail,"
+      " confidence) SELECT ('00000000-0000-7000-8000-00000000000' || n % 3)::uuid, (ARRAY['', 'ana', 'ben'])[1 + n % "
+      "3],"
+      " 'phase', 'phase ' || n, '2026-11-26'::timestamptz - n * interval '1 s', n, 2 * n, 3 * n, n % 2 = 0,"
+      " CASE WHEN n % 5 = 0 THEN 'say \"so, {NULL}\"' ELSE '' END, CASE WHEN n % 7 > 0 THEN 1.0 / n END"
+      " FROM generate_series(1, 3005) AS n;"
+      " CREATE TABLE public.before AS SELECT * FROM pandora.observability"));
+  must(migrate());
+  EXPECT_EQ(count("SELECT count(*) FROM pandora.observations"), 6);
+  EXPECT_EQ(count("SELECT count(*) FROM pandora.observability"), 3005);
+  // The same but for their numbers, which rise within each turn as they did.
+  EXPECT_EQ(
+      count("SELECT count(*) FROM (SELECT *, row_number() OVER (PARTITION BY turn_uid ORDER BY row) AS place FROM "
+            "public.before)"
+            " AS b JOIN (SELECT *, row_number() OVER (PARTITION BY turn_uid ORDER BY row) AS place FROM"
+            " pandora.observability) AS a USING (turn_uid, place) WHERE (a.user_id, a.kind, a.name, a.at, a.micros,"
+            " a.tokens_in, a.tokens_out, a.ok, a.detail) = (b.user_id, b.kind, b.name, b.at, b.micros, b.tokens_in,"
+            " b.tokens_out, b.ok, b.detail) AND a.confidence IS NOT DISTINCT FROM b.confidence"),
+      3005);
+  EXPECT_EQ(count("SELECT count(DISTINCT row) FROM pandora.observability"), 3005);
+  EXPECT_EQ(count("SELECT count(*) FROM pandora.observations WHERE last_at <> (SELECT max(t) FROM unnest(at) AS t)"),
+            0);
+  EXPECT_THAT(must(schema().verify()), IsEmpty());
+}
+
 TEST_F(PostgresSchemaCase, AMigrationThatFailsLeavesWhatWasBefore) {
   must(migrate(first(1)));
   std::vector<Migration> broken = first(1);

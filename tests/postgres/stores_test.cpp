@@ -144,7 +144,7 @@ TEST_F(PostgresStoresCase, CountersThatAreBehindTheirRowsAreSetOnAndNoTurnIsRefu
   for (int i = 1; i <= 5; ++i) EXPECT_EQ(must(store.commit_turn(observed("before"), ana, kNever)).value, i);
   const std::vector<std::string> behind = {"SELECT setval('pandora.turn_numbers', 0)",
                                            "ALTER TABLE pandora.outbox ALTER id RESTART",
-                                           "ALTER TABLE pandora.observability ALTER row RESTART"};
+                                           "ALTER TABLE pandora.observations ALTER row RESTART"};
   std::int64_t last = 5;  // an attempt that failed may have taken a number with it
   for (const auto& one : behind) {
     server.sql("pandora", one);
