@@ -73,10 +73,11 @@ bench-stack:  ## `pandora up` beside `docker compose up -d --wait`, and `pandora
 	@$(NINJA) -C build pandora
 	@tests/stack/engine/with_engine --pandora build/pandora bench/stack_up.py $(ROUNDS)
 
-bench-server:  ## the SQL part of a save on PostgreSQL beside a bare INSERT; 64 writers beside one
+bench-server:  ## a turn's acknowledgement on either profile; the SQL part of a save beside a bare INSERT; 64 writers beside one
 	@scripts/bootstrap --tests </dev/null
 	@cmake --preset bench -DPANDORA_TESTS=OFF >/dev/null
-	@$(NINJA) -C build server_bench
+	@$(NINJA) -C build acknowledge_bench server_bench
+	@build/acknowledge_bench
 	@build/server_bench
 
 fuzz:  ## every fuzz target for SECONDS_EACH (600) seconds
