@@ -39,6 +39,8 @@ struct ClientCore {
   std::atomic<std::size_t> next_loop = 0;
 };
 
+constexpr std::string_view kNoConnection = "no connection in time";
+
 class ClientCall;
 
 // The calls and connections of one loop; for its thread only.
@@ -138,7 +140,7 @@ class ClientCall final : public ConnectionUser, public Swept, public std::enable
   // A connection is free.
   void seek_connection() {
     if (done_) return;
-    if (!waiting_) limit(request_.options.timeouts.connect, "no connection in time");
+    if (!waiting_) limit(request_.options.timeouts.connect, kNoConnection);
     waiting_ = false;
     if (url_.is_secure())
       if (const auto& tls = shard_->core().tls_context(); !tls) return fail_with(tls.error());
@@ -153,6 +155,7 @@ class ClientCall final : public ConnectionUser, public Swept, public std::enable
     if (const auto& only = shard_->core().only_address) return on_resolved(Addresses{*only});
     const auto question = shard_->core().names->ask(url_.host);
     if (question->wait(Duration(0))) return on_resolved(question->addresses(url_.port));
+    limit_name_ = "the address of its host was not found in time";
     question->then(weak_from_this(), [this, question, port = url_.port] {  // called while this is there
       loop()->post([weak = weak_from_this(), question, port] {
         if (const auto self = weak.lock()) self->on_resolved(question->addresses(port));
@@ -223,6 +226,7 @@ class ClientCall final : public ConnectionUser, public Swept, public std::enable
 
   void on_resolved(Result<Addresses> found) {
     if (done_ || !connection_) return;
+    limit_name_ = kNoConnection;
     if (!found) return fail_with(std::move(found).error());
     if (request_.options.reach == Reach::kPublicOnly) {
       std::erase_if(*found, [](const SocketAddress& address) { return !is_public(address); });

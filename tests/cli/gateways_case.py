@@ -9,12 +9,14 @@ from served_case import ServedCase, whole
 
 
 class GatewaysCase(ServedCase):
+    points_settings = ()
+
     def setUp(self):
         super().setUp()
         self.server = PostgresServer()
         self.addCleanup(self.server.close)
         self.environment.update(self.server.environment())
-        points = subprocess.Popen([PROGRAM, "vectors", "--json", "--set", "vectors.port=0", "--set", "vectors.path=" + os.path.join(self.home, "points")],
+        points = subprocess.Popen([PROGRAM, "vectors", "--json", "--set", "vectors.port=0", "--set", "vectors.path=" + os.path.join(self.home, "points"), *self.points_settings],
                                   stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=self.environment)
         self.addCleanup(points.stdout.close)
         self.addCleanup(points.wait)

@@ -128,6 +128,7 @@ TEST_F(HttpNamesTest, ANameThatIsNotFoundInTimeEndsTheCallAndHoldsNobodyElseUp) 
   EXPECT_EQ(must(get(server.url())).body, "here");
   const Status late = passes(1s, slow);
   EXPECT_FAILS(kDeadlineExceeded, late);
+  EXPECT_THAT(late.error().message, HasSubstr("the address of its host was not found in time"));
   EXPECT_EQ(client().stats().calls, 0u);
   slow_.hang(false);
   EXPECT_EQ(must(get(url("db.test"))).body, "here");
