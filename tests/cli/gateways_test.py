@@ -1,14 +1,17 @@
 """Several gateways on one PostgreSQL and one server of points: what one does the others see, and one that dies is named and made up for."""
+import hashlib
 import json
 import os
 import signal
 import subprocess
 import unittest
 
+import objects_test
 from gateways_case import GatewaysCase
 from pandora_case import PROGRAM
 from postgres_server import PROGRAMS
 from served_case import whole
+from served_objects_test import Bucket
 
 
 class Gateways(GatewaysCase):
@@ -158,6 +161,72 @@ class Gateways(GatewaysCase):
         self.assertEqual(documents.stdout, b"")
         self.assertTrue(self.json("verify-forgotten", uid, *with_a)["clean"])
         self.assertEqual(self.json("reconcile", *with_a)["differences"], [])
+
+
+class GatewaysOverABucket(GatewaysCase, Bucket):
+    """Documents and images in S3: nothing is shared by a directory."""
+
+    def setUp(self):
+        super().setUp()
+        self.use_s3()
+        self.environment["PANDORA_DOCUMENTS_STORE"] = "s3"
+        del self.environment["PANDORA_DOCUMENTS"], self.environment["PANDORA_OBJECTS"]
+
+    def with_(self, name):
+        return ["--data", os.path.join(self.home, name)]
+
+    def folders(self):
+        return sorted(os.listdir(os.path.join(self.s3.folder, "pandora", "folders", "turns")))
+
+    def test_each_reads_what_the_other_wrote_and_what_one_forgets_is_gone_for_both(self):
+        a, b = self.gateway("a"), self.gateway("b")
+        for round in range(6):
+            self.tell((a, b)[round % 2], f"round {round}")
+            self.wait_until(lambda said=f"round {round}": said in self.rows())
+        self.tell(a, objects_test.message("What is on it?", objects_test.data_url()))
+        self.wait_until(lambda: self.status("a")["outbox"] == 0 and self.status("b")["outbox"] == 0)
+        numbers = self.numbers()
+        self.assertEqual(self.folders(), [f"turn_{int(number):06}" for number in numbers])
+        for name in ("a", "b"):
+            self.assertFalse(os.path.exists(os.path.join(self.home, name, "panda_system_docs", "turns")))
+            for round, number in enumerate(numbers[:6]):
+                shown = self.json("turns", "show", number, *self.with_(name))
+                self.assertEqual(shown["turn"]["message"]["text"], f"round {round}")
+                if round > 0:
+                    self.assertIn(f"round {round - 1}", json.dumps(shown["context"]), "the whole document, of whoever wrote it")
+            image = self.run_pandora("turns", "object", numbers[6], objects_test.KEY, *self.with_(name)).stdout
+            self.assertEqual(hashlib.sha256(image).hexdigest(), objects_test.KEY)
+            self.assertEqual(self.json("reconcile", *self.with_(name))["differences"], [])
+        kept = self.json("memory", "add", "I like tea.", *self.with_("a"))
+        self.assertIn("tea", self.out("memory", "list", *self.with_("b")), kept)
+        for forgets, forgotten in (("b", numbers[0]), ("a", numbers[1])):  # each what the other said
+            uid = self.server.sql(f"SELECT turn_uid FROM pandora.turns WHERE turn_number = {forgotten}", database="pandora")
+            self.out("turns", "forget", forgotten, "--yes", *self.with_(forgets))
+            for name in ("a", "b"):  # the journal of the one that it was said to as well, with its next checkpoint
+                self.wait_until(lambda name=name: json.loads(self.run_pandora("verify-forgotten", uid, "--json", *self.with_(name), code=None).stdout)["clean"])
+        self.assertEqual(self.folders(), [f"turn_{int(number):06}" for number in numbers[2:]])
+        for name in ("a", "b"):
+            self.assertEqual(self.json("reconcile", *self.with_(name))["differences"], [])
+
+    def test_a_turn_of_a_gateway_that_died_while_the_bucket_was_away_gets_its_folder_from_its_successor(self):
+        a, b = self.gateway("a"), self.gateway("b")
+        self.tell(b, "before")
+        self.wait_until(lambda: self.status("b")["outbox"] == 0 and len(self.folders()) == 1)
+        self.s3.stop()
+        self.tell(b, "while it was away")
+        self.wait_until(lambda: len(self.rows()) == 2)
+        b[0].kill()
+        b[0].wait()
+        self.s3.start()
+        self.tell(a, "after")
+        self.wait_until(lambda: len(self.folders()) == 2)
+        self.gateway("b")
+        self.wait_until(lambda: len(self.folders()) == 3)
+        self.wait_until(lambda: self.status("a")["outbox"] == 0)
+        shown = self.json("turns", "show", self.numbers()[1], *self.with_("a"))
+        self.assertEqual(shown["turn"]["message"]["text"], "while it was away")
+        for name in ("a", "b"):
+            self.assertEqual(self.json("reconcile", *self.with_(name))["differences"], [])
 
 
 if __name__ == "__main__":
