@@ -77,7 +77,7 @@ void DenseSpace::extend(std::vector<float>& prepared, const DenseParams& params)
   if (params.distance != Distance::kEuclid) return;
   double square = 0;
   for (const float value : prepared) square += static_cast<double>(value) * value;
-  prepared.push_back(static_cast<float>(-square / 2));
+  prepared.push_back(std::max(static_cast<float>(-square / 2), -kMaxComponent));
 }
 
 std::span<const float> DenseSpace::vector(Slot slot) const {

@@ -1,7 +1,8 @@
 // One named dense vector of a collection, searched by one of the four distances.
 //
 // Cosine and Dot are the dot product of vecdb's index. Euclid is too: with one more component, −|x|²/2 against 1, the
-// largest product is the least distance; where products cannot tell, as far from the origin, every vector is read. So
+// largest product is the least distance; where products cannot tell, as far from the origin, every vector is read. The
+// component is kept within what the index takes: a product is then larger than it should be, and nothing is missed. So
 // it is for Manhattan, which has no such form. Whatever the way, scores are computed from the floats, and a filter
 // loses nothing.
 //

@@ -1,5 +1,6 @@
 #include "vectors/collection.h"
 
+#include <cmath>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -460,6 +461,40 @@ TEST_P(Searching, what_is_found_is_what_reading_every_vector_finds) {
       ASSERT_EQ(found.points.size(), kLimit);
       for (std::size_t i = 0; i < kLimit; ++i)
         EXPECT_FLOAT_EQ(found.points[i].score, -all[i].first) << to_string(distance);
+    }
+  }
+}
+
+// Up to the largest component that is taken: what the index adds to a vector for Euclid is the square of its length.
+TEST(Searching, vectors_of_any_length_are_found) {
+  constexpr std::size_t kSize = 8, kPoints = 600, kLimit = 12;
+  SeededRandom random(9);
+  for (const Distance distance : {Distance::kDot, Distance::kEuclid, Distance::kManhattan}) {
+    CollectionParams params;
+    params.dense[""] = {kSize, distance};
+    CollectionMemory memory(std::move(params));
+    const auto vector = [&] {
+      const float length = std::pow(10.0F, static_cast<float>(random.below(16)));
+      std::vector<float> made;
+      for (std::size_t j = 0; j < kSize; ++j)
+        made.push_back(length * static_cast<float>(static_cast<double>(random.below(2001)) / 1000 - 1));
+      return made;
+    };
+    for (std::size_t i = 0; i < kPoints; ++i) memory.put({PointId::of(i), 1, "{}", {{0, vector()}}});
+    for (int asked = 0; asked < 40; ++asked) {
+      const std::vector<float> query = vector();
+      QueryRequest request;
+      request.step.query = Nearest{VectorInput(DenseInput{query})};
+      request.step.limit = kLimit;
+      const auto found = run_query(request, memory, Deadline::never()).value();
+      std::vector<float> all;
+      memory.live().for_each([&](Slot slot) { all.push_back(memory.dense(0)->score(query, slot)); });
+      std::ranges::sort(all, std::greater<>());
+      ASSERT_EQ(found.points.size(), kLimit);
+      for (std::size_t i = 0; i < kLimit; ++i) {
+        EXPECT_TRUE(std::isfinite(all[i]));
+        EXPECT_EQ(found.points[i].score, all[i]) << to_string(distance) << " question " << asked << " place " << i;
+      }
     }
   }
 }
