@@ -35,7 +35,8 @@ TEST(FieldIndex, values_are_found_on_both_sides_of_what_has_gone) {
   const auto index = integers();
   SlotSet live;
   for (Slot slot = 0; slot < 20'000; ++slot) {
-    const JsonTape payload = JsonTape::parse("{\"n\":" + std::to_string(slot % 10) + "}").value();
+    const std::string text = "{\"n\":" + std::to_string(slot % 10) + "}";  // the tape reads in it
+    const JsonTape payload = JsonTape::parse(text).value();
     index->put(slot, payload.root());
     live.insert(slot);
   }
