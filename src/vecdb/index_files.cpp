@@ -211,19 +211,7 @@ std::unique_ptr<IndexFiles::Checkpoint> IndexFiles::begin(PointIndex& index, Sco
       if (part.file() && part.centred_at(v) != index.dense_[v]->centre().at) return true;
     return false;
   };
-  const std::size_t end = held.size() - 1;  // without the tail, which is empty
   const bool any_stale = std::any_of(held.begin(), held.end(), [&](const auto& one) { return is_stale(*one.part); });
-  std::size_t first = end;
-  while (first > 0 && !held[first - 1].part->file()) --first;
-  const auto span_from = [&](std::size_t number) {  // with what lies between parts and was let go of
-    return held[end - 1].part->first() + held[end - 1].part->slots() - held[number].part->first();
-  };
-  while (first > 0 && end > first) {
-    const std::size_t slots = next_multiple(span_from(first)), together = span_from(first - 1);
-    if (together > 2 * slots || together > kPartSlots) break;
-    --first;
-  }
-  if (any_stale) first = 0;
   const auto add_output = [&](std::size_t from, std::size_t to) {
     Checkpoint::Output output;
     PartContent& content = output.content;
@@ -245,14 +233,42 @@ std::unique_ptr<IndexFiles::Checkpoint> IndexFiles::begin(PointIndex& index, Sco
     output.number = next_number_++;
     checkpoint->outputs_.push_back(std::move(output));
   };
-  for (std::size_t i = 0; i < first; ++i) {
-    if (held[i].live == 0) continue;
-    if (scope == Scope::kPurge && held[i].dead > 0)
-      add_output(i, i + 1);
-    else
-      checkpoint->kept_.push_back(*held[i].part->file());
+  const auto keep = [&](std::size_t from, std::size_t to) {
+    for (std::size_t i = from; i < to; ++i) {
+      if (held[i].part == index.tail_ || held[i].live == 0) continue;
+      if (scope == Scope::kPurge && held[i].dead > 0)
+        add_output(i, i + 1);
+      else
+        checkpoint->kept_.push_back(*held[i].part->file());
+    }
+  };
+  const auto is_new = [&](std::size_t i) {
+    return held[i].part != index.tail_ && (any_stale || !held[i].part->file());
+  };
+  // May a part hold both, this one and the one before it? No tail stands in between, nor will.
+  const auto span = [&](std::size_t from, std::size_t to) {  // with what lies between parts and was let go of
+    return held[to - 1].part->first() + held[to - 1].part->slots() - held[from].part->first();
+  };
+  const auto adjoins = [&](std::size_t i) {
+    if (held[i].part == index.tail_ || held[i - 1].part == index.tail_) return false;
+    return held[i].part->first() < held[i - 1].part->first() + held[i - 1].part->slots() + index.least_stretch_;
+  };
+  std::size_t done = 0;  // parts before are dealt with
+  for (std::size_t i = 0; i < held.size(); ++i) {
+    if (!is_new(i)) continue;
+    std::size_t from = i, to = i + 1;
+    while (to < held.size() && is_new(to) && adjoins(to)) ++to;
+    while (from > done && adjoins(from)) {
+      const std::size_t slots = next_multiple(span(from, to)), together = span(from - 1, to);
+      if (together > 2 * slots || together > kPartSlots) break;
+      --from;
+    }
+    keep(done, from);
+    add_output(from, to);
+    done = to;
+    i = to - 1;
   }
-  if (end > first) add_output(first, end);
+  keep(done, held.size());
   return checkpoint;
 }
 
@@ -322,12 +338,19 @@ void IndexFiles::end(PointIndex& index, Checkpoint& checkpoint) {
   for (Checkpoint::Output& output : checkpoint.outputs_) {
     if (!output.part) continue;
     const auto& sources = output.content.sources;
-    // Were all of them let go of or kept? A part that was damaged meanwhile is not there any more.
+    // A part that was damaged meanwhile is not there any more; then a tail may stand in its place.
     std::vector<std::size_t> found;
     for (const PartSource& source : sources)
       for (std::size_t i = 0; i < held.size(); ++i)
         if (held[i].part == source.part) found.push_back(i);
     if (found.size() != sources.size()) continue;
+    const auto is_strange = [&](const PointIndex::Held& one) {
+      return (one.live > 0 || one.part == index.tail_) &&
+             std::ranges::find(sources, one.part, &PartSource::part) == sources.end();
+    };
+    if (std::any_of(held.begin() + static_cast<std::ptrdiff_t>(found.front()),
+                    held.begin() + static_cast<std::ptrdiff_t>(found.back()), is_strange))
+      continue;
     PointIndex::Held replaced{output.part, std::vector<PointIndex::TermCounts>(index.shape_.sparse), 0, 0};
     const Slot first = output.content.first, behind = first + output.content.slots;
     for (Slot slot = first; slot < behind; ++slot) {
@@ -342,8 +365,8 @@ void IndexFiles::end(PointIndex& index, Checkpoint& checkpoint) {
     const auto last = held.begin() + static_cast<std::ptrdiff_t>(found.back()) + 1;
     held.erase(held.begin() + static_cast<std::ptrdiff_t>(to) + 1, last);
   }
-  for (std::size_t i = held.size() - 1; i-- > 0;)
-    if (held[i].live == 0) index.let_go(i);
+  for (std::size_t i = held.size(); i-- > 0;)
+    if (held[i].live == 0 && held[i].part != index.tail_) index.let_go(i);
   index.unsaved_ -= checkpoint.changes_;
 }
 

@@ -11,8 +11,8 @@ namespace {
 // A part of which more than one in kDeadShare is dead, and more than kLeastDead, should go.
 constexpr std::size_t kDeadShare = 4, kLeastDead = 1'024;
 
-Slot next_group(std::size_t bound) {
-  return static_cast<Slot>((bound + CodeTable::kGroup - 1) / CodeTable::kGroup * CodeTable::kGroup);
+std::size_t next_group(std::size_t bound) {
+  return (bound + CodeTable::kGroup - 1) / CodeTable::kGroup * CodeTable::kGroup;
 }
 
 tl::unexpected<Error> damage() { return fail(ErrorCode::kDataCorrupt, "a part of the index is damaged"); }
@@ -31,7 +31,8 @@ class PointIndex::Rows final : public VectorRows {
   const std::size_t vector_;
 };
 
-PointIndex::PointIndex(IndexShape shape, DenseOptions options) : shape_(std::move(shape)), having_(shape_.sparse) {
+PointIndex::PointIndex(IndexShape shape, DenseOptions options, std::size_t least_stretch)
+    : shape_(std::move(shape)), least_stretch_(least_stretch), having_(shape_.sparse) {
   for (std::size_t v = 0; v < shape_.dense.size(); ++v)
     dense_.push_back(std::make_unique<DenseIndex>(shape_.dense[v], *this, std::make_unique<Rows>(*this, v), options));
   begin_tail();
@@ -40,14 +41,45 @@ PointIndex::PointIndex(IndexShape shape, DenseOptions options) : shape_(std::mov
 PointIndex::~PointIndex() = default;
 
 std::size_t PointIndex::number_of(Slot slot) const {
-  if (in_tail(slot)) return held_.size() - 1;
   const auto behind = std::ranges::upper_bound(held_, slot, {}, [](const Held& held) { return held.part->first(); });
   return static_cast<std::size_t>(behind - held_.begin()) - 1;
 }
 
+std::vector<PointIndex::Stretch> PointIndex::free_stretches() const {
+  std::vector<Stretch> stretches;
+  std::size_t behind = 0;
+  for (const Held& held : held_) {
+    const std::size_t first = held.part->first();
+    if (first >= behind + least_stretch_) stretches.push_back({behind, first});
+    behind = held.part == tail_ ? tail_end_ : next_group(first + held.part->slots());
+  }
+  if (behind < kMaxSlots) stretches.push_back({behind, kMaxSlots});
+  return stretches;
+}
+
+std::size_t PointIndex::room() const {
+  std::size_t sum = tail_end_ - tail_->first() - tail_->slots();
+  for (const Stretch& stretch : free_stretches()) sum += stretch.end - stretch.first;
+  return sum;
+}
+
 void PointIndex::begin_tail() {
-  tail_ = std::make_shared<MemoryPart>(shape_, next_group(bound_));
-  held_.push_back({tail_, std::vector<TermCounts>(shape_.sparse), 0, 0});
+  if (tail_) {
+    if (tail_->slots() == 0) std::erase_if(held_, [&](const Held& held) { return held.part == tail_; });
+    tail_end_ = next_group(tail_->first() + tail_->slots());
+  }
+  const std::vector<Stretch> free = free_stretches();
+  const Stretch stretch = free.empty() ? Stretch{kMaxSlots, kMaxSlots} : free.front();
+  tail_ = std::make_shared<MemoryPart>(shape_, static_cast<Slot>(stretch.first));
+  tail_end_ = stretch.end;
+  const auto place =
+      std::ranges::upper_bound(held_, tail_->first(), {}, [](const Held& held) { return held.part->first(); });
+  held_.insert(place, {tail_, std::vector<TermCounts>(shape_.sparse), 0, 0});
+}
+
+bool PointIndex::make_room() {
+  if (is_full()) begin_tail();
+  return !is_full();
 }
 
 void PointIndex::count(Slot slot, const IndexPart& part, int by) {
@@ -80,7 +112,7 @@ Result<bool> PointIndex::put(const IndexedPoint& point) {
   const auto known = find(point.id);
   if (known && seq(*known) >= point.seq) return false;
   const bool in_place = known && in_tail(*known);
-  if (!in_place && bound_ >= kMaxSlots)
+  if (!in_place && !make_room())
     return fail(ErrorCode::kResourceExhausted, "the index has no slot left", "split the collection");
   Status taken;
   if (in_place)
@@ -93,7 +125,7 @@ Result<bool> PointIndex::put(const IndexedPoint& point) {
   if (!in_place) {
     ids_.insert(slot, *this);
     live_.insert(slot);
-    ++held_.back().live;
+    ++held_[number_of(slot)].live;
   }
   count(slot, *tail_, 1);
   for (std::size_t v = 0; v < dense_.size(); ++v)
@@ -128,7 +160,7 @@ void PointIndex::let_go(std::size_t number) {
 
 std::size_t PointIndex::drop_damaged() {
   std::size_t lost = 0;
-  for (std::size_t number = held_.size() - 1; number-- > 0;) {
+  for (std::size_t number = held_.size(); number-- > 0;) {
     const auto part = held_[number].part;
     if (!part->damaged()) continue;
     for (Slot slot = part->first(); slot < part->first() + part->slots(); ++slot) {
@@ -148,8 +180,9 @@ std::size_t PointIndex::drop_damaged() {
 
 std::vector<Slot> PointIndex::worth_moving(std::size_t most) const {
   std::vector<Slot> slots;
-  for (std::size_t number = 0; number + 1 < held_.size() && slots.size() < most; ++number) {
-    const Held& held = held_[number];
+  for (const Held& held : held_) {
+    if (slots.size() >= most) break;
+    if (held.part == tail_) continue;
     const std::size_t all = held.part->slots();
     const std::size_t dead = all - held.live;
     if (dead <= kLeastDead || dead * kDeadShare <= all) continue;
@@ -160,7 +193,7 @@ std::vector<Slot> PointIndex::worth_moving(std::size_t most) const {
 }
 
 Status PointIndex::move(Slot slot, const Payload& payload) {
-  if (bound_ >= kMaxSlots) return {};
+  if (!make_room()) return {};
   IndexedPoint point{.id = id(slot), .seq = seq(slot), .dense = {}, .sparse = {}, .payload = &payload, .stored = {}};
   PANDORA_TRY(bytes, stored(slot));
   const std::string kept(bytes);

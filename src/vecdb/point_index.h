@@ -7,13 +7,15 @@
 //
 // Points stand in slots, one behind the other. What was written to files (`index_files.h`) is in parts that never
 // change: codes are copied from there at start, all else is read in place; a point that is put anew gets a new slot
-// behind them, its old one is dead. What came since is the tail, in memory. Every block of a file is checked against
+// elsewhere, its old one is dead. What came since is the tail, in memory. Where parts have gone because nobody lived
+// there any more, the next tail stands: however often points are put anew, slots do not become more and more. So a slot
+// means something only until the next change. Every block of a file is checked against
 // its checksum before anything is read from it: a search, or a change, that meets damage gives kDataCorrupt; then
 // `drop_damaged` lets the part go, and the owner feeds all its rows again (those still there cost a look-up each).
 //
 // Memory at 384 dimensions: 512 bytes of codes and some 9 for the id's slot a point, dead ones too until their part is
 // written anew; and the tail. Threads: many search or one changes, guarded by the owner; writing files goes on beside
-// both. Bounds: kMaxSlots points, dead ones too.
+// both. Bounds: kMaxSlots points, dead ones of parts too.
 #pragma once
 #include <map>
 #include <memory>
@@ -45,14 +47,16 @@ struct IndexedPoint {
 class PointIndex final : public SlotIds {
  public:
   static constexpr std::size_t kMaxSlots = std::size_t{1} << 31;
+  // Slots side by side that are given again; fewer wait until their neighbours have gone.
+  static constexpr std::size_t kLeastStretch = CodeTable::kChunkSlots;
 
-  // `options`: of each dense vector's scan.
-  explicit PointIndex(IndexShape shape, DenseOptions options = {});
+  // `options`: of each dense vector's scan. `least_stretch`: for tests.
+  explicit PointIndex(IndexShape shape, DenseOptions options = {}, std::size_t least_stretch = kLeastStretch);
   ~PointIndex() override;
   const IndexShape& shape() const { return shape_; }
 
   // Changes. Nothing happens (false) when a change as new is in already; `remove` also when the point is not there.
-  // kResourceExhausted past kMaxSlots. Vectors are of the shape's dimensions, checked by the caller.
+  // kResourceExhausted without a slot left (`room`). Vectors are of the shape's dimensions, checked by the caller.
   Result<bool> put(const IndexedPoint& point);
   Result<bool> remove(const Uuid& id, std::uint64_t seq);
   // By the one who changes it, also beside searches.
@@ -80,6 +84,7 @@ class PointIndex final : public SlotIds {
   std::size_t bound() const override { return bound_; }
   const SlotSet& live() const { return live_; }  // what a filter starts from
   std::size_t size() const { return ids_.size(); }
+  std::size_t room() const;  // slots that are left for points that come or are put anew
 
   const SlotSet& with_dense(std::size_t number) const { return dense_[number]->present(); }  // live ones that have it
   bool has_terms(std::size_t number, Slot slot) const { return part(slot).has_terms(number, slot); }
@@ -108,10 +113,16 @@ class PointIndex final : public SlotIds {
     std::size_t live = 0;                // points
     std::size_t dead = 0;                // slots that died here, whose words and fields the part still holds
   };
-  const IndexPart& part(Slot slot) const { return *held_[number_of(slot)].part; }
+  struct Stretch {
+    std::size_t first, end;  // slots
+  };
+  const IndexPart& part(Slot slot) const { return in_tail(slot) ? *tail_ : *held_[number_of(slot)].part; }
   std::size_t number_of(Slot slot) const;
-  bool in_tail(Slot slot) const { return tail_ && slot >= tail_->first(); }  // none while files are loaded
+  bool in_tail(Slot slot) const { return tail_ && slot >= tail_->first() && slot < tail_end_; }  // none at first
+  bool is_full() const { return tail_->first() + tail_->slots() >= tail_end_; }                  // the tail
+  std::vector<Stretch> free_stretches() const;  // ascending; the last is behind everything
   void begin_tail();
+  bool make_room();            // for one more point; false: there is none
   Status take_out(Slot slot);  // of the part that it stands in; the rest is done all the same when that is damaged
   Status bury(Held& held, Slot slot);
   void count(Slot slot, const IndexPart& part, int by);
@@ -119,9 +130,11 @@ class PointIndex final : public SlotIds {
   void let_go(std::size_t number);                                        // of a part
 
   const IndexShape shape_;
+  const std::size_t least_stretch_;
   IdSlots ids_;
-  std::vector<Held> held_;  // by slot; the last is the tail
+  std::vector<Held> held_;  // by slot; the tail is one of them
   std::shared_ptr<MemoryPart> tail_;
+  std::size_t tail_end_ = 0;  // of the slots that it may take
   SlotSet live_;
   std::size_t bound_ = 0;
   std::vector<std::unique_ptr<DenseIndex>> dense_;

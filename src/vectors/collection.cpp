@@ -387,12 +387,11 @@ std::unique_ptr<Collection::Changed> Collection::commit(std::vector<Pending> gro
     if (memory_->damaged()) committed = fail(damage_of_part());
     const auto puts = static_cast<std::size_t>(
         std::ranges::count_if(staging.changed(), [](const auto& one) { return one.second.has_value(); }));
-    // A slot is given once; a point that goes needs none.
-    if (committed && puts > 0 && memory_->table().bound() + puts > PointIndex::kMaxSlots)
-      committed =
-          fail(ErrorCode::kStorageFull,
-               fmt::format("the collection has taken {} changes of points and takes no more", PointIndex::kMaxSlots),
-               "make it anew: `pandora vectors export`, delete it, `pandora vectors import`");
+    // A point that goes needs no slot.
+    if (committed && memory_->points().room() < puts)
+      committed = fail(ErrorCode::kStorageFull,
+                       fmt::format("the collection has {} slots for points and none left", PointIndex::kMaxSlots),
+                       "put some of its points into another one");
   }
   CollectionFile::Change change;
   for (const auto& [id, point] : staging.changed()) {

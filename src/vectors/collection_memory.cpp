@@ -108,6 +108,7 @@ std::optional<JsonTape> CollectionMemory::payload_for_indexes(std::string_view t
 }
 
 void CollectionMemory::enters(Slot slot, const PointId& id, const std::optional<JsonTape>& payload) {
+  table_.enters(slot);
   if (index_.id(slot) != id.bytes()) table_.stands(slot, id);
   if (!payload) return;
   for (const auto& [path, index] : indexes_) index->put(slot, payload->root());
@@ -213,6 +214,7 @@ bool CollectionMemory::move_some(std::size_t most) {
 }
 
 void CollectionMemory::adopt() {
+  table_.adopt();
   marked(index_, kMadeUp).for_each([&](Slot slot) {
     const auto stored = index_.stored(slot);
     Uuid id;

@@ -227,7 +227,7 @@ class ColumnIndex final : public FieldIndex {
     return slots;
   }
 
-  // A slot is not given again: what is changed often would leave its values behind without end.
+  // A slot is not given again soon: what is changed often would leave its values behind.
   static constexpr std::size_t kChunk = 4'096;
   struct Chunk {
     std::array<T, kChunk> values;

@@ -54,35 +54,42 @@ void PointTable::leaves(Slot slot) {
   made_up_.erase(known);
 }
 
-std::vector<PointTable::Entry> PointTable::since(std::size_t slot) const {
+void PointTable::enters(Slot slot) {
+  if (order_->taken.contains(slot)) return;
+  order_->taken.insert(slot);
+  ++order_->taken_count;
+}
+
+void PointTable::adopt() { order_ = std::make_shared<Order>(Order{{}, index_.live(), index_.size()}); }
+
+std::vector<PointTable::Entry> PointTable::since(const Order& order) const {
   std::vector<Entry> entries;
-  for (; slot < index_.bound(); ++slot)
-    if (const auto one = static_cast<Slot>(slot); index_.live().contains(one)) entries.push_back({id(one), one});
+  SlotSet there = order.taken;
+  there &= index_.live();
+  there.for_each([&](Slot slot) { entries.push_back({id(slot), slot}); });
   std::ranges::sort(entries, {}, &Entry::id);
   return entries;
 }
 
 bool PointTable::is_old(const Order& order) const {
-  return index_.bound() - order.end_slot > std::max(kRecentSlots, order.entries.size() / kRecentShare);
+  return order.taken_count > std::max(kRecentSlots, order.entries.size() / kRecentShare);
 }
 
 std::size_t PointTable::unsorted() const {
   const std::lock_guard lock(mutex_);
-  return index_.bound() - order_->end_slot + (is_old(*order_) ? order_->entries.size() : 0);
+  return order_->taken_count + (is_old(*order_) ? order_->entries.size() : 0);
 }
 
 std::shared_ptr<const PointTable::Order> PointTable::ordered() const {
   const std::lock_guard lock(mutex_);
-  const std::size_t bound = index_.bound();
   if (!is_old(*order_)) return order_;
   auto next = std::make_shared<Order>();
   std::vector<Entry> alive;
   std::ranges::copy_if(order_->entries, std::back_inserter(alive),
-                       [&](const Entry& entry) { return index_.live().contains(entry.slot); });
-  std::ranges::merge(alive, since(order_->end_slot), std::back_inserter(next->entries), {}, &Entry::id, &Entry::id);
-  next->end_slot = bound;
+                       [&](const Entry& entry) { return holds(*order_, entry); });
+  std::ranges::merge(alive, since(*order_), std::back_inserter(next->entries), {}, &Entry::id, &Entry::id);
   order_ = next;
-  return order_;
+  return next;
 }
 
 }  // namespace pandora::qdrant

@@ -28,20 +28,26 @@ class PointTable {
   Uuid key_of(const PointId& id) const;
   bool is_made_up(Slot slot) const { return made_up_.contains(slot); }
   const std::unordered_map<Slot, Uuid>& made_up() const { return made_up_; }
-  void stands(Slot slot, const PointId& id);  // a point with a key that is made up is there now
+  void enters(Slot slot);                     // a point is there now
+  void stands(Slot slot, const PointId& id);  // its key is made up
   void leaves(Slot slot);                     // it will not be there any more
+  void adopt();                               // whatever is there was there before
 
   // Calls visit(id, slot) ascending, from `from` on, until it answers false.
   template <class Visit>
   void visit_from(const PointId& from, Visit&& visit) const {
     const auto order = ordered();
-    const std::vector<Entry> recent = since(order->end_slot);
+    const std::vector<Entry> recent = since(*order);
     auto a = std::ranges::lower_bound(order->entries, from, {}, &Entry::id);
     auto b = std::ranges::lower_bound(recent, from, {}, &Entry::id);
     while (a != order->entries.end() || b != recent.end()) {
       const bool take_a = b == recent.end() || (a != order->entries.end() && a->id < b->id);
+      if (take_a && !holds(*order, *a)) {
+        ++a;
+        continue;
+      }
       const Entry& entry = take_a ? *a++ : *b++;
-      if (index_.live().contains(entry.slot) && !visit(entry.id, entry.slot)) return;
+      if (!visit(entry.id, entry.slot)) return;
     }
   }
 
@@ -50,21 +56,25 @@ class PointTable {
     PointId id;
     Slot slot = 0;
   };
-  // Points in slots below `end_slot`, by id; the dead are left out when it is made. A slot is never given twice, so it
-  // stays true. 24 bytes a point, made when it is first asked for.
+  // Points by id: those that were there when it was made, and the slots that were taken since. 24 bytes a point, made
+  // when it is first asked for; and a bit a slot.
   struct Order {
     std::vector<Entry> entries;
-    std::size_t end_slot = 0;
+    SlotSet taken;
+    std::size_t taken_count = 0;
   };
-  std::vector<Entry> since(std::size_t slot) const;  // points in later slots, by id
-  bool is_old(const Order& order) const;             // too many came after it
+  bool holds(const Order& order, const Entry& entry) const {  // it is still there
+    return index_.live().contains(entry.slot) && !order.taken.contains(entry.slot);
+  }
+  std::vector<Entry> since(const Order& order) const;  // points in slots that were taken, by id
+  bool is_old(const Order& order) const;               // too many were
   std::shared_ptr<const Order> ordered() const;
 
   const PointIndex& index_;
   std::unordered_map<Slot, Uuid> made_up_;  // slots whose key is made up, with their id
   std::unordered_map<Uuid, Uuid> keys_;     // from such an id to its key
   mutable std::mutex mutex_;
-  mutable std::shared_ptr<const Order> order_ = std::make_shared<Order>();
+  mutable std::shared_ptr<Order> order_ = std::make_shared<Order>();
 };
 
 }  // namespace pandora::qdrant

@@ -12,6 +12,7 @@
 namespace pandora {
 
 inline constexpr std::size_t kIndexDimension = 24;
+inline constexpr std::size_t kIndexStretch = 64;  // so that slots of small parts are given again, too
 inline const Uuid kIndexEpoch = id_of(1'000'000);
 
 inline IndexShape small_shape() {
@@ -43,7 +44,7 @@ class IndexCase {
 
   // What an owner does at start: what the files have, then what they lack.
   IndexFiles::Loaded open() {
-    index_ = std::make_unique<PointIndex>(shape_);
+    index_ = std::make_unique<PointIndex>(shape_, DenseOptions(), kIndexStretch);
     index_files_ = std::make_unique<IndexFiles>(files, "/index", kIndexEpoch);
     const auto loaded = index_files_->load(*index_, seq_, 0);
     feed();

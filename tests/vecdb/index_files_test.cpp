@@ -169,6 +169,32 @@ TEST(IndexFiles, points_move_out_of_a_part_that_is_mostly_dead_and_it_goes) {
   EXPECT_EQ(one.index().size(), 3'000U);
 }
 
+// Each round gives every point a new slot, in the place of those before the last round.
+TEST(IndexFiles, slots_of_parts_that_have_gone_are_given_again) {
+  constexpr std::size_t kPoints = 2'000, kRounds = 12;
+  IndexCase one(22);
+  std::size_t most = 0;
+  for (std::size_t round = 0; round < kRounds; ++round) {
+    for (std::size_t number = 0; number < kPoints; ++number) {
+      one.put((number * 7 + round) % kPoints);
+      if (number % 500 == 499) {
+        EXPECT_TRUE(one.checkpoint().has_value());
+      }
+    }
+    for (const Slot slot : one.index().worth_moving(kPoints)) {
+      Payload none;
+      EXPECT_TRUE(one.index().move(slot, none).has_value());
+    }
+    if (round % 4 == 3) {
+      EXPECT_TRUE(one.open().whole);
+    }
+    most = std::max(most, one.index().bound());
+  }
+  EXPECT_LE(most, 4 * kPoints);
+  EXPECT_GE(one.index().room(), PointIndex::kMaxSlots - most);
+  one.expect_as_rebuilt();
+}
+
 TEST(IndexFiles, files_of_another_epoch_shape_or_a_later_state_are_refused_and_removed) {
   const auto refused = [](IndexCase& one, IndexShape shape, Uuid epoch, std::uint64_t seq, std::uint64_t since) {
     PointIndex index(std::move(shape));

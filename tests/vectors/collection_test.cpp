@@ -12,6 +12,7 @@
 #include <gtest/gtest.h>
 
 #include "base/random.h"
+#include "support/fault_file_system.h"
 #include "vectors/engine.h"
 #include "vectors/payload_edit.h"
 #include "vectors/searching.h"
@@ -192,7 +193,7 @@ TEST(Collection, a_damaged_change_makes_it_red_and_says_which_row) {
 }
 
 // Everything that a point may have, in ever new states, kept in parts now and then.
-class Kept : public testing::Test {
+class Kept : public ::testing::Test {
  protected:
   static constexpr std::size_t kIds = 300;
   void SetUp() override {
@@ -543,6 +544,43 @@ TEST(PointTable, a_uuid_that_is_the_made_up_key_of_another_is_a_point_of_its_own
   EXPECT_EQ(memory.table().size(), 2U);
   EXPECT_EQ(memory.payload(*memory.table().find(zeros)), R"({"a":1})");
   EXPECT_EQ(memory.payload(*memory.table().find(key)), R"({"a":2})");
+}
+
+// In files, so that slots of points that have gone are given again.
+TEST(PointTable, order_holds_when_slots_are_given_again) {
+  constexpr std::uint64_t kPoints = 9'000, kRounds = 6;
+  testing::FaultFileSystem disk;
+  IndexFiles files(disk, "/parts", Uuid{}, IndexFiles::Truth::kHere);
+  CollectionMemory memory(params_of(kPlain));
+  SeededRandom random(4);
+  std::set<PointId> there;
+  std::uint64_t version = 0;
+  for (std::uint64_t round = 0; round < kRounds; ++round) {
+    for (std::uint64_t i = 0; i < kPoints; ++i) {
+      const PointId id = PointId::of((i * 5 + round) % kPoints);
+      if (random.below(10) == 0) {
+        memory.remove(id, ++version);
+        there.erase(id);
+      } else {
+        memory.put({id, ++version, "{\"n\":" + std::to_string(id.number()) + "}", {}});
+        there.insert(id);
+      }
+      if (i % 3'000 != 2'999) continue;
+      while (memory.move_some(256)) {
+      }
+      const auto checkpoint = files.begin(memory.points(), IndexFiles::Scope::kTail);
+      ASSERT_TRUE(checkpoint && checkpoint->write());
+      files.end(memory.points(), *checkpoint);
+      auto next = there.begin();
+      memory.table().visit_from(PointId(), [&](const PointId& seen, Slot slot) {
+        EXPECT_TRUE(next != there.end() && seen == *next);
+        EXPECT_EQ(memory.payload(slot), "{\"n\":" + std::to_string(seen.number()) + "}");
+        return !HasFailure() && next++ != there.end();
+      });
+      ASSERT_TRUE(next == there.end());
+    }
+  }
+  EXPECT_LT(memory.table().bound(), 3 * kPoints);
 }
 
 TEST(PointTable, order_holds_when_many_come_and_go) {
