@@ -60,7 +60,7 @@ class IndexCase {
       }
     index_->set_applied(seq_, seq_);
   }
-  void put(std::size_t number) {
+  void put(std::size_t number, const char* kind = nullptr) {
     const Uuid id = id_of(number);
     Row row{.seq = ++seq_, .dense = {}, .other = {}, .words = {}, .payload = {}, .stored = {}};
     if (random_() % 8 != 0) row.dense = normalised(normal_vector(random_, kIndexDimension));
@@ -71,6 +71,7 @@ class IndexCase {
         row.words.values.push_back(static_cast<float>(random_() % 100 + 1) / 16);
       }
     if (random_() % 8 != 0) row.payload["kind"] = std::string(1, static_cast<char>('a' + random_() % 5));
+    if (kind) row.payload["kind"] = std::string(kind);
     row.payload["kinds"] = std::vector<std::string>{"x", std::string(random_() % 3, 'y')};
     if (random_() % 4 != 0) row.payload["number"] = static_cast<std::int64_t>(random_() % 50);
     if (random_() % 4 != 0) row.payload["at"] = Timestamp{static_cast<std::int64_t>(random_() % 50)};
@@ -175,7 +176,7 @@ class IndexCase {
     }
     for (const auto& [name, type] : shape_.fields)
       if (kind_of(type) == FieldKind::kKeys) {
-        for (const char* text : {"a", "b", "c", "d", "e", "x", "y", "yy", ""})
+        for (const char* text : {"a", "b", "c", "d", "e", "rare", "x", "y", "yy", ""})
           (void)index_->select({.field = name, .any = {std::string(text), true, false}});
       } else if (kind_of(type) == FieldKind::kNumbers) {
         (void)index_->select({.field = name, .from = std::int64_t{0}});

@@ -2,6 +2,7 @@
 
 #include <cstdlib>
 #include <fstream>
+#include <set>
 #include <string>
 
 #include "base/random.h"
@@ -275,6 +276,80 @@ TEST(IndexFiles, damage_to_any_byte_range_of_any_file_is_found_and_made_good) {
     }
   }
   EXPECT_GT(found, trials * 3 / 4);  // zeros over zeros are none, and what nobody lives in is read by nobody
+}
+
+// Where the sections of a part lie, its table and its foot: docs/formats.md.
+std::map<std::string, std::pair<std::size_t, std::size_t>> ranges_of(const std::string& part) {
+  constexpr std::size_t kFoot = 32, kSum = 4, kSection = 24;
+  const auto number = [&](std::size_t at, std::size_t bytes) {
+    std::uint64_t value = 0;
+    for (std::size_t i = bytes; i-- > 0;) value = value << 8 | static_cast<unsigned char>(part.at(at + i));
+    return static_cast<std::size_t>(value);
+  };
+  const std::size_t foot = part.size() - kFoot;
+  const std::size_t data = number(foot + 8, 8), blocks = number(foot + 16, 4);
+  std::map<std::string, std::pair<std::size_t, std::size_t>> ranges;
+  ranges["sums"] = {data, data + blocks * kSum};
+  ranges["table"] = {data + blocks * kSum, foot};
+  ranges["foot"] = {foot, part.size()};
+  for (std::size_t at = data + blocks * kSum; at < foot; at += kSection) {
+    const std::size_t offset = number(at + 8, 8), bytes = number(at + 16, 8);
+    if (bytes == 0) continue;
+    ranges["section " + std::to_string(number(at, 4)) + " of " + std::to_string(number(at + 4, 4))] = {offset,
+                                                                                                       offset + bytes};
+  }
+  return ranges;
+}
+
+// Each thing that a file holds, at its first byte, its last and one between, in each of the four ways.
+TEST(IndexFiles, damage_to_whatever_a_file_holds_is_found_and_made_good) {
+  const unsigned seed = seed_of_run();
+  SCOPED_TRACE(seed);
+  IndexCase one(seed);
+  for (std::size_t number = 0; number < 150; ++number) one.put(number, number % 75 == 1 ? "rare" : nullptr);
+  ASSERT_TRUE(one.checkpoint());
+  one.change(12, 150);
+  const auto listed = one.list();
+  ASSERT_EQ(listed.size(), 2U);
+  std::map<std::string, std::string> whole;
+  for (const auto& file : listed) whole[file.name] = *one.files.read_file("/index/" + file.name, 1U << 30);
+  for (const auto& [name, bytes] : whole) {
+    std::map<std::string, std::pair<std::size_t, std::size_t>> ranges;
+    if (name == "MANIFEST")
+      for (std::size_t at = 0; at < bytes.size(); at += 16)
+        ranges["bytes " + std::to_string(at)] = {at, std::min(at + 16, bytes.size())};
+    else
+      ranges = ranges_of(bytes);
+    if (name != "MANIFEST") {
+      std::set<std::string> kinds;
+      for (const auto& [what, range] : ranges) kinds.insert(what.substr(0, what.find(" of ")));
+      EXPECT_EQ(kinds.size(), 3U + 24U) << "not every kind of section is there";
+    }
+    for (const auto& [what, range] : ranges) {
+      const auto [begin, end] = range;
+      for (const std::size_t at : {begin, begin + one.random()() % (end - begin), end - 1})
+        for (int kind = 0; kind < 4; ++kind) {
+          std::string damaged = bytes;
+          if (kind == 0)
+            damaged[at] = static_cast<char>(damaged[at] ^ 1 << one.random()() % 8);
+          else if (kind == 1)
+            std::fill(damaged.begin() + static_cast<std::ptrdiff_t>(at),
+                      damaged.begin() + static_cast<std::ptrdiff_t>(end), '\x5a');
+          else if (kind == 2)
+            damaged.resize(at);
+          else
+            damaged.insert(at, 1, '\0');
+          if (damaged == bytes) continue;
+          for (const auto& [other, content] : whole)
+            ASSERT_TRUE(one.files.write_atomic("/index/" + other, other == name ? damaged : content, Durability::kNow));
+          SCOPED_TRACE(name + " " + what + " kind " + std::to_string(kind) + " at " + std::to_string(at));
+          const auto loaded = one.open();
+          EXPECT_TRUE(!loaded.whole || one.meets_damage());
+          one.expect_as_rebuilt_after_healing();
+          if (HasFatalFailure() || HasNonfatalFailure()) return;
+        }
+    }
+  }
 }
 
 // Power goes at every operation of a checkpoint in turn, and whatever was not synced is kept, lost or torn.
