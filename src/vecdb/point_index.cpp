@@ -152,10 +152,13 @@ bool PointIndex::damaged() const {
   return std::ranges::any_of(held_, [](const Held& held) { return held.part->damaged(); });
 }
 
+// With the codes' memory: of slots of neighbours that have gone before, too, for a piece of it may reach over several.
 void PointIndex::let_go(std::size_t number) {
-  const IndexPart& part = *held_[number].part;
-  for (auto& dense : dense_) dense->release(part.first(), static_cast<Slot>(part.first() + part.slots()));
   held_.erase(held_.begin() + static_cast<std::ptrdiff_t>(number));
+  std::size_t first = 0, end = kMaxSlots;
+  if (number > 0) first = held_[number - 1].part->first() + held_[number - 1].part->slots();
+  if (number < held_.size()) end = held_[number].part->first();
+  for (auto& dense : dense_) dense->release(static_cast<Slot>(first), static_cast<Slot>(end));
 }
 
 std::size_t PointIndex::drop_damaged() {
