@@ -263,16 +263,17 @@ PostgresTurnCommits::Together PostgresTurnCommits::take_together() {
 std::vector<std::optional<TurnNumber>> PostgresTurnCommits::commit_together(const Together& those) {
   std::vector<const TurnRecord*> records;
   const Deadline* first = &those.front()->deadline;
+  std::set<Uuid> seen;  // the same turn by two threads is one turn, with what hangs on it once
   for (const Waiting* one : those) {
-    records.push_back(one->record);
+    if (seen.insert(one->record->turn.uid).second) records.push_back(one->record);
     if (one->deadline.remaining() < first->remaining()) first = &one->deadline;
   }
   const auto made = commit_all(pool_, records, clock_.now(), *first);
   std::vector<std::optional<TurnNumber>> numbers(those.size());
   for (int row = 0; made && row < made->size(); ++row) {
     const auto uid = made->uuid(row, 0);
-    for (std::size_t i = 0; uid && i < records.size(); ++i)
-      if (records[i]->turn.uid == *uid) numbers[i] = TurnNumber{made->integer(row, 1)};
+    for (std::size_t i = 0; uid && i < those.size(); ++i)
+      if (those[i]->record->turn.uid == *uid) numbers[i] = TurnNumber{made->integer(row, 1)};
   }
   return numbers;
 }

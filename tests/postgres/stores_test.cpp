@@ -98,6 +98,8 @@ TEST_F(PostgresStoresCase, TurnsThatComeAtOnceShareATransactionAndOneThatIsRefus
   std::vector<TurnRecord> records;
   for (std::size_t i = 0; i < kAtOnce; ++i)
     records.push_back(turn_of(ids, clock, "session-" + std::to_string(i % 3), std::to_string(i)));
+  for (auto& one : records)
+    one.observations.push_back({one.turn.uid, ObservationKind::kTurn, "turn", clock.now(), 1, 0, 0, true, "", {}});
   records[7] = records[8];                // the same turn by two threads
   records[9].turn.uid = of_ben.turn.uid;  // a turn of somebody else
   std::vector<std::optional<Result<TurnNumber>>> given(kAtOnce);
@@ -131,6 +133,7 @@ TEST_F(PostgresStoresCase, TurnsThatComeAtOnceShareATransactionAndOneThatIsRefus
       static_cast<std::int64_t>(numbers.size()));
   EXPECT_EQ(must(watch->query("SELECT count(*) FROM pandora.turn_keywords WHERE user_id = 'ana'")).integer(0, 0),
             static_cast<std::int64_t>(2 * numbers.size()));
+  EXPECT_EQ(must(processes[0]->observations().list({}, ana, kNever)).size(), numbers.size()) << "each once";
 }
 
 // As after a switch to a replica that has the rows and not the sequences, or a dump of data alone.
