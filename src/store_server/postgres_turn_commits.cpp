@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "base/hash.h"
 #include "base/log.h"
 #include "domain/analyzer.h"
 #include "domain/sparse_weights.h"
@@ -26,6 +27,19 @@ std::string topic_terms(const Turn& turn) {
   return terms;
 }
 
+std::int64_t keyword_key(const UserId& user, std::string_view term) {
+  const auto hash = sha256(fmt::format("{}{}{}", user.str(), '\0', term));
+  std::uint64_t key = 0;
+  for (std::size_t i = 0; i < sizeof key; ++i) key = key << 8 | hash[i];
+  return static_cast<std::int64_t>(key);
+}
+
+PostgresValue keyword_keys(const Turn& turn) {
+  std::set<std::int64_t> keys;
+  for (const std::string& keyword : turn.keywords) keys.insert(keyword_key(turn.user, keyword));
+  return std::vector<std::int64_t>(keys.begin(), keys.end());
+}
+
 }  // namespace postgres_rows
 
 namespace {
@@ -42,7 +56,7 @@ using Values = std::vector<PostgresValue>;
 // The rows and what hangs on them, as one statement; gives uid and number of each that was not there.
 void insert_turns(Statements& to, std::span<const TurnRecord* const> records) {
   Values numbers, uids, users, sessions, times, topics, terms, intents, keywords, qualities, rejected, archived,
-      contents, documents, named, names, of;
+      contents, documents, named, keys, of;
   std::vector<postgres_rows::ObservationRun> observations;
   for (const TurnRecord* record : records) {
     const Turn& turn = record->turn;
@@ -60,9 +74,9 @@ void insert_turns(Statements& to, std::span<const TurnRecord* const> records) {
     archived.emplace_back(turn.archived);
     contents.emplace_back(turn.content_sha256);
     documents.emplace_back(postgres_rows::document_of(turn));
-    for (const std::string& keyword : turn.keywords) {
+    if (!turn.keywords.empty()) {
       named.emplace_back(turn.uid);
-      names.emplace_back(keyword);
+      keys.push_back(postgres_rows::keyword_keys(turn));
     }
     for (const auto run : postgres_rows::runs_of(record->observations)) {
       of.emplace_back(turn.uid);
@@ -70,7 +84,7 @@ void insert_turns(Statements& to, std::span<const TurnRecord* const> records) {
     }
   }
   Values values = {numbers,   uids,     users,    sessions, times,     topics, terms, intents, keywords,
-                   qualities, rejected, archived, contents, documents, named,  names, of};
+                   qualities, rejected, archived, contents, documents, named,  keys,  of};
   for (auto& column : postgres_rows::columns_of(observations)) values.push_back(std::move(column));
   to.push_back(
       {"WITH made AS (INSERT INTO pandora.turns (turn_number, turn_uid, user_id, session_id, timestamp, topic, "
@@ -84,9 +98,8 @@ void insert_turns(Statements& to, std::span<const TurnRecord* const> records) {
        "  document, place)"
        " WHERE NOT EXISTS (SELECT 1 FROM pandora.turns t WHERE t.turn_uid = asked.uid) ORDER BY place"
        " ON CONFLICT (turn_uid) DO NOTHING RETURNING turn_number, turn_uid, user_id),"
-       " words AS (INSERT INTO pandora.turn_keywords SELECT made.user_id, keyword, made.turn_number"
-       "  FROM unnest($15::uuid[], $16::text[]) AS given (turn_uid, keyword) JOIN made USING (turn_uid)"
-       "  ON CONFLICT DO NOTHING),"
+       " words AS (INSERT INTO pandora.turn_keywords SELECT made.turn_number, keys::bigint[]"
+       "  FROM unnest($15::uuid[], $16::text[]) AS given (turn_uid, keys) JOIN made USING (turn_uid)),"
        " seen AS (INSERT INTO pandora.observations (user_id, " PANDORA_OBSERVATION_COLUMNS
        ") SELECT made.user_id, " PANDORA_OBSERVATION_ARRAYS
        "  FROM unnest($17::uuid[], $18::uuid[], $19::timestamptz[], $20::text[], $21::text[], $22::text[], $23::text[],"
@@ -101,7 +114,6 @@ void insert_turns(Statements& to, std::span<const TurnRecord* const> records) {
 // when it was there.
 void insert_turn(Statements& to, const TurnRecord& record) {
   const Turn& turn = record.turn;
-  const std::set<std::string> keywords(turn.keywords.begin(), turn.keywords.end());
   Values values = {
       turn.uid,
       turn.user.str(),
@@ -116,7 +128,7 @@ void insert_turn(Statements& to, const TurnRecord& record) {
       turn.archived,
       turn.content_sha256,
       postgres_rows::document_of(turn),
-      std::vector<std::string>(keywords.begin(), keywords.end()),
+      postgres_rows::keyword_keys(turn),
   };
   const postgres_rows::ObservationRun observations = record.observations;  // of one turn
   for (auto& column : postgres_rows::columns_of(observations)) values.push_back(std::move(column));
@@ -129,8 +141,7 @@ void insert_turn(Statements& to, const TurnRecord& record) {
        " SELECT nextval('pandora.turn_numbers'), $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13"
        " WHERE NOT EXISTS (SELECT 1 FROM pandora.turns WHERE turn_uid = $1::uuid)"
        " ON CONFLICT (turn_uid) DO NOTHING RETURNING turn_number),"
-       " words AS (INSERT INTO pandora.turn_keywords SELECT $2, keyword, turn_number"
-       "  FROM made, unnest($14::text[]) AS given (keyword)),"
+       " words AS (INSERT INTO pandora.turn_keywords SELECT turn_number, $14 FROM made WHERE $14::bigint[] <> '{}'),"
        " seen AS (INSERT INTO pandora.observations (user_id, " PANDORA_OBSERVATION_COLUMNS
        ") SELECT $2, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25 FROM made WHERE $17::text[] <> '{}'),"
        " before AS (SELECT turn_uid, turn_number FROM pandora.turns WHERE user_id = $2 AND session_id = $3"

@@ -187,11 +187,11 @@ Result<std::vector<std::int64_t>> PostgresTurnStore::keyword_counts(std::span<co
   PANDORA_CHECK(deadline.check("asking PostgreSQL"));
   std::vector<std::int64_t> counts;
   if (terms.empty()) return counts;
-  PANDORA_TRY(
-      rows,
-      pool_.query("SELECT (SELECT count(*) FROM pandora.turn_keywords k WHERE k.user_id = $1 AND k.keyword = term)"
-                  " FROM unnest($2::text[]) WITH ORDINALITY AS asked (term, place) ORDER BY place",
-                  deadline, who.user.str(), std::vector<std::string>(terms.begin(), terms.end())));
+  std::vector<std::int64_t> keys;
+  for (const std::string& term : terms) keys.push_back(postgres_rows::keyword_key(who.user, term));
+  PANDORA_TRY(rows, pool_.query("SELECT (SELECT count(*) FROM pandora.turn_keywords WHERE keys @> ARRAY[key])"
+                                " FROM unnest($1::bigint[]) WITH ORDINALITY AS asked (key, place) ORDER BY place",
+                                deadline, keys));
   for (int i = 0; i < rows.size(); ++i) counts.push_back(rows.integer(i, 0));
   return counts;
 }

@@ -135,13 +135,10 @@ Status PostgresTurnStore::rewrite(const Turn& turn, const Principal& who, const 
         PANDORA_CHECK(check_unchanged(old, was));
         Statements last;
         update_turn(last, turn);
-        last.push_back(
-            {"DELETE FROM pandora.turn_keywords WHERE user_id = $1 AND keyword = ANY ($2::text[]) AND turn_number = $3",
-             {old.user.str(), old.keywords, old.number.value}});
-        last.push_back(
-            {"INSERT INTO pandora.turn_keywords SELECT $1, keyword, $3 FROM unnest($2::text[]) AS given (keyword)"
-             " ON CONFLICT DO NOTHING",
-             {turn.user.str(), turn.keywords, turn.number.value}});
+        last.push_back({"DELETE FROM pandora.turn_keywords WHERE turn_number = $1", {old.number.value}});
+        if (!turn.keywords.empty())
+          last.push_back({"INSERT INTO pandora.turn_keywords VALUES ($1, $2)",
+                          {turn.number.value, postgres_rows::keyword_keys(turn)}});
         last.push_back({"DELETE FROM pandora.turn_vectors WHERE turn_uid = $1", {turn.uid}});
         last.push_back({"DELETE FROM pandora.turn_words WHERE turn_uid = $1", {turn.uid}});
         postgres_rows::enqueue_around(last, turn);
@@ -193,9 +190,7 @@ Result<RemovedTurn> PostgresTurnStore::remove(TurnNumber number, const Principal
         for (const Uuid& uid : neighbours) items.push_back({OutboxKind::kTurnPoint, uid.to_string()});
         add(postgres_rows::items_of_turn(gone.uid));
         Statements last;
-        last.push_back(
-            {"DELETE FROM pandora.turn_keywords WHERE user_id = $1 AND keyword = ANY ($2::text[]) AND turn_number = $3",
-             {gone.user.str(), gone.keywords, gone.number.value}});
+        last.push_back({"DELETE FROM pandora.turn_keywords WHERE turn_number = $1", {gone.number.value}});
         last.push_back({"DELETE FROM pandora.turns WHERE turn_number = $1", {gone.number.value}});
         postgres_rows::enqueue(last, items);
         PANDORA_CHECK(done(connection.commit(last)));
