@@ -1,6 +1,7 @@
 // An index and its files on the disk that forgets, beside a model: a map of what should be in it.
 #pragma once
 #include <algorithm>
+#include <functional>
 #include <map>
 
 #include <gtest/gtest.h>
@@ -97,10 +98,27 @@ class IndexCase {
       else
         put(random_() % numbers);
   }
-  Status checkpoint(IndexFiles::Scope scope = IndexFiles::Scope::kTail) {
+  void move(std::size_t number) {
+    const auto row = rows_.find(id_of(number));
+    if (row == rows_.end()) return;
+    ASSERT_TRUE(index_->move(*index_->find(row->first), row->second.payload));
+  }
+  // Puts, removals and moves among `numbers` points, as they come.
+  void stir(std::size_t times, std::size_t numbers) {
+    for (std::size_t i = 0; i < times; ++i)
+      if (random_() % 4 == 0)
+        move(random_() % numbers);
+      else
+        change(1, numbers);
+  }
+  // `meanwhile` is done before and after the files are written.
+  Status checkpoint(
+      IndexFiles::Scope scope = IndexFiles::Scope::kTail, const std::function<void()>& meanwhile = [] {}) {
     const auto checkpoint = index_files_->begin(*index_, scope);
     if (!checkpoint) return {};
+    meanwhile();
     PANDORA_CHECK(checkpoint->write());
+    meanwhile();
     index_files_->end(*index_, *checkpoint);
     return {};
   }

@@ -196,6 +196,48 @@ TEST(IndexFiles, slots_of_parts_that_have_gone_are_given_again) {
   one.expect_as_rebuilt();
 }
 
+// So few points that a search reads the floats of all of them: what is found is exact.
+TEST(IndexFiles, slots_are_given_again_whatever_happens_between_and_during_checkpoints) {
+  constexpr std::size_t kPoints = 120, kSteps = 40;
+  const unsigned first = seed_of_run();
+  const auto rounds = static_cast<unsigned>(number_of("PANDORA_REUSE_ROUNDS", 16));  // 500: a minute
+  std::size_t bound = 0;
+  for (unsigned seed = first; seed < first + rounds; ++seed) {
+    SCOPED_TRACE(seed);
+    IndexCase one(seed);
+    SeededRandom random(seed);
+    ASSERT_TRUE(one.files.create_directories("/index"));
+    ASSERT_TRUE(one.files.sync_directory("/"));
+    const auto some = [&](std::size_t most) { return static_cast<std::size_t>(random.below(most)); };
+    const auto stir = [&] { one.stir(some(some(2) == 0 ? kPoints / 8 : 2 * kPoints), kPoints); };
+    one.put(0);
+    ASSERT_TRUE(one.checkpoint());
+    for (std::size_t step = 0; step < kSteps; ++step) {
+      SCOPED_TRACE(step);
+      stir();
+      const auto scope = some(4) == 0 ? IndexFiles::Scope::kPurge : IndexFiles::Scope::kTail;
+      const std::size_t kind = some(6);
+      if (kind < 2) {  // power fails somewhere in the middle
+        one.files.die_after(random.below(8));
+        (void)one.checkpoint(scope);
+        one.files.crash(random);
+        const auto loaded = one.open();
+        EXPECT_TRUE(loaded.whole) << loaded.why;
+      } else {
+        ASSERT_TRUE(one.checkpoint(scope, stir));
+      }
+      if (kind == 2) {
+        const auto loaded = one.open();
+        EXPECT_TRUE(loaded.whole) << loaded.why;
+      }
+      one.expect_as_rebuilt();
+      if (HasFailure()) return;
+      bound = std::max(bound, one.index().bound());
+    }
+  }
+  EXPECT_LT(bound, 20 * kPoints);
+}
+
 TEST(IndexFiles, files_of_another_epoch_shape_or_a_later_state_are_refused_and_removed) {
   const auto refused = [](IndexCase& one, IndexShape shape, Uuid epoch, std::uint64_t seq, std::uint64_t since) {
     PointIndex index(std::move(shape));
