@@ -191,6 +191,16 @@ TEST_F(PostgresStoresCase, CountersThatAreBehindTheirRowsAreSetOnAndNoTurnIsRefu
   EXPECT_FAILS(kConflict, store.commit_turn(taken, ana, kNever)) << "that one is the caller's";
 }
 
+// Such a number nobody has now: no row would refuse it.
+TEST_F(PostgresStoresCase, OfAServerThatIsConnectedToAnewNoNumberOfAForgottenTurnIsGivenAgain) {
+  for (int i = 1; i <= 5; ++i) must(processes[0]->turns().commit_turn(turn_of(ids, clock, "s", "before"), ana, kNever));
+  server.sql("pandora", "DELETE FROM pandora.turns WHERE turn_number <= 2; SELECT setval('pandora.turn_numbers', 0)");
+  EXPECT_EQ(must(processes[1]->turns().commit_turn(turn_of(ids, clock, "s", "after"), ana, kNever)).value, 6);
+  server.sql("pandora", "SELECT setval('pandora.turn_numbers', 0)");
+  server.sql("postgres", "ALTER DATABASE pandora SET default_transaction_read_only = on");
+  EXPECT_EQ(must(processes[2]->turns().count(ana, kNever)), 4) << "what may only be read is read";
+}
+
 TEST_F(PostgresStoresCase, ATurnThatWaitsBehindOthersIsGivenUpInTime) {
   TurnStore& store = processes[0]->turns();
   const auto gate = must(PostgresConnection::open(options, kNever));
