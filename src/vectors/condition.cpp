@@ -1,6 +1,7 @@
 #include "vectors/condition.h"
 
 #include <algorithm>
+#include <span>
 
 #include "base/text.h"
 #include "vectors/text_tokens.h"
@@ -24,26 +25,55 @@ bool contains_text(std::string_view text, const MatchText& match) {
   return false;
 }
 
-// Of one value: arrays were taken apart.
-bool value_meets(const Predicate& predicate, JsonNode value, const FieldSchema* schema) {
-  return std::visit(
-      Overloaded{[&](const MatchValue& match) { return matches(match, value); },
-                 [&](const MatchAny& match) { return matches(match, value); },
-                 [&](const MatchText& match) {
-                   if (!value.is_string()) return false;
-                   if (!schema || schema->type != FieldType::kText) return contains_text(value.text(), match);
-                   if (match.kind == MatchText::Kind::kPhrase && !schema->text.phrases) return false;
-                   return tokens_match(document_tokens(value.text(), schema->text),
-                                       query_tokens(match.text, schema->text), match.kind);
-                 },
-                 [&](const Bounds<double>& bounds) { return value.is_number() && bounds.hold(value.number()); },
-                 [&](const Bounds<Timestamp>& bounds) {
-                   if (!value.is_string()) return false;
-                   const auto time = parse_iso8601(value.text());
-                   return time && bounds.hold(*time);
-                 },
-                 [&](const auto&) { return false; }},
-      predicate);
+// An index of uuids knows a uuid however it is spelled. Nothing: it cannot tell.
+std::optional<bool> is_uuid_among(std::span<const std::string> texts, JsonNode value) {
+  std::vector<Uuid> uuids;
+  for (const std::string& text : texts) {
+    const auto uuid = parse_uuid(text);
+    if (!uuid) return std::nullopt;
+    uuids.push_back(*uuid);
+  }
+  const auto uuid = value.is_string() ? parse_uuid(value.text()) : std::nullopt;
+  return uuid && std::ranges::find(uuids, *uuid) != uuids.end();
+}
+
+// Of one value: arrays were taken apart. `index`: of the field, when it answers here (field_index.h): what is looked at
+// for want of it, as while it is being filled, is found as it would be there.
+bool value_meets(const Predicate& predicate, JsonNode value, const FieldSchema* schema, const FieldSchema* index) {
+  const bool by_uuid = index && index->type == FieldType::kUuid;
+  return std::visit(Overloaded{[&](const MatchValue& match) {
+                                 const auto* text = by_uuid ? std::get_if<std::string>(&match.value) : nullptr;
+                                 const auto found = text ? is_uuid_among({text, 1}, value) : std::nullopt;
+                                 return found ? *found : matches(match, value);
+                               },
+                               [&](const MatchAny& match) {
+                                 const auto* texts = by_uuid && !match.except
+                                                         ? std::get_if<std::vector<std::string>>(&match.values)
+                                                         : nullptr;
+                                 const auto found = texts ? is_uuid_among(*texts, value) : std::nullopt;
+                                 return found ? *found : matches(match, value);
+                               },
+                               [&](const MatchText& match) {
+                                 if (!value.is_string()) return false;
+                                 if (!schema || schema->type != FieldType::kText)
+                                   return contains_text(value.text(), match);
+                                 if (match.kind == MatchText::Kind::kPhrase && !schema->text.phrases) return false;
+                                 return tokens_match(document_tokens(value.text(), schema->text),
+                                                     query_tokens(match.text, schema->text), match.kind);
+                               },
+                               [&](const Bounds<double>& bounds) {
+                                 if (!index || index->type != FieldType::kInteger)
+                                   return value.is_number() && bounds.hold(value.number());
+                                 const auto integer = value.integer();
+                                 return integer && bounds.hold(static_cast<double>(*integer));
+                               },
+                               [&](const Bounds<Timestamp>& bounds) {
+                                 if (!value.is_string()) return false;
+                                 const auto time = parse_iso8601(value.text());
+                                 return time && bounds.hold(*time);
+                               },
+                               [&](const auto&) { return false; }},
+                    predicate);
 }
 
 class FieldValues {
@@ -53,14 +83,14 @@ class FieldValues {
     visit_values(payload, path.steps(), 0, visit);
   }
   // An index of a field takes an array with a null in it for a null, the payload by itself does not.
-  bool meet(const Predicate& predicate, const FieldSchema* schema, bool looks_into_arrays) const {
+  bool meet(const Predicate& predicate, const FieldSchema* schema, const FieldSchema* index) const {
     if (const auto* count = std::get_if<ValuesCount>(&predicate)) return counts(*count);
     if (const auto* empty = std::get_if<IsEmpty>(&predicate)) return is_empty() == empty->wanted;
-    if (const auto* null = std::get_if<IsNull>(&predicate)) return is_null(looks_into_arrays) == null->wanted;
+    if (const auto* null = std::get_if<IsNull>(&predicate)) return is_null(index != nullptr) == null->wanted;
     return std::ranges::any_of(values_, [&](JsonNode value) {
-      if (!value.is_array()) return value_meets(predicate, value, schema);
+      if (!value.is_array()) return value_meets(predicate, value, schema, index);
       for (JsonNode item = value.first(); item; item = item.next())
-        if (value_meets(predicate, item, schema)) return true;
+        if (value_meets(predicate, item, schema, index)) return true;
       return false;
     });
   }
@@ -134,7 +164,7 @@ bool holds(const Condition& condition, const PointView& point, const FieldSchema
             const FieldSchema* indexed = schema == schemas.end() ? nullptr : &schema->second;
             const FieldValues values(point.payload, field.path);
             return std::ranges::any_of(field.any_of, [&](const Predicate& predicate) {
-              return values.meet(predicate, indexed, indexed && within.empty());
+              return values.meet(predicate, indexed, within.empty() ? indexed : nullptr);
             });
           },
           [&](const HasId& has) { return within.empty() && std::ranges::find(has.ids, point.id) != has.ids.end(); },
