@@ -17,9 +17,8 @@ Status LiveTurns::hold(std::size_t bytes, std::size_t most) {
 }
 
 void LiveTurns::add(const TurnRecordPtr& record, std::size_t held) {
-  LiveTurn& live = turns_[record->turn.uid];
-  release(live);
-  live = {record, record->turn.session, {}, false, false, held};
+  forget(record->turn.uid);
+  turns_[record->turn.uid] = {record, record->turn.session, {}, false, false, held};
 }
 
 void LiveTurns::has_row_and_point(const Uuid& uid, TurnNumber number) {
@@ -38,16 +37,22 @@ void LiveTurns::arrived(const Uuid& uid, OutboxKind place) {
   LiveTurn& live = found->second;
   if (place == OutboxKind::kTurnPoint) live.point = true;
   // The files may be lost until the next sync; the record in the journal then makes them again.
-  if (place == OutboxKind::kTurnDirectory) live.directory = true;
-  if (live.directory) release(live);
-  if (live.point && live.directory) turns_.erase(found);
+  if (place == OutboxKind::kTurnDirectory && !std::exchange(live.directory, true)) ++without_point_;
+  if (!live.directory) return;
+  release(live);
+  if (live.point) return erase(found);
+  if (without_point_ <= kMaxWithoutPoint) return;
+  erase(std::ranges::find_if(turns_, [](const auto& entry) { return entry.second.directory; }));
 }
 
 void LiveTurns::forget(const Uuid& uid) {
-  const auto found = turns_.find(uid);
-  if (found == turns_.end()) return;
-  release(found->second);
-  turns_.erase(found);
+  if (const auto found = turns_.find(uid); found != turns_.end()) erase(found);
+}
+
+void LiveTurns::erase(Turns::iterator turn) {
+  release(turn->second);
+  if (turn->second.directory) --without_point_;
+  turns_.erase(turn);
 }
 
 const LiveTurn* LiveTurns::find(const Uuid& uid) const {

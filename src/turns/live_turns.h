@@ -21,6 +21,10 @@ struct LiveTurn {
   bool findable() const { return number.value > 0 && point; }
 };
 
+// That wait for their points alone, and so perhaps for days: one past it lets go of the oldest, which nobody waits for
+// any more.
+inline constexpr std::size_t kMaxWithoutPoint = 10'000;
+
 class LiveTurns {
  public:
   // Room for a record of so many bytes, before it is added or let go. One alone always has it; else together at most
@@ -47,10 +51,13 @@ class LiveTurns {
   std::set<Uuid> without_directory() const;
 
  private:
-  void release(LiveTurn& live);  // its record is needed no more
+  using Turns = std::map<Uuid, LiveTurn>;  // the oldest first, as their ids are of their times
+  void release(LiveTurn& live);            // its record is needed no more
+  void erase(Turns::iterator turn);
 
-  std::map<Uuid, LiveTurn> turns_;
-  std::size_t held_bytes_ = 0;  // of the records in it, and of those that are just being appended
+  Turns turns_;
+  std::size_t without_point_ = 0;  // of those whose directory is written
+  std::size_t held_bytes_ = 0;     // of the records in it, and of those that are just being appended
 };
 
 }  // namespace pandora
