@@ -145,7 +145,7 @@ Result<Json> status(OperationCall& call) {
   const Status shared = call.parts.cache ? call.parts.cache->check(glance()) : Status();
   const Status objects = call.parts.stores.objects.list("", 1, glance()).map([](auto&&) {});
   const Status documents = call.parts.stores.documents.exists("tombstones", glance()).map([](auto&&) {});
-  // Rows may be read from a server that writes none.
+  // Each may be read from a server that writes none.
   std::string rows_error = rows ? saver.rows_error : rows.error().to_line();
   if (rows_error.empty() && call.parts.rows_unwritable) rows_error = call.parts.rows_unwritable();
   const auto space = call.parts.spaces.current();
@@ -156,10 +156,10 @@ Result<Json> status(OperationCall& call) {
        {"last_error", saver.last_error},
        {"rows_error", rows_error},
        {"collections", collections},
-       {"points_error", searched ? "" : searched.error().to_line()},
+       {"points_error", searched ? saver.points_error : searched.error().to_line()},
        {"cache_error", shared ? "" : shared.error().to_line()},
        {"objects_error", objects ? "" : objects.error().to_line()},
-       {"documents_error", documents ? "" : documents.error().to_line()},
+       {"documents_error", documents ? saver.files_error : documents.error().to_line()},
        {"encoder", {{"model", embedder.model}, {"revision", embedder.revision}, {"dimension", embedder.dimension}}},
        {"points",
         {{"made_by", space->origin.text()}, {"analyzer", space->origin.analyzer}, {"form", space->origin.form}}}});

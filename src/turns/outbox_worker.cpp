@@ -15,10 +15,6 @@
 namespace pandora {
 namespace {
 
-bool is_point(OutboxKind kind) {
-  return kind == OutboxKind::kTurnPoint || kind == OutboxKind::kMemoryPoint || kind == OutboxKind::kResearchPoint;
-}
-
 Duration retry_delay(int attempts) { return std::min(kMaxRetryDelay, kMinRetryDelay * (1 << std::min(attempts, 10))); }
 
 Result<std::vector<Indexer::Item>> items_of(std::span<const OutboxEntry> entries) {
@@ -63,6 +59,10 @@ Result<std::optional<Row>> if_there(Result<Row> row) {
 }
 
 }  // namespace
+
+bool is_point(OutboxKind kind) {
+  return kind == OutboxKind::kTurnPoint || kind == OutboxKind::kMemoryPoint || kind == OutboxKind::kResearchPoint;
+}
 
 Result<OutboxWorker::Outcome> OutboxWorker::run_once(std::string_view owner, Duration lease, const Deadline& deadline) {
   if (holds_more_) PANDORA_CHECK(stores_.outbox.release(owner, deadline));
@@ -148,6 +148,7 @@ Status OutboxWorker::work(OutboxKind kind, Entries entries, Duration lease, cons
       continue;
     }
     outcome.last_error = Error(status.error()).with_context(fmt::format("{} {}", to_string(kind), entry.item.key));
+    (is_point(kind) ? outcome.points_error : outcome.files_error) = status.error();
     log_info("outbox.retry", {{"kind", to_string(kind)},
                               {"id", entry.item.key},
                               {"attempt", entry.attempts},

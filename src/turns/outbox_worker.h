@@ -15,6 +15,8 @@
 
 namespace pandora {
 
+bool is_point(OutboxKind kind);
+
 class OutboxWorker {
  public:
   // The record of a turn that is still in the journal, or null: then the files are what there is.
@@ -27,8 +29,9 @@ class OutboxWorker {
         find_record_(std::move(find_record)) {}
 
   struct Outcome {
-    std::vector<OutboxEntry> done;    // acked; of one whose answer came late the item alone
-    std::optional<Error> last_error;  // of an entry that will be tried again
+    std::vector<OutboxEntry> done;                   // acked; of one whose answer came late the item alone
+    std::optional<Error> last_error;                 // of an entry that will be tried again
+    std::optional<Error> points_error, files_error;  // likewise, of a point, and of a directory or a file
     std::size_t claimed = 0;
   };
   // Claims what is due (at most kMaxClaim), does it, acks it. An error only when the outbox does not let it claim; what

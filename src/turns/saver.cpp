@@ -197,6 +197,9 @@ class JournalledTurnSaver final : public TurnSaver {
     status.pending = static_cast<std::int64_t>(pending_.size());
     if (trouble()) status.last_error = trouble()->to_line();
     if (rows_trouble_) status.rows_error = rows_trouble_->to_line();
+    if (rows_trouble_ || status.outbox == 0) return status;  // it may be that of the rows, or another did it
+    if (points_trouble_) status.points_error = points_trouble_->to_line();
+    if (files_trouble_) status.files_error = files_trouble_->to_line();
     return status;
   }
 
@@ -437,6 +440,8 @@ class JournalledTurnSaver final : public TurnSaver {
     const std::lock_guard lock(mutex_);
     if (is_back) outbox_trouble_.reset();
     for (const auto& entry : outcome->done) mark(entry.item);
+    if (outcome->points_error) points_trouble_ = outcome->points_error;
+    if (outcome->files_error) files_trouble_ = outcome->files_error;
     if (!outcome->done.empty()) ++moves_;
     if (outcome->last_error)
       failed(outbox_trouble_, *outcome->last_error, outbox_trouble_.has_value());  // others may fail in other ways
@@ -461,6 +466,7 @@ class JournalledTurnSaver final : public TurnSaver {
   }
 
   void mark(const OutboxItem& item) {  // under mutex_
+    (is_point(item.kind) ? points_trouble_ : files_trouble_).reset();
     if (item.kind != OutboxKind::kTurnDirectory && item.kind != OutboxKind::kTurnPoint) return;
     const auto uid = Uuid::parse(item.key);
     if (!uid) return;
@@ -568,7 +574,8 @@ class JournalledTurnSaver final : public TurnSaver {
   Uuid tried_;                     // by whoever writes rows, last
   LiveTurns live_;
   Error last_error_;
-  std::optional<Error> rows_trouble_, outbox_trouble_;  // until the next success of its kind
+  // Until the next success of its kind.
+  std::optional<Error> rows_trouble_, outbox_trouble_, points_trouble_, files_trouble_;
   std::optional<SteadyTime> rows_fail_since_;
   std::uint64_t moves_ = 0, failures_ = 0;  // so far
   // How often the follower was to look: after a row, and for whoever drains; and what of it the last look that found

@@ -37,10 +37,11 @@ struct SaverOptions {
 };
 
 struct SaverStatus {
-  std::int64_t pending = 0;  // acknowledged, not yet in rows
-  std::int64_t outbox = 0;   // files and points still to follow
-  std::string rows_error;    // why turns get no row just now; empty: they do, or none is to get one
-  std::string last_error;    // of the last step that failed; empty: none since the last success
+  std::int64_t pending = 0;               // acknowledged, not yet in rows
+  std::int64_t outbox = 0;                // files and points still to follow
+  std::string rows_error;                 // why turns get no row just now; empty: they do, or none is to get one
+  std::string points_error, files_error;  // why points, or files, are not written just now; empty: likewise
+  std::string last_error;                 // of the last step that failed; empty: none since the last success
 };
 
 class TurnSaver {

@@ -105,6 +105,7 @@ class DocumentsInS3(PandoraCase, Bucket):
 
     def test_while_it_is_away_turns_are_kept_and_their_folders_follow(self):
         self.say("Before.")
+        self.assert_one_clear_line(self.run_pandora("turns", "list", code=13, AWS_SECRET_ACCESS_KEY="wrong"), "AWS_SECRET_ACCESS_KEY")
         self.s3.stop()
         started = self.run_pandora("turns", "list", code=None, S3_TIMEOUT_MS="3000")
         self.assertEqual(started.returncode, 8, "without the keys that stand there nobody could be answered")
@@ -137,6 +138,31 @@ class DocumentsInS3Served(ServedCase, Bucket):
         self.wait_until(lambda: self.json("status")["documents_error"] == "", 120)
         self.settle()
         self.assertEqual(sorted(os.listdir(os.path.join(self.s3.folder, "pandora", "folders", "turns"))), ["turn_000001", "turn_000002"])
+
+    def test_a_bucket_that_may_only_be_read_is_named_and_directories_follow_when_it_may_be_written(self):
+        self.use_s3()
+        self.environment.update({"PANDORA_DOCUMENTS_STORE": "s3", "PANDORA_OBJECTS_STORE": "embedded"})
+        self.upstream(*[whole("heard")] * 20)
+        self.serve("--log-level", "error")
+        self.assertEqual(self.chat("Before.")[0], 200)
+        self.settle()
+
+        def begin_again(*arguments):
+            self.s3.stop()
+            self.s3.arguments = arguments
+            self.s3.start()
+
+        begin_again("--readonly")
+        self.assertEqual(self.chat("Meanwhile.")[0], 200)
+        named = lambda: next(str(one["detail"]) for one in self.ask("/health/ready")[2]["dependencies"] if one["name"] == "documents")
+        self.wait_until(lambda: "AccessDenied" in named(), 120)
+        self.assertIn("AccessDenied", self.json("status")["documents_error"])
+        self.assertIn("directories of turns wait in the journal", self.out("status"))
+        begin_again()
+        self.wait_until(lambda: self.json("status")["outbox"] == 0, 240)  # it is tried again after a minute at most
+        self.assertEqual(self.json("status")["documents_error"], "")
+        self.assertEqual(sorted(os.listdir(os.path.join(self.s3.folder, "pandora", "folders", "turns"))), ["turn_000001", "turn_000002"])
+        self.assertEqual(self.json("reconcile")["differences"], [])
 
 
 class BucketSettings(PandoraCase, Bucket):

@@ -11,6 +11,7 @@ import urllib.error
 import urllib.request
 
 from pandora_case import PROGRAM, PandoraCase, weights_are_here
+from served_case import ServedCase, whole
 
 KEY = "a-key-that-nobody-may-see"
 
@@ -257,6 +258,110 @@ class ServedPoints(PandoraCase):
         self.assert_one_clear_line(self.run_pandora("status", code=8), f"127.0.0.1:{port}", "Connection refused")
         self.environment["PANDORA_POINTS_STORE"] = "elsewhere"
         self.assert_one_clear_line(self.run_pandora("status", code=2), "points.store", "embedded")
+
+
+class RefusingPoints:
+    """In front of a server of points: what it refuses it answers itself, as a server that is full or busy does."""
+
+    def __init__(self, url):
+        self.refuses = lambda method, path: None  # or (status, headers)
+        outer = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def log_message(self, *_):
+                pass
+
+            def handle_any(self):
+                body = self.rfile.read(int(self.headers.get("Content-Length", "0")))
+                refused = outer.refuses(self.command, self.path)
+                if refused:
+                    status, more = refused
+                    return self.answer(status, more, b"")
+                request = urllib.request.Request(url + self.path, body or None, {"Content-Type": "application/json"}, method=self.command)
+                try:
+                    with urllib.request.urlopen(request, timeout=60) as passed:
+                        self.answer(passed.status, {}, passed.read())
+                except urllib.error.HTTPError as error:
+                    self.answer(error.code, {}, error.read())
+
+            do_GET = do_PUT = do_POST = do_DELETE = do_PATCH = handle_any
+
+            def answer(self, status, headers, body):
+                self.send_response(status)
+                for name, value in {"Content-Type": "application/json", "Content-Length": str(len(body)), **headers}.items():
+                    self.send_header(name, value)
+                self.end_headers()
+                self.wfile.write(body)
+
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.server.daemon_threads = True
+        self.url = f"http://127.0.0.1:{self.server.server_port}"
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    def close(self):
+        self.server.shutdown()
+        self.server.server_close()
+
+
+class PointsThatAreRefused(ServedCase):
+    """A server of points whose disk is full takes no points and answers questions; one that has too much to do answers nothing."""
+
+    def setUp(self):
+        super().setUp()
+        self.upstream(*[whole("heard")] * 20)
+        self.points = RefusingPoints(Vectors(self).url)
+        self.addCleanup(self.points.close)
+        self.environment.update({"PANDORA_POINTS_STORE": "qdrant", "QDRANT_URL": self.points.url})
+        self.serve("--log-level", "error")
+        self.said = []
+
+    def say_here(self, text):
+        status, head, body = self.chat(text)
+        self.assertEqual(status, 200, body)
+        self.assert_acknowledged(head)
+        self.said.append(text)
+
+    def index(self):
+        return next(one for one in self.ask("/health/ready")[2]["dependencies"] if one["name"] == "index")
+
+    def assert_named_kept_and_made_up_for(self, refuses, *words):
+        self.say_here(f"The anchor is in room {len(self.said)}.")
+        self.wait_until(lambda: self.json("status")["outbox"] == 0)
+        self.points.refuses = refuses
+        self.say_here(f"The barrel is in room {len(self.said)}.")
+        self.wait_until(lambda: self.json("status")["points_error"])
+        status = self.json("status")
+        self.assertGreater(status["outbox"], 0)
+        self.assertEqual((status["pending"], status["turns"]), (0, len(self.said)), "rows do not wait for points")
+        for word in words:
+            self.assertIn(word, status["points_error"])
+            self.assertIn(word, self.out("status"))
+        self.wait_until(lambda: self.index()["state"] == "degraded")  # it looks once a second
+        for word in words:
+            self.assertIn(word, self.index()["detail"])
+        self.assertEqual(self.ask("/health/ready")[0], 200, "it answers, and says what it lacks")
+        self.say_here(f"The candle is in room {len(self.said)}.")
+        self.points.refuses = lambda method, path: None
+        self.wait_until(lambda: self.json("status")["outbox"] == 0, 240)  # it is tried again after a minute at most
+        self.assertEqual(self.json("status")["points_error"], "")
+        self.wait_until(lambda: self.index()["state"] == "ready")
+        found = self.json("turns", "search", f"barrel {len(self.said) - 2}")
+        self.assertEqual((found["mode"], found["missing"]), ("hybrid", []))
+        self.assertEqual([turn["message"]["text"] for turn in reversed(self.json("turns", "list")["turns"])], self.said)
+        self.assertEqual(self.json("reconcile")["differences"], [])
+
+    def test_a_full_disk_is_named_and_points_follow_when_there_is_room(self):
+        writes = lambda method, path: (507, {}) if method == "PUT" or "/points/delete" in path or "/points/payload" in path else None
+        self.assert_named_kept_and_made_up_for(writes, "its disk is full", "free space")
+
+    def test_a_key_that_may_only_read_is_named_and_points_follow_when_it_may_write(self):
+        self.assert_named_kept_and_made_up_for(lambda method, path: (403, {}) if method == "PUT" else None, "QDRANT_API_KEY")
+
+    def test_one_that_has_too_much_to_do_is_named_and_points_follow_when_it_has_time(self):
+        self.assert_named_kept_and_made_up_for(lambda method, path: (429, {"Retry-After": "1"}), "too much to do")
+        self.assert_named_kept_and_made_up_for(lambda method, path: (429, {}) if method == "PUT" else None, "too much to do")
 
 
 if __name__ == "__main__":

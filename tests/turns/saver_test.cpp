@@ -234,10 +234,13 @@ TEST(TurnSaver, WithTheEncoderAwayTheTurnIsSavedAndItsPointFollows) {
                 .code,
             ErrorCode::kDeadlineExceeded);
   EXPECT_NE(world.saver->status().last_error.find("the encoder is away"), std::string::npos);
+  EXPECT_NE(world.saver->status().points_error.find("the encoder is away"), std::string::npos);
+  EXPECT_EQ(world.saver->status().files_error, "");
   EXPECT_EQ(world.rows->turns().count(Principal::system(), world.soon()).value(), 1);
   world.embedder.down = false;
   world.clock.shift += 120'000'000;
   EXPECT_TRUE(world.saver->wait_findable(record.turn.uid, world.soon()));
+  EXPECT_EQ(world.saver->status().points_error, "");
   EXPECT_TRUE(world.saver->wait_session(record.turn.session, world.soon()));
 }
 

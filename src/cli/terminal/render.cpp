@@ -282,6 +282,8 @@ std::string status(const Json& result) {
                                text_of(journal, "directory"), journal.value("pending", 0));
   if (const std::string error = text_of(result, "last_error"); !error.empty())
     out += fmt::format("what was met last: {}\n", error);
+  if (const std::string away = text_of(result, "points_error"); !away.empty())
+    out += fmt::format("points cannot be written or looked at: {}\n", away);
   if (const std::string away = text_of(result, "objects_error"); !away.empty())
     out += fmt::format("images cannot be kept or shown: {}\n", away);
   if (const std::string away = text_of(result, "documents_error"); !away.empty())
