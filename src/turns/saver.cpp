@@ -19,6 +19,7 @@
 #include "turns/outbox_worker.h"
 #include "turns/replayed_turns.h"
 #include "turns/row_commit.h"
+#include "turns/session_waits.h"
 #include "turns/set_aside.h"
 #include "turns/turn_objects.h"
 #include "turns/turn_saver.h"
@@ -131,7 +132,7 @@ class JournalledTurnSaver final : public TurnSaver {
   bool after_session(const SessionId& session, const Deadline& deadline, std::function<void(Status)> call) override {
     const std::lock_guard lock(mutex_);
     if (live_.is_quiet(session)) return true;
-    waiting_.push_back({session, deadline, std::move(call)});
+    waiting_.add(session, deadline, std::move(call));
     waits_.notify_one();
     return false;
   }
@@ -528,27 +529,16 @@ class JournalledTurnSaver final : public TurnSaver {
         waits_.wait(lock, [&] { return stopping_ || !waiting_.empty(); });
         continue;
       }
-      const LiveTurns::Sessions behind = live_.behind();
       const bool rows_fail = rows_fail_since_ && clock_.steady() - *rows_fail_since_ >= kHope;
-      std::vector<std::pair<Waiting, Status>> told;
+      const auto why = [&](const SessionId& session) { return Status(not_findable(session)); };
       Duration patience = kPoll;
-      std::erase_if(waiting_, [&](Waiting& one) {
-        const bool is_behind = behind.unfindable.contains(one.session.str());
-        const bool is_hopeless = rows_fail && behind.without_row.contains(one.session.str());
-        if (is_behind && !one.deadline.expired() && !is_hopeless) {
-          patience = std::min<Duration>(patience, one.deadline.remaining());
-          return false;
-        }
-        Status how = is_behind ? Status(not_findable(one.session)) : Status();
-        told.emplace_back(std::move(one), std::move(how));
-        return true;
-      });
+      auto told = waiting_.take_told(live_.behind(), rows_fail, why, patience);
       if (told.empty()) {
         changed_.wait_for(lock, patience);
         continue;
       }
       lock.unlock();
-      for (auto& [one, how] : told) one.call(std::move(how));
+      for (auto& [call, how] : told) call(std::move(how));
       told.clear();
       lock.lock();
     }
@@ -584,12 +574,7 @@ class JournalledTurnSaver final : public TurnSaver {
   std::atomic<bool> is_shared_ = false;
   bool stopping_ = false;
   ClosedSegments closed_;  // made and taken by the follower alone; under mutex_
-  struct Waiting {
-    SessionId session;
-    Deadline deadline;
-    std::function<void(Status)> call;
-  };
-  std::vector<Waiting> waiting_;  // bounded by whoever starts turns
+  SessionWaits waiting_;   // bounded by whoever starts turns
   SteadyTime last_checkpoint_;
   std::thread row_writer_, follower_, watcher_;
 };

@@ -146,8 +146,8 @@ CheckResult check_points(const Config& config, const Json& status) {
     if (const auto opened = open_bert_embedder(join_path(models_directory(config), model)))
       same = same && encoder.value("revision", "") == (*opened)->identity().revision;
   if (const std::string why = status.value("points_error", ""); !why.empty())
-    return {CheckState::kFailure, "points", why, "turns are kept meanwhile; those without points are found by their date only",
-            ErrorCode::kUnavailable};
+    return {CheckState::kFailure, "points", why,
+            "turns are kept meanwhile; those without points are found by their date only", ErrorCode::kUnavailable};
   if (same) return {CheckState::kOk, "points", "made by " + made_by, ""};
   return {CheckState::kWarning, "points", fmt::format("made by {}, which is not what is set now", made_by),
           "run `pandora reindex`"};
