@@ -201,6 +201,14 @@ TEST_F(PostgresStoresCase, OfAServerThatIsConnectedToAnewNoNumberOfAForgottenTur
   EXPECT_EQ(must(processes[2]->turns().count(ana, kNever)), 4) << "what may only be read is read";
 }
 
+TEST_F(PostgresStoresCase, WhileSomebodyHoldsTheTurnsTheOthersAreAskedForNevertheless) {
+  const auto holder = must(PostgresConnection::open(options, kNever));
+  holder->begin();
+  must(holder->query("LOCK TABLE pandora.turns"));
+  must(processes[0]->keys().list(kNever));
+  holder->rollback();
+}
+
 TEST_F(PostgresStoresCase, ATurnThatWaitsBehindOthersIsGivenUpInTime) {
   TurnStore& store = processes[0]->turns();
   const auto gate = must(PostgresConnection::open(options, kNever));
