@@ -31,6 +31,8 @@ void by_slot(const std::uint8_t* by_byte, std::uint8_t* to) {
     for (std::size_t z = 0; z < kRowBytes; ++z) to[kRowBytes * lane + z] = by_byte[kLanes * z + lane];
 }
 
+constexpr float kNobody = std::numeric_limits<float>::quiet_NaN();
+
 // The bytes of a slot to their halves, and back; see HalfBytes.
 constexpr std::size_t kPiece = HalfBytes::kPiece;
 void halve(const std::uint8_t* bytes, std::size_t count, std::uint8_t* high) {
@@ -89,22 +91,22 @@ CodeTable::Memory CodeTable::zeros(std::size_t bytes) {
 CodeTable::Chunk CodeTable::make_chunk() const {
   const std::size_t plane = kChunkSlots * dimension_ / 8, floats = kChunkSlots * sizeof(float);
   const std::size_t coarse = kChunkSlots * (coarse_rows_ + 1) * kRowBytes;
-  const std::size_t halves = kChunkSlots * dimension_;
-  const std::size_t total = 2 * plane + halves + 6 * floats;  // a multiple of kLine, as every part is
+  const std::size_t ranked = kChunkSlots * ranked_bytes();
+  const std::size_t total = 2 * plane + ranked + 4 * floats;  // a multiple of kLine, as every part is
   Chunk chunk;
   chunk.memory = zeros(total);
   chunk.coarse = chunk.memory.get();
   chunk.high = chunk.coarse + coarse;
   chunk.low = chunk.high + kChunkSlots * (rows_ - coarse_rows_) * kRowBytes;
-  chunk.halves = chunk.low + plane;
-  chunk.scale1 = reinterpret_cast<float*>(chunk.halves + halves);
+  chunk.ranked = chunk.low + plane;
+  chunk.scale1 = reinterpret_cast<float*>(chunk.ranked + ranked);
   chunk.scale2 = chunk.scale1 + kChunkSlots;
   chunk.offset = chunk.scale2 + kChunkSlots;
-  chunk.numbers = reinterpret_cast<Numbers*>(chunk.offset + kChunkSlots);
-  constexpr float kNobody = std::numeric_limits<float>::quiet_NaN();
   std::fill_n(chunk.scale1, 2 * kChunkSlots, kNobody);
-  std::fill_n(chunk.numbers, kChunkSlots, Numbers{kNobody, 0});
-  for (std::size_t at = 0; at < kChunkSlots; ++at) put_coarse_numbers(chunk, at);
+  for (std::size_t at = 0; at < kChunkSlots; ++at) {
+    put_numbers(chunk, at, {kNobody, 0});
+    put_coarse_numbers(chunk, at);
+  }
   return chunk;
 }
 
@@ -127,6 +129,10 @@ void CodeTable::put_coarse_numbers(const Chunk& chunk, std::size_t at) const {
   std::memcpy(chunk.coarse + kRow * row + at % kLanes * sizeof numbers, &numbers, sizeof numbers);
 }
 
+void CodeTable::put_numbers(const Chunk& chunk, std::size_t at, Numbers numbers) const {
+  std::memcpy(ranked_row(chunk, at), &numbers, sizeof numbers);
+}
+
 void CodeTable::put(Slot slot, const VectorCode& code, float offset) {
   const Chunk& chunk = chunk_for(slot);
   const std::size_t at = slot % kChunkSlots, lane = at % kLanes;
@@ -142,11 +148,11 @@ void CodeTable::put(Slot slot, const VectorCode& code, float offset) {
       high_row(chunk, at, row)[kLanes * z + lane] = static_cast<std::uint8_t>(high);
       low_rows[kRow * row + z] = static_cast<std::uint8_t>(low);
     }
-  halve(code.byte.data(), dimension_, chunk.halves + at * dimension_);
   chunk.scale1[at] = code.scale1;
   chunk.scale2[at] = code.scale2;
   chunk.offset[at] = offset;
-  chunk.numbers[at] = {code.scale8, offset};
+  put_numbers(chunk, at, {code.scale8, offset});
+  halve(code.byte.data(), dimension_, ranked_row(chunk, at) + sizeof(Numbers));
   put_coarse_numbers(chunk, at);
 }
 
@@ -155,7 +161,8 @@ bool CodeTable::has(Slot slot) const { return !empty(slot) && !std::isnan(chunk(
 void CodeTable::clear(Slot slot) {
   const Chunk& chunk = this->chunk(slot);
   const std::size_t at = slot % kChunkSlots;
-  chunk.scale1[at] = chunk.scale2[at] = chunk.numbers[at].scale8 = std::numeric_limits<float>::quiet_NaN();
+  chunk.scale1[at] = chunk.scale2[at] = kNobody;
+  put_numbers(chunk, at, {kNobody, chunk.offset[at]});
   put_coarse_numbers(chunk, at);
 }
 
@@ -182,8 +189,8 @@ void CodeTable::load(Slot first, std::size_t count, const CodePlanes& from) {
     std::copy_n(from.scale2 + done, piece, chunk.scale2 + at);
     std::copy_n(from.offset + done, piece, chunk.offset + at);
     for (std::size_t i = 0; i < piece; ++i) {
-      halve(from.bytes + (done + i) * dimension_, dimension_, chunk.halves + (at + i) * dimension_);
-      chunk.numbers[at + i] = {from.scale8[done + i], from.offset[done + i]};
+      put_numbers(chunk, at + i, {from.scale8[done + i], from.offset[done + i]});
+      halve(from.bytes + (done + i) * dimension_, dimension_, ranked_row(chunk, at + i) + sizeof(Numbers));
       put_coarse_numbers(chunk, at + i);
     }
   });
@@ -195,8 +202,7 @@ CodeTable::Copy CodeTable::copy(Slot first, std::size_t count) const {
   to.high.resize(count * plane);
   to.low.resize(count * plane);
   to.bytes.resize(count * dimension_);
-  for (auto* scale : {&to.scale1, &to.scale2, &to.scale8})
-    scale->assign(count, std::numeric_limits<float>::quiet_NaN());
+  for (auto* scale : {&to.scale1, &to.scale2, &to.scale8}) scale->assign(count, kNobody);
   to.offset.resize(count);
   for_each_piece(first, count, [&](Slot slot, std::size_t at, std::size_t done, std::size_t piece) {
     if (empty(slot)) return;
@@ -205,11 +211,13 @@ CodeTable::Copy CodeTable::copy(Slot first, std::size_t count) const {
     for (std::size_t lane = 0; lane < piece; lane += kLanes)
       for (std::size_t row = 0; row < rows_; ++row, high += kRow) by_slot(high_row(chunk, at + lane, row), high);
     std::memcpy(to.low.data() + done * plane, chunk.low + at * plane, piece * plane);
-    for (std::size_t i = 0; i < piece; ++i)
-      join(chunk.halves + (at + i) * dimension_, dimension_, to.bytes.data() + (done + i) * dimension_);
+    for (std::size_t i = 0; i < piece; ++i) {
+      const auto [numbers, halves] = ranked(slot + static_cast<Slot>(i));
+      join(halves.high, dimension_, to.bytes.data() + (done + i) * dimension_);
+      to.scale8[done + i] = numbers->scale8;
+    }
     std::copy_n(chunk.scale1 + at, piece, to.scale1.begin() + static_cast<std::ptrdiff_t>(done));
     std::copy_n(chunk.scale2 + at, piece, to.scale2.begin() + static_cast<std::ptrdiff_t>(done));
-    for (std::size_t i = 0; i < piece; ++i) to.scale8[done + i] = chunk.numbers[at + i].scale8;
     std::copy_n(chunk.offset + at, piece, to.offset.begin() + static_cast<std::ptrdiff_t>(done));
   });
   return to;

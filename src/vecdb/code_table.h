@@ -53,23 +53,21 @@ class CodeTable {
 
   // `count` slots from `first`, both multiples of 64, within one chunk that is not empty.
   CodeBlocks blocks(Slot first, std::size_t count, CodeBits bits) const;
-  HalfBytes halves(Slot slot) const {
-    const std::uint8_t* high = chunk(slot).halves + slot % kChunkSlots * dimension_;
-    return {high, high + dimension_ / 2};
-  }
+  // What ranks one slot lies side by side: its numbers, the upper halves of its bytes, the lower ones.
   struct Numbers {
     float scale8, offset;
   };
-  const Numbers& numbers(Slot slot) const { return chunk(slot).numbers[slot % kChunkSlots]; }
-  struct HalfRow {
-    const std::uint8_t* high;
+  struct Ranked {
     const Numbers* numbers;
+    HalfBytes halves;
   };
-  HalfRow half_row(Slot slot) const {
-    const Chunk& chunk = this->chunk(slot);
-    const std::size_t at = slot % kChunkSlots;
-    return {chunk.halves + at * dimension_, chunk.numbers + at};
+  Ranked ranked(Slot slot) const {
+    const std::uint8_t* row = ranked_row(chunk(slot), slot % kChunkSlots);
+    const std::uint8_t* high = row + sizeof(Numbers);
+    return {reinterpret_cast<const Numbers*>(row), {high, high + dimension_ / 2}};
   }
+  std::size_t ranked_bytes() const { return sizeof(Numbers) + dimension_; }
+  std::size_t upper_bytes() const { return sizeof(Numbers) + dimension_ / 2; }  // of them, without the lower halves
 
  private:
   struct Free {
@@ -80,11 +78,12 @@ class CodeTable {
   static Memory zeros(std::size_t bytes);
   struct Chunk {
     Memory memory;  // all of what follows
-    std::uint8_t *coarse = nullptr, *high = nullptr, *low = nullptr, *halves = nullptr;
+    std::uint8_t *coarse = nullptr, *high = nullptr, *low = nullptr, *ranked = nullptr;
     float *scale1 = nullptr, *scale2 = nullptr, *offset = nullptr;
-    Numbers* numbers = nullptr;  // the offset once more: one line of the cache for whoever ranks a slot
   };
   const Chunk& chunk(Slot slot) const { return chunks_[slot / kChunkSlots]; }
+  std::uint8_t* ranked_row(const Chunk& chunk, std::size_t at) const { return chunk.ranked + at * ranked_bytes(); }
+  void put_numbers(const Chunk& chunk, std::size_t at, Numbers numbers) const;
   Chunk make_chunk() const;
   Chunk& chunk_for(Slot slot);  // made when it is not there
   // Where row `row` of the block of the slot at this place in its chunk lies.

@@ -19,11 +19,12 @@ constexpr std::size_t kNear = 262'144;          // slots: their half bytes stay 
 constexpr std::size_t kJudgeOneBitAt = 32'768;  // slots: the threshold has settled
 constexpr std::size_t kOneBitShare = 8;         // more than one in so many in doubt: two bits are quicker
 constexpr std::size_t kLeastCoarse = 2;         // a code is worth a coarse look when it is so many times as long
-constexpr std::size_t kSampleShare = 16;        // one group of 64 slots in so many is the sample
+constexpr std::size_t kSampleShare = 16;        // one group of 64 slots in so many is the sample,
+constexpr std::size_t kMostSampled = 8'192;     // or fewer: of many slots that pass the filter so many
 constexpr std::size_t kLeastSample = 64;        // blocks
 constexpr std::size_t kCoarseShare = 8;         // one block in so many in doubt, or fewer: the others are spared
 constexpr float kCoarseRounding = 1.0F / 256;   // of coarse_numbers
-constexpr std::size_t kHalvesAtOnce = 12;       // slots that are ranked by half bytes while the next are fetched
+constexpr std::size_t kHalvesAtOnce = 16;       // slots that are ranked by half bytes while the next are fetched
 constexpr std::size_t kAhead = 16, kRowsAhead = 2, kGroupsAhead = 4,
                       kBlocksAhead = 32;  // slots, groups and blocks whose memory is fetched before it is needed
 constexpr std::size_t kLine = 64;
@@ -65,7 +66,8 @@ void fetch_later(const void* memory, std::size_t bytes) {
 struct DenseIndex::Query {
   QueryCode code;
   float offset_weight = 0;
-  float coarse_slack = 0;
+  double matching = 1;            // of the slots; the share that passes the filter
+  NarrowCode narrow;              // of a scan
   std::vector<TableLine> tables;  // of the narrow code; none: the kernels have no use for them
   const std::uint8_t* looked_up() const { return tables.empty() ? nullptr : tables.front().bytes; }
 };
@@ -164,14 +166,17 @@ DenseIndex::Query DenseIndex::prepare(std::span<const float> query, DenseTrace::
   std::vector<float> rest(query.size()), rotated(rotation_.padded());
   for (std::size_t i = 0; i < rest.size(); ++i) rest[i] = static_cast<float>(query[i] - weight * centre_.mean[i]);
   rotation_.apply(rest.data(), rotated.data());
-  Query made{encode_query(rotated.data(), rotated.size(), kLeastResidual * length), static_cast<float>(weight), 0, {}};
+  Query made{
+      encode_query(rotated.data(), rotated.size(), kLeastResidual * length), static_cast<float>(weight), 1, {}, {}};
+  if (plan != DenseTrace::Plan::kScan) return made;
+  made.narrow = encode_narrowly(rotated.data(), rotated.size(), made.code.norm);
   // |weight · offset| ≤ |query| · |difference|, and that is at most ½·√n · scale, for one bit.
   const double of_offset = kCoarseRounding * length * 0.5 * std::sqrt(static_cast<double>(rotated.size()));
-  made.coarse_slack = made.code.coarse_slack + static_cast<float>(of_offset);
+  made.narrow.coarse_slack += static_cast<float>(of_offset);
   const std::size_t rows = rotated.size() / kDimensionsPerRow;
-  if (plan == DenseTrace::Plan::kScan && options_.kernels->tables && rows <= kMaxTableRows) {
+  if (options_.kernels->tables && rows <= kMaxTableRows) {
     made.tables.resize(rows * kTableBytes / sizeof(TableLine));
-    options_.kernels->tables(made.code.narrow.data(), rows, made.tables.front().bytes);
+    options_.kernels->tables(made.narrow.code.data(), rows, made.tables.front().bytes);
   }
   return made;
 }
@@ -193,17 +198,14 @@ Result<std::vector<Hit>> DenseIndex::search(std::span<const float> query, std::s
   std::unique_ptr<Candidate[]> listed;
   std::span<Candidate> few;
   if (done.plan != kScan) {
-    listed = std::make_unique_for_overwrite<Candidate[]>(matching + 1);  // the last one is only written over
+    listed = std::make_unique_for_overwrite<Candidate[]>(matching + kListedBeyond);
     few = {listed.get(), matching};
-    Candidate* next = listed.get();
-    put_common(present_, filter ? *filter : present_, [&](Slot slot, bool counts) {
-      next->slot = slot;
-      next += counts;
-    });
+    list_common(present_, filter ? *filter : present_, *options_.kernels, listed.get());
   }
   std::vector<Candidate> left;
   if (done.plan != kExact) {
-    const Query prepared = prepare(query, done.plan);
+    Query prepared = prepare(query, done.plan);
+    prepared.matching = static_cast<double>(matching) / static_cast<double>(slots_.bound());
     Scanned scanned{Selection(k)};
     if (done.plan == kScan) PANDORA_CHECK(scan(prepared, filter, deadline, scanned));
     Selection& best = scanned.best;
@@ -245,11 +247,11 @@ std::size_t DenseIndex::look(const Query& query, Range range, const std::uint64_
                              Candidate* out) const {
   const auto first = static_cast<Slot>(range.first);
   if (codes_.empty(first)) return 0;
-  const QueryCode& code = query.code;
+  const NarrowCode& narrow = query.narrow;
   const auto share = static_cast<float>(rotation_.padded()) / kCoarseDimensions;
   constexpr float kWider = 1 + 2 * kCoarseRounding;  // a scale that was rounded down
-  const ScanQuery coarse{code.narrow.data(),  0.5F * code.coarse_sum,      kWider * code.narrow_unit * share,
-                         query.offset_weight, kWider * query.coarse_slack, query.looked_up()};
+  const ScanQuery coarse{narrow.code.data(),  0.5F * narrow.coarse_sum,     kWider * narrow.unit * share,
+                         query.offset_weight, kWider * narrow.coarse_slack, query.looked_up()};
   return options_.kernels->look(codes_.blocks(first, range.end - range.first, CodeBits::kOne), coarse,
                                 CodeBlocks::kCoarseRows, mask, threshold, first, bounds, out);
 }
@@ -264,7 +266,9 @@ std::optional<float> DenseIndex::coarse_guess(const Query& query, const SlotSet*
   };
   std::vector<Block> sample;
   std::array<Candidate, kGroup> none;  // there may be some of an infinite bound
-  const std::size_t step = kGroup * kSampleShare;
+  const double matching = query.matching * static_cast<double>(range.end - range.first);
+  const std::size_t share = std::max(kSampleShare, static_cast<std::size_t>(matching) / kMostSampled);
+  const std::size_t step = kGroup * share;
   for (std::size_t first = range.first; first < range.end; first += step) {
     const std::size_t ahead = first + kGroupsAhead * step;
     if (ahead < range.end && !codes_.empty(static_cast<Slot>(ahead))) {
@@ -280,7 +284,7 @@ std::optional<float> DenseIndex::coarse_guess(const Query& query, const SlotSet*
       sample.push_back({bounds[i], static_cast<Slot>(first + i * CodeBlocks::kSlots)});
   }
   // The k-th best of all is near the best of so many times fewer.
-  const std::size_t of_sample = (k + kSampleShare - 1) / kSampleShare, looked_at = 2 * of_sample + 4;
+  const std::size_t of_sample = (k + share - 1) / share, looked_at = 2 * of_sample + 4;
   if (sample.size() < kLeastSample || sample.size() < kCoarseShare * looked_at) return std::nullopt;
   std::ranges::nth_element(sample, sample.begin() + static_cast<std::ptrdiff_t>(looked_at), std::greater<>(),
                            &Block::bound);
@@ -315,7 +319,7 @@ Status DenseIndex::scan_coarsely(const Query& query, const SlotSet* filter, cons
   std::vector<Candidate> candidates;
   const auto keep = [&](std::size_t count) {
     for (std::size_t i = 0; i < count; ++i) {
-      fetch_later(codes_.half_row(found[i].slot).high, rotation_.padded() / 2);
+      fetch_later(codes_.ranked(found[i].slot).numbers, codes_.upper_bytes());
     }
     candidates.insert(candidates.end(), found.begin(), found.begin() + static_cast<std::ptrdiff_t>(count));
   };
@@ -362,8 +366,9 @@ void DenseIndex::copy_mask(const SlotSet& filter, std::size_t first, Mask& mask)
 Status DenseIndex::scan_whole(const Query& query, const SlotSet* filter, const Deadline& deadline, Range range,
                               Selection& best) const {
   const QueryCode& code = query.code;
-  const ScanQuery one{code.narrow.data(), 0.5F * code.narrow_sum, code.narrow_unit, query.offset_weight,
-                      code.slack1,        query.looked_up()};
+  const NarrowCode& signs = query.narrow;
+  const ScanQuery one{signs.code.data(),   0.5F * signs.sum, signs.unit,
+                      query.offset_weight, signs.slack,      query.looked_up()};
   const ScanQuery two{code.code.data(), 1.5F * code.sum, code.unit, query.offset_weight, code.slack2};
   CodeBits bits = slots_.bound() >= options_.one_bit_from ? CodeBits::kOne : CodeBits::kTwo;
   std::array<Candidate, kScanAtOnce> found;
@@ -413,12 +418,14 @@ Status DenseIndex::rank_by_halves(const Query& query, std::span<Candidate> candi
   const auto fetch_group = [&](Group& group, std::size_t first) {
     group.size = first < candidates.size() ? std::min(kHalvesAtOnce, candidates.size() - first) : 0;
     for (std::size_t i = 0; i < group.size; ++i) {
-      const auto [high, numbers] = codes_.half_row(candidates[first + i].slot);
-      fetch(group.high[i] = high, n / 2);
-      fetch(group.numbers[i] = numbers, sizeof *numbers);
+      const CodeTable::Ranked ranked = codes_.ranked(candidates[first + i].slot);
+      fetch(ranked.numbers, codes_.upper_bytes());
+      group.high[i] = ranked.halves.high;
+      group.numbers[i] = ranked.numbers;
     }
   };
-  std::array<std::int32_t, kHalvesAtOnce> sums;
+  std::array<std::int32_t, kHalvesAtOnce> sums{};
+  std::array<float, kHalvesAtOnce> scales{}, offsets{}, estimates, bounds;
   Selection likeliest(best.k());
   fetch_group(groups[0], 0);
   for (std::size_t first = 0, turn = 0; first < candidates.size(); first += kHalvesAtOnce, ++turn) {
@@ -427,11 +434,19 @@ Status DenseIndex::rank_by_halves(const Query& query, std::span<Candidate> candi
     fetch_group(groups[(turn + 1) % 2], first + kHalvesAtOnce);
     options_.kernels->dot_high_halves(now.high.data(), now.size, query.code.code.data(), n, sums.data());
     for (std::size_t i = 0; i < now.size; ++i) {
-      const auto [scale, offset] = *now.numbers[i];
+      scales[i] = now.numbers[i]->scale8;
+      offsets[i] = now.numbers[i]->offset;
+    }
+    // Of all that there is room for: several at once.
+    for (std::size_t i = 0; i < kHalvesAtOnce; ++i) {
+      estimates[i] = (static_cast<float>(sums[i]) - centre) * unit * scales[i] + weight * offsets[i];
+      bounds[i] = estimates[i] + slack * scales[i];
+    }
+    for (std::size_t i = 0; i < now.size; ++i) {
       Candidate& candidate = candidates[first + i];
-      candidate.estimate = (static_cast<float>(sums[i]) - centre) * unit * scale + weight * offset;
-      candidate.bound = candidate.estimate + slack * scale;
-      likeliest.offer({candidate.estimate, candidate.estimate, candidate.slot});
+      candidate.estimate = estimates[i];
+      candidate.bound = bounds[i];
+      if (estimates[i] >= likeliest.threshold()) likeliest.offer({estimates[i], estimates[i], candidate.slot});
     }
   }
   const float ranked_from = likeliest.threshold();
@@ -440,7 +455,7 @@ Status DenseIndex::rank_by_halves(const Query& query, std::span<Candidate> candi
   std::vector<Candidate> others;
   for (const Candidate& candidate : candidates)
     if (candidate.bound >= threshold && candidate.estimate < ranked_from) {
-      fetch(codes_.halves(candidate.slot).low, n / 2);
+      fetch(codes_.ranked(candidate.slot).halves.low, n / 2);
       others.push_back(candidate);
     }
   return rank_doubtful(query, others, deadline, best);
@@ -450,18 +465,16 @@ void DenseIndex::rank_by_bytes(const Query& query, std::span<const Candidate> ca
   const std::size_t n = rotation_.padded();
   const float centre = 127.5F * query.code.sum;
   const auto fetch_slot = [&](std::size_t i) {
-    if (i >= candidates.size()) return;
-    const HalfBytes halves = codes_.halves(candidates[i].slot);
-    fetch(halves.high, n / 2);
-    fetch(halves.low, n / 2);
+    if (i < candidates.size()) fetch(codes_.ranked(candidates[i].slot).numbers, codes_.ranked_bytes());
   };
   for (std::size_t i = 0; i < kAhead; ++i) fetch_slot(i);
   for (std::size_t i = 0; i < candidates.size(); ++i) {
     fetch_slot(i + kAhead);
     const Slot slot = candidates[i].slot;
-    const auto [high, low] = codes_.halves(slot);
-    const auto sum = static_cast<float>(options_.kernels->dot_bytes(high, low, query.code.code.data(), n));
-    const auto [scale, offset] = codes_.numbers(slot);
+    const auto [numbers, halves] = codes_.ranked(slot);
+    const auto sum =
+        static_cast<float>(options_.kernels->dot_bytes(halves.high, halves.low, query.code.code.data(), n));
+    const auto [scale, offset] = *numbers;
     const float estimate = (sum - centre) * query.code.unit * scale + query.offset_weight * offset;
     best.offer({estimate, estimate + query.code.slack8 * scale, slot});
   }

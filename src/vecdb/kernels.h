@@ -63,6 +63,8 @@ struct Candidate {
   std::uint32_t slot;
 };
 
+inline constexpr std::size_t kListedBeyond = 3;
+
 struct Kernels {
   const char* name;
   // Writes a candidate for each slot with bound ≥ threshold, ascending; `out` has room for all. `mask`: one bit a slot,
@@ -90,7 +92,13 @@ struct Kernels {
   void (*hadamard)(float* x);
   // How many bits are set in both, of n words each.
   std::size_t (*count_common)(const std::uint64_t* a, const std::uint64_t* b, std::size_t n);
+  // Which: the slots of `out`, ascending; it has room for kListedBeyond more, whose slots are written over. Bits from
+  // 2^32 on are none of a slot. Returns how many.
+  std::size_t (*list_common)(const std::uint64_t* a, const std::uint64_t* b, std::size_t n, Candidate* out);
 };
+
+// Kernels::list_common of those that have no better one.
+std::size_t list_by_word(const std::uint64_t* a, const std::uint64_t* b, std::size_t n, Candidate* out);
 
 extern const Kernels kPlainKernels, kAvx2Kernels, kAvx512Kernels;
 

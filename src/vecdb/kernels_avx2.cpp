@@ -254,7 +254,7 @@ std::size_t count_common(const std::uint64_t* a, const std::uint64_t* b, std::si
 
 }  // namespace
 
-const Kernels kAvx2Kernels{"AVX2",          scan<false>, scan<true>, nullptr,  look,
-                           dot_high_halves, dot_bytes,   dot,        hadamard, count_common};
+const Kernels kAvx2Kernels{"AVX2",    scan<false>, scan<true>, nullptr,      look,        dot_high_halves,
+                           dot_bytes, dot,         hadamard,   count_common, list_by_word};
 
 }  // namespace pandora

@@ -337,8 +337,10 @@ void dot_high_halves(const std::uint8_t* const* high, std::size_t count, const s
         b[slot] = _mm512_dpbusd_epi32(b[slot], _mm512_and_si512(halves, upper), second);
       }
     }
-    const __m128i moved_up = _mm_slli_epi32(added(a[0], a[1], a[2], a[3]), 4);
-    _mm_storeu_si128(reinterpret_cast<__m128i*>(sums + done), _mm_add_epi32(moved_up, added(b[0], b[1], b[2], b[3])));
+#pragma GCC unroll 4
+    for (std::size_t slot = 0; slot < kAtOnce; ++slot)
+      a[slot] = _mm512_add_epi32(_mm512_slli_epi32(a[slot], 4), b[slot]);
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(sums + done), added(a[0], a[1], a[2], a[3]));
   }
   for (; done < count; ++done) sums[done] = 16 * _mm512_reduce_add_epi32(sums_of_halves(high[done], query, n));
 }
@@ -392,15 +394,66 @@ void hadamard(float* x) {
   for (std::size_t i = 0; i < kVectors; ++i) _mm512_storeu_ps(x + kLanes * i, v[i]);
 }
 
+// Of each byte the number of its bits: looked up for both halves.
+inline __m512i bits_of_bytes(__m512i bytes) {
+  const __m512i four = _mm512_set1_epi8(0xf);
+  const __m512i table = _mm512_broadcast_i32x4(_mm_setr_epi8(0, 1, 1, 2, 1, 2, 2, 3, 1, 2, 2, 3, 2, 3, 3, 4));
+  return _mm512_add_epi8(_mm512_shuffle_epi8(table, _mm512_and_si512(bytes, four)),
+                         _mm512_shuffle_epi8(table, _mm512_and_si512(_mm512_srli_epi16(bytes, 4), four)));
+}
+
+constexpr std::size_t kWords = 8;  // of a vector
+inline __m512i words_in_both(const std::uint64_t* a, const std::uint64_t* b, std::size_t n) {
+  const auto wanted = static_cast<__mmask8>(n < kWords ? (1U << n) - 1 : 0xff);
+  return _mm512_and_si512(_mm512_maskz_loadu_epi64(wanted, a), _mm512_maskz_loadu_epi64(wanted, b));
+}
+
 std::size_t count_common(const std::uint64_t* a, const std::uint64_t* b, std::size_t n) {
-  std::size_t sum = 0;
-  for (std::size_t i = 0; i < n; ++i) sum += static_cast<std::size_t>(__builtin_popcountll(a[i] & b[i]));
-  return sum;
+  __m512i sum = _mm512_setzero_si512();
+  for (std::size_t i = 0; i < n; i += kWords)
+    sum = _mm512_add_epi64(sum,
+                           _mm512_sad_epu8(bits_of_bytes(words_in_both(a + i, b + i, n - i)), _mm512_setzero_si512()));
+  return static_cast<std::size_t>(_mm512_reduce_add_epi64(sum));
+}
+
+// Words with nothing in them go first, several at a time; of each that is left three are put in any case: where few
+// have more, a processor guesses no branch wrongly.
+std::size_t list_common(const std::uint64_t* a, const std::uint64_t* b, std::size_t n, Candidate* out) {
+  constexpr std::size_t kAtOnce = 32;                      // vectors
+  constexpr std::uint64_t kLast = std::uint64_t{1} << 63;  // of no bits none is the first
+  alignas(64) std::uint64_t words[kAtOnce * kWords + kWords], places[kAtOnce * kWords + kWords];
+  const __m512i lanes = _mm512_setr_epi64(0, 1, 2, 3, 4, 5, 6, 7);
+  Candidate* next = out;
+  for (std::size_t first = 0; first < n; first += kAtOnce * kWords) {
+    const std::size_t end = first + kAtOnce * kWords < n ? first + kAtOnce * kWords : n;
+    std::size_t count = 0;
+    for (std::size_t i = first; i < end; i += kWords) {
+      const __m512i both = words_in_both(a + i, b + i, n - i);
+      const __mmask8 some = _mm512_test_epi64_mask(both, both);
+      const __m512i at = _mm512_slli_epi64(_mm512_add_epi64(_mm512_set1_epi64(static_cast<long long>(i)), lanes), 6);
+      _mm512_storeu_si512(words + count, _mm512_maskz_compress_epi64(some, both));
+      _mm512_storeu_si512(places + count, _mm512_maskz_compress_epi64(some, at));
+      count += static_cast<unsigned>(__builtin_popcount(some));
+    }
+    for (std::size_t i = 0; i < count; ++i) {
+      std::uint64_t word = words[i];
+      const auto place = static_cast<std::uint32_t>(places[i]);
+      const auto put = [&] {
+        next->slot = place + static_cast<std::uint32_t>(__builtin_ctzll(word | kLast));
+        next += word != 0;
+        word &= word - 1;
+      };
+#pragma GCC unroll 3
+      for (std::size_t one = 0; one < kListedBeyond; ++one) put();
+      while (__builtin_expect(word != 0, 0)) put();
+    }
+  }
+  return static_cast<std::size_t>(next - out);
 }
 
 }  // namespace
 
-const Kernels kAvx512Kernels{"AVX-512",       scan<false>, scan<true>, tables,   look,
-                             dot_high_halves, dot_bytes,   dot,        hadamard, count_common};
+const Kernels kAvx512Kernels{"AVX-512", scan<false>, scan<true>, tables,       look,       dot_high_halves,
+                             dot_bytes, dot,         hadamard,   count_common, list_common};
 
 }  // namespace pandora

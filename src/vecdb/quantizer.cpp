@@ -40,29 +40,6 @@ TwoBits best_step(const float* x, std::size_t n, const std::array<float, 3>& ste
   return best;
 }
 
-// The unit is that of the four values whose amounts add up to most.
-void encode_narrow(const float* x, std::size_t n, QueryCode& query) {
-  constexpr std::size_t kStride = 4,
-                        kFour = 16;  // dimensions whose signs stand in half a byte: z, z + 4, z + 8, z + 12
-  constexpr float kRounding = 2;     // what four values may gain by it
-  float most = 0;
-  for (std::size_t first = 0; first < n; first += kFour)
-    for (std::size_t z = first; z < first + kStride; ++z)
-      most = std::max(most, std::fabs(x[z]) + std::fabs(x[z + kStride]) + std::fabs(x[z + 2 * kStride]) +
-                                std::fabs(x[z + 3 * kStride]));
-  const float inverse = (kNarrowSum - kRounding) / most;
-  int sum = 0, coarse_sum = 0;
-  for (std::size_t i = 0; i < n; ++i) {
-    const int value = static_cast<int>(x[i] * inverse + 128.5F) - 128;
-    query.narrow[i] = static_cast<std::int8_t>(value);
-    sum += value;
-    if (i < kCoarseDimensions) coarse_sum += value;
-  }
-  query.narrow_unit = 1 / inverse;
-  query.narrow_sum = static_cast<float>(sum);
-  query.coarse_sum = static_cast<float>(coarse_sum);
-}
-
 }  // namespace
 
 void encode(const float* x, std::size_t n, VectorCode& code) {
@@ -101,7 +78,6 @@ void encode(const float* x, std::size_t n, VectorCode& code) {
 QueryCode encode_query(const float* x, std::size_t n, double least_norm) {
   QueryCode query;
   query.code.assign(n, 0);
-  query.narrow.assign(n, 0);
   std::array<double, 4> squares{};  // n is a multiple of so many; one sum would wait for each of its additions
   float largest = 0;
   for (std::size_t i = 0; i < n; i += squares.size())
@@ -109,7 +85,6 @@ QueryCode encode_query(const float* x, std::size_t n, double least_norm) {
       squares[lane] += static_cast<double>(x[i + lane]) * x[i + lane];
       largest = std::max(largest, std::fabs(x[i + lane]));
     }
-  const double square = (squares[0] + squares[1]) + (squares[2] + squares[3]);
   if (largest >= kNothing) {
     const float inverse = 127.0F / largest;
     int sum = 0;
@@ -120,26 +95,55 @@ QueryCode encode_query(const float* x, std::size_t n, double least_norm) {
     }
     query.unit = largest / 127.0F;
     query.sum = static_cast<float>(sum);
-    encode_narrow(x, n, query);
   }
-  // κ = |l(c)|/√n · sin(x, l(c)). For the signs of normal values ½·√(1 − 2/π); for the best two bits 0.942·0.345; eight
-  // bits have the error of rounding, 1/√12, and beside it that of the query's bytes, whose step is `unit`, against a
-  // code whose values have a deviation of at most kByteSpread. Four bits round sixteen times as coarsely.
-  constexpr double kKappa1 = 0.3014, kKappa2 = 0.325, kByteSpread = 64;
-  const double norm = std::max(std::sqrt(square), least_norm);
+  // κ = |l(c)|/√n · sin(x, l(c)). For the best two bits of normal values 0.942·0.345; eight bits have the error of
+  // rounding, 1/√12, and beside it that of the query's bytes, whose step is `unit`, against a code whose values have a
+  // deviation of at most kByteSpread. Four bits round sixteen times as coarsely.
+  constexpr double kKappa2 = 0.325, kByteSpread = 64;
+  query.norm = std::max(std::sqrt((squares[0] + squares[1]) + (squares[2] + squares[3])), least_norm);
+  const double of_code = query.norm * query.norm;
   const double of_query = kByteSpread * static_cast<double>(query.unit) * std::sqrt(static_cast<double>(n));
-  // Narrow values have an error of rounding, too: 1/√12 of their unit each, times levels of ½.
-  const double of_narrow = static_cast<double>(query.narrow_unit) * query.narrow_unit * static_cast<double>(n) / 48;
-  query.slack1 = static_cast<float>(kSigmas * std::sqrt(kKappa1 * kKappa1 * norm * norm + of_narrow));
+  query.slack2 = static_cast<float>(kSigmas * kKappa2 * query.norm);
+  query.slack8 = static_cast<float>(kSigmasOfMany * std::sqrt((of_code + of_query * of_query) / 12));
+  query.slack4 = static_cast<float>(kSigmas * std::sqrt((256 * of_code + of_query * of_query) / 12));
+  return query;
+}
+
+NarrowCode encode_narrowly(const float* x, std::size_t n, double norm) {
+  constexpr std::size_t kStride = 4,
+                        kFour = 16;  // dimensions whose signs stand in half a byte: z, z + 4, z + 8, z + 12
+  constexpr float kRounding = 2;     // what four values may gain by it
+  NarrowCode narrow;
+  narrow.code.assign(n, 0);
+  float most = 0;  // that the amounts of four add up to: theirs is the unit
+  for (std::size_t first = 0; first < n; first += kFour)
+    for (std::size_t z = first; z < first + kStride; ++z)
+      most = std::max(most, std::fabs(x[z]) + std::fabs(x[z + kStride]) + std::fabs(x[z + 2 * kStride]) +
+                                std::fabs(x[z + 3 * kStride]));
+  if (most >= kNothing) {
+    const float inverse = (kNarrowSum - kRounding) / most;
+    int sum = 0, coarse_sum = 0;
+    for (std::size_t i = 0; i < n; ++i) {
+      const int value = static_cast<int>(x[i] * inverse + 128.5F) - 128;
+      narrow.code[i] = static_cast<std::int8_t>(value);
+      sum += value;
+      if (i < kCoarseDimensions) coarse_sum += value;
+    }
+    narrow.unit = 1 / inverse;
+    narrow.sum = static_cast<float>(sum);
+    narrow.coarse_sum = static_cast<float>(coarse_sum);
+  }
+  // As in encode_query; of the signs of normal values κ is ½·√(1 − 2/π). Narrow values have an error of rounding, too:
+  // 1/√12 of their unit each, times levels of ½.
+  constexpr double kKappa1 = 0.3014;
+  const double of_narrow = static_cast<double>(narrow.unit) * narrow.unit * static_cast<double>(n) / 48;
+  narrow.slack = static_cast<float>(kSigmas * std::sqrt(kKappa1 * kKappa1 * norm * norm + of_narrow));
   // Of the signs of m dimensions, times n/m: κ = ½·√(2/π)·√(π/2·n/m − 1), at m = n the κ of one bit. It covers as well
   // that the m carry more or less than their share of the vector.
   const double share = static_cast<double>(n) / kCoarseDimensions;
   const double kappa_square = std::max(0.0, std::numbers::pi / 2 * share - 1) / (2 * std::numbers::pi);
-  query.coarse_slack = static_cast<float>(kCoarseSigmas * std::sqrt(kappa_square * norm * norm + of_narrow * share));
-  query.slack2 = static_cast<float>(kSigmas * kKappa2 * norm);
-  query.slack8 = static_cast<float>(kSigmasOfMany * std::sqrt((norm * norm + of_query * of_query) / 12));
-  query.slack4 = static_cast<float>(kSigmas * std::sqrt((256 * norm * norm + of_query * of_query) / 12));
-  return query;
+  narrow.coarse_slack = static_cast<float>(kCoarseSigmas * std::sqrt(kappa_square * norm * norm + of_narrow * share));
+  return narrow;
 }
 
 }  // namespace pandora

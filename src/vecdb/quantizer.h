@@ -35,15 +35,20 @@ void encode(const float* rotated, std::size_t n, VectorCode& code);
 struct QueryCode {
   std::vector<std::int8_t> code;  // −127 to 127
   float unit = 0;
-  std::vector<std::int8_t> narrow;  // q ≈ narrow_unit · narrow, of fewer values: kNarrowSum (kernels.h)
-  float narrow_unit = 0;
-  float sum = 0, narrow_sum = 0,
-        coarse_sum = 0;                      // of the codes, for the centre of the levels; of narrow's first values
-  float slack1 = 0, slack2 = 0, slack8 = 0;  // kSigmas · κ · |q|: times scale it bounds the error of a product
-  float slack4 = 0;                          // of the upper halves of bytes, times scale8
-  float coarse_slack = 0;                    // times scale1
+  float sum = 0;                             // of the codes, for the centre of the levels
+  double norm = 0;                           // |q|, or the least that is taken for it
+  float slack2 = 0, slack8 = 0, slack4 = 0;  // kSigmas · κ · norm: times scale2 or scale8 it bounds a product's error
 };
 // `least_norm` bounds |q| from below where it makes the slack: rounding stays within it.
 QueryCode encode_query(const float* rotated, std::size_t n, double least_norm);
+
+// The same query of fewer values, as one-bit codes are multiplied with: kNarrowSum (kernels.h).
+struct NarrowCode {
+  std::vector<std::int8_t> code;
+  float unit = 0;
+  float sum = 0, coarse_sum = 0;      // of the codes; of the first kCoarseDimensions
+  float slack = 0, coarse_slack = 0;  // times scale1: of all dimensions, of those
+};
+NarrowCode encode_narrowly(const float* rotated, std::size_t n, double norm);
 
 }  // namespace pandora

@@ -77,21 +77,9 @@ inline std::size_t count_common(const SlotSet& a, const SlotSet& b, const Kernel
   return kernels.count_common(a.words().data(), b.words().data(), std::min(a.words().size(), b.words().size()));
 }
 
-// Those that are in both, ascending, each by `put(slot, counts)`: one that does not count is to be written over. Of a
-// word two are put in any case: where few words have more, a processor guesses no branch wrongly.
-template <class Put>
-void put_common(const SlotSet& a, const SlotSet& b, Put&& put) {
-  const std::size_t common = std::min(a.words().size(), b.words().size());
-  for (std::size_t i = 0; i < common; ++i) {
-    std::uint64_t w = a.words()[i] & b.words()[i];
-    const auto next = [&] {
-      put(static_cast<Slot>(i * SlotSet::kWordBits + static_cast<std::size_t>(std::countr_zero(w))), w != 0);
-      w &= w - 1;
-    };
-    next();
-    next();
-    while (w != 0) next();
-  }
+// Which, ascending: the slots of `out`, which has room for so many and kListedBeyond.
+inline void list_common(const SlotSet& a, const SlotSet& b, const Kernels& kernels, Candidate* out) {
+  kernels.list_common(a.words().data(), b.words().data(), std::min(a.words().size(), b.words().size()), out);
 }
 
 }  // namespace pandora

@@ -257,7 +257,7 @@ TEST_P(EveryKernel, a_product_of_bytes_is_the_sum_of_its_products) {
       table.put(slot, code, 0);
     }
     for (Slot slot = 0; slot < kSlots; ++slot) {
-      const HalfBytes halves = table.halves(slot);
+      const HalfBytes halves = table.ranked(slot).halves;
       std::int64_t sum = 0;
       for (std::size_t i = 0; i < n; ++i) sum += bytes[slot * n + i] * query[i];
       EXPECT_EQ(kernels().dot_bytes(halves.high, halves.low, query.data(), n), sum);

@@ -56,6 +56,9 @@ TEST(Quantizer, a_vector_of_zeros_is_no_special_case_for_whoever_uses_it) {
     const QueryCode query = encode_query(x.data(), x.size(), 0);
     EXPECT_EQ(query.unit, 0);
     EXPECT_EQ(query.code, std::vector<std::int8_t>(128));
+    const NarrowCode narrow = encode_narrowly(x.data(), x.size(), query.norm);
+    EXPECT_EQ(narrow.unit, 0);
+    EXPECT_EQ(narrow.code, std::vector<std::int8_t>(128));
   }
 }
 
@@ -69,16 +72,16 @@ TEST(Quantizer, what_signs_are_multiplied_with_is_as_narrow_as_the_kernels_need)
     if (round % 2)
       for (float& x : q) x = x * x * x * 1e6F;
     if (round == 4) std::ranges::fill(q, 0.5F);  // all the same: the most is reached everywhere
-    const QueryCode query = encode_query(q.data(), kN, 0);
+    const NarrowCode narrow = encode_narrowly(q.data(), kN, 1);
     int most = 0;
     for (std::size_t first = 0; first < kN; first += 16)
       for (std::size_t z = first; z < first + 4; ++z)
-        most = std::max(most, std::abs(query.narrow[z]) + std::abs(query.narrow[z + 4]) +
-                                  std::abs(query.narrow[z + 8]) + std::abs(query.narrow[z + 12]));
+        most = std::max(most, std::abs(narrow.code[z]) + std::abs(narrow.code[z + 4]) + std::abs(narrow.code[z + 8]) +
+                                  std::abs(narrow.code[z + 12]));
     EXPECT_LE(most, kNarrowSum);
     EXPECT_GE(most, kNarrowSum - 4) << "precision is given away";
     for (std::size_t i = 0; i < kN; ++i)
-      EXPECT_LE(std::fabs(q[i] - query.narrow_unit * query.narrow[i]), 0.501F * query.narrow_unit);
+      EXPECT_LE(std::fabs(q[i] - narrow.unit * narrow.code[i]), 0.501F * narrow.unit);
   }
 }
 
@@ -118,18 +121,19 @@ TEST(Quantizer, a_product_is_within_its_bound_whatever_the_data) {
         encode(x.data(), x.size(), code);
         for (const Vector& q : queries) {
           const QueryCode query = encode_query(q.data(), q.size(), 0);
+          const NarrowCode narrow = encode_narrowly(q.data(), q.size(), query.norm);
           double one = 0, coarse = 0, two = 0, four = 0, eight = 0;
           for (std::size_t d = 0; d < x.size(); ++d) {
-            one += (code.two_bits[d] / 2 - 0.5) * query.narrow[d];
+            one += (code.two_bits[d] / 2 - 0.5) * narrow.code[d];
             if (d + 1 == kCoarseDimensions) coarse = one * static_cast<double>(x.size()) / kCoarseDimensions;
             two += (code.two_bits[d] - 1.5) * query.code[d];
             four += ((code.byte[d] & 0xf0) + 7.5 - 127.5) * query.code[d];
             eight += (code.byte[d] - 127.5) * query.code[d];
           }
           const double exact = dot_product(x, q), unit = static_cast<double>(query.unit);
-          const double sign = static_cast<double>(query.narrow_unit * code.scale1);
-          outside1 += std::fabs(one * sign - exact) > static_cast<double>(query.slack1 * code.scale1);
-          outside_coarse += std::fabs(coarse * sign - exact) > static_cast<double>(query.coarse_slack * code.scale1);
+          const double sign = static_cast<double>(narrow.unit * code.scale1);
+          outside1 += std::fabs(one * sign - exact) > static_cast<double>(narrow.slack * code.scale1);
+          outside_coarse += std::fabs(coarse * sign - exact) > static_cast<double>(narrow.coarse_slack * code.scale1);
           outside2 += std::fabs(two * unit * code.scale2 - exact) > static_cast<double>(query.slack2 * code.scale2);
           outside4 += std::fabs(four * unit * code.scale8 - exact) > static_cast<double>(query.slack4 * code.scale8);
           const double error8 =
