@@ -124,6 +124,12 @@ class Memory(PandoraCase):
         self.assertEqual(summary["questions"], 15)
         self.assertEqual([self.out("export"), self.json("recalls", "list"), self.json("memory", "list")], before)
         self.run_pandora("eval", "own", "--require", "turn_recall_at_10=1.1", code=4)
+        scores = os.path.join(self.home, "scores.json")
+        self.json("eval", "own", "--turns", "5", "--save", scores)
+        against = self.json("eval", "own", "--turns", "5", "--against", scores)["against"]
+        self.assertEqual((against["questions"], against["worse"], against["figures"]["turn_recall_at_10"]["difference"]), (15, False, 0))
+        worse = self.run_pandora("eval", "own", "--turns", "5", "--against", scores, code=4, PANDORA_RECALL_LIMIT="0").stdout.decode()
+        self.assertIn(f"FAILED: worse than {scores}", worse)
         for wrong in ("0", "5001"):
             self.assertIn("--turns", self.run_pandora("eval", "own", "--turns", wrong, code=2).stderr.decode())
 
