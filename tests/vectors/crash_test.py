@@ -21,6 +21,7 @@ BULK_WRITERS = 2
 BULK_POINTS = 2500  # of one request: every few requests parts are written
 BULK_BASE = 1_000_000
 QUERY = "?wait=true"
+PROGRESS_EVERY = 100  # kills
 
 
 class Writer(threading.Thread):
@@ -106,6 +107,8 @@ def main():
                     lost += 1
                     print(f"kill {kill}: point {i} is {found}, it was acknowledged as {known.get(i)}", file=sys.stderr)
                 known[i] = found
+            if (kill + 1) % PROGRESS_EVERY == 0:
+                print(f"{kill + 1} kills, {writes} acknowledged changes, {lost} lost", file=sys.stderr)
     finally:
         vectors.remove()
     print(f"{kills} kills, {writes} acknowledged changes, {lost} lost, 0 refused starts", file=sys.stderr)
