@@ -6,11 +6,11 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdlib>
-#include <functional>
 
 #include <fmt/format.h>
 
 #include "postgres/postgres_schema.h"
+#include "steps.h"
 #include "store_embedded/sqlite_stores.h"
 #include "store_memory/memory_document_store.h"
 #include "store_memory/memory_object_store.h"
@@ -25,22 +25,6 @@ namespace pandora {
 namespace {
 
 const Deadline kNever = Deadline::never();
-
-template <class T>
-T must(Result<T> result) {
-  if (result) {
-    if constexpr (!std::is_void_v<T>) return *std::move(result);
-    return T();
-  }
-  fmt::print(stderr, "{}\n", result.error().to_line());
-  std::exit(1);
-}
-
-double micros_of(const std::function<void()>& work) {
-  const auto began = std::chrono::steady_clock::now();
-  work();
-  return std::chrono::duration<double, std::micro>(std::chrono::steady_clock::now() - began).count();
-}
 
 void show(const char* what, std::vector<double> times, double bare) {
   std::ranges::sort(times);
@@ -99,8 +83,7 @@ TurnRecord record(UuidV7Generator& ids, const Clock& clock, int n) {
 }
 
 int run(int turns) {
-  const char* given = std::getenv("PANDORA_BENCH_DIR");
-  const std::string directory = join_path(given ? given : ".", "acknowledge_bench.tmp");
+  const std::string directory = join_path(environment_or("PANDORA_BENCH_DIR", "."), "acknowledge_bench.tmp");
   const auto files = make_posix_file_system();
   (void)files->remove_tree(directory);
   must(files->create_directories(directory));

@@ -1,27 +1,16 @@
 // One text of 16, 64 and 256 tokens ([CLS] and [SEP] counted), and 32 texts of 64 in one call, on one thread; the first
 // text after opening (map, pack); the tokenizer alone. PANDORA_ENCODER names the model (default: bge-small-en-v1.5).
-#include <cstdlib>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include <benchmark/benchmark.h>
 
-#include "base/file_system.h"
 #include "embed/embedders.h"
+#include "steps.h"
 
 namespace {
 using namespace pandora;
-
-std::string variable(const char* name, std::string fallback) {
-  const char* value = std::getenv(name);
-  return value && *value ? value : fallback;
-}
-std::string directory() {
-  const std::string cache =
-      variable("PANDORA_CACHE", join_path(variable("XDG_CACHE_HOME", variable("HOME", "") + "/.cache"), "pandora"));
-  return join_path(cache + "/models", variable("PANDORA_ENCODER", "bge-small-en-v1.5"));
-}
 
 // Common words are one piece each.
 std::string text_of(std::size_t tokens) {
@@ -34,7 +23,7 @@ std::string text_of(std::size_t tokens) {
 }
 
 void run(benchmark::State& state, std::size_t tokens, std::size_t batch) {
-  auto embedder = open_bert_embedder(directory());
+  auto embedder = open_bert_embedder(encoder_directory());
   if (!embedder) return state.SkipWithError(embedder.error().to_line().c_str());
   const std::string text = text_of(tokens);
   if ((*embedder)->count_tokens(text) != tokens - 2) return state.SkipWithError("a word is no single piece");
@@ -53,7 +42,7 @@ void batch_of_32(benchmark::State& state) { run(state, static_cast<std::size_t>(
 void open_and_first_text(benchmark::State& state) {
   const std::string_view text = "Which nuts should I avoid?";
   for (auto _ : state) {
-    auto embedder = open_bert_embedder(directory());
+    auto embedder = open_bert_embedder(encoder_directory());
     if (!embedder || !(*embedder)->embed({&text, 1}, TextRole::kQuestion, Deadline::never()))
       return state.SkipWithError("no weights");
   }
@@ -61,11 +50,11 @@ void open_and_first_text(benchmark::State& state) {
 
 void open_only(benchmark::State& state) {
   for (auto _ : state)
-    if (!open_bert_embedder(directory())) return state.SkipWithError("no weights");
+    if (!open_bert_embedder(encoder_directory())) return state.SkipWithError("no weights");
 }
 
 void tokenizer(benchmark::State& state) {
-  auto embedder = open_bert_embedder(directory());
+  auto embedder = open_bert_embedder(encoder_directory());
   if (!embedder) return state.SkipWithError(embedder.error().to_line().c_str());
   const std::string text = "Naïve questions, asked in 2026: \"Which nuts should I avoid?\" Unbelievable! ";
   std::string all;

@@ -27,6 +27,7 @@
 #include "child_process.h"
 #include "http_load.h"
 #include "stand_in_model.h"
+#include "steps.h"
 #include "wire/json_reader.h"
 
 namespace {
@@ -39,10 +40,6 @@ constexpr int kIdleStreams = 1000;
 constexpr const char* kConversation =
     R"("messages":[{"role":"system","content":"You help with food. Answer in two sentences."},{"role":"user","content":"I had peanuts in March and they gave me a rash."},{"role":"assistant","content":"I am sorry to hear that. I will keep it in mind."},{"role":"user","content":"Which nuts should I avoid?"}],"temperature":0.2,"max_tokens":200,"user":"bench")";
 
-std::string environment_or(const char* name, const char* otherwise) {
-  const char* given = std::getenv(name);
-  return given ? given : otherwise;
-}
 const std::string& directory() {
   static const std::string path =
       std::filesystem::absolute(environment_or("PANDORA_BENCH_DIR", ".")) / "gateway_bench.tmp";

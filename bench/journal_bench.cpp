@@ -1,11 +1,11 @@
 // How long an acknowledgement takes beside a bare append and fdatasync of the same bytes, in the same run and
 // directory; and what sixteen writers gain by sharing a sync. PANDORA_BENCH_DIR names the directory (default: here).
-#include <cstdlib>
 #include <memory>
 #include <string>
 
 #include <benchmark/benchmark.h>
 
+#include "steps.h"
 #include "turns/journal.h"
 
 namespace {
@@ -13,10 +13,7 @@ using namespace pandora;
 
 constexpr std::size_t kRecordBytes = 8 * 1024;
 
-std::string directory() {
-  const char* given = std::getenv("PANDORA_BENCH_DIR");
-  return join_path(given ? given : ".", "journal_bench.tmp");
-}
+std::string directory() { return join_path(environment_or("PANDORA_BENCH_DIR", "."), "journal_bench.tmp"); }
 FileSystem& files() {
   static const auto system = make_posix_file_system();
   return *system;

@@ -4,7 +4,6 @@
 // PANDORA_BENCH_DIR names a directory on the disk to be measured (default: here).
 #include <cmath>
 #include <cstdio>
-#include <cstdlib>
 #include <filesystem>
 #include <random>
 #include <string>
@@ -13,6 +12,7 @@
 #include <fmt/format.h>
 
 #include "ports/point_space.h"
+#include "steps.h"
 #include "store_embedded/sqlite_vector_store.h"
 
 namespace {
@@ -23,12 +23,6 @@ constexpr unsigned kSeed = 20261125;
 constexpr std::size_t kWanted = 20'000;  // a second
 
 enum class Kind { kBare, kTurns };
-
-void must(const Status& status, const char* what) {
-  if (status) return;
-  fmt::print(stderr, "points_bench: {}: {}\n", what, status.error().to_line());
-  std::exit(1);
-}
 
 class Source {
  public:
@@ -89,32 +83,28 @@ void measure(const char* what, Kind kind, const std::string& directory) {
     for (const char* more : {"", "-wal", "-shm"}) std::filesystem::remove(path + more);
   };
   clean();
-  auto opened = SqliteVectorStore::open(path, "", clock);
-  must(opened ? Status() : Status(fail(opened.error())), "opening");
-  SqliteVectorStore& store = **opened;
+  auto store = must(SqliteVectorStore::open(path, "", clock), "opening");
   PointOrigin origin;
   origin.embedder = {"bench", "1", kDimension};
   const auto space = make_point_space(origin, "", nullptr);
-  must(store.ensure_collection(collection_specs(*space).front(), Deadline::never()), "a collection");
+  must(store->ensure_collection(collection_specs(*space).front(), Deadline::never()), "a collection");
   Source source(kind);
-  std::chrono::duration<double> time{};
+  double micros = 0;
   for (std::size_t done = 0; done < kPoints; done += kMaxUpsert) {
     const std::vector<Point> points = source.next(kMaxUpsert);  // not measured
-    const auto start = std::chrono::steady_clock::now();
-    must(store.upsert(space->turns, points, Principal::system(), Deadline::never()).map([](auto) {}), "writing");
-    time += std::chrono::steady_clock::now() - start;
+    micros += micros_of(
+        [&] { must(store->upsert(space->turns, points, Principal::system(), Deadline::never()), "writing"); });
   }
-  fmt::print("{:24} {:8.0f} points/s (at least {} are wanted)\n", what, static_cast<double>(kPoints) / time.count(),
+  fmt::print("{:24} {:8.0f} points/s (at least {} are wanted)\n", what, static_cast<double>(kPoints) / (micros / 1e6),
              kWanted);
-  opened->reset();
+  store.reset();
   clean();
 }
 
 }  // namespace
 
 int main() {
-  const char* named = std::getenv("PANDORA_BENCH_DIR");
-  const std::string directory = named && *named ? named : ".";
+  const std::string directory = environment_or("PANDORA_BENCH_DIR", ".");
   fmt::print("{} points of {} dimensions, {} a call, each call durable\n", kPoints, kDimension, kMaxUpsert);
   measure("vector alone", Kind::kBare, directory);
   measure("with payload and words", Kind::kTurns, directory);

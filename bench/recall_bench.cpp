@@ -24,6 +24,7 @@
 #include "domain/derive.h"
 #include "embed/embedders.h"
 #include "embed/vector_cache.h"
+#include "steps.h"
 #include "store_embedded/directory_document_store.h"
 #include "store_embedded/directory_object_store.h"
 #include "store_embedded/sqlite_stores.h"
@@ -43,27 +44,6 @@ constexpr int kWriters = 16;  // they share syncs
 constexpr auto kBetweenSaves = std::chrono::milliseconds(100);
 constexpr const char* kModel = "bge-small-en-v1.5";
 
-std::string environment(const char* name, const std::string& fallback) {
-  const char* value = std::getenv(name);
-  return value && *value ? value : fallback;
-}
-
-template <class T>
-T must(Result<T> result, const char* what) {
-  if (result) return *std::move(result);
-  fmt::print(stderr, "recall_bench: {}: {}\n", what, result.error().to_line());
-  std::exit(1);
-}
-void must(Status status, const char* what) {
-  if (status) return;
-  fmt::print(stderr, "recall_bench: {}: {}\n", what, status.error().to_line());
-  std::exit(1);
-}
-
-double micros_since(std::chrono::steady_clock::time_point start) {
-  return std::chrono::duration<double, std::micro>(std::chrono::steady_clock::now() - start).count();
-}
-
 struct Milliseconds {
   explicit Milliseconds(std::vector<double> micros) : micros_(std::move(micros)) { std::ranges::sort(micros_); }
   double at(double share) const {
@@ -78,7 +58,7 @@ struct Milliseconds {
 };
 
 std::string corpus(const std::string& directory) {
-  std::string path = environment("PANDORA_BENCH_CORPUS", directory + "/corpus.jsonl");
+  std::string path = environment_or("PANDORA_BENCH_CORPUS", directory + "/corpus.jsonl");
   if (std::filesystem::exists(path)) return path;
   const std::string command =
       fmt::format("{}/bench/make_corpus --turns {} --seed 1 --out '{}'", PANDORA_SOURCE, kTurns, path);
@@ -129,17 +109,17 @@ void make_data(const std::string& directory, const std::string& data, const std:
   for (int writer = 0; writer < kWriters; ++writer)
     writers.emplace_back([&] {
       for (std::size_t at = next++; at < all.size(); at = next++)
-        must(rows->turns().commit_turn(all[at], who, never).map([](auto) {}), "a row");
+        must(rows->turns().commit_turn(all[at], who, never), "a row");
     });
   for (auto& writer : writers) writer.join();
   for (;;) {
     const auto entries = must(rows->outbox().claim("bench", std::chrono::minutes(1), kMaxClaim, never), "outbox");
     if (entries.empty()) break;
-    must(rows->outbox().ack_all(entries, never).map([](auto) {}), "outbox");
+    must(rows->outbox().ack_all(entries, never), "outbox");
   }
   auto bert = must(open_bert_embedder(model), "encoder");
   std::shared_ptr<Embedder> embedder =
-      must(open_vector_cache(*files, environment("PANDORA_BENCH_VECTORS", directory + "/vectors"), std::move(bert)),
+      must(open_vector_cache(*files, environment_or("PANDORA_BENCH_VECTORS", directory + "/vectors"), std::move(bert)),
            "vectors");
   const auto space = make_point_space(embedder);
   const Stores stores{rows->turns(),        rows->memories(), rows->research(), rows->sources(),
@@ -231,8 +211,7 @@ class Speaker {
                          {"message", texts[said_ % texts.size()]},
                          {"reply", texts[(said_ * 7) % texts.size()]}};
       const Json arguments = {{"lines", {dump_json(line)}}, {"first_line", SystemClock().now().micros}};
-      must(service.call({"import.turns", user(), dump_json(arguments)}, nobody, Deadline::never()).map([](auto&&) {}),
-           "saving");
+      must(service.call({"import.turns", user(), dump_json(arguments)}, nobody, Deadline::never()), "saving");
       ++said_;
     }
   }
@@ -259,12 +238,12 @@ bool wait_until_searched(Service& service) {
 int main() {
   std::setvbuf(stdout, nullptr, _IOLBF, 0);
   const SystemClock clock;
-  const std::string directory = environment("PANDORA_BENCH_DIR", "/dev/shm/pandora-recall-bench");
+  const std::string directory = environment_or("PANDORA_BENCH_DIR", "/dev/shm/pandora-recall-bench");
   const std::string data = directory + "/data";
   std::filesystem::create_directories(directory);
   ConfigInputs inputs;
   inputs.flags = {{"data.path", data}, {"encoder.model", kModel}, {"recall.deadline_ms", "10000"}};
-  const std::string besides = environment("PANDORA_BENCH_SET", "");
+  const std::string besides = environment_or("PANDORA_BENCH_SET", "");
   std::istringstream settings(besides);
   for (std::string one; settings >> one;) inputs.flags[one.substr(0, one.find('='))] = one.substr(one.find('=') + 1);
   inputs.environment = [&](const std::string& name) -> std::optional<std::string> {

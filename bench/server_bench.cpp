@@ -8,12 +8,12 @@
 #include <chrono>
 #include <cstdlib>
 #include <fstream>
-#include <functional>
 #include <thread>
 
 #include <fmt/format.h>
 
 #include "postgres/postgres_schema.h"
+#include "steps.h"
 #include "store_server/postgres_stores.h"
 #include "support/postgres_server.h"
 
@@ -23,22 +23,6 @@ namespace {
 constexpr int kEach = 50;  // of one round
 constexpr int kWriters = 64;
 const Deadline kNever = Deadline::never();
-
-template <class T>
-T must(Result<T> result) {
-  if (result) {
-    if constexpr (!std::is_void_v<T>) return *std::move(result);
-    return T();
-  }
-  fmt::print(stderr, "{}\n", result.error().to_line());
-  std::exit(1);
-}
-
-double micros_of(const std::function<void()>& work) {
-  const auto began = std::chrono::steady_clock::now();
-  work();
-  return std::chrono::duration<double, std::micro>(std::chrono::steady_clock::now() - began).count();
-}
 
 // What a server's process has had of the processor since it began.
 double processor_micros(std::int64_t process) {
