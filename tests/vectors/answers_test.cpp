@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "vectors/bodies.h"
+
 namespace pandora::qdrant {
 namespace {
 
@@ -10,8 +12,7 @@ class AnswerOfPoints : public ::testing::Test {
   // Each record is {"id":1,"payload":…}, with a comma between two.
   static constexpr std::size_t kRecord = std::size_t{16} << 20;
   AnswerOfPoints() {
-    const JsonTape tape = JsonTape::parse(R"({"vectors":{"size":1,"distance":"Dot"}})").value();
-    memory_.emplace(read_create_collection(tape.root()).value());
+    memory_.emplace(params_of(kPlain));
     const std::string around = R"({"id":1,"payload":{"k":""}})";
     memory_->put({PointId::of(1), 1, R"({"k":")" + std::string(kRecord - around.size(), 'x') + R"("})", {}});
   }

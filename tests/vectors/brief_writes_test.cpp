@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include "support/temporary_directory.h"
+#include "vectors/bodies.h"
 #include "vectors/collection.h"
 #include "vectors/long_reader.h"
 
@@ -39,9 +40,7 @@ class BriefWrites : public ::testing::Test {
  protected:
   void create(Duration commit) {
     clock_.emplace(commit);
-    const JsonTape tape = JsonTape::parse(R"({"vectors":{"size":2,"distance":"Dot"}})").value();
-    const auto params = read_create_collection(tape.root()).value();
-    collection_ = Collection::create(*files_, *clock_, directory_.path(), params).value();
+    collection_ = Collection::create(*files_, *clock_, directory_.path(), params_of(kPlain)).value();
     ASSERT_TRUE(begin(0, 0, false)->get_future().get());  // how long a commit takes is known
     if (commit > kBriefCommit) return;
     // The collection's thread gives its turn back a moment after the answer: from then on writes are done here.

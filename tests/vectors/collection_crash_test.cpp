@@ -8,6 +8,7 @@
 #include "base/random.h"
 #include "support/fault_file_system.h"
 #include "support/sqlite_fault_vfs.h"
+#include "vectors/bodies.h"
 #include "vectors/collection.h"
 
 namespace pandora::qdrant {
@@ -24,10 +25,7 @@ class BadDisk : public ::testing::Test {
  protected:
   void create() {
     ASSERT_TRUE(files_.create_directories(kDirectory));
-    const JsonTape tape = JsonTape::parse(R"({"vectors":{"size":2,"distance":"Dot"}})").value();
-    collection_ =
-        Collection::create(files_, kClock, kDirectory, read_create_collection(tape.root()).value(), vfs_.name())
-            .value();
+    collection_ = Collection::create(files_, kClock, kDirectory, params_of(kPlain), vfs_.name()).value();
     for (const char* directory : {kDirectory, "/data", "/"}) ASSERT_TRUE(files_.sync_directory(directory));
   }
   // Points with `value` in their payload, all of them or none.

@@ -1,39 +1,25 @@
 #include "vectors/collection.h"
 
-#include <cmath>
-#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <future>
 #include <iterator>
-#include <set>
 
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include "base/random.h"
-#include "support/fault_file_system.h"
+#include "support/temporary_directory.h"
+#include "vectors/bodies.h"
 #include "vectors/engine.h"
 #include "vectors/payload_edit.h"
-#include "vectors/searching.h"
 
 namespace pandora::qdrant {
 namespace {
 
 namespace fs = std::filesystem;
 
-class Directory {
- public:
-  Directory() {
-    std::string made = (fs::temp_directory_path() / "pandora-collection-XXXXXX").string();
-    path_ = ::mkdtemp(made.data());
-  }
-  ~Directory() { fs::remove_all(path_); }
-  std::string path() const { return path_.string(); }
-
- private:
-  fs::path path_;
-};
+using testing::TemporaryDirectory;
 
 const SystemClock kClock;
 
@@ -41,10 +27,6 @@ FileSystem* posix() {
   static const auto files = make_posix_file_system();
   return files.get();
 }
-
-JsonTape tape_of(const std::string& text) { return JsonTape::parse(text).value(); }
-
-CollectionParams params_of(const std::string& text) { return read_create_collection(tape_of(text).root()).value(); }
 
 std::vector<Operation> one(Outcome<Operation> operation) {
   std::vector<Operation> operations;
@@ -64,10 +46,8 @@ Outcome<Written> upsert(Collection& collection, const std::string& points) {
   return write(collection, one(read_upsert(tape_of(body).root())));
 }
 
-constexpr const char* kPlain = R"({"vectors":{"size":2,"distance":"Dot"}})";
-
 TEST(Collection, what_was_written_is_there_after_the_next_start) {
-  const Directory directory;
+  const TemporaryDirectory directory;
   {
     const auto made = Collection::create(*posix(), kClock, directory.path(), params_of(kPlain)).value();
     const auto index = read_create_index(tape_of(R"({"field_name":"k","field_schema":"keyword"})").root()).value();
@@ -90,7 +70,7 @@ TEST(Collection, what_was_written_is_there_after_the_next_start) {
 }
 
 TEST(Collection, a_batch_with_one_bad_operation_leaves_nothing_behind) {
-  const Directory directory;
+  const TemporaryDirectory directory;
   const auto collection = Collection::create(*posix(), kClock, directory.path(), params_of(kPlain)).value();
   ASSERT_TRUE(upsert(*collection, R"({"id":1,"vector":[1,2],"payload":{"v":1}})"));
   std::vector<Operation> batch;
@@ -107,7 +87,7 @@ TEST(Collection, a_batch_with_one_bad_operation_leaves_nothing_behind) {
 }
 
 TEST(Collection, later_operations_of_a_batch_see_what_the_earlier_ones_did) {
-  const Directory directory;
+  const TemporaryDirectory directory;
   const auto collection = Collection::create(*posix(), kClock, directory.path(), params_of(kPlain)).value();
   ASSERT_TRUE(
       upsert(*collection, R"({"id":1,"vector":[1,2],"payload":{"v":1}},{"id":2,"vector":[1,2],"payload":{"v":1}})"));
@@ -124,7 +104,7 @@ TEST(Collection, later_operations_of_a_batch_see_what_the_earlier_ones_did) {
 }
 
 TEST(Collection, a_payload_becomes_as_deep_as_an_upsert_may_bring_and_no_deeper) {
-  const Directory directory;
+  const TemporaryDirectory directory;
   const auto collection = Collection::create(*posix(), kClock, directory.path(), params_of(kPlain)).value();
   ASSERT_TRUE(upsert(*collection, R"({"id":1,"vector":[1,2]})"));
   std::string key = "a";
@@ -143,7 +123,7 @@ TEST(Collection, a_payload_becomes_as_deep_as_an_upsert_may_bring_and_no_deeper)
 }
 
 TEST(Collection, an_empty_one_takes_no_more_than_64_kib_of_disk) {
-  const Directory directory;
+  const TemporaryDirectory directory;
   const auto collection = Collection::create(*posix(), kClock, directory.path(), params_of(kPlain)).value();
   std::uintmax_t bytes = 0;
   for (const auto& entry : fs::recursive_directory_iterator(directory.path()))
@@ -153,7 +133,7 @@ TEST(Collection, an_empty_one_takes_no_more_than_64_kib_of_disk) {
 
 // Golden: docs/formats.md describes these bytes.
 TEST(CollectionFile, a_change_lies_on_disk_as_it_always_did) {
-  const Directory directory;
+  const TemporaryDirectory directory;
   {
     const auto collection = Collection::create(*posix(), kClock, directory.path(), params_of(kPlain)).value();
     ASSERT_TRUE(upsert(*collection, R"({"id":7,"vector":[1,2],"payload":{"k":1}})"));
@@ -177,7 +157,7 @@ TEST(CollectionFile, a_change_lies_on_disk_as_it_always_did) {
 }
 
 TEST(Collection, a_damaged_change_makes_it_red_and_says_which_row) {
-  const Directory directory;
+  const TemporaryDirectory directory;
   {
     const auto collection = Collection::create(*posix(), kClock, directory.path(), params_of(kPlain)).value();
     ASSERT_TRUE(upsert(*collection, R"({"id":41,"vector":[1,2]})"));
@@ -269,7 +249,7 @@ class Kept : public ::testing::Test {
   static constexpr const char* kEverything =
       R"({"vectors":{"e":{"size":2,"distance":"Euclid"},"m":{"size":2,"distance":"Manhattan"}},)"
       R"("sparse_vectors":{"s":{"modifier":"idf"},"t":{}}})";
-  const Directory directory_;
+  const TemporaryDirectory directory_;
   std::shared_ptr<Collection> collection_;
   IndexRequest index_;
   SeededRandom random_{20261125};
@@ -390,7 +370,7 @@ TEST_F(Kept, without_the_file_that_names_its_parts_it_is_red_and_not_empty) {
 }
 
 TEST(Collection, damage_that_a_read_meets_later_turns_it_red) {
-  const Directory directory;
+  const TemporaryDirectory directory;
   {
     const auto collection = Collection::create(*posix(), kClock, directory.path(), params_of(kPlain)).value();
     for (int i = 0; i < 100; ++i)
@@ -454,7 +434,7 @@ TEST_F(Kept, what_is_mostly_dead_moves_and_its_files_go) {
 }
 
 TEST(Engine, of_two_collections_the_one_with_a_torn_file_is_red_and_the_other_serves) {
-  const Directory directory;
+  const TemporaryDirectory directory;
   const auto files = make_posix_file_system();
   SystemRandom random;
   {
@@ -471,190 +451,6 @@ TEST(Engine, of_two_collections_the_one_with_a_torn_file_is_red_and_the_other_se
   EXPECT_FALSE(engine->find("good").value()->damage());
   ASSERT_TRUE(engine->remove("bad").value());
   EXPECT_FALSE(fs::exists(torn));
-}
-
-// Every distance, with and without a filter, near the origin and far from it, against reading everything.
-class Searching : public ::testing::TestWithParam<float> {};
-INSTANTIATE_TEST_SUITE_P(From, Searching, ::testing::Values(0.0F, 100.0F, 50'000.0F));
-
-TEST_P(Searching, what_is_found_is_what_reading_every_vector_finds) {
-  constexpr std::size_t kSize = 24, kPoints = 3'000, kLimit = 20;
-  SeededRandom random(7);
-  const auto component = [&] {
-    return GetParam() + static_cast<float>(static_cast<double>(random.next() % 2001) / 1000 - 1);
-  };
-  for (const Distance distance : {Distance::kCosine, Distance::kDot, Distance::kEuclid, Distance::kManhattan}) {
-    CollectionParams params;
-    params.dense[""] = {kSize, distance};
-    CollectionMemory memory(std::move(params));
-    FieldSchema integers;
-    integers.type = FieldType::kInteger;
-    memory.add_index(memory.make_index(PayloadPath::parse("g").value(), integers));
-    std::vector<std::vector<float>> vectors;
-    for (std::size_t i = 0; i < kPoints; ++i) {
-      DenseInput input;
-      for (std::size_t j = 0; j < kSize; ++j) input.values.push_back(component());
-      vectors.push_back(DenseSpace::prepare(input, {kSize, distance}).value());
-      memory.put({PointId::of(i), 1, "{\"g\":" + std::to_string(i % 10) + "}", {{0, vectors.back()}}});
-    }
-    for (const bool filtered : {false, true}) {
-      QueryRequest request;
-      DenseInput target;
-      for (std::size_t j = 0; j < kSize; ++j) target.values.push_back(component());
-      request.step.query = Nearest{VectorInput(target)};
-      request.step.limit = kLimit;
-      if (filtered)
-        request.step.filter =
-            read_filter(tape_of(R"({"must":[{"key":"g","match":{"value":3}}]})").root(), "filter").value();
-      const auto found = run_query(request, memory, Deadline::never()).value();
-      const auto query = DenseSpace::prepare(target, {kSize, distance}).value();
-      std::vector<std::pair<float, std::size_t>> all;
-      for (std::size_t i = 0; i < kPoints; ++i)
-        if (!filtered || i % 10 == 3)
-          all.emplace_back(-memory.dense(0)->score(query, *memory.table().find(PointId::of(i))), i);
-      std::ranges::sort(all);
-      ASSERT_EQ(found.points.size(), kLimit);
-      for (std::size_t i = 0; i < kLimit; ++i)
-        EXPECT_FLOAT_EQ(found.points[i].score, -all[i].first) << to_string(distance);
-    }
-  }
-}
-
-// Up to the largest component that is taken: what the index adds to a vector for Euclid is the square of its length.
-TEST(Searching, vectors_of_any_length_are_found) {
-  constexpr std::size_t kSize = 8, kPoints = 600, kLimit = 12;
-  SeededRandom random(9);
-  for (const Distance distance : {Distance::kDot, Distance::kEuclid, Distance::kManhattan}) {
-    CollectionParams params;
-    params.dense[""] = {kSize, distance};
-    CollectionMemory memory(std::move(params));
-    const auto vector = [&] {
-      const float length = std::pow(10.0F, static_cast<float>(random.below(16)));
-      std::vector<float> made;
-      for (std::size_t j = 0; j < kSize; ++j)
-        made.push_back(length * static_cast<float>(static_cast<double>(random.below(2001)) / 1000 - 1));
-      return made;
-    };
-    for (std::size_t i = 0; i < kPoints; ++i) memory.put({PointId::of(i), 1, "{}", {{0, vector()}}});
-    for (int asked = 0; asked < 40; ++asked) {
-      const std::vector<float> query = vector();
-      QueryRequest request;
-      request.step.query = Nearest{VectorInput(DenseInput{query})};
-      request.step.limit = kLimit;
-      const auto found = run_query(request, memory, Deadline::never()).value();
-      std::vector<float> all;
-      memory.live().for_each([&](Slot slot) { all.push_back(memory.dense(0)->score(query, slot)); });
-      std::ranges::sort(all, std::greater<>());
-      ASSERT_EQ(found.points.size(), kLimit);
-      for (std::size_t i = 0; i < kLimit; ++i) {
-        EXPECT_TRUE(std::isfinite(all[i]));
-        EXPECT_EQ(found.points[i].score, all[i]) << to_string(distance) << " question " << asked << " place " << i;
-      }
-    }
-  }
-}
-
-TEST(Filter, one_nested_a_thousand_deep_is_refused_before_anyone_follows_it) {
-  std::string text = "{}";
-  for (int i = 0; i < 1000; ++i) text = R"({"must":[)" + text + "]}";
-  EXPECT_FALSE(JsonTape::parse(text));
-}
-
-TEST(PointTable, integers_come_before_uuids_and_a_uuid_of_zeros_is_no_integer) {
-  CollectionMemory memory(params_of(kPlain));
-  const PointTable& table = memory.table();
-  const auto uuid = [](const char* text) { return PointId::of(*parse_uuid(text)); };
-  const std::vector<PointId> ids = {PointId::of(0),
-                                    PointId::of(7),
-                                    PointId::of(~0ULL),
-                                    uuid("00000000-0000-0000-0000-000000000000"),
-                                    uuid("00000000-0000-0000-0000-000000000007"),
-                                    uuid("00000000-0000-0001-0000-000000000000"),
-                                    uuid("ffffffff-ffff-ffff-ffff-ffffffffffff")};
-  std::uint64_t version = 0;
-  for (auto id = ids.rbegin(); id != ids.rend(); ++id) memory.put({*id, ++version, "{}", {}});
-  ASSERT_EQ(table.size(), ids.size());
-  for (std::size_t from = 0; from < ids.size(); ++from) {
-    std::vector<PointId> seen;
-    table.visit_from(ids[from], [&](const PointId& id, Slot slot) {
-      EXPECT_EQ(table.id(slot), id);
-      seen.push_back(id);
-      return true;
-    });
-    EXPECT_EQ(seen, std::vector<PointId>(ids.begin() + static_cast<std::ptrdiff_t>(from), ids.end()));
-  }
-  memory.remove(ids[4], ++version);
-  EXPECT_FALSE(table.find(ids[4]));
-  EXPECT_TRUE(table.find(ids[1]));
-}
-
-TEST(PointTable, a_uuid_that_is_the_made_up_key_of_another_is_a_point_of_its_own) {
-  CollectionMemory memory(params_of(kPlain));
-  const PointId zeros = PointId::of(Uuid{});
-  memory.put({zeros, 1, R"({"a":1})", {}});
-  const PointId key = PointId::of(memory.table().key_of(zeros));
-  EXPECT_FALSE(memory.table().find(key));
-  memory.put({key, 2, R"({"a":2})", {}});
-  EXPECT_EQ(memory.table().size(), 2U);
-  EXPECT_EQ(memory.payload(*memory.table().find(zeros)), R"({"a":1})");
-  EXPECT_EQ(memory.payload(*memory.table().find(key)), R"({"a":2})");
-}
-
-// In files, so that slots of points that have gone are given again.
-TEST(PointTable, order_holds_when_slots_are_given_again) {
-  constexpr std::uint64_t kPoints = 9'000, kRounds = 6;
-  testing::FaultFileSystem disk;
-  IndexFiles files(disk, "/parts", Uuid{}, IndexFiles::Truth::kHere);
-  CollectionMemory memory(params_of(kPlain));
-  SeededRandom random(4);
-  std::set<PointId> there;
-  std::uint64_t version = 0;
-  for (std::uint64_t round = 0; round < kRounds; ++round) {
-    for (std::uint64_t i = 0; i < kPoints; ++i) {
-      const PointId id = PointId::of((i * 5 + round) % kPoints);
-      if (random.below(10) == 0) {
-        memory.remove(id, ++version);
-        there.erase(id);
-      } else {
-        memory.put({id, ++version, "{\"n\":" + std::to_string(id.number()) + "}", {}});
-        there.insert(id);
-      }
-      if (i % 3'000 != 2'999) continue;
-      while (memory.move_some(256)) {
-      }
-      const auto checkpoint = files.begin(memory.points(), IndexFiles::Scope::kTail);
-      ASSERT_TRUE(checkpoint && checkpoint->write());
-      files.end(memory.points(), *checkpoint);
-      auto next = there.begin();
-      memory.table().visit_from(PointId(), [&](const PointId& seen, Slot slot) {
-        EXPECT_TRUE(next != there.end() && seen == *next);
-        EXPECT_EQ(memory.payload(slot), "{\"n\":" + std::to_string(seen.number()) + "}");
-        return !HasFailure() && next++ != there.end();
-      });
-      ASSERT_TRUE(next == there.end());
-    }
-  }
-  EXPECT_LT(memory.table().bound(), 3 * kPoints);
-}
-
-TEST(PointTable, order_holds_when_many_come_and_go) {
-  CollectionMemory memory(params_of(kPlain));
-  SeededRandom random(3);
-  std::set<PointId> there;
-  for (std::uint64_t version = 1; version <= 12'000; ++version) {
-    const PointId id = PointId::of(random.below(9'000));
-    if (random.below(5) == 0) {
-      memory.remove(id, version);
-      there.erase(id);
-    } else {
-      memory.put({id, version, "{}", {}});
-      there.insert(id);
-    }
-    if (version % 3'000 != 0) continue;
-    std::vector<PointId> seen;
-    memory.table().visit_from(PointId::of(100), [&](const PointId& one, Slot) { return seen.push_back(one), true; });
-    EXPECT_EQ(seen, std::vector<PointId>(there.lower_bound(PointId::of(100)), there.end()));
-  }
 }
 
 }  // namespace

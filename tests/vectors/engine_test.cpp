@@ -8,6 +8,7 @@
 #include "base/random.h"
 #include "support/forwarding_file_system.h"
 #include "support/temporary_directory.h"
+#include "vectors/bodies.h"
 
 namespace pandora::qdrant {
 namespace {
@@ -39,10 +40,7 @@ class FailingFiles final : public testing::ForwardingFileSystem {
 class EngineFiles : public ::testing::Test {
  protected:
   Result<std::unique_ptr<Engine>> open() { return Engine::open(directory_.path(), files_, clock_, random_); }
-  void create(Engine& engine, const std::string& name) {
-    const JsonTape tape = JsonTape::parse(R"({"vectors":{"size":2,"distance":"Dot"}})").value();
-    ASSERT_TRUE(engine.create(name, read_create_collection(tape.root()).value()));
-  }
+  void create(Engine& engine, const std::string& name) { ASSERT_TRUE(engine.create(name, params_of(kPlain))); }
   std::string catalogue() const { return directory_.path() + "/catalogue.json"; }
   std::string folder_of(const std::string& name) {
     return directory_.path() + "/collections/" + Catalogue::read(*real_, catalogue()).value().collections.at(name);

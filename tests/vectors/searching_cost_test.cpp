@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include "vectors/bodies.h"
 #include "vectors/searching.h"
 
 namespace pandora::qdrant {
@@ -17,8 +18,7 @@ class QueryCost : public ::testing::Test {
     const std::string size = std::to_string(kSize);
     const std::string body = R"({"vectors":{"dense":{"size":)" + size + R"(,"distance":")" + distance +
                              R"("}},"sparse_vectors":{"terms":{}}})";
-    const JsonTape tape = JsonTape::parse(body).value();
-    memory_.emplace(read_create_collection(tape.root()).value());
+    memory_.emplace(params_of(body));
     for (std::size_t i = 0; i < kPoints; ++i) {
       StoredPoint point{PointId::of(i), i + 1, "{}", {}};
       point.vectors[0] = std::vector<float>(kSize, static_cast<float>(i));
@@ -78,7 +78,7 @@ std::size_t found(const std::string& body, const CollectionMemory& memory, const
 }
 
 TEST(OrderOfIds, is_not_made_where_a_query_was_read_when_it_takes_long) {
-  CollectionMemory memory(read_create_collection(JsonTape::parse("{}").value().root()).value());
+  CollectionMemory memory(params_of("{}"));
   const auto fill = [&](std::size_t from, std::size_t end) {
     for (std::size_t i = from; i < end; ++i) memory.put({PointId::of(i), i + 1, "{}", {}});
   };
@@ -97,7 +97,7 @@ TEST(OrderOfIds, is_not_made_where_a_query_was_read_when_it_takes_long) {
 }
 
 TEST(OverdueQuery, ends_whatever_it_asks_for) {
-  CollectionMemory memory(read_create_collection(JsonTape::parse("{}").value().root()).value());
+  CollectionMemory memory(params_of("{}"));
   memory.put({PointId::of(1), 1, R"({"n":1})", {}});
   memory.add_index(memory.make_index(PayloadPath::parse("n").value(), {.type = FieldType::kInteger}));
   const SystemClock clock;

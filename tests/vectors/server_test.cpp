@@ -7,6 +7,7 @@
 #include "net/io_threads.h"
 #include "support/raw_tcp.h"
 #include "support/temporary_directory.h"
+#include "vectors/bodies.h"
 #include "vectors/long_reader.h"
 
 namespace pandora::qdrant {
@@ -43,8 +44,7 @@ class Served : public ::testing::Test {
 };
 
 TEST_F(Served, a_point_that_has_to_wait_for_a_writer_behind_a_long_reader_holds_up_nobody_else) {
-  const JsonTape params = JsonTape::parse(R"({"vectors":{"size":2,"distance":"Dot"}})").value();
-  ASSERT_TRUE(engine_->create("c", read_create_collection(params.root()).value()));
+  ASSERT_TRUE(engine_->create("c", params_of(kPlain)));
   std::optional<WriterBehindReader> others(std::in_place, engine_->find("c").value()->memory().lock());
   const auto point = testing::connect_raw(server_->http().port());
   point->send("GET /collections/c/points/1 HTTP/1.1\r\nHost: localhost\r\n\r\n");
