@@ -90,19 +90,16 @@ std::uint16_t port_of(const SocketAddress& address) {
 Result<SocketAddress> parse_address(const std::string& literal, std::uint16_t port) {
   SocketAddress address;
   auto& v4 = reinterpret_cast<sockaddr_in&>(address.storage);
-  if (::inet_pton(AF_INET, literal.c_str(), &v4.sin_addr) == 1) {
-    v4.sin_family = AF_INET;
-    v4.sin_port = htons(port);
-    address.size = sizeof v4;
-    return address;
-  }
   auto& v6 = reinterpret_cast<sockaddr_in6&>(address.storage);
-  if (::inet_pton(AF_INET6, literal.c_str(), &v6.sin6_addr) == 1) {
-    v6.sin6_family = AF_INET6;
-    v6.sin6_port = htons(port);
-    address.size = sizeof v6;
-    return address;
-  }
+  const auto is_one = [&](sa_family_t family, void* ip, in_port_t& its_port, socklen_t size) {
+    if (::inet_pton(family, literal.c_str(), ip) != 1) return false;
+    address.storage.ss_family = family;
+    its_port = htons(port);
+    address.size = size;
+    return true;
+  };
+  if (is_one(AF_INET, &v4.sin_addr, v4.sin_port, sizeof v4)) return address;
+  if (is_one(AF_INET6, &v6.sin6_addr, v6.sin6_port, sizeof v6)) return address;
   return fail(ErrorCode::kInvalidArgument, fmt::format("\"{}\" is no address", literal),
               "write it as 127.0.0.1 or ::1");
 }
