@@ -31,8 +31,8 @@ class PointIndex::Rows final : public VectorRows {
   const std::size_t vector_;
 };
 
-PointIndex::PointIndex(IndexShape shape, DenseOptions options, std::size_t least_stretch)
-    : shape_(std::move(shape)), least_stretch_(least_stretch), having_(shape_.sparse) {
+PointIndex::PointIndex(IndexShape shape, DenseOptions options, std::size_t least_stretch, std::size_t most_slots)
+    : shape_(std::move(shape)), least_stretch_(least_stretch), most_slots_(most_slots), having_(shape_.sparse) {
   for (std::size_t v = 0; v < shape_.dense.size(); ++v)
     dense_.push_back(std::make_unique<DenseIndex>(shape_.dense[v], *this, std::make_unique<Rows>(*this, v), options));
   begin_tail();
@@ -53,7 +53,7 @@ std::vector<PointIndex::Stretch> PointIndex::free_stretches() const {
     if (first >= behind + least_stretch_) stretches.push_back({behind, first});
     behind = held.part == tail_ ? tail_end_ : next_group(first + held.part->slots());
   }
-  if (behind < kMaxSlots) stretches.push_back({behind, kMaxSlots});
+  if (behind < most_slots_) stretches.push_back({behind, most_slots_});
   return stretches;
 }
 
@@ -69,7 +69,7 @@ void PointIndex::begin_tail() {
     tail_end_ = next_group(tail_->first() + tail_->slots());
   }
   const std::vector<Stretch> free = free_stretches();
-  const Stretch stretch = free.empty() ? Stretch{kMaxSlots, kMaxSlots} : free.front();
+  const Stretch stretch = free.empty() ? Stretch{most_slots_, most_slots_} : free.front();
   tail_ = std::make_shared<MemoryPart>(shape_, static_cast<Slot>(stretch.first));
   tail_end_ = stretch.end;
   const auto place =
@@ -77,9 +77,10 @@ void PointIndex::begin_tail() {
   held_.insert(place, {tail_, std::vector<TermCounts>(shape_.sparse), 0, 0});
 }
 
-bool PointIndex::make_room() {
+Status PointIndex::make_room() {
   if (is_full()) begin_tail();
-  return !is_full();
+  if (is_full()) return fail(ErrorCode::kResourceExhausted, "the index has no slot left", "split the collection");
+  return {};
 }
 
 void PointIndex::count(Slot slot, const IndexPart& part, int by) {
@@ -112,8 +113,7 @@ Result<bool> PointIndex::put(const IndexedPoint& point) {
   const auto known = find(point.id);
   if (known && seq(*known) >= point.seq) return false;
   const bool in_place = known && in_tail(*known);
-  if (!in_place && !make_room())
-    return fail(ErrorCode::kResourceExhausted, "the index has no slot left", "split the collection");
+  if (!in_place) PANDORA_CHECK(make_room());
   Status taken;
   if (in_place)
     count(*known, *tail_, -1);
@@ -182,6 +182,7 @@ std::size_t PointIndex::drop_damaged() {
 }
 
 std::vector<Slot> PointIndex::worth_moving(std::size_t most) const {
+  most = std::min(most, room());
   std::vector<Slot> slots;
   for (const Held& held : held_) {
     if (slots.size() >= most) break;
@@ -196,7 +197,7 @@ std::vector<Slot> PointIndex::worth_moving(std::size_t most) const {
 }
 
 Status PointIndex::move(Slot slot, const Payload& payload) {
-  if (!make_room()) return {};
+  PANDORA_CHECK(make_room());
   IndexedPoint point{.id = id(slot), .seq = seq(slot), .dense = {}, .sparse = {}, .payload = &payload, .stored = {}};
   PANDORA_TRY(bytes, stored(slot));
   const std::string kept(bytes);

@@ -50,8 +50,9 @@ class PointIndex final : public SlotIds {
   // Slots side by side that are given again; fewer wait until their neighbours have gone.
   static constexpr std::size_t kLeastStretch = CodeTable::kChunkSlots;
 
-  // `options`: of each dense vector's scan. `least_stretch`: for tests.
-  explicit PointIndex(IndexShape shape, DenseOptions options = {}, std::size_t least_stretch = kLeastStretch);
+  // `options`: of each dense vector's scan. `least_stretch`, `most_slots`: for tests.
+  explicit PointIndex(IndexShape shape, DenseOptions options = {}, std::size_t least_stretch = kLeastStretch,
+                      std::size_t most_slots = kMaxSlots);
   ~PointIndex() override;
   const IndexShape& shape() const { return shape_; }
 
@@ -73,8 +74,8 @@ class PointIndex final : public SlotIds {
   // Lets damaged parts go, and returns how many points with them; `applied` is 0 then.
   std::size_t drop_damaged();
   // Parts of which more than a quarter is dead keep memory and names for nothing: some of the slots whose points should
-  // move into the tail, so that the parts can go; none when all is well. The owner moves them, with the payload that
-  // they were put with.
+  // move into the tail, so that the parts can go; none when all is well, and no more than there is room for. The owner
+  // moves them, with the payload that they were put with. `move` without a slot left: kResourceExhausted, as `put`.
   std::vector<Slot> worth_moving(std::size_t most) const;
   Status move(Slot slot, const Payload& payload);
 
@@ -122,7 +123,7 @@ class PointIndex final : public SlotIds {
   bool is_full() const { return tail_->first() + tail_->slots() >= tail_end_; }                  // the tail
   std::vector<Stretch> free_stretches() const;  // ascending; the last is behind everything
   void begin_tail();
-  bool make_room();            // for one more point; false: there is none
+  Status make_room();          // for one more point
   Status take_out(Slot slot);  // of the part that it stands in; the rest is done all the same when that is damaged
   Status bury(Held& held, Slot slot);
   void count(Slot slot, const IndexPart& part, int by);
@@ -130,7 +131,7 @@ class PointIndex final : public SlotIds {
   void let_go(std::size_t number);                                        // of a part
 
   const IndexShape shape_;
-  const std::size_t least_stretch_;
+  const std::size_t least_stretch_, most_slots_;
   IdSlots ids_;
   std::vector<Held> held_;  // by slot; the tail is one of them
   std::shared_ptr<MemoryPart> tail_;

@@ -28,10 +28,13 @@ IndexShape small_shape() {
           "a test"};
 }
 
-IndexCase::IndexCase(unsigned seed, IndexShape shape) : random_(seed), shape_(std::move(shape)) { open(); }
+IndexCase::IndexCase(unsigned seed, IndexShape shape, std::size_t slots)
+    : random_(seed), shape_(std::move(shape)), slots_(slots) {
+  open();
+}
 
 IndexFiles::Loaded IndexCase::open() {
-  index_ = std::make_unique<PointIndex>(shape_, DenseOptions(), kIndexStretch);
+  index_ = std::make_unique<PointIndex>(shape_, DenseOptions(), kIndexStretch, slots_);
   index_files_ = std::make_unique<IndexFiles>(files, "/index", kIndexEpoch);
   const auto loaded = index_files_->load(*index_, seq_, 0);
   feed();

@@ -20,7 +20,7 @@ IndexShape small_shape();
 // Rows of an owner, and the index that follows them.
 class IndexCase {
  public:
-  explicit IndexCase(unsigned seed, IndexShape shape = small_shape());
+  explicit IndexCase(unsigned seed, IndexShape shape = small_shape(), std::size_t slots = PointIndex::kMaxSlots);
 
   // What an owner does at start: what the files have, then what they lack.
   IndexFiles::Loaded open();
@@ -63,6 +63,7 @@ class IndexCase {
 
   std::mt19937 random_;
   const IndexShape shape_;
+  const std::size_t slots_;
   std::uint64_t seq_ = 0;
   std::map<Uuid, Row> rows_;
   std::map<Uuid, std::uint64_t> removals_;

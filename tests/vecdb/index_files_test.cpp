@@ -196,6 +196,30 @@ TEST(IndexFiles, slots_of_parts_that_have_gone_are_given_again) {
   one.expect_as_rebuilt();
 }
 
+TEST(IndexFiles, without_a_slot_left_a_put_is_refused_and_nothing_is_worth_moving) {
+  constexpr std::size_t kSlots = 4'096, kPoints = 3'008;
+  IndexCase one(23, small_shape(), kSlots);
+  for (std::size_t number = 0; number < kPoints; ++number) one.put(number);
+  ASSERT_TRUE(one.checkpoint());
+  for (std::size_t number = 0; number < kSlots - kPoints - 1; ++number) one.put(number);  // in new slots
+  EXPECT_EQ(one.index().room(), 1U);
+  EXPECT_EQ(one.index().worth_moving(10).size(), 1U);
+  one.put(kSlots - kPoints - 1);
+  EXPECT_EQ(one.index().room(), 0U);
+  EXPECT_TRUE(one.index().worth_moving(10).empty());  // or its owner would move the same ones for ever
+  const Payload none;
+  const auto refused = one.index().move(*one.index().find(id_of(kPoints - 1)), none);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, ErrorCode::kResourceExhausted);
+  const auto another = one.index().put({id_of(kPoints), one.seq() + 1, {}, {}, &none, ""});
+  ASSERT_FALSE(another);
+  EXPECT_EQ(another.error().code, ErrorCode::kResourceExhausted);
+  one.expect_as_rebuilt();
+  for (std::size_t number = 0; number < kPoints; ++number) one.remove(number);
+  ASSERT_TRUE(one.checkpoint());
+  EXPECT_GE(one.index().room(), kPoints);
+}
+
 // So few points that a search reads the floats of all of them: what is found is exact.
 TEST(IndexFiles, slots_are_given_again_whatever_happens_between_and_during_checkpoints) {
   constexpr std::size_t kPoints = 120, kSteps = 40;
