@@ -243,7 +243,7 @@ std::unique_ptr<IndexFiles::Checkpoint> IndexFiles::begin(PointIndex& index, Sco
     }
   };
   const auto is_new = [&](std::size_t i) {
-    return held[i].part != index.tail_ && (any_stale || !held[i].part->file());
+    return held[i].part != index.tail_ && (any_stale || !held[i].part->file() || held[i].unnamed);
   };
   // May a part hold both, this one and the one before it? No tail stands in between, nor will.
   const auto span = [&](std::size_t from, std::size_t to) {  // with what lies between parts and was let go of
@@ -338,11 +338,14 @@ void IndexFiles::end(PointIndex& index, Checkpoint& checkpoint) {
   for (Checkpoint::Output& output : checkpoint.outputs_) {
     if (!output.part) continue;
     const auto& sources = output.content.sources;
-    // A part that was damaged meanwhile is not there any more; then a tail may stand in its place.
+    // A part that was damaged meanwhile is not there any more; then a tail may stand in its place, and the others stay.
     std::vector<std::size_t> found;
     for (const PartSource& source : sources)
       for (std::size_t i = 0; i < held.size(); ++i)
-        if (held[i].part == source.part) found.push_back(i);
+        if (held[i].part == source.part) {
+          held[i].unnamed = true;
+          found.push_back(i);
+        }
     if (found.size() != sources.size()) continue;
     const auto is_strange = [&](const PointIndex::Held& one) {
       return (one.live > 0 || one.part == index.tail_) &&

@@ -113,6 +113,7 @@ class PointIndex final : public SlotIds {
     std::vector<TermCounts> dead_terms;  // by sparse vector: how many of its dead slots are in a term's list
     std::size_t live = 0;                // points
     std::size_t dead = 0;                // slots that died here, whose words and fields the part still holds
+    bool unnamed = false;                // its file is removed: the manifest names another that has its points
   };
   struct Stretch {
     std::size_t first, end;  // slots

@@ -4,9 +4,11 @@
 #include <fstream>
 #include <set>
 #include <string>
+#include <utility>
 
 #include "base/random.h"
 #include "index_case.h"
+#include "vecdb/block_file.h"
 
 namespace pandora {
 namespace {
@@ -18,6 +20,29 @@ std::size_t number_of(const char* variable, std::size_t otherwise) {
   return text ? std::stoul(text) : otherwise;
 }
 unsigned seed_of_run() { return static_cast<unsigned>(number_of("PANDORA_SEED", 1)); }
+
+// Where the sections of a part lie, its table and its foot: docs/formats.md.
+std::map<std::string, std::pair<std::size_t, std::size_t>> ranges_of(const std::string& part) {
+  constexpr std::size_t kFoot = 32, kSum = 4, kSection = 24;
+  const auto number = [&](std::size_t at, std::size_t bytes) {
+    std::uint64_t value = 0;
+    for (std::size_t i = bytes; i-- > 0;) value = value << 8 | static_cast<unsigned char>(part.at(at + i));
+    return static_cast<std::size_t>(value);
+  };
+  const std::size_t foot = part.size() - kFoot;
+  const std::size_t data = number(foot + 8, 8), blocks = number(foot + 16, 4);
+  std::map<std::string, std::pair<std::size_t, std::size_t>> ranges;
+  ranges["sums"] = {data, data + blocks * kSum};
+  ranges["table"] = {data + blocks * kSum, foot};
+  ranges["foot"] = {foot, part.size()};
+  for (std::size_t at = data + blocks * kSum; at < foot; at += kSection) {
+    const std::size_t offset = number(at + 8, 8), bytes = number(at + 16, 8);
+    if (bytes == 0) continue;
+    ranges["section " + std::to_string(number(at, 4)) + " of " + std::to_string(number(at + 4, 4))] = {offset,
+                                                                                                       offset + bytes};
+  }
+  return ranges;
+}
 
 TEST(IndexFiles, an_index_is_the_same_after_it_was_in_files) {
   IndexCase one(11);
@@ -262,6 +287,53 @@ TEST(IndexFiles, slots_are_given_again_whatever_happens_between_and_during_check
   EXPECT_LT(bound, 20 * kPoints);
 }
 
+// Damage in a part of which nobody lives is met behind the writing of a part that reaches over it, and the tail goes on
+// in its place: then the written one cannot stand for those that it was made of.
+TEST(IndexFiles, what_could_not_be_put_in_its_place_is_written_again) {
+  constexpr std::size_t kGone = 896, kFirst = 832, kDead = 768, kLast = 64, kNew = 704;
+  IndexCase one(24);
+  std::size_t next = 0;
+  const auto put = [&](std::size_t count) {
+    for (const std::size_t end = next + count; next < end; ++next) one.put(next);
+  };
+  const auto remove = [&](std::size_t first, std::size_t count) {
+    for (std::size_t number = first; number < first + count; ++number) one.remove(number);
+  };
+  for (const std::size_t count : {kGone, kFirst, kDead, kLast}) {
+    put(count);
+    ASSERT_TRUE(one.checkpoint());
+  }
+  ASSERT_EQ(one.list().size(), 5U);  // a part each, and the manifest
+  const std::string damaged = "/index/" + one.list()[2].name;
+  std::string bytes = *one.files.read_file(damaged, 1U << 30);
+  const auto [begin, end] = ranges_of(bytes).at("section 15 of 0");  // postings, which opening does not read
+  const std::size_t block = (begin + kBlockBytes - 1) / kBlockBytes * kBlockBytes;
+  ASSERT_LT(block + kBlockBytes, end);
+  bytes[block] = static_cast<char>(bytes[block] ^ 1);
+  ASSERT_TRUE(one.files.write_atomic(damaged, bytes, Durability::kNow));
+  ASSERT_TRUE(one.open().whole);
+  remove(0, kGone);
+  ASSERT_TRUE(one.checkpoint());
+  remove(kGone + kFirst, kDead);
+  put(kNew);
+  SparseVector words;
+  for (std::uint32_t term = 0; term < 40; ++term) words.indices.push_back(term * 7), words.values.push_back(1);
+  bool written = false;
+  ASSERT_TRUE(one.checkpoint(IndexFiles::Scope::kTail, [&] {
+    if (!std::exchange(written, true)) return;
+    EXPECT_FALSE(one.index().by_terms(0, words, 10, nullptr, Deadline::never()));
+    EXPECT_EQ(one.index().drop_damaged(), 0U);
+    one.feed();
+    put(kGone + 1);  // the last of them where the dead were
+  }));
+  one.expect_as_rebuilt();
+  put(1);
+  ASSERT_TRUE(one.checkpoint());
+  const auto loaded = one.open();
+  EXPECT_TRUE(loaded.whole) << loaded.why;
+  one.expect_as_rebuilt();
+}
+
 TEST(IndexFiles, files_of_another_epoch_shape_or_a_later_state_are_refused_and_removed) {
   const auto refused = [](IndexCase& one, IndexShape shape, Uuid epoch, std::uint64_t seq, std::uint64_t since) {
     PointIndex index(std::move(shape));
@@ -342,29 +414,6 @@ TEST(IndexFiles, damage_to_any_byte_range_of_any_file_is_found_and_made_good) {
     }
   }
   EXPECT_GT(found, trials * 3 / 4);  // zeros over zeros are none, and what nobody lives in is read by nobody
-}
-
-// Where the sections of a part lie, its table and its foot: docs/formats.md.
-std::map<std::string, std::pair<std::size_t, std::size_t>> ranges_of(const std::string& part) {
-  constexpr std::size_t kFoot = 32, kSum = 4, kSection = 24;
-  const auto number = [&](std::size_t at, std::size_t bytes) {
-    std::uint64_t value = 0;
-    for (std::size_t i = bytes; i-- > 0;) value = value << 8 | static_cast<unsigned char>(part.at(at + i));
-    return static_cast<std::size_t>(value);
-  };
-  const std::size_t foot = part.size() - kFoot;
-  const std::size_t data = number(foot + 8, 8), blocks = number(foot + 16, 4);
-  std::map<std::string, std::pair<std::size_t, std::size_t>> ranges;
-  ranges["sums"] = {data, data + blocks * kSum};
-  ranges["table"] = {data + blocks * kSum, foot};
-  ranges["foot"] = {foot, part.size()};
-  for (std::size_t at = data + blocks * kSum; at < foot; at += kSection) {
-    const std::size_t offset = number(at + 8, 8), bytes = number(at + 16, 8);
-    if (bytes == 0) continue;
-    ranges["section " + std::to_string(number(at, 4)) + " of " + std::to_string(number(at + 4, 4))] = {offset,
-                                                                                                       offset + bytes};
-  }
-  return ranges;
 }
 
 // Each thing that a file holds, at its first byte, its last and one between, in each of the four ways.
