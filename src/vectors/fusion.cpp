@@ -22,12 +22,14 @@ class Sums {
 
 }  // namespace
 
+float reciprocal_rank(float rank, float weight, float k) { return weight > 0 ? 1 / (rank / weight + k - 1) : 0; }
+
 std::vector<Ranked> fuse(const std::vector<std::vector<Ranked>>& lists, const RankFusion& fusion) {
   Sums sums;
   for (std::size_t i = 0; i < lists.size(); ++i) {
     const float weight = fusion.weights ? fusion.weights->at(i) : 1;
     float rank = 0;
-    for (const Ranked& one : lists[i]) sums.add(one, weight > 0 ? 1 / ((++rank) / weight + fusion.k - 1) : 0);
+    for (const Ranked& one : lists[i]) sums.add(one, reciprocal_rank(++rank, weight, fusion.k));
   }
   return sums.take();
 }

@@ -1,6 +1,7 @@
 #include "vectors/searching.h"
 
 #include <algorithm>
+#include <cmath>
 #include <limits>
 
 #include <fmt/format.h>
@@ -52,11 +53,16 @@ Outcome<void> check_step(const QueryStep& step) {
     return fail(bad_request("Fusion queries cannot be combined with the 'using' field."));
   if (is_fusion && step.prefetch.empty())
     return fail(wrong_input("Validation failed: cannot apply Fusion without prefetches"));
-  if (const auto* ranks = std::get_if<RankFusion>(&step.query);
-      ranks && ranks->weights && ranks->weights->size() != step.prefetch.size())
-    return fail(
-        wrong_input(fmt::format("Validation failed: RRF weights length ({}) does not match number of prefetches ({})",
-                                ranks->weights->size(), step.prefetch.size())));
+  if (const auto* ranks = std::get_if<RankFusion>(&step.query); ranks && ranks->weights) {
+    if (ranks->weights->size() != step.prefetch.size())
+      return fail(
+          wrong_input(fmt::format("Validation failed: RRF weights length ({}) does not match number of prefetches ({})",
+                                  ranks->weights->size(), step.prefetch.size())));
+    for (const float weight : *ranks->weights)
+      if (!std::isfinite(reciprocal_rank(1, weight, ranks->k)))
+        return fail(
+            wrong_input(fmt::format("an RRF weight of {:g} gives no finite score where k is {:g}", weight, ranks->k)));
+  }
   for (const QueryStep& one : step.prefetch) PANDORA_CHECK(check_step(one));
   return {};
 }

@@ -92,6 +92,28 @@ TEST(Searching, vectors_of_any_length_are_found) {
   }
 }
 
+// A score that is no number would be null in the answer.
+TEST(Searching, of_rrf_every_score_is_finite_or_the_query_is_refused) {
+  CollectionMemory memory(params_of(kPlain));
+  memory.put({PointId::of(1), 1, "{}", {{0, std::vector<float>{1, 2}}}});
+  const auto ask = [&](const std::string& rrf) {
+    const std::string list = R"({"query":[1,2]})";
+    const std::string body = R"({"prefetch":[)" + list + "," + list + R"(],"query":{"rrf":)" + rrf + "}}";
+    return run_query(read_query(tape_of(body).root()).value(), memory, Deadline::never());
+  };
+  for (const char* rrf :
+       {R"({"k":1,"weights":[1,1e7]})", R"({"k":1,"weights":[-1e39,1]})", R"({"k":2,"weights":[1,1e39]})"}) {
+    const auto found = ask(rrf);
+    ASSERT_TRUE(found) << rrf;
+    EXPECT_TRUE(std::isfinite(found->points.at(0).score)) << rrf;
+  }
+  for (const char* rrf : {R"({"k":1,"weights":[1,1e9]})", R"({"k":1,"weights":[1e39,1]})"}) {
+    const auto refused = ask(rrf);
+    ASSERT_FALSE(refused) << rrf;
+    EXPECT_EQ(refused.error().status, 400) << rrf;
+  }
+}
+
 TEST(Filter, one_nested_a_thousand_deep_is_refused_before_anyone_follows_it) {
   std::string text = "{}";
   for (int i = 0; i < 1000; ++i) text = R"({"must":[)" + text + "]}";

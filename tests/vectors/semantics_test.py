@@ -150,6 +150,7 @@ class Semantics(unittest.TestCase):
             ({"prefetch": [{"prefetch": [fetch]}], "query": NEAR}, 400), ({"prefetch": [{"query": {"fusion": "rrf"}}], "query": NEAR}, 400),
             ({"prefetch": [fetch], "query": {"rrf": {"weights": [1, 2]}}}, 400), ({"prefetch": [fetch], "query": {"rrf": {"weights": []}}}, 400),
             ({"prefetch": [fetch], "query": {"rrf": {"weights": [-1]}}}, 200), ({"prefetch": [fetch], "query": {"rrf": {"weights": ["a"]}}}, 400),
+            ({"prefetch": [fetch], "query": {"rrf": {"k": 1, "weights": [1e39]}}}, 400), ({"prefetch": [fetch], "query": {"rrf": {"k": 2, "weights": [1e39]}}}, 200),
             ({"prefetch": [fetch], "query": {"rrf": {"k": 0}}}, 422), ({"prefetch": [fetch], "query": {"rrf": {"k": "a"}}}, 400),
             ({"query": NEAR, "params": {"hnsw_ef": -1}}, 400), ({"query": NEAR, "params": {"exact": "x"}}, 400), ({"query": NEAR, "params": {"exact": None}}, 400), ({"query": NEAR, "params": {"hnsw_ef": None, "quantization": {"rescore": None}}}, 200),
             ({"query": NEAR, "params": {"quantization": {"ignore": None}}}, 400), ({"query": NEAR, "params": 1}, 400),
