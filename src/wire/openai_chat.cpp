@@ -223,6 +223,35 @@ Status check_no_error(Fields& fields, std::string_view whole) {
   return fail(to_error(decode_openai_error(code >= 400 && code < 600 ? code : 500, whole), "the model server"));
 }
 
+Json write_delta(const OpenAiDelta& delta) {
+  Json json = delta.extra;
+  if (delta.role) json["role"] = *delta.role;
+  if (delta.content) json["content"] = *delta.content;
+  if (!delta.tool_calls.empty()) json["tool_calls"] = write_tool_calls(delta.tool_calls);
+  return json;
+}
+
+// A whole answer, whose choices have messages, or a piece of one, whose choices have deltas.
+template <class Answer, class Write>
+std::string encode_answer(const Answer& answer, const char* object, const char* part, Write write) {
+  Json json = answer.extra;
+  json["id"] = answer.id;
+  json["object"] = object;
+  json["created"] = answer.created;
+  json["model"] = answer.model;
+  Json choices = Json::array();
+  for (const auto& choice : answer.choices) {
+    Json one = choice.extra;
+    one["index"] = choice.index;
+    one[part] = write(choice);
+    one["finish_reason"] = or_null(choice.finish_reason);
+    choices.push_back(std::move(one));
+  }
+  json["choices"] = std::move(choices);
+  if (answer.usage) json["usage"] = write_usage(*answer.usage);
+  return dump_json(json);
+}
+
 }  // namespace
 
 std::string OpenAiMessage::text() const {
@@ -344,22 +373,8 @@ Result<OpenAiChatResponse> decode_chat_response(std::string_view body, std::size
 }
 
 std::string encode_chat_response(const OpenAiChatResponse& response) {
-  Json json = response.extra;
-  json["id"] = response.id;
-  json["object"] = "chat.completion";
-  json["created"] = response.created;
-  json["model"] = response.model;
-  Json choices = Json::array();
-  for (const auto& choice : response.choices) {
-    Json one = choice.extra;
-    one["index"] = choice.index;
-    one["message"] = write_message(choice.message);
-    one["finish_reason"] = or_null(choice.finish_reason);
-    choices.push_back(std::move(one));
-  }
-  json["choices"] = std::move(choices);
-  if (response.usage) json["usage"] = write_usage(*response.usage);
-  return dump_json(json);
+  return encode_answer(response, "chat.completion", "message",
+                       [](const OpenAiChoice& choice) { return write_message(choice.message); });
 }
 
 Result<OpenAiChatChunk> decode_chat_chunk(std::string_view data) {
@@ -400,26 +415,8 @@ Result<OpenAiChatChunk> decode_chat_chunk(std::string_view data) {
 }
 
 std::string encode_chat_chunk(const OpenAiChatChunk& chunk) {
-  Json json = chunk.extra;
-  json["id"] = chunk.id;
-  json["object"] = "chat.completion.chunk";
-  json["created"] = chunk.created;
-  json["model"] = chunk.model;
-  Json choices = Json::array();
-  for (const auto& choice : chunk.choices) {
-    Json delta = choice.delta.extra;
-    if (choice.delta.role) delta["role"] = *choice.delta.role;
-    if (choice.delta.content) delta["content"] = *choice.delta.content;
-    if (!choice.delta.tool_calls.empty()) delta["tool_calls"] = write_tool_calls(choice.delta.tool_calls);
-    Json one = choice.extra;
-    one["index"] = choice.index;
-    one["delta"] = std::move(delta);
-    one["finish_reason"] = or_null(choice.finish_reason);
-    choices.push_back(std::move(one));
-  }
-  json["choices"] = std::move(choices);
-  if (chunk.usage) json["usage"] = write_usage(*chunk.usage);
-  return dump_json(json);
+  return encode_answer(chunk, "chat.completion.chunk", "delta",
+                       [](const OpenAiChunkChoice& choice) { return write_delta(choice.delta); });
 }
 
 }  // namespace pandora
