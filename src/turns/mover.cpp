@@ -344,43 +344,49 @@ Status Mover::observations(MovePass& pass, const Progress& progress, const Deadl
   return {};
 }
 
-Status Mover::memories(MovePass& pass, const Deadline& deadline) {
+template <class Row>
+struct Mover::Knowledge {
+  const char *kind, *one;
+  std::function<Result<std::vector<Row>>(MoveSide&, const std::optional<Uuid>& after)> page;
+  std::string (*encode)(const Row&);
+  std::function<Status(const Row&)> put;
+  std::function<Status(const Row&)> drop_receipts;  // that name it
+  std::function<Result<Row>(const Row&)> remove;
+};
+
+template <class Row>
+Status Mover::knowledge(const Knowledge<Row>& of, MovePass& pass, const Deadline& deadline) {
   const auto list = [&](MoveSide& side) {
-    return PagedRows<Memory, Uuid>(
-        [&](const std::optional<Uuid>& after) {
-          MemoryQuery query;
-          query.include_superseded = true;
-          query.after = after;
-          return patience_.ask([&] { return side.stores.memories.list(query, system(), deadline); });
-        },
-        [](const Memory& memory) { return memory.id; });
+    return PagedRows<Row, Uuid>(
+        [&](const std::optional<Uuid>& after) { return patience_.ask([&] { return of.page(side, after); }); },
+        [](const Row& row) { return row.id; });
   };
-  MoveCount count{.kind = "memories", .from_sha256 = "", .to_sha256 = ""};
+  MoveCount count{.kind = of.kind, .from_sha256 = "", .to_sha256 = ""};
   RowsHash hash, there;
-  const auto keep = [&](const Memory& memory, bool equal) -> Status {
-    pass.users.insert(memory.user);
-    hash.add(encode_memory(memory));
+  const auto keep = [&](const Row& row, bool equal) -> Status {
+    pass.users.insert(row.user);
+    hash.add(of.encode(row));
     ++count.rows;
     if (equal) return {};
     ++count.written;
-    return patience_.ask([&] { return to_.stores.memories.put(memory, {}, system(), deadline); });
+    return patience_.ask([&] { return of.put(row); });
   };
   auto from = list(from_), to = list(to_);
-  PANDORA_CHECK((merge_rows<Memory, Uuid>(
-      from, to, [&](const Memory& a, const Memory& b) { return keep(a, a == b); },
-      [&](const Memory& a) { return keep(a, false); },
-      [&](const Memory& b) -> Status {
+  PANDORA_CHECK((merge_rows<Row, Uuid>(
+      from, to, [&](const Row& a, const Row& b) { return keep(a, a == b); },
+      [&](const Row& a) { return keep(a, false); },
+      [&](const Row& b) -> Status {
         PANDORA_TRY(forgotten, was_forgotten(b.id, deadline));
-        if (!forgotten) return stranger("memory " + b.id.to_string());
+        if (!forgotten) return stranger(fmt::format("{} {}", of.one, b.id.to_string()));
         ++count.removed;
-        PANDORA_CHECK(forget_receipts({{b.id}, {b.content}}, deadline));
-        return patience_.ask([&] { return removed(to_.stores.memories.remove(b.id, system(), deadline)); });
+        PANDORA_CHECK(of.drop_receipts(b));
+        return patience_.ask([&] { return removed(of.remove(b)); });
       })));
   auto again = list(to_);
   for (;;) {
-    PANDORA_TRY(memory, again.front());
-    if (!memory) break;
-    there.add(encode_memory(*memory));
+    PANDORA_TRY(row, again.front());
+    if (!row) break;
+    there.add(of.encode(*row));
     again.pop();
   }
   count.from_sha256 = hash.value();
@@ -389,48 +395,37 @@ Status Mover::memories(MovePass& pass, const Deadline& deadline) {
   return {};
 }
 
+Status Mover::memories(MovePass& pass, const Deadline& deadline) {
+  const Knowledge<Memory> memories{
+      "memories",
+      "memory",
+      [&](MoveSide& side, const std::optional<Uuid>& after) {
+        MemoryQuery query;
+        query.include_superseded = true;
+        query.after = after;
+        return side.stores.memories.list(query, system(), deadline);
+      },
+      encode_memory,
+      [&](const Memory& memory) { return to_.stores.memories.put(memory, {}, system(), deadline); },
+      [&](const Memory& memory) { return forget_receipts({{memory.id}, {memory.content}}, deadline); },
+      [&](const Memory& memory) { return to_.stores.memories.remove(memory.id, system(), deadline); }};
+  return knowledge(memories, pass, deadline);
+}
+
 Status Mover::research(MovePass& pass, const Deadline& deadline) {
-  const auto list = [&](MoveSide& side) {
-    return PagedRows<Research, Uuid>(
-        [&](const std::optional<Uuid>& after) {
-          ResearchQuery query;
-          query.after = after;
-          return patience_.ask([&] { return side.stores.research.list(query, system(), deadline); });
-        },
-        [](const Research& research) { return research.id; });
-  };
-  MoveCount count{.kind = "research", .from_sha256 = "", .to_sha256 = ""};
-  RowsHash hash, there;
-  const auto keep = [&](const Research& research, bool equal) -> Status {
-    pass.users.insert(research.user);
-    hash.add(encode_research(research));
-    ++count.rows;
-    if (equal) return {};
-    ++count.written;
-    return patience_.ask([&] { return to_.stores.research.put(research, system(), deadline); });
-  };
-  auto from = list(from_), to = list(to_);
-  PANDORA_CHECK((merge_rows<Research, Uuid>(
-      from, to, [&](const Research& a, const Research& b) { return keep(a, a == b); },
-      [&](const Research& a) { return keep(a, false); },
-      [&](const Research& b) -> Status {
-        PANDORA_TRY(forgotten, was_forgotten(b.id, deadline));
-        if (!forgotten) return stranger("research " + b.id.to_string());
-        ++count.removed;
-        PANDORA_CHECK(forget_receipts({{b.id}, {}}, deadline));
-        return patience_.ask([&] { return removed(to_.stores.research.remove(b.id, system(), deadline)); });
-      })));
-  auto again = list(to_);
-  for (;;) {
-    PANDORA_TRY(research, again.front());
-    if (!research) break;
-    there.add(encode_research(*research));
-    again.pop();
-  }
-  count.from_sha256 = hash.value();
-  count.to_sha256 = there.value();
-  pass.counts.push_back(std::move(count));
-  return {};
+  const Knowledge<Research> research{
+      "research",
+      "research",
+      [&](MoveSide& side, const std::optional<Uuid>& after) {
+        ResearchQuery query;
+        query.after = after;
+        return side.stores.research.list(query, system(), deadline);
+      },
+      encode_research,
+      [&](const Research& one) { return to_.stores.research.put(one, system(), deadline); },
+      [&](const Research& one) { return forget_receipts({{one.id}, {}}, deadline); },
+      [&](const Research& one) { return to_.stores.research.remove(one.id, system(), deadline); }};
+  return knowledge(research, pass, deadline);
 }
 
 Status Mover::sources(MovePass& pass, const Deadline& deadline) {

@@ -72,6 +72,10 @@ class Mover {
   Status drop_turn(const Turn& extra, const Deadline& deadline);
   Status own_vectors(MovePass& pass, const Progress& progress, const Deadline& deadline);
   Status observations(MovePass& pass, const Progress& progress, const Deadline& deadline);
+  template <class Row>
+  struct Knowledge;  // how memories, or research, are listed, put and removed
+  template <class Row>
+  Status knowledge(const Knowledge<Row>& of, MovePass& pass, const Deadline& deadline);
   Status memories(MovePass& pass, const Deadline& deadline);
   Status research(MovePass& pass, const Deadline& deadline);
   Status sources(MovePass& pass, const Deadline& deadline);
