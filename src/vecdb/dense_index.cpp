@@ -20,7 +20,7 @@ constexpr std::size_t kJudgeOneBitAt = 32'768;  // slots: the threshold has sett
 constexpr std::size_t kOneBitShare = 8;         // more than one in so many in doubt: two bits are quicker
 constexpr std::size_t kLeastCoarse = 2;         // a code is worth a coarse look when it is so many times as long
 constexpr std::size_t kSampleShare = 16;        // one group of 64 slots in so many is the sample,
-constexpr std::size_t kMostSampled = 8'192;     // or fewer: of many slots that pass the filter so many
+constexpr std::size_t kEnoughSampled = 8'192;   // or, at first, so many slots that pass the filter
 constexpr std::size_t kLeastSample = 64;        // blocks
 constexpr std::size_t kCoarseShare = 8;         // one block in so many in doubt, or fewer: the others are spared
 constexpr float kCoarseRounding = 1.0F / 256;   // of coarse_numbers
@@ -199,8 +199,7 @@ Result<std::vector<Hit>> DenseIndex::search(std::span<const float> query, std::s
   std::span<Candidate> few;
   if (done.plan != kScan) {
     listed = std::make_unique_for_overwrite<Candidate[]>(matching + kListedBeyond);
-    few = {listed.get(), matching};
-    list_common(present_, filter ? *filter : present_, *options_.kernels, listed.get());
+    few = {listed.get(), list_common(present_, filter ? *filter : present_, *options_.kernels, listed.get())};
   }
   std::vector<Candidate> left;
   if (done.plan != kExact) {
@@ -256,8 +255,8 @@ std::size_t DenseIndex::look(const Query& query, Range range, const std::uint64_
                                 CodeBlocks::kCoarseRows, mask, threshold, first, bounds, out);
 }
 
-std::optional<float> DenseIndex::coarse_guess(const Query& query, const SlotSet* filter, Range range,
-                                              std::size_t k) const {
+std::optional<float> DenseIndex::coarse_guess(const Query& query, const SlotSet* filter, Range range, std::size_t k,
+                                              std::size_t share) const {
   if (k > kCoarseMost) return std::nullopt;
   constexpr std::size_t kGroup = CodeTable::kGroup, kBlocks = kGroup / CodeBlocks::kSlots;
   struct Block {
@@ -266,8 +265,6 @@ std::optional<float> DenseIndex::coarse_guess(const Query& query, const SlotSet*
   };
   std::vector<Block> sample;
   std::array<Candidate, kGroup> none;  // there may be some of an infinite bound
-  const double matching = query.matching * static_cast<double>(range.end - range.first);
-  const std::size_t share = std::max(kSampleShare, static_cast<std::size_t>(matching) / kMostSampled);
   const std::size_t step = kGroup * share;
   for (std::size_t first = range.first; first < range.end; first += step) {
     const std::size_t ahead = first + kGroupsAhead * step;
@@ -304,7 +301,11 @@ Status DenseIndex::scan_part(const Query& query, const SlotSet* filter, const De
   Selection& best = scanned.best;
   if (range.end - range.first < options_.coarse_from || rotation_.padded() < kLeastCoarse * kCoarseDimensions)
     return scan_whole(query, filter, deadline, range, best);
-  const auto guess = coarse_guess(query, filter, range, best.k());
+  const double matching = query.matching * static_cast<double>(range.end - range.first);
+  const std::size_t share = std::max(kSampleShare, static_cast<std::size_t>(matching) / kEnoughSampled);
+  auto guess = coarse_guess(query, filter, range, best.k(), share);
+  // Where clusters lie one behind the other, few groups meet none of most of them.
+  if (!guess && share > kSampleShare) guess = coarse_guess(query, filter, range, best.k(), kSampleShare);
   if (!guess) return scan_whole(query, filter, deadline, range, best);
   ++scanned.coarse_parts;
   return scan_coarsely(query, filter, deadline, range, *guess, best);
@@ -318,9 +319,7 @@ Status DenseIndex::scan_coarsely(const Query& query, const SlotSet* filter, cons
   std::array<Candidate, kScanAtOnce> found;
   std::vector<Candidate> candidates;
   const auto keep = [&](std::size_t count) {
-    for (std::size_t i = 0; i < count; ++i) {
-      fetch_later(codes_.ranked(found[i].slot).numbers, codes_.upper_bytes());
-    }
+    for (std::size_t i = 0; i < count; ++i) fetch_later(codes_.ranked(found[i].slot).numbers, codes_.upper_bytes());
     candidates.insert(candidates.end(), found.begin(), found.begin() + static_cast<std::ptrdiff_t>(count));
   };
   Mask mask;
@@ -352,9 +351,9 @@ Status DenseIndex::scan_coarsely(const Query& query, const SlotSet* filter, cons
     if (word == 0) continue;
     const std::size_t count =
         look(query, {first, first + CodeTable::kGroup}, &word, threshold, known.data(), found.data());
-    const auto new_ones =
+    const auto seen =
         std::ranges::partition(std::span(found).first(count), [&](const Candidate& one) { return one.bound < guess; });
-    keep(count - new_ones.size());
+    keep(count - seen.size());
   }
   return rank_by_halves(query, candidates, deadline, best);
 }
@@ -455,7 +454,7 @@ Status DenseIndex::rank_by_halves(const Query& query, std::span<Candidate> candi
   std::vector<Candidate> others;
   for (const Candidate& candidate : candidates)
     if (candidate.bound >= threshold && candidate.estimate < ranked_from) {
-      fetch(codes_.ranked(candidate.slot).halves.low, n / 2);
+      fetch(codes_.ranked(candidate.slot).numbers, codes_.ranked_bytes());
       others.push_back(candidate);
     }
   return rank_doubtful(query, others, deadline, best);

@@ -120,8 +120,10 @@ class DenseIndex {
   using Mask = std::array<std::uint64_t, kScanAtOnce / SlotSet::kWordBits>;
   Status scan_whole(const Query& query, const SlotSet* filter, const Deadline& deadline, Range range,
                     Selection& best) const;
-  // What the k-th best score of the range is likely to be; none when a coarse look would spare too little.
-  std::optional<float> coarse_guess(const Query& query, const SlotSet* filter, Range range, std::size_t k) const;
+  // What the k-th best score of the range is likely to be, by one group of slots in `share`; none when a coarse look
+  // would spare too little.
+  std::optional<float> coarse_guess(const Query& query, const SlotSet* filter, Range range, std::size_t k,
+                                    std::size_t share) const;
   Status scan_coarsely(const Query& query, const SlotSet* filter, const Deadline& deadline, Range range, float guess,
                        Selection& best) const;
   std::size_t look(const Query& query, Range range, const std::uint64_t* mask, float threshold, float* bounds,

@@ -63,7 +63,7 @@ struct Candidate {
   std::uint32_t slot;
 };
 
-inline constexpr std::size_t kListedBeyond = 3;
+inline constexpr std::size_t kListedBeyond = 1;
 
 struct Kernels {
   const char* name;
@@ -92,8 +92,8 @@ struct Kernels {
   void (*hadamard)(float* x);
   // How many bits are set in both, of n words each.
   std::size_t (*count_common)(const std::uint64_t* a, const std::uint64_t* b, std::size_t n);
-  // Which: the slots of `out`, ascending; it has room for kListedBeyond more, whose slots are written over. Bits from
-  // 2^32 on are none of a slot. Returns how many.
+  // Which: the slots of `out`, ascending; it has room for kListedBeyond more, whose slot is written over. Returns how
+  // many.
   std::size_t (*list_common)(const std::uint64_t* a, const std::uint64_t* b, std::size_t n, Candidate* out);
 };
 

@@ -419,7 +419,7 @@ std::size_t count_common(const std::uint64_t* a, const std::uint64_t* b, std::si
 // Words with nothing in them go first, several at a time; of each that is left three are put in any case: where few
 // have more, a processor guesses no branch wrongly.
 std::size_t list_common(const std::uint64_t* a, const std::uint64_t* b, std::size_t n, Candidate* out) {
-  constexpr std::size_t kAtOnce = 32;                      // vectors
+  constexpr std::size_t kAtOnce = 32, kOfAWord = 3;        // vectors; slots
   constexpr std::uint64_t kLast = std::uint64_t{1} << 63;  // of no bits none is the first
   alignas(64) std::uint64_t words[kAtOnce * kWords + kWords], places[kAtOnce * kWords + kWords];
   const __m512i lanes = _mm512_setr_epi64(0, 1, 2, 3, 4, 5, 6, 7);
@@ -444,7 +444,7 @@ std::size_t list_common(const std::uint64_t* a, const std::uint64_t* b, std::siz
         word &= word - 1;
       };
 #pragma GCC unroll 3
-      for (std::size_t one = 0; one < kListedBeyond; ++one) put();
+      for (std::size_t one = 0; one < kOfAWord; ++one) put();
       while (__builtin_expect(word != 0, 0)) put();
     }
   }

@@ -155,7 +155,7 @@ bool PointIndex::damaged() const {
 // With the codes' memory: of slots of neighbours that have gone before, too, for a piece of it may reach over several.
 void PointIndex::let_go(std::size_t number) {
   held_.erase(held_.begin() + static_cast<std::ptrdiff_t>(number));
-  std::size_t first = 0, end = kMaxSlots;
+  std::size_t first = 0, end = most_slots_;
   if (number > 0) first = held_[number - 1].part->first() + held_[number - 1].part->slots();
   if (number < held_.size()) end = held_[number].part->first();
   for (auto& dense : dense_) dense->release(static_cast<Slot>(first), static_cast<Slot>(end));

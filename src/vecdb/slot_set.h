@@ -77,9 +77,9 @@ inline std::size_t count_common(const SlotSet& a, const SlotSet& b, const Kernel
   return kernels.count_common(a.words().data(), b.words().data(), std::min(a.words().size(), b.words().size()));
 }
 
-// Which, ascending: the slots of `out`, which has room for so many and kListedBeyond.
-inline void list_common(const SlotSet& a, const SlotSet& b, const Kernels& kernels, Candidate* out) {
-  kernels.list_common(a.words().data(), b.words().data(), std::min(a.words().size(), b.words().size()), out);
+// Which, ascending, and how many: the slots of `out`, which has room for so many and kListedBeyond.
+inline std::size_t list_common(const SlotSet& a, const SlotSet& b, const Kernels& kernels, Candidate* out) {
+  return kernels.list_common(a.words().data(), b.words().data(), std::min(a.words().size(), b.words().size()), out);
 }
 
 }  // namespace pandora

@@ -204,7 +204,8 @@ bool CollectionMemory::move_some(std::size_t most) {
     Payload payload;
     if (!marks.empty()) payload.emplace(kMarks, std::move(marks));
     leaves(slot);
-    if (!index_.move(slot, payload)) return false;  // a file is damaged: `damaged` says so
+    if (!index_.move(slot, payload))
+      return false;  // a file is damaged (`damaged` says so); room there is: worth_moving
     const Slot to = *index_.find(key);
     enters(to, id, payload_for_indexes(text));
     for (std::size_t sparse = 0; sparse < had.size(); ++sparse)

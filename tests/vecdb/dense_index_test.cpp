@@ -256,6 +256,46 @@ TEST(DenseIndex, a_coarse_look_begins_at_a_certain_size) {
   EXPECT_EQ(trace.coarse_parts, 1u);
 }
 
+// A few rows for all slots of a cluster: many slots cost neither memory nor time.
+class RepeatedRows final : public VectorRows {
+ public:
+  explicit RepeatedRows(const std::vector<Vector>& rows) : rows_(rows) {}
+  void put(Slot, std::span<const float>) override {}
+  const float* row(Slot slot) const override { return rows_[number_of(slot)].data(); }
+  static std::size_t number_of(Slot slot) { return slot / kCluster * kRows + slot % kRows; }
+  static constexpr std::size_t kCluster = 1'024, kRows = 16;  // slots, and rows of theirs
+
+ private:
+  const std::vector<Vector>& rows_;
+};
+
+// As documents are that were put one after the other: between two places of a sample lies no whole cluster.
+TEST(DenseIndex, a_coarse_look_is_taken_also_where_clusters_lie_one_behind_the_other) {
+  const unsigned seed = 59;
+  std::mt19937 random(seed);
+  SCOPED_TRACE(seed);
+  constexpr std::size_t kClusters = 256, kDimension = 384;
+  std::vector<Vector> rows;
+  for (std::size_t cluster = 0; cluster < kClusters; ++cluster) {
+    ClusteredVectors one(random, kDimension, 1, 0.8F);
+    for (std::size_t i = 0; i < RepeatedRows::kRows; ++i) rows.push_back(one.next());
+  }
+  const auto slots = slots_of(kClusters * RepeatedRows::kCluster);
+  DenseIndex index(kDimension, slots, std::make_unique<RepeatedRows>(rows));
+  std::vector<DenseCode> codes(rows.size());
+  for (Slot slot = 0; slot < slots.bound(); ++slot) {
+    const std::size_t number = RepeatedRows::number_of(slot);
+    DenseCode& code = codes[number];
+    if (code.centred_at != index.centre().at || code.code.byte.empty()) code = index.code_of(rows[number]);
+    index.put(slot, rows[number], &code);
+  }
+  for (std::size_t cluster = 0; cluster < kClusters; cluster += 5) {
+    DenseTrace trace;
+    ASSERT_TRUE(index.search(rows[cluster * RepeatedRows::kRows], 10, nullptr, Deadline::never(), &trace).has_value());
+    EXPECT_EQ(trace.coarse_parts, 1U) << "cluster " << cluster;
+  }
+}
+
 TEST(DenseIndex, a_coarse_look_is_for_so_many_hits_and_no_more) {
   const unsigned seed = 57;
   std::mt19937 random(seed);

@@ -42,7 +42,7 @@ TEST(SlotSet, is_a_set_under_every_operation) {
       if (!kernels) continue;
       EXPECT_EQ(count_common(a, b, *kernels), both.size());
       std::vector<Candidate> listed(both.size() + kListedBeyond);
-      list_common(a, b, *kernels, listed.data());
+      ASSERT_EQ(list_common(a, b, *kernels, listed.data()), both.size()) << kernels->name;
       listed.resize(both.size());
       EXPECT_TRUE(std::ranges::equal(listed, both, {}, &Candidate::slot)) << kernels->name;
     }
@@ -69,6 +69,32 @@ TEST(TopHits, keeps_the_best_by_score_then_id) {
     all.resize(std::min(k, all.size()));
     EXPECT_EQ(best.take(), all);
   }
+}
+
+TEST(SlotSet, what_is_in_both_is_counted_and_listed_whatever_their_length_and_density) {
+  const unsigned seed = 5;
+  std::mt19937 random(seed);
+  SCOPED_TRACE(seed);
+  for (const double share : {0.0, 0.002, 0.05, 0.5, 1.0})
+    for (const std::size_t words : {1, 7, 8, 9, 255, 256, 257, 603}) {
+      std::bernoulli_distribution in(share);
+      SlotSet a, b;
+      std::vector<Slot> both;
+      for (Slot slot = 0; slot < words * SlotSet::kWordBits; ++slot) {
+        const bool first = in(random), second = slot % 3 != 0;
+        if (first) a.insert(slot);
+        if (second) b.insert(slot);
+        if (first && second) both.push_back(slot);
+      }
+      for (const Kernels* kernels : {&kPlainKernels, avx2_kernels(), avx512_kernels()}) {
+        if (!kernels) continue;
+        EXPECT_EQ(count_common(a, b, *kernels), both.size()) << kernels->name;
+        std::vector<Candidate> listed(both.size() + kListedBeyond);
+        ASSERT_EQ(list_common(a, b, *kernels, listed.data()), both.size()) << kernels->name;
+        listed.resize(both.size());
+        EXPECT_TRUE(std::ranges::equal(listed, both, {}, &Candidate::slot)) << kernels->name << ", " << words;
+      }
+    }
 }
 
 }  // namespace
