@@ -84,7 +84,7 @@ std::vector<TurnRecord> records(const std::string& path) {
     turn.message = line.message;
     turn.reply = line.reply;
     turn.model = line.reply ? "imported" : "";
-    derive_fields(turn, {}, {[](std::string_view) { return 0.0; }, 0});
+    derive_fields(turn, {}, {});
     turn.content_sha256 = content_sha256(turn.user, turn.message, turn.reply);
   }
   return all;

@@ -49,12 +49,15 @@ std::vector<WeighedTerm> heaviest_terms(std::string_view text, const TermStatist
     if (entry.weight == 0) entry = {terms[i].text, terms[i].written, 0, i};
     entry.weight += 1;
   }
+  std::vector<std::string_view> asked;
   std::vector<WeighedTerm> weighed;
   for (auto& [term, entry] : found) {
-    const double with = statistics.turns_with ? statistics.turns_with(term) : 0;
-    entry.weight *= std::log(1 + (statistics.turns + 1) / (with + 0.5));
+    asked.push_back(term);
     weighed.push_back(std::move(entry));
   }
+  const auto with = statistics.turns_with ? statistics.turns_with(asked) : std::vector<double>(asked.size());
+  for (std::size_t i = 0; i < weighed.size(); ++i)
+    weighed[i].weight *= std::log(1 + (statistics.turns + 1) / (with[i] + 0.5));
   std::ranges::sort(weighed, [](const auto& a, const auto& b) {
     return a.weight != b.weight ? a.weight > b.weight : a.first < b.first;
   });
@@ -239,9 +242,10 @@ void derive_fields(Turn& turn, const std::vector<Turn>& last_turns, const TermSt
   const std::string_view reply = said ? std::string_view(said->text) : std::string_view();
   turn.question = self_contained_question(turn.message.text, last_turns);
   turn.summary = derive_summary(turn.question, reply);
+  // First: they are of the question too, so that the topic's terms have been counted already.
+  turn.keywords = derive_keywords(turn.question, reply, statistics);
   turn.topic = derive_topic(turn.question, statistics);
   turn.intent = derive_intent(turn.message.text);
-  turn.keywords = derive_keywords(turn.question, reply, statistics);
   turn.content_sha256 = content_sha256(turn.user, turn.message, turn.reply);
 }
 

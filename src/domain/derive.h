@@ -2,6 +2,7 @@
 #pragma once
 #include <functional>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -10,9 +11,10 @@
 
 namespace pandora {
 
-// How many of the user's turns hold a term, and how many turns there are: for tf·idf.
+// How many of the user's turns hold each of these terms, and how many turns there are: for tf·idf. One call asks for
+// all terms of a text, each once; without a function none holds any.
 struct TermStatistics {
-  std::function<double(std::string_view term)> turns_with;
+  std::function<std::vector<double>(std::span<const std::string_view> terms)> turns_with;
   double turns = 0;
 };
 

@@ -18,9 +18,13 @@ Turn turn_about(std::string topic, Intent intent = Intent::kQuestion) {
 const std::vector<Turn> kLast = {turn_about("ThinkPad X1"), turn_about("Lisbon")};
 
 TermStatistics statistics(std::map<std::string, double> with = {}, double turns = 100) {
-  return {[with = std::move(with)](std::string_view term) {
-            const auto found = with.find(std::string(term));
-            return found == with.end() ? 0.0 : found->second;
+  return {[with = std::move(with)](std::span<const std::string_view> terms) {
+            std::vector<double> counts;
+            for (const std::string_view term : terms) {
+              const auto found = with.find(std::string(term));
+              counts.push_back(found == with.end() ? 0.0 : found->second);
+            }
+            return counts;
           },
           turns};
 }

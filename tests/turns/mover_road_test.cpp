@@ -89,7 +89,7 @@ class MoverRoad : public ::testing::Test {
       turn.message = {Role::kUser, "",
                       "Line " + std::to_string(i) + " is about the zinnias of house " + std::to_string(i * 7)};
       turn.model = "a-model";
-      derive_fields(turn, {}, {[](std::string_view) { return 0.0; }, 0});
+      derive_fields(turn, {}, {});
       turn.content_sha256 = content_sha256(turn.user, turn.message, turn.reply);
       record.context.turn_uid = turn.uid;
       for (int phase = 0; phase < kPhases; ++phase)

@@ -125,7 +125,7 @@ class MoverTest : public ::testing::Test {
     turn.created_at = clock_.now();
     turn.message = {Role::kUser, "", message};
     turn.model = "a-model";
-    derive_fields(turn, {}, {[](std::string_view) { return 0.0; }, 0});
+    derive_fields(turn, {}, {});
     turn.content_sha256 = content_sha256(turn.user, turn.message, turn.reply);
     record.context.turn_uid = turn.uid;
     record.context.query = {message, turn.question};
