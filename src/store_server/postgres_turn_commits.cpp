@@ -268,7 +268,14 @@ PostgresTurnCommits::Together PostgresTurnCommits::take_together() {
   const auto end = waiting_.begin() + static_cast<std::ptrdiff_t>(count);
   Together taken(waiting_.begin(), end);
   waiting_.erase(waiting_.begin(), end);
+  for (Waiting* one : taken) one->taken = true;
+  ++under_way_;
+  wake_next();
   return taken;
+}
+
+void PostgresTurnCommits::wake_next() {
+  if (!waiting_.empty() && under_way_ < kMostAtOnce) waiting_.front()->changed.notify_one();
 }
 
 std::vector<std::optional<TurnNumber>> PostgresTurnCommits::commit_together(const Together& those) {
@@ -295,22 +302,20 @@ Result<TurnNumber> PostgresTurnCommits::commit(const TurnRecord& record, const D
   if (!brings_nothing_else(record) || mine.bytes > kMostBytesOfOne) return commit_alone(record, deadline);
   std::unique_lock lock(mutex_);
   waiting_.push_back(&mine);
-  while (!mine.over && (under_way_ || waiting_.front() != &mine)) {
+  while (!mine.over && (mine.taken || under_way_ == kMostAtOnce || waiting_.front() != &mine)) {
     // Once it is under way it ends by the earliest deadline of those in it.
-    const bool taken = std::ranges::find(waiting_, &mine) == waiting_.end();
-    if (!taken && deadline.expired()) {
+    if (!mine.taken && deadline.expired()) {
       std::erase(waiting_, &mine);
-      changed_.notify_all();
+      wake_next();
       return fail(ErrorCode::kDeadlineExceeded, "saving a turn: those before it took too long");
     }
-    if (taken)
-      changed_.wait(lock);
+    if (mine.taken)
+      mine.changed.wait(lock);
     else
-      changed_.wait_for(lock, std::min<Duration>(deadline.remaining(), std::chrono::hours(1)));
+      mine.changed.wait_for(lock, std::min<Duration>(deadline.remaining(), std::chrono::hours(1)));
   }
   if (!mine.over) {
     const Together together = take_together();
-    under_way_ = true;
     lock.unlock();
     std::optional<Result<TurnNumber>> alone;
     std::vector<std::optional<TurnNumber>> numbers(1);
@@ -319,12 +324,13 @@ Result<TurnNumber> PostgresTurnCommits::commit(const TurnRecord& record, const D
     else
       numbers = commit_together(together);
     lock.lock();
-    under_way_ = false;
+    --under_way_;
     for (std::size_t i = 0; i < together.size(); ++i) {
       together[i]->number = numbers[i];
       together[i]->over = true;
+      together[i]->changed.notify_one();
     }
-    changed_.notify_all();
+    wake_next();
     if (alone) return *std::move(alone);
   }
   lock.unlock();

@@ -13,6 +13,7 @@
 #include "store_server/postgres_journal_register.h"
 #include "store_server/postgres_outbox.h"
 #include "store_server/postgres_stores.h"
+#include "store_server/postgres_turn_commits.h"
 
 namespace pandora::testing {
 namespace {
@@ -209,24 +210,35 @@ TEST_F(PostgresStoresCase, WhileSomebodyHoldsTheTurnsTheOthersAreAskedForNeverth
   holder->rollback();
 }
 
-TEST_F(PostgresStoresCase, ATurnThatWaitsBehindOthersIsGivenUpInTime) {
+TEST_F(PostgresStoresCase, SoManyTransactionsAreUnderWayAtOnceAndATurnThatWaitsBehindThemIsGivenUpInTime) {
   TurnStore& store = processes[0]->turns();
+  must(store.commit_turn(turn_of(ids, clock, "s", "first"), ana, kNever));  // sets the counters on, which it does alone
   const auto gate = must(PostgresConnection::open(options, kNever));
   gate->begin();
   must(gate->query("LOCK TABLE pandora.turns IN SHARE MODE"));
-  const TurnRecord first = turn_of(ids, clock, "one", "first"), second = turn_of(ids, clock, "two", "second");
-  std::thread waits([&] { must(store.commit_turn(first, ana, kNever)); });
   const auto watch = must(PostgresConnection::open(options, kNever));
-  while (
-      must(watch->query("SELECT 1 FROM pg_locks WHERE NOT granted AND relation = 'pandora.turns'::regclass")).empty())
-    std::this_thread::yield();
-  const auto given = store.commit_turn(second, ana, Deadline::after(clock, std::chrono::milliseconds(50)));
+  const auto under_way = [&] {
+    const auto waits = "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'pandora.turns'::regclass";
+    return must(watch->query(waits)).integer(0, 0);
+  };
+  const Deadline patience = Deadline::after(clock, std::chrono::seconds(20));
+  std::vector<std::thread> threads;
+  for (int i = 0; i < kMostAtOnce; ++i) {
+    threads.emplace_back([&, one = turn_of(ids, clock, std::to_string(i), "early")] {
+      must(store.commit_turn(one, ana, kNever));
+    });
+    while (under_way() <= i && !patience.expired()) std::this_thread::yield();
+  }
+  EXPECT_EQ(under_way(), kMostAtOnce);
+  const TurnRecord late = turn_of(ids, clock, "another", "late");
+  const auto given = store.commit_turn(late, ana, Deadline::after(clock, std::chrono::milliseconds(50)));
+  EXPECT_EQ(under_way(), kMostAtOnce);
+  must(gate->commit());
+  for (auto& thread : threads) thread.join();
   ASSERT_FALSE(given);
   EXPECT_EQ(given.error().code, ErrorCode::kDeadlineExceeded);
-  must(gate->commit());
-  waits.join();
-  EXPECT_EQ(must(store.count(ana, kNever)), 1);
-  must(store.commit_turn(second, ana, kNever));
+  EXPECT_EQ(must(store.count(ana, kNever)), 1 + kMostAtOnce);
+  must(store.commit_turn(late, ana, kNever));
 }
 
 // A turn's words stand in its neighbours' points too. A neighbour that comes at the same time does not see the change,
