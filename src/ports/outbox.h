@@ -26,8 +26,8 @@ namespace pandora {
 
 enum class OutboxKind {
   kTurnDirectory,  // key: turn uid
-  kTurnPoint,
-  kMemoryFile,  // key: memory id
+  kTurnPoint,      // and the points of up to kWindow turns either side in its session: they hold its words too
+  kMemoryFile,     // key: memory id
   kMemoryPoint,
   kResearchFile,  // key: research id
   kResearchPoint,

@@ -79,10 +79,10 @@ class TurnStore {
   virtual Status reserve_through(TurnNumber number, const Principal& who, const Deadline& deadline) = 0;
 
   // One transaction: the turn's row, its memories, research, fetch attempts (and so the sources' counts), observations,
-  // and outbox entries for its directory, its point, the points of up to kWindow turns either side in its session, and
-  // the files and points of its memories, research and sources. Memories and research replace those of the same id, as
-  // their stores' put does. Idempotent by uid: a second call changes nothing but the outbox (its entries are there
-  // again) and returns the number given first, whatever the record says by then.
+  // and outbox entries for its directory, its point (and with it its neighbours': ports/outbox.h), and the files and
+  // points of its memories, research and sources. Memories and research replace those of the same id, as their stores'
+  // put does. Idempotent by uid: a second call changes nothing but the outbox (its entries are there again) and returns
+  // the number given first, whatever the record says by then.
   //
   // A number of 0 is reserved here; one that is given is kept (kConflict when another uid has it) and the next
   // reservation is above it. A row that reconcile brings back has its number.
@@ -115,19 +115,19 @@ class TurnStore {
   virtual Result<std::vector<std::int64_t>> keyword_counts(std::span<const std::string> terms, const Principal& who,
                                                            const Deadline& deadline) = 0;
 
-  // The row and outbox entries for its directory and point, in one transaction; when `rejected` is set also for its
-  // neighbours' points, whose windows it leaves or joins. Gives the turn as it is now.
+  // The row and outbox entries for its directory and point, in one transaction. Gives the turn as it is now.
   virtual Result<Turn> change(TurnNumber number, const TurnChange& change, const Principal& who,
                               const Deadline& deadline) = 0;
   // Replaces what the row says of turn.uid (number, session and user must be the same: kConflict), with outbox entries
-  // for its directory, its point and its neighbours' points: a redaction, or a row made equal to its file. Its own
-  // vectors go: they were of other words. kNotFound when there is no row of that uid. With `was`: only while the row
-  // says that; kConflict when somebody has changed it since.
+  // for its directory and point: a redaction, or a row made equal to its file. Its own vectors go: they were of other
+  // words. kNotFound when there is no row of that uid. With `was`: only while the row says that; kConflict when
+  // somebody has changed it since.
   virtual Status rewrite(const Turn& turn, const Principal& who, const Deadline& deadline,
                          const Turn* was = nullptr) = 0;
   // Removes the row and all that hangs on it (memories, research, observations, keywords, vectors), overwriting the
-  // bytes it took; the outbox gets entries for its directory and point, its neighbours' points, and the files and
-  // points of its memories and research. What those superseded stays superseded. Its number is not given out again.
+  // bytes it took; the outbox gets entries for its directory and point, the points of up to kWindow turns either side
+  // in its session, which nothing names any more, and the files and points of its memories and research. What those
+  // superseded stays superseded. Its number is not given out again.
   virtual Result<RemovedTurn> remove(TurnNumber number, const Principal& who, const Deadline& deadline) = 0;
 
   // Own vectors, by embedder: kept beside the rows, removed with them. put replaces; kNotFound without the turn,

@@ -84,6 +84,12 @@ Result<std::vector<std::pair<int, Turn>>> around(Connection& connection, const T
   return found;
 }
 
+Status enqueue_turn(Connection& connection, const Uuid& uid, Timestamp now) {
+  PANDORA_CHECK(enqueue(connection, OutboxKind::kTurnDirectory, uid.to_string(), now));
+  return enqueue(connection, OutboxKind::kTurnPoint, uid.to_string(), now);
+}
+
+// Of a turn that goes.
 Result<std::vector<Uuid>> enqueue_neighbours(Connection& connection, const Turn& turn, Timestamp now) {
   PANDORA_TRY(others, around(connection, turn, kWindow));
   std::vector<Uuid> uids;
@@ -115,9 +121,7 @@ Status insert_turn(Connection& connection, const Turn& turn) {
 
 // The turn's own outbox entries and those of what came with it.
 Status enqueue_record(Connection& connection, const TurnRecord& record, const Turn& turn, Timestamp now) {
-  const std::string key = turn.uid.to_string();
-  PANDORA_CHECK(enqueue(connection, OutboxKind::kTurnDirectory, key, now));
-  PANDORA_CHECK(enqueue(connection, OutboxKind::kTurnPoint, key, now));
+  PANDORA_CHECK(enqueue_turn(connection, turn.uid, now));
   for (const auto& memory : record.memories) {
     PANDORA_CHECK(enqueue(connection, OutboxKind::kMemoryFile, memory.id.to_string(), now));
     PANDORA_CHECK(enqueue(connection, OutboxKind::kMemoryPoint, memory.id.to_string(), now));
@@ -144,7 +148,6 @@ Result<TurnNumber> commit(Connection& connection, const TurnRecord& record, Time
       PANDORA_TRY(session, sqlite_rows::stored(SessionId::parse(known.text(2))));
       turn.session = std::move(session);
       PANDORA_CHECK(enqueue_record(connection, record, turn, now));
-      PANDORA_TRY(neighbours, enqueue_neighbours(connection, turn, now));
       return turn.number;
     }
   }
@@ -164,7 +167,6 @@ Result<TurnNumber> commit(Connection& connection, const TurnRecord& record, Time
   for (const auto& observation : record.observations)
     PANDORA_CHECK(sqlite_rows::add_observation(connection, observation, turn.user));
   PANDORA_CHECK(enqueue_record(connection, record, turn, now));
-  PANDORA_TRY(neighbours, enqueue_neighbours(connection, turn, now));
   return turn.number;
 }
 
@@ -365,10 +367,7 @@ Result<Turn> SqliteTurnStore::change(TurnNumber number, const TurnChange& change
         if (change.archived) turn.archived = *change.archived;
         PANDORA_CHECK(check_row(turn));
         PANDORA_CHECK(write_document(connection, turn));
-        PANDORA_CHECK(enqueue(connection, OutboxKind::kTurnDirectory, turn.uid.to_string(), clock_.now()));
-        PANDORA_CHECK(enqueue(connection, OutboxKind::kTurnPoint, turn.uid.to_string(), clock_.now()));
-        // A rejected turn's words leave its neighbours' windows, and come back with it.
-        if (change.rejected) PANDORA_CHECK(enqueue_neighbours(connection, turn, clock_.now()).map([](auto&&) {}));
+        PANDORA_CHECK(enqueue_turn(connection, turn.uid, clock_.now()));
         return turn;
       },
       deadline);
@@ -387,9 +386,7 @@ Status SqliteTurnStore::rewrite(const Turn& turn, const Principal& who, const De
         PANDORA_CHECK(connection.run("DELETE FROM turn_keywords WHERE turn_number = ?", turn.number.value));
         PANDORA_CHECK(connection.run("DELETE FROM turn_vectors WHERE turn_uid = ?", turn.uid));
         PANDORA_CHECK(write_keywords(connection, turn));
-        PANDORA_CHECK(enqueue(connection, OutboxKind::kTurnDirectory, turn.uid.to_string(), clock_.now()));
-        PANDORA_CHECK(enqueue(connection, OutboxKind::kTurnPoint, turn.uid.to_string(), clock_.now()));
-        return enqueue_neighbours(connection, turn, clock_.now()).map([](auto&&) {});
+        return enqueue_turn(connection, turn.uid, clock_.now());
       },
       deadline);
 }
@@ -414,8 +411,7 @@ Result<RemovedTurn> SqliteTurnStore::remove(TurnNumber number, const Principal& 
         removed.observations = connection.changes();
         PANDORA_TRY(neighbours, enqueue_neighbours(connection, removed.turn, now));
         PANDORA_CHECK(connection.run("DELETE FROM turns WHERE turn_number = ?", number.value));
-        PANDORA_CHECK(enqueue(connection, OutboxKind::kTurnDirectory, uid.to_string(), now));
-        PANDORA_CHECK(enqueue(connection, OutboxKind::kTurnPoint, uid.to_string(), now));
+        PANDORA_CHECK(enqueue_turn(connection, uid, now));
         removed.memories = std::move(memories);
         removed.research = std::move(research);
         removed.neighbours = std::move(neighbours);

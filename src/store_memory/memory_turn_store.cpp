@@ -119,7 +119,6 @@ Result<TurnNumber> MemoryTurnStore::commit_turn(const TurnRecord& record, const 
   for (const auto& memory : record.memories) memory_rows::enqueue_memory(state_, memory.id);
   for (const auto& research : record.research) memory_rows::enqueue_research(state_, research.id);
   for (const auto& fetch : record.fetches) memory_rows::enqueue(state_, OutboxKind::kSourceFile, fetch.domain);
-  enqueue_neighbours(turn);
   return turn.number;
 }
 
@@ -235,7 +234,6 @@ Result<Turn> MemoryTurnStore::change(TurnNumber number, const TurnChange& change
   PANDORA_CHECK(check_row(changed));
   *turn = changed;
   memory_rows::enqueue_turn(state_, changed.uid);
-  if (change.rejected) enqueue_neighbours(changed);
   return changed;
 }
 
@@ -251,7 +249,6 @@ Status MemoryTurnStore::rewrite(const Turn& turn, const Principal& who, const De
   *old = turn;
   state_.drop_vectors(turn.uid);
   memory_rows::enqueue_turn(state_, turn.uid);
-  enqueue_neighbours(turn);
   return {};
 }
 

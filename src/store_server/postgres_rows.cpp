@@ -15,25 +15,17 @@ namespace {
 // How far versions are set before the clock, when they fell behind it: so rarely does anybody need them alone.
 constexpr Duration kVersionsAhead = std::chrono::hours(1);
 
-// Read from left to right: what is set on is looked at when its lock is held.
-#define PANDORA_VERSIONS_ARE_BEHIND "pg_sequence_last_value('pandora.outbox_versions') < $1::bigint"
-#define PANDORA_TAKE_COUNTERS(or_else)                                                                  \
-  "SELECT CASE WHEN " PANDORA_VERSIONS_ARE_BEHIND " OR " or_else                                        \
-  " THEN pg_advisory_xact_lock($3::integer, $4::integer) ELSE pg_advisory_xact_lock_shared($3, $4) END" \
-  ", CASE WHEN " PANDORA_VERSIONS_ARE_BEHIND " THEN setval('pandora.outbox_versions', $1 + $2::bigint) END"
-
-std::string session_name(const Turn& turn) { return turn.user.str() + '/' + turn.session.str(); }
-
 }  // namespace
 
-void take_counters(Statements& to, Timestamp now, TurnNumber through) {
-  to.push_back({PANDORA_TAKE_COUNTERS("pg_sequence_last_value('pandora.turn_numbers') < $5::bigint"),
-                {now.micros, kVersionsAhead.count(), kPostgresLocks, kCountersLock, through.value}});
+std::vector<PostgresValue> counters_of(Timestamp now, TurnNumber through) {
+  return {now.micros, kVersionsAhead.count(), kPostgresLocks, kCountersLock, through.value};
 }
 
-void take_counters_and_session(Statements& to, Timestamp now, const Turn& turn) {
-  to.push_back({PANDORA_TAKE_COUNTERS("false") ", pg_advisory_xact_lock(hashtextextended($5::text, 0))",
-                {now.micros, kVersionsAhead.count(), kPostgresLocks, kCountersLock, session_name(turn)}});
+void take_counters(Statements& to, Timestamp now, TurnNumber through) {
+  to.push_back({"SELECT " PANDORA_COUNTERS
+                " FROM (VALUES ($1::bigint, $2::bigint, $3::integer, $4::integer, $5::bigint))"
+                " AS given (now, ahead, locks, counters, through)",
+                counters_of(now, through)});
 }
 
 void take_versions(Statements& to, std::int64_t through) {
@@ -67,16 +59,6 @@ void raise_counters(Statements& to) {
     to.push_back({sql, {}});
 }
 
-// In the order of their hashes, as whoever else locks several: nobody waits for somebody who waits for him.
-void lock_sessions(Statements& to, std::span<const Turn* const> turns) {
-  std::vector<std::string> sessions;
-  for (const Turn* turn : turns) sessions.push_back(session_name(*turn));
-  to.push_back(
-      {"SELECT pg_advisory_xact_lock(session) FROM (SELECT DISTINCT hashtextextended(name, 0) AS session"
-       " FROM unnest($1::text[]) AS asked (name) ORDER BY 1 OFFSET 0) AS sessions",
-       {sessions}});
-}
-
 void enqueue(Statements& to, std::span<const OutboxItem> items) {
   std::vector<std::string> kinds, keys;
   std::set<std::pair<OutboxKind, std::string_view>> seen;  // a statement may not write a row twice
@@ -91,35 +73,6 @@ void enqueue(Statements& to, std::span<const OutboxItem> items) {
        " FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS asked (kind, key, place)"
        " ORDER BY place" PANDORA_ENQUEUE,
        {kinds, keys}});
-}
-
-// MATERIALIZED and LATERAL as in postgres_turn_reads.cpp: only the turns and their neighbours are read. Turns next to
-// each other ask for the same points: each is asked for once, since a statement may not write a row twice.
-void enqueue_around(Statements& to, std::span<const Turn* const> turns) {
-  std::vector<PostgresValue> uids, users;
-  for (const Turn* turn : turns) {
-    uids.emplace_back(turn->uid);
-    users.emplace_back(turn->user.str());
-  }
-  to.push_back(
-      {"WITH found AS MATERIALIZED (SELECT t.turn_number, t.turn_uid, t.user_id, t.session_id, asked.user_id AS asker"
-       "  FROM unnest($1::uuid[], $2::text[]) AS asked (turn_uid, user_id) JOIN pandora.turns t USING (turn_uid)),"
-       " me AS (SELECT * FROM found WHERE user_id = asker),"
-       " others AS (SELECT near.turn_number, near.turn_uid FROM me CROSS JOIN LATERAL"
-       "  ((SELECT o.turn_number, o.turn_uid FROM pandora.turns o WHERE o.user_id = me.user_id"
-       "    AND o.session_id = me.session_id AND o.turn_number < me.turn_number ORDER BY o.turn_number DESC LIMIT "
-       "$3::bigint)"
-       "   UNION ALL"
-       "   (SELECT o.turn_number, o.turn_uid FROM pandora.turns o WHERE o.user_id = me.user_id"
-       "    AND o.session_id = me.session_id AND o.turn_number > me.turn_number ORDER BY o.turn_number LIMIT $3)) AS "
-       "near)"
-       " INSERT INTO pandora.outbox (kind, key, version) SELECT kind, key, nextval('pandora.outbox_versions') FROM"
-       " (SELECT kind, key, min(part) AS part, min(place) AS place FROM"
-       "  (SELECT 0 AS part, turn_number AS place, $4 AS kind, turn_uid AS key FROM me"
-       "   UNION ALL SELECT 1, turn_number, $5, turn_uid FROM me"
-       "   UNION ALL SELECT 2, turn_number, $5, turn_uid FROM others) AS wanted GROUP BY kind, key) AS asked"
-       " ORDER BY part, place" PANDORA_ENQUEUE,
-       {uids, users, kWindow, to_string(OutboxKind::kTurnDirectory), to_string(OutboxKind::kTurnPoint)}});
 }
 
 void put_memory(Statements& to, const Memory& memory) {

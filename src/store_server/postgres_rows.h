@@ -17,25 +17,23 @@ using Statements = std::vector<PostgresStatement>;
 // writers do not wait for each other; whoever must set one on (a number that is given, versions that would fall behind
 // the clock) has them alone until it commits. `through`: numbers up to this one will be set.
 void take_counters(Statements& to, Timestamp now, TurnNumber through = {});
-// And the session of a turn that gets its number from the sequence, in one statement.
-void take_counters_and_session(Statements& to, Timestamp now, const Turn& turn);
-void take_versions(Statements& to, std::int64_t through);  // none up to this one is given; alone
-void take_numbers(Statements& to, TurnNumber through);     // they are given out no more
-void take_number_of(Statements& to, const Turn& turn);     // its own, when it has a row
+// The same as two columns, for a statement that does more; of columns as `counters_of` has them. Read from left to
+// right: what is set on is looked at when its lock is held.
+#define PANDORA_COUNTERS                                                                                     \
+  "CASE WHEN pg_sequence_last_value('pandora.outbox_versions') < now"                                        \
+  " OR pg_sequence_last_value('pandora.turn_numbers') < through THEN pg_advisory_xact_lock(locks, counters)" \
+  " ELSE pg_advisory_xact_lock_shared(locks, counters) END,"                                                 \
+  " CASE WHEN pg_sequence_last_value('pandora.outbox_versions') < now"                                       \
+  " THEN setval('pandora.outbox_versions', now + ahead) END"
+std::vector<PostgresValue> counters_of(Timestamp now, TurnNumber through = {});  // now, ahead, locks, counters, through
+void take_versions(Statements& to, std::int64_t through);                        // none up to this one is given; alone
+void take_numbers(Statements& to, TurnNumber through);                           // they are given out no more
+void take_number_of(Statements& to, const Turn& turn);                           // its own, when it has a row
 // After a conflict over a number of ours: sequences that fell behind their rows (no replica that follows statements,
 // and no dump of data alone, has them) are set on. In a transaction of its own.
 void raise_counters(Statements& to);
-// Two turns of one session are committed one after the other: each sees the other as its neighbour, or is seen by it.
-void lock_sessions(Statements& to, std::span<const Turn* const> turns);
 
 void enqueue(Statements& to, std::span<const OutboxItem> items);
-// The directory and the point of each, and the points of up to kWindow turns either side; nothing for one that is not
-// there, or not this user's.
-void enqueue_around(Statements& to, std::span<const Turn* const> turns);
-inline void enqueue_around(Statements& to, const Turn& turn) {
-  const Turn* one = &turn;
-  enqueue_around(to, {&one, 1});
-}
 
 // One statement each, of kind `put`: kPermissionDenied (`check_put`) when it changed nothing: the id is another user's.
 void put_memory(Statements& to, const Memory& memory);

@@ -53,7 +53,12 @@ constexpr std::size_t kMostBytesOfOne = 64 * 1024;       // a longer one goes al
 
 using Values = std::vector<PostgresValue>;
 
-// The rows and what hangs on them, as one statement; gives uid and number of each that was not there.
+// Whoever adds a turn to a session holds this until the commit, and whoever removes one has it alone: he sees each
+// neighbour whose point may hold the words that go.
+#define PANDORA_JOIN_SESSION "pg_advisory_xact_lock_shared(hashtextextended(whose || '/' || session, 0))"
+
+// The rows and what hangs on them, with their entries of the outbox, as one statement, once the counters are taken;
+// gives uid and number of each that was not there.
 void insert_turns(Statements& to, std::span<const TurnRecord* const> records) {
   Values numbers, uids, users, sessions, times, topics, terms, intents, keywords, qualities, rejected, archived,
       contents, documents, named, keys, of;
@@ -86,17 +91,18 @@ void insert_turns(Statements& to, std::span<const TurnRecord* const> records) {
   Values values = {numbers,   uids,     users,    sessions, times,     topics, terms, intents, keywords,
                    qualities, rejected, archived, contents, documents, named,  keys,  of};
   for (auto& column : postgres_rows::columns_of(observations)) values.push_back(std::move(column));
+  values.emplace_back(std::vector{to_string(OutboxKind::kTurnDirectory), to_string(OutboxKind::kTurnPoint)});
   to.push_back(
       {"WITH made AS (INSERT INTO pandora.turns (turn_number, turn_uid, user_id, session_id, timestamp, topic, "
        "topic_terms, intent, keywords, quality, rejected, archived, content_sha256, document)"
        " SELECT CASE WHEN number = 0 THEN nextval('pandora.turn_numbers') ELSE number END, uid, whose, session, at,"
        "  topic, terms, intent, keywords, quality, rejected, archived, content, document"
-       " FROM unnest($1::bigint[], $2::uuid[], $3::text[], $4::text[], $5::timestamptz[], $6::text[], $7::text[], "
+       " FROM (SELECT *, " PANDORA_JOIN_SESSION
+       "  FROM unnest($1::bigint[], $2::uuid[], $3::text[], $4::text[], $5::timestamptz[], $6::text[], $7::text[], "
        "$8::text[], $9::jsonb[], $10::float8[], $11::bool[], $12::bool[], $13::text[], $14::text[]) WITH ORDINALITY"
        "  AS asked (number, uid, whose, session, at, topic, terms, intent, keywords, quality, rejected, archived, "
-       "content,"
-       "  document, place)"
-       " WHERE NOT EXISTS (SELECT 1 FROM pandora.turns t WHERE t.turn_uid = asked.uid) ORDER BY place"
+       "content, document, place)"
+       "  WHERE NOT EXISTS (SELECT 1 FROM pandora.turns t WHERE t.turn_uid = asked.uid) ORDER BY place) AS absent"
        " ON CONFLICT (turn_uid) DO NOTHING RETURNING turn_number, turn_uid, user_id),"
        " words AS (INSERT INTO pandora.turn_keywords SELECT made.turn_number, keys::bigint[]"
        "  FROM unnest($15::uuid[], $16::text[]) AS given (turn_uid, keys) JOIN made USING (turn_uid)),"
@@ -104,15 +110,17 @@ void insert_turns(Statements& to, std::span<const TurnRecord* const> records) {
        ") SELECT made.user_id, " PANDORA_OBSERVATION_ARRAYS
        "  FROM unnest($17::uuid[], $18::uuid[], $19::timestamptz[], $20::text[], $21::text[], $22::text[], $23::text[],"
        "   $24::text[], $25::text[], $26::text[], $27::text[], $28::text[]) WITH ORDINALITY"
-       "  AS o (made_of, " PANDORA_OBSERVATION_COLUMNS ", place) JOIN made ON made.turn_uid = made_of ORDER BY place)"
-       " SELECT turn_uid, turn_number FROM made",
+       "  AS o (made_of, " PANDORA_OBSERVATION_COLUMNS ", place) JOIN made ON made.turn_uid = made_of ORDER BY place),"
+       " asks AS (INSERT INTO pandora.outbox (kind, key, version)"
+       "  SELECT kind, turn_uid, nextval('pandora.outbox_versions') FROM made, unnest($29::text[]) AS wanted (kind)"
+       "  ORDER BY turn_number" PANDORA_ENQUEUE ") SELECT turn_uid, turn_number FROM made",
        std::move(values)});
 }
 
-// A turn that gets its number here: its row, what hangs on it, and the outbox entries of it and of those before it in
-// its session, as one statement of plain values: its plan is made once. Gives its number, once for each entry; nothing
-// when it was there.
-void insert_turn(Statements& to, const TurnRecord& record) {
+// A turn that gets its number here: locks, its row, what hangs on it, and its entries of the outbox, as one statement
+// of plain values: its plan is made once. OFFSET 0, so that the locks are taken before the number. Gives it; nothing
+// when the turn was there.
+PostgresStatement insert_turn(const TurnRecord& record, Timestamp now) {
   const Turn& turn = record.turn;
   Values values = {
       turn.uid,
@@ -132,26 +140,26 @@ void insert_turn(Statements& to, const TurnRecord& record) {
   };
   const postgres_rows::ObservationRun observations = record.observations;  // of one turn
   for (auto& column : postgres_rows::columns_of(observations)) values.push_back(std::move(column));
-  for (const PostgresValue& value : {PostgresValue(to_string(OutboxKind::kTurnDirectory)),
-                                     PostgresValue(to_string(OutboxKind::kTurnPoint)), PostgresValue(kWindow)})
-    values.push_back(value);
-  to.push_back(
-      {"WITH made AS (INSERT INTO pandora.turns (turn_number, turn_uid, user_id, session_id, timestamp, topic, "
-       "topic_terms, intent, keywords, quality, rejected, archived, content_sha256, document)"
-       " SELECT nextval('pandora.turn_numbers'), $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13"
-       " WHERE NOT EXISTS (SELECT 1 FROM pandora.turns WHERE turn_uid = $1::uuid)"
-       " ON CONFLICT (turn_uid) DO NOTHING RETURNING turn_number),"
-       " words AS (INSERT INTO pandora.turn_keywords SELECT turn_number, $14 FROM made WHERE $14::bigint[] <> '{}'),"
-       " seen AS (INSERT INTO pandora.observations (user_id, " PANDORA_OBSERVATION_COLUMNS
-       ") SELECT $2, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25 FROM made WHERE $17::text[] <> '{}'),"
-       " before AS (SELECT turn_uid, turn_number FROM pandora.turns WHERE user_id = $2 AND session_id = $3"
-       "  ORDER BY turn_number DESC LIMIT $28::bigint)"
-       " INSERT INTO pandora.outbox (kind, key, version) SELECT kind, key, nextval('pandora.outbox_versions') FROM"
-       " (SELECT kind, key FROM made, (SELECT $26::text AS kind, $1::uuid AS key, -1 AS place UNION ALL SELECT "
-       "$27::text, $1, 0"
-       "   UNION ALL SELECT $27, turn_uid, turn_number FROM before) AS wanted ORDER BY place) AS asked" PANDORA_ENQUEUE
-       " RETURNING (SELECT turn_number FROM made)",
-       std::move(values)});
+  values.emplace_back(to_string(OutboxKind::kTurnDirectory));
+  values.emplace_back(to_string(OutboxKind::kTurnPoint));
+  for (auto& value : postgres_rows::counters_of(now)) values.push_back(std::move(value));
+  return {
+      "WITH made AS (INSERT INTO pandora.turns (turn_number, turn_uid, user_id, session_id, timestamp, topic, "
+      "topic_terms, intent, keywords, quality, rejected, archived, content_sha256, document)"
+      " SELECT nextval('pandora.turn_numbers'), $1, $2, $3, $4, $5, $6, "
+      "$7, $8, $9, $10, $11, $12, $13"
+      " FROM (SELECT " PANDORA_COUNTERS ", " PANDORA_JOIN_SESSION
+      "  FROM (VALUES ($28::bigint, $29::bigint, $30::integer, $31::integer, $32::bigint, $2::text, $3::text))"
+      "  AS given (now, ahead, locks, counters, through, whose, session) OFFSET 0) AS locked"
+      " WHERE NOT EXISTS (SELECT 1 FROM pandora.turns WHERE turn_uid = $1::uuid)"
+      " ON CONFLICT (turn_uid) DO NOTHING RETURNING turn_number),"
+      " words AS (INSERT INTO pandora.turn_keywords SELECT turn_number, $14 FROM made WHERE $14::bigint[] <> '{}'),"
+      " seen AS (INSERT INTO pandora.observations (user_id, " PANDORA_OBSERVATION_COLUMNS
+      ") SELECT $2, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25 FROM made WHERE $17::text[] <> '{}'),"
+      " asks AS (INSERT INTO pandora.outbox (kind, key, version)"
+      "  SELECT kind, $1, nextval('pandora.outbox_versions') FROM made, (VALUES ($26::text), ($27)) AS wanted "
+      "(kind)" PANDORA_ENQUEUE ") SELECT turn_number FROM made",
+      std::move(values)};
 }
 
 std::vector<OutboxItem> items_beside(const TurnRecord& record) {
@@ -183,7 +191,6 @@ Result<TurnNumber> commit_one(PostgresConnection& connection, const TurnRecord& 
   const TurnRecord* one = &record;
   Statements statements;
   postgres_rows::take_counters(statements, now, turn->number);
-  postgres_rows::lock_sessions(statements, {&turn, 1});
   const std::size_t at = statements.size();
   insert_turns(statements, {&one, 1});
   if (turn->number.value > 0) postgres_rows::take_number_of(statements, *turn);
@@ -206,7 +213,7 @@ Result<TurnNumber> commit_one(PostgresConnection& connection, const TurnRecord& 
     for (const auto& memory : record.memories) PANDORA_CHECK(postgres_rows::check_put(written[i++], memory.id));
     for (const auto& research : record.research) PANDORA_CHECK(postgres_rows::check_put(written[i++], research.id));
   }
-  postgres_rows::enqueue_around(last, *turn);
+  if (!is_new) postgres_rows::enqueue(last, postgres_rows::items_of_turn(turn->uid));
   postgres_rows::enqueue(last, items_beside(record));
   PANDORA_CHECK(done(connection.commit(last)));
   return number;
@@ -215,34 +222,25 @@ Result<TurnNumber> commit_one(PostgresConnection& connection, const TurnRecord& 
 // Gives uid and number of each that was not there.
 Result<PostgresRows> commit_all(PostgresPool& pool, std::span<const TurnRecord* const> records, Timestamp now,
                                 const Deadline& deadline) {
-  std::vector<const Turn*> turns;
   TurnNumber through;  // of the numbers that are given
-  for (const TurnRecord* record : records) {
-    turns.push_back(&record->turn);
-    through = std::max(through, record->turn.number);
-  }
+  for (const TurnRecord* record : records) through = std::max(through, record->turn.number);
   Statements statements;
   postgres_rows::take_counters(statements, now, through);
-  postgres_rows::lock_sessions(statements, turns);
   if (through.value > 0) postgres_rows::take_numbers(statements, through);
-  const std::size_t at = statements.size();
   insert_turns(statements, records);
-  postgres_rows::enqueue_around(statements, turns);
   PANDORA_TRY(answers, pool.write_at_once(statements, deadline));
-  return answers[at];
+  return answers.back();
 }
 
 }  // namespace
 
 Result<TurnNumber> PostgresTurnCommits::commit_alone(const TurnRecord& record, const Deadline& deadline) {
   const auto attempt = [&]() -> Result<TurnNumber> {
-    // Most turns bring nothing and are new: two statements in one round trip.
+    // Most turns bring nothing and are new: one statement.
     if (record.turn.number.value == 0 && brings_nothing_else(record) &&
         postgres_rows::runs_of(record.observations).size() <= 1) {
-      Statements statements;
-      postgres_rows::take_counters_and_session(statements, clock_.now(), record.turn);
-      insert_turn(statements, record);
-      PANDORA_TRY(answers, pool_.write_at_once(statements, deadline));
+      const PostgresStatement statement = insert_turn(record, clock_.now());
+      PANDORA_TRY(answers, pool_.write_at_once({&statement, 1}, deadline));
       if (!answers.back().empty()) return TurnNumber{answers.back().integer(0, 0)};
     }
     return pool_.write([&](PostgresConnection& connection) { return commit_one(connection, record, clock_.now()); },

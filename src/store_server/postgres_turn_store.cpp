@@ -28,39 +28,34 @@ void update_turn(Statements& to, const Turn& turn) {
         dump_json(turn.keywords), turn.quality, turn.rejected, turn.archived, turn.content_sha256, document_of(turn)}});
 }
 
-// Whoever changes a turn alters what its neighbours' points are made of: so it has the session to itself, as a commit
-// has, and sees the neighbours that were added before it. The counters come first there too
-// (postgres_turn_commits.cpp), so that nobody waits for somebody who waits for him. $1 which turn, $2 all users', $3
-// user.
-#define PANDORA_LOCK_SESSION                                                                           \
-  "SELECT pg_advisory_xact_lock(hashtextextended(user_id || '/' || session_id, 0)) FROM pandora.turns" \
-  " WHERE ($2::bool OR user_id = $3) AND "
-#define PANDORA_LOCK_TURN "SELECT turn_number, document FROM pandora.turns WHERE ($2::bool OR user_id = $3) AND "
-#define PANDORA_BY_NUMBER "turn_number = $1"
-#define PANDORA_BY_UID "turn_uid = $1"
+// The counters come first, as in a commit, so that nobody waits for somebody who waits for him. $1 which turn, $2 all
+// users', $3 user.
+#define PANDORA_OF_TURN " FROM pandora.turns WHERE ($2::bool OR user_id = $3) AND "
+#define PANDORA_LOCK_TURN(which) "SELECT turn_number, document" PANDORA_OF_TURN which " = $1 FOR UPDATE"
 
-Result<PostgresRows> lock_turn(PostgresConnection& connection, std::string_view session, std::string_view turn,
-                               const std::vector<PostgresValue>& which, Timestamp now) {
+Result<Turn> lock_turn(PostgresConnection& connection, TurnNumber number, const Principal& who, Timestamp now,
+                       bool goes = false) {
+  const std::vector<PostgresValue> which = {number.value, sees_all(who), who.user.str()};
   Statements statements;
   postgres_rows::take_counters(statements, now);
-  statements.push_back({session, which});
-  statements.push_back({turn, which});
+  // As postgres_turn_commits.cpp: nobody adds a neighbour that this would not see.
+  if (goes)
+    statements.push_back(
+        {"SELECT pg_advisory_xact_lock(hashtextextended(user_id || '/' || session_id, 0))" PANDORA_OF_TURN
+         "turn_number = $1",
+         which});
+  statements.push_back({PANDORA_LOCK_TURN("turn_number"), which});
   PANDORA_TRY(answers, connection.run(statements));
-  return answers.back();
-}
-Result<Turn> lock_turn(PostgresConnection& connection, TurnNumber number, const Principal& who, Timestamp now) {
-  PANDORA_TRY(rows, lock_turn(connection, PANDORA_LOCK_SESSION PANDORA_BY_NUMBER,
-                              PANDORA_LOCK_TURN PANDORA_BY_NUMBER " FOR UPDATE",
-                              {number.value, sees_all(who), who.user.str()}, now));
-  if (rows.empty()) return postgres_rows::no_turn(number);
-  return postgres_rows::read_turn(rows, 0);
+  if (answers.back().empty()) return postgres_rows::no_turn(number);
+  return postgres_rows::read_turn(answers.back(), 0);
 }
 Result<Turn> lock_turn(PostgresConnection& connection, const Uuid& uid, const Principal& who, Timestamp now) {
-  PANDORA_TRY(rows,
-              lock_turn(connection, PANDORA_LOCK_SESSION PANDORA_BY_UID, PANDORA_LOCK_TURN PANDORA_BY_UID " FOR UPDATE",
-                        {uid, sees_all(who), who.user.str()}, now));
-  if (rows.empty()) return postgres_rows::no_turn(uid);
-  return postgres_rows::read_turn(rows, 0);
+  Statements statements;
+  postgres_rows::take_counters(statements, now);
+  statements.push_back({PANDORA_LOCK_TURN("turn_uid"), {uid, sees_all(who), who.user.str()}});
+  PANDORA_TRY(answers, connection.run(statements));
+  if (answers.back().empty()) return postgres_rows::no_turn(uid);
+  return postgres_rows::read_turn(answers.back(), 0);
 }
 
 Result<std::vector<Uuid>> ids_of(const PostgresRows& rows) {
@@ -113,11 +108,7 @@ Result<Turn> PostgresTurnStore::change(TurnNumber number, const TurnChange& chan
         PANDORA_CHECK(check_row(turn));
         Statements last;
         update_turn(last, turn);
-        // A rejected turn's words leave its neighbours' windows, and come back with it.
-        if (change.rejected)
-          postgres_rows::enqueue_around(last, turn);
-        else
-          postgres_rows::enqueue(last, postgres_rows::items_of_turn(turn.uid));
+        postgres_rows::enqueue(last, postgres_rows::items_of_turn(turn.uid));
         PANDORA_CHECK(done(connection.commit(last)));
         return turn;
       },
@@ -141,7 +132,7 @@ Status PostgresTurnStore::rewrite(const Turn& turn, const Principal& who, const 
                           {turn.number.value, postgres_rows::keyword_keys(turn)}});
         last.push_back({"DELETE FROM pandora.turn_vectors WHERE turn_uid = $1", {turn.uid}});
         last.push_back({"DELETE FROM pandora.turn_words WHERE turn_uid = $1", {turn.uid}});
-        postgres_rows::enqueue_around(last, turn);
+        postgres_rows::enqueue(last, postgres_rows::items_of_turn(turn.uid));
         return done(connection.commit(last));
       },
       deadline);
@@ -151,7 +142,7 @@ Result<RemovedTurn> PostgresTurnStore::remove(TurnNumber number, const Principal
   return pool_.write(
       [&](PostgresConnection& connection) -> Result<RemovedTurn> {
         RemovedTurn removed;
-        PANDORA_TRY(turn, lock_turn(connection, number, who, clock_.now()));
+        PANDORA_TRY(turn, lock_turn(connection, number, who, clock_.now(), true));
         removed.turn = std::move(turn);
         const Turn& gone = removed.turn;
         Statements statements;

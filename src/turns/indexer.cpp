@@ -218,6 +218,25 @@ Status Indexer::index_turns(const PointSpace& space, std::span<const Item> items
   return {};
 }
 
+// A neighbour's point gets the version of whoever asked: that is of a claim, and all is read after it.
+Status Indexer::index_around(const PointSpace& space, std::span<const Item> items, const Deadline& deadline) {
+  std::map<Uuid, std::int64_t> versions;
+  const auto add = [&](const Uuid& uid, std::int64_t version) {
+    const auto [one, is_new] = versions.emplace(uid, version);
+    one->second = std::max(one->second, version);
+  };
+  for (const Item& item : items) {
+    add(item.id, item.version);
+    const auto window = stores_.turns.neighbours(item.id, kWindow, Principal::system(), deadline);
+    if (!window && window.error().code != ErrorCode::kNotFound) return fail(window.error());
+    if (!window) continue;
+    for (const auto& [distance, turn] : *window) add(turn.uid, item.version);
+  }
+  std::vector<Item> all;
+  for (const auto& [uid, version] : versions) all.push_back({uid, version});
+  return index_turns(space, all, deadline);
+}
+
 // Memories and research alike: one vector of their text, no window.
 template <class Store>
 Status Indexer::index_texts(Store& store, Embedder& embedder, const std::string& collection, std::string_view kind,

@@ -27,6 +27,8 @@ class Indexer {
     std::int64_t version = 0;  // of the outbox entry: an older one never overwrites
   };
   Status index_turns(const PointSpace& space, std::span<const Item> turns, const Deadline& deadline);
+  // These and their neighbours, whose points hold their words: what follows from turns that are new or changed.
+  Status index_around(const PointSpace& space, std::span<const Item> turns, const Deadline& deadline);
   Status index_memories(const PointSpace& space, std::span<const Item> memories, const Deadline& deadline);
   Status index_research(const PointSpace& space, std::span<const Item> research, const Deadline& deadline);
   // The own vectors that these turns and their neighbours lack, kept with the rows: all of index_turns that needs no

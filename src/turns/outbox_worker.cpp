@@ -164,7 +164,7 @@ Status OutboxWorker::work(OutboxKind kind, Entries entries, Duration lease, cons
 Status OutboxWorker::write_points(OutboxKind kind, Entries entries, const Deadline& deadline) {
   PANDORA_TRY(items, items_of(entries));
   const auto write_into = [&](const PointSpace& space) {
-    if (kind == OutboxKind::kTurnPoint) return indexer_.index_turns(space, items, deadline);
+    if (kind == OutboxKind::kTurnPoint) return indexer_.index_around(space, items, deadline);
     if (kind == OutboxKind::kMemoryPoint) return indexer_.index_memories(space, items, deadline);
     return indexer_.index_research(space, items, deadline);
   };

@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "domain/sparse_weights.h"
 #include "ports/stores.h"
 #include "turns/indexer.h"
 
@@ -73,7 +74,8 @@ class OutboxWorker {
 inline constexpr Duration kMinRetryDelay = std::chrono::milliseconds(100);
 inline constexpr Duration kMaxRetryDelay = std::chrono::seconds(60);
 inline constexpr Duration kOutboxAnswer = std::chrono::seconds(20);  // of each call that says what became of a claim
-inline constexpr std::size_t kPointsTogether = 32;
+inline constexpr std::size_t kPointsTogether = 32;                   // entries; a turn's brings its neighbours' points
+static_assert(kPointsTogether * (2 * kWindow + 1) <= kMaxUpsert);
 inline constexpr int kMaxRewrites = 8;  // of a file whose row is changed while it is written; then it is tried later
 
 }  // namespace pandora

@@ -143,28 +143,8 @@ TEST_P(TurnStoreContract, ACommitKeepsAllOfARecordAndAsksForAllThatFollows) {
   EXPECT_EQ(take_outbox(), sorted(expected));
 }
 
-TEST_P(TurnStoreContract, ACommitAsksForThePointsOfItsNeighboursOnly) {
-  static_assert(kWindow == 2);
-  const auto own = conversation("s", 2, ana);
-  conversation("s", 1, bea);
-  conversation("other", 1, ana);
-  for (std::int64_t number : {10, 20, 30}) {
-    TurnRecord restored = record("s", std::to_string(number));
-    restored.turn.number = {number};
-    commit(restored);
-  }
-  take_outbox();
-  TurnRecord between = record("s", "between");
-  between.turn.number = {15};
-  const Turn turn = commit(between);
-  std::vector<OutboxItem> expected = of_turn(turn);
-  expected.push_back(point_of(own[1]));
-  for (std::int64_t number : {10, 20, 30}) expected.push_back(point_of(turns().find({number}, ana, kNever).value()));
-  EXPECT_EQ(take_outbox(), sorted(expected));
-}
-
 TEST_P(TurnStoreContract, ASecondCommitOfAUidChangesNothingButTheOutbox) {
-  const Turn before = commit("s", "before");
+  commit("s", "before");
   TurnRecord once = record("s", "once");
   once.memories = {memory("I like tea.")};
   once.research = {research("trains")};
@@ -187,7 +167,6 @@ TEST_P(TurnStoreContract, ASecondCommitOfAUidChangesNothingButTheOutbox) {
   EXPECT_EQ(rows->observations().list({}, ana, kNever).value().size(), 1U);
   auto expected = joined(of_turn(turn), joined(of_memory(once.memories[0].id), of_research(once.research[0].id)));
   expected.push_back({OutboxKind::kSourceFile, "example.com"});
-  expected.push_back(point_of(before));
   EXPECT_EQ(take_outbox(), sorted(expected));
   EXPECT_EQ(reserve(), turn.number.value + 1) << "the number that was not used is not taken";
 }

@@ -215,6 +215,14 @@ class OutboxWorkerTest : public ::testing::Test {
     return vectors_.retrieve("turns", {&id, 1}, Principal::system(), kNever).value().size() == 1;
   }
 
+  SparseVector words_at(const Uuid& uid) {
+    const Uuid id = turn_point_id(uid);
+    return vectors_.retrieve("turns", {&id, 1}, Principal::system(), kNever)
+        .value()
+        .at(0)
+        .sparse.at(std::string(kLexicalVector));
+  }
+
   TurnRecord last_said_;
   const Deadline kNever = Deadline::never();
   ManualClock clock_;
@@ -407,6 +415,31 @@ TEST_F(OutboxWorkerTest, ADirectoryWhoseTurnChangesAllTheTimeIsTriedLater) {
   ASSERT_TRUE(outcome && outcome->last_error);
   EXPECT_EQ(outcome->last_error->code, ErrorCode::kUnavailable);
   EXPECT_EQ(written_, kMaxRewrites);
+}
+
+TEST_F(OutboxWorkerTest, APointBringsThoseThatHoldItsWords) {
+  static_assert(kWindow == 2);
+  const Uuid first = say("s", "The tea is green.");
+  run_until_done();
+  const SparseVector alone = words_at(first);
+  const Uuid second = say("s", "The door is red.");
+  run_until_done();
+  EXPECT_NE(words_at(first), alone) << "it holds its neighbour's words";
+  say("s", "The cat sleeps.");
+  run_until_done();
+  const SparseVector whole = words_at(first), of_second = words_at(second);
+  say("s", "The lamp is lit.");
+  run_until_done();
+  EXPECT_EQ(words_at(first), whole) << "the fourth is too far away";
+  EXPECT_NE(words_at(second), of_second);
+
+  const SparseVector with_first = words_at(second);
+  ASSERT_TRUE(reject(true));
+  run_until_done();
+  EXPECT_NE(words_at(second), with_first) << "a rejected turn's words leave its neighbours";
+  ASSERT_TRUE(reject(false));
+  run_until_done();
+  EXPECT_EQ(words_at(second), with_first) << "and come back with it";
 }
 
 TEST_F(OutboxWorkerTest, WhatAnotherForgetsWhileItsPointIsWrittenHasNoPointAfterwards) {
