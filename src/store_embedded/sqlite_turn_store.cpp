@@ -16,8 +16,6 @@ namespace {
 using sqlite_rows::enqueue;
 using sqlite_rows::sees_all;
 
-constexpr std::size_t kReadAtOnce = 8;  // rows; some 80 microseconds
-
 Result<Turn> read_turn(const Statement& row, int column) { return turn_of_row(row.text(column)); }
 
 Result<std::vector<Turn>> read_turns(Statement& rows) {
@@ -220,16 +218,9 @@ Result<std::vector<Turn>> SqliteTurnStore::find_all(std::span<const Uuid> uids, 
           if (found) documents.emplace_back(row.text(0));
         }
         // Taking them apart is most of the time that it takes.
-        std::vector<Result<Turn>> read(documents.size());
-        pool_.run((documents.size() + kReadAtOnce - 1) / kReadAtOnce, [&](std::size_t part) {
-          const std::size_t end = std::min(documents.size(), (part + 1) * kReadAtOnce);
-          for (std::size_t i = part * kReadAtOnce; i < end; ++i) read[i] = turn_of_row(documents[i]);
-        });
-        std::vector<Turn> turns;
-        for (auto& turn : read) {
-          if (!turn) return fail(std::move(turn).error());
-          if (who.may_see(turn->user)) turns.push_back(*std::move(turn));
-        }
+        const std::vector<std::string_view> texts(documents.begin(), documents.end());
+        PANDORA_TRY(turns, turns_of_rows(texts, pool_));
+        std::erase_if(turns, [&](const Turn& turn) { return !who.may_see(turn.user); });
         return turns;
       },
       deadline);

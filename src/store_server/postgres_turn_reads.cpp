@@ -1,7 +1,7 @@
 // PostgresTurnStore: what only reads.
 #include <algorithm>
 #include <cstring>
-#include <map>
+#include <unordered_map>
 
 #include <fmt/format.h>
 
@@ -86,11 +86,17 @@ Result<std::vector<Turn>> PostgresTurnStore::find_all(std::span<const Uuid> uids
   PANDORA_TRY(rows, pool_.query("SELECT turn_number, document FROM pandora.turns WHERE turn_uid = ANY ($1::uuid[]) AND "
                                 "($2::bool OR user_id = $3)",
                                 deadline, std::vector<Uuid>(uids.begin(), uids.end()), sees_all(who), who.user.str()));
-  PANDORA_TRY(found, postgres_rows::read_turns(rows));
-  std::map<Uuid, const Turn*> by_uid;
-  for (const Turn& turn : found) by_uid[turn.uid] = &turn;
+  std::vector<std::string_view> documents;
+  for (int i = 0; i < rows.size(); ++i) documents.push_back(rows.text(i, 1));
+  PANDORA_TRY(found, turns_of_rows(documents, readers_));
+  std::unordered_map<Uuid, std::size_t> place;
+  for (int i = 0; i < rows.size(); ++i) {
+    Turn& turn = found[static_cast<std::size_t>(i)];
+    turn.number = {rows.integer(i, 0)};
+    place.emplace(turn.uid, static_cast<std::size_t>(i));
+  }
   for (const Uuid& uid : uids)
-    if (const auto one = by_uid.find(uid); one != by_uid.end()) turns.push_back(*one->second);
+    if (const auto one = place.find(uid); one != place.end()) turns.push_back(found[one->second]);
   return turns;
 }
 

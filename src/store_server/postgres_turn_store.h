@@ -1,5 +1,6 @@
 // TurnStore over PostgreSQL. See ports/turn_store.h.
 #pragma once
+#include "base/thread_pool.h"
 #include "ports/turn_store.h"
 #include "store_server/postgres_turn_commits.h"
 
@@ -40,6 +41,7 @@ class PostgresTurnStore final : public TurnStore {
   PostgresPool& pool_;
   const Clock& clock_;
   PostgresTurnCommits commits_;
+  ThreadPool readers_{ThreadPool::threads_that_help()};  // they take rows apart
 };
 
 namespace postgres_rows {

@@ -3,10 +3,12 @@
 // Every document that is stored carries {"format": name, "version": n}; a newer version is kIncompatible, anything
 // malformed kDataCorrupt with its place. Formats and golden files: docs/formats.md. Never throws.
 #pragma once
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "base/thread_pool.h"
 #include "domain/source.h"
 #include "domain/turn_record.h"
 #include "wire/json_reader.h"
@@ -30,6 +32,8 @@ Json to_json(const GatheredItem& item);
 Result<Turn> turn_from_json(const Json& json, const std::string& place);
 // As a row of turns holds it, without its format: many are read for one answer, so this is the quick way.
 Result<Turn> turn_of_row(std::string_view document);
+// Of many, in their order, by all of the pool's threads; the first that cannot be read is the error.
+Result<std::vector<Turn>> turns_of_rows(std::span<const std::string_view> documents, ThreadPool& pool);
 Result<Memory> memory_from_json(const Json& json, const std::string& place);
 Result<Research> research_from_json(const Json& json, const std::string& place);
 Result<Source> source_from_json(const Json& json, const std::string& place);

@@ -233,6 +233,27 @@ TEST(TurnOfARow, WhatIsNoJsonIsRefusedWithItsPlace) {
   EXPECT_NE(cut.error().message.find("line 2"), std::string::npos) << cut.error().message;
 }
 
+TEST(TurnsOfRows, ComeInTheirOrderHoweverManyThreadsRead) {
+  std::vector<std::string> documents;
+  for (int i = 1; i <= 100; ++i) {
+    Turn turn = full().turn;
+    turn.number = {i};
+    documents.push_back(dump_json(to_json(turn)));
+  }
+  std::vector<std::string_view> texts(documents.begin(), documents.end());
+  for (const std::size_t threads : {0, 1, 3}) {
+    ThreadPool pool(threads);
+    for (const std::size_t count : {0, 1, 8, 9, 100}) {
+      const auto turns = turns_of_rows(std::span(texts).first(count), pool);
+      ASSERT_EQ(turns.value().size(), count);
+      for (std::size_t i = 0; i < count; ++i) EXPECT_EQ((*turns)[i].number.value, static_cast<std::int64_t>(i + 1));
+    }
+    texts[40] = "{}", texts[70] = "no JSON";
+    EXPECT_EQ(turns_of_rows(texts, pool).error().to_line(), turn_of_row("{}").error().to_line());
+    texts.assign(documents.begin(), documents.end());
+  }
+}
+
 TEST(ParseJson, NestingPastTheDepthIsRefused) {
   EXPECT_TRUE(parse_json(std::string(60, '[') + std::string(60, ']'), 1'000, "it"));
   EXPECT_FALSE(parse_json(std::string(100'000, '['), 1'000'000, "it"));
