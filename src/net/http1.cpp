@@ -78,6 +78,26 @@ int minor_version_of(std::string_view text) {
   return text[7] == '0' ? 0 : 1;  // a later 1.x is read as 1.1 (RFC 9110, 2.5)
 }
 
+// Words with commas between them, or nothing.
+bool is_token_list(std::string_view value) {
+  while (!value.empty()) {
+    const std::size_t comma = std::min(value.find(','), value.size());
+    const std::string_view word = trim_blanks(value.substr(0, comma));
+    if (!word.empty() && !is_http_token(word)) return false;
+    value.remove_prefix(std::min(comma + 1, value.size()));
+  }
+  return true;
+}
+
+// Whether the connection stays must not depend on who reads it.
+HttpParsed<void> check_connection(const HttpHeaders& headers) {
+  for (const auto& header : headers)
+    for (const char* name : {"Connection", "Proxy-Connection"})
+      if (equal_ignoring_case(header.name, name) && !is_token_list(header.value))
+        return refuse(fmt::format("the header {} is malformed", name));
+  return {};
+}
+
 Persistence persistence_of(const HttpHeaders& headers, int minor_version) {
   if (headers.lists("Connection", "close")) return Persistence::kClose;
   if (minor_version == 0 && !headers.lists("Connection", "keep-alive")) return Persistence::kClose;
@@ -155,6 +175,7 @@ HttpParsed<RequestHead> parse_request_head(std::string_view bytes, const HttpHea
   auto framing = framing_of(request.headers, request.minor_version);
   if (!framing) return tl::unexpected(std::move(framing).error());
   head.body = *framing;
+  if (auto checked = check_connection(request.headers); !checked) return tl::unexpected(std::move(checked).error());
   head.persistence = persistence_of(request.headers, request.minor_version);
   if (request.headers.count("Host") != 1) return refuse("exactly one Host header is needed");
   head.authority = request.headers.get("Host");
