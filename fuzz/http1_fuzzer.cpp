@@ -53,6 +53,11 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   if (ours != read_ours(bytes, 1)) std::abort();
   if (!ours) return 0;
 
+  // A later 1.x is read as 1.1 (RFC 9110, 2.5); Beast knows none.
+  std::string known(bytes.substr(0, ours->length));
+  char& minor_version = known[known.find("\r\n") - 1];
+  if (minor_version > '1') minor_version = '1';
+
   http::request_parser<http::string_body> beast;
   beast.eager(true);
   beast.body_limit(kMaxBody);
@@ -60,7 +65,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   boost::system::error_code error;
   std::size_t used = 0;
   while (!beast.is_done() && used < ours->length) {
-    const std::size_t took = beast.put(boost::asio::buffer(bytes.data() + used, ours->length - used), error);
+    const std::size_t took = beast.put(boost::asio::buffer(known.data() + used, known.size() - used), error);
     used += took;
     if (error || took == 0) break;
   }
