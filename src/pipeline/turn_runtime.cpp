@@ -11,7 +11,6 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "domain/derive.h"
-#include "turns/term_statistics.h"
 
 namespace pandora {
 namespace {
@@ -381,7 +380,7 @@ class TurnRuntime::Run final : public RunningTurn, private ChatSink, public std:
   }
   void save(ActionId id, SaveAction& action) {
     TurnRecord& record = action.record;
-    derive_fields(record.turn, last_turns_, term_statistics(runtime_.stores_.turns, who_, for_saving()));
+    derive_fields(record.turn, last_turns_, runtime_.statistics(who_, for_saving()));
     memories_.admit(record, action.proposals, runtime_.admit_, for_saving());
     AttachedImages images;
     if (request_.client && request_.client->images) images = request_.client->images();

@@ -16,6 +16,7 @@
 #include "pipeline/turn_memories.h"
 #include "ports/stores.h"
 #include "recall/held_texts.h"
+#include "turns/term_statistics.h"
 #include "turns/turn_saver.h"
 
 namespace pandora {
@@ -163,6 +164,10 @@ class TurnRuntime {
         tools_(tools) {}
 
   bool has_model() const { return model_ != nullptr; }
+  // For a turn of this user that is derived now.
+  TermStatistics statistics(const Principal& who, const Deadline& deadline) {
+    return term_statistics(stores_.turns, counts_, who, deadline);
+  }
   // Errors of both: kInvalidArgument (an empty message), kTooLarge. Everything later is in the outcome.
   Result<TurnOutcome> run(const TurnRequest& request, TurnSink& sink, const Deadline& deadline);
   // The runtime outlives the turn, which ends with on_finished.
@@ -181,6 +186,7 @@ class TurnRuntime {
   AdmitMemories admit_;
   ChatModel* model_;
   ToolRunner* tools_;
+  TurnCounts counts_;
   std::atomic<std::int64_t> no_tools_until_ = 0;  // steady microseconds; the model's servers take none
 };
 

@@ -5,7 +5,6 @@
 #include "domain/derive.h"
 #include "service/exchange.h"
 #include "turns/documents.h"
-#include "turns/term_statistics.h"
 #include "wire/import_line.h"
 
 namespace pandora {
@@ -89,7 +88,7 @@ Status import_one(OperationCall& call, const std::string& text, std::int64_t num
     return {};
   }
   TurnRecord record = record_of(*line, uid, call.who.user, call.parts.clock.now());
-  derive_fields(record.turn, {}, term_statistics(call.parts.stores.turns, call.who, call.deadline));
+  derive_fields(record.turn, {}, call.parts.runtime.statistics(call.who, call.deadline));
   PANDORA_CHECK(call.parts.saver.save(record, call.deadline));
   ++outcome.imported;
   return {};

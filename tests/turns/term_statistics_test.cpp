@@ -20,7 +20,13 @@ class CountingTurns final : public testing::ForwardingTurnStore {
     if (is_away) return fail(ErrorCode::kUnavailable, "nobody listens");
     return turns_.keyword_counts(terms, who, deadline);
   }
+  Result<std::int64_t> count(const Principal& who, const Deadline& deadline) override {
+    ++counted;
+    if (is_away) return fail(ErrorCode::kUnavailable, "nobody listens");
+    return turns_.count(who, deadline);
+  }
   std::vector<std::vector<std::string>> asked;
+  int counted = 0;
   bool is_away = false;
 };
 
@@ -31,10 +37,11 @@ struct TermStatisticsTest : ::testing::Test {
       ASSERT_TRUE(world.rows->turns().commit_turn(world.record("s", message, ""), ana, world.soon()));
     turns = std::make_unique<CountingTurns>(world.rows->turns());
   }
-  TermStatistics statistics() { return term_statistics(*turns, ana, world.soon()); }
+  TermStatistics statistics() { return term_statistics(*turns, counts, ana, world.soon()); }
   const Principal ana = Principal::of(UserId::parse("ana").value());
   testing::World world{"terms"};
   std::unique_ptr<CountingTurns> turns;
+  TurnCounts counts;
 };
 
 TEST_F(TermStatisticsTest, ATurnsTermsAreCountedInOneCall) {
@@ -60,6 +67,31 @@ TEST_F(TermStatisticsTest, AStoreThatDoesNotAnswerCountsAsEmpty) {
   turns->is_away = true;
   const std::vector<std::string_view> terms = {"tea", "milk"};
   EXPECT_EQ(statistics().turns_with(terms), (std::vector<double>{0, 0}));
+}
+
+TEST_F(TermStatisticsTest, ManyTurnsAreNotCountedForEachThatComes) {
+  const auto add = [&](int n) {
+    const TurnRecord record = world.record("s", "tea " + std::to_string(n), "");
+    ASSERT_TRUE(world.rows->turns().commit_turn(record, ana, world.soon()));
+  };
+  for (int n = 3; n < 48; ++n) {
+    EXPECT_EQ(statistics().turns, n);
+    add(n);
+  }
+  EXPECT_LT(turns->counted, 35) << "while they are few, each time";
+  turns->counted = 0;
+  EXPECT_EQ(TurnCounts().of(*turns, ana, world.soon()), 48);
+  TurnCounts fresh;
+  for (int n = 48; n < 52; ++n) {
+    EXPECT_EQ(fresh.of(*turns, ana, world.soon()), n);
+    add(n);
+  }
+  EXPECT_EQ(turns->counted, 2);
+  EXPECT_EQ(fresh.of(*turns, ana, world.soon()), 52);
+  EXPECT_EQ(turns->counted, 3) << "a sixteenth more has come";
+  turns->is_away = true;
+  EXPECT_EQ(TurnCounts().of(*turns, ana, world.soon()), 0);
+  EXPECT_EQ(fresh.of(*turns, ana, world.soon()), 53) << "what is known goes on being known";
 }
 
 }  // namespace
