@@ -28,6 +28,43 @@ std::string_view trim_blanks(std::string_view text) {
   return text;
 }
 
+// What stands behind a chunk's size and ";": names, each with a token or a quoted string as its value or none.
+// RFC 9112, 7.1.1.
+bool is_chunk_extension(std::string_view rest) {
+  const auto skip_blanks = [&] { rest.remove_prefix(std::min(rest.find_first_not_of(" \t"), rest.size())); };
+  const auto take = [&](char wanted) {
+    if (!rest.starts_with(wanted)) return false;
+    rest.remove_prefix(1);
+    return true;
+  };
+  const auto take_token = [&] {
+    std::size_t end = 0;
+    while (end < rest.size() && is_http_token(rest.substr(end, 1))) ++end;
+    rest.remove_prefix(end);
+    return end > 0;
+  };
+  const auto take_quoted = [&] {  // behind its first quote
+    while (!rest.empty()) {
+      if (take('"')) return true;
+      if (take('\\') && rest.empty()) return false;
+      rest.remove_prefix(1);
+    }
+    return false;
+  };
+  do {
+    skip_blanks();
+    if (!take_token()) return false;
+    if (rest.empty()) return true;  // blanks stand before "=" and ";" alone
+    skip_blanks();
+    if (!take('=')) continue;
+    skip_blanks();
+    if (!(take('"') ? take_quoted() : take_token())) return false;
+    if (rest.empty()) return true;
+    skip_blanks();
+  } while (take(';'));
+  return false;
+}
+
 // Takes one line off, without its CRLF. The head is known to hold only lines that end so.
 std::string_view take_line(std::string_view& head) {
   const std::size_t end = head.find("\r\n");
@@ -279,10 +316,14 @@ HttpParsed<void> BodyDecoder::control(char c) {
       return {};
     }
     case State::kExtension:
-      if (c == '\r')
-        state_ = State::kSizeLf;
-      else if (is_control(c))
-        return malformed();
+      if (c != '\r') {
+        if (is_control(c)) return malformed();
+        extension_ += c;
+        return {};
+      }
+      if (!is_chunk_extension(extension_)) return malformed();
+      extension_.clear();
+      state_ = State::kSizeLf;
       return {};
     case State::kSizeLf: {
       auto read = expect('\n', left_ == 0 ? State::kTrailer : State::kChunk);

@@ -97,7 +97,8 @@ class BodyDecoder {
   State state_;
   std::uint64_t left_ = 0;  // of the body or of the chunk
   std::uint64_t max_bytes_, received_ = 0;
-  std::size_t line_ = 0;  // bytes of the control line
+  std::size_t line_ = 0;   // bytes of the control line
+  std::string extension_;  // what stands in it behind the chunk's size
   std::size_t trailer_ = 0;
   bool digits_ = false;
 };

@@ -105,7 +105,8 @@ TEST(Http1, ALateEndIsFoundWhereverTheHeadIsCut) {
 }
 
 TEST(Http1, TakesTheFramingOffHoweverTheBodyIsCut) {
-  const std::string chunked = "5\r\nhello\r\n1;name=\"v\"\r\n \r\n0006\r\nworld!\r\n0\r\nTrailer: dropped\r\n\r\n";
+  const std::string chunked =
+      "5\r\nhello\r\n1;name=\"v\"; b = \"\\\"\" ;c\r\n \r\n0006\r\nworld!\r\n0\r\nTrailer: dropped\r\n\r\n";
   for (std::size_t slice = 1; slice <= chunked.size(); ++slice) {
     const auto body = decode({BodyKind::kChunked, 0}, chunked, 12, slice);
     ASSERT_TRUE(body) << slice << body.error().error.message;
