@@ -28,12 +28,6 @@ std::optional<Uuid> successor(Uuid id) {
   return std::nullopt;
 }
 
-// Among fractions there may be some that nobody asked for.
-void keep_fields(Payload& payload, std::span<const std::string> fields) {
-  if (fields.empty()) return;
-  std::erase_if(payload, [&](const auto& one) { return std::ranges::find(fields, one.first) == fields.end(); });
-}
-
 class QdrantVectorStoreImpl final : public QdrantVectorStore {
  public:
   QdrantVectorStoreImpl(std::unique_ptr<QdrantApi> api, QdrantStoreOptions options, FileSystem& files)
@@ -180,8 +174,8 @@ class QdrantVectorStoreImpl final : public QdrantVectorStore {
         auto point = read_point(node);
         if (!point) continue;
         const JsonNode score = node.find("score");
-        keep_fields(point->payload, query.fields);
-        found.push_back({point->id, score ? static_cast<float>(score.number()) : 0.0F, std::move(point->payload)});
+        found.push_back(
+            {point->id, score ? static_cast<float>(score.number()) : 0.0F, fields_of(point->payload, query.fields)});
       }
       std::ranges::sort(found, [](const ScoredPoint& a, const ScoredPoint& b) {
         return a.score != b.score ? a.score > b.score : a.id < b.id;
