@@ -52,6 +52,7 @@ Result<ApprovalAnswer> ApprovalDesk::ask(const ApprovalRequest& request, const s
                 "answer without it");
   };
   const Allowance allowance{request.user.str(), request.session.str(), request.tool};
+  const Deadline end = deadline.at_most(clock_, wait_);  // from now on, however long it takes to tell others of it
   PendingApproval pending{ids_.next(), request, clock_.now(), clock_.now() + wait_};
   pending.what.arguments = ellipsize(sanitize_utf8(request.arguments), kMaxShownArguments);
   std::shared_ptr<Watcher> watcher;
@@ -74,7 +75,7 @@ Result<ApprovalAnswer> ApprovalDesk::ask(const ApprovalRequest& request, const s
     const std::lock_guard lock(watcher->busy);
     if (watcher->call) watcher->call(pending);  // it may answer at once
   }
-  Waiting mine = wait_for_answer(pending, cancelled, deadline.at_most(clock_, wait_));
+  Waiting mine = wait_for_answer(pending, cancelled, end);
   // Whoever answers at another gateway in the last moment is told that it counts, and it does.
   if (shared_)
     if (const auto late = shared_->withdraw(pending); late && !mine.answer)

@@ -78,6 +78,13 @@ TEST_F(Desk, NobodysAnswerIsANo) {
   EXPECT_TRUE(desk.list(ana).empty());
 }
 
+TEST_F(Desk, TheWaitEndsWhenItWasSaidToHoweverLongOthersTookToBeTold) {
+  const ApprovalDesk::Watch watch(desk, turn, [&](const PendingApproval&) { clock.advance(std::chrono::seconds(60)); });
+  auto asked = ask(request());
+  left = asked.wait_for(std::chrono::seconds(10)) != std::future_status::ready;
+  EXPECT_FAILS(kPermissionDenied, asked.get());
+}
+
 TEST_F(Desk, ADeadlineAndACallerWhoLeavesEndTheWait) {
   auto asked = ask(request(), Deadline::after(clock, std::chrono::seconds(1)));
   wait_for(1);
