@@ -64,6 +64,7 @@ bool is_valid_utf8(std::string_view text) {
 }
 
 std::string sanitize_utf8(std::string_view text) {
+  if (is_valid_utf8(text) && text.find('\0') == text.npos) return std::string(text);
   std::string clean;
   clean.reserve(text.size());
   while (!text.empty()) {

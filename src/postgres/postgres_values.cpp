@@ -1,5 +1,6 @@
 #include "postgres/postgres_values.h"
 
+#include <algorithm>
 #include <charconv>
 #include <cmath>
 
@@ -18,6 +19,20 @@ T parsed(std::string_view text) {
   return value;
 }
 
+void append_quoted(std::string& to, std::string_view text) {
+  to += '"';
+  for (;;) {
+    const auto special = std::ranges::find_if(text, [](char c) { return c == '"' || c == '\\'; });
+    const auto plain = static_cast<std::size_t>(special - text.begin());
+    to += text.substr(0, plain);
+    if (plain == text.size()) break;
+    to += '\\';
+    to += text[plain];
+    text.remove_prefix(plain + 1);
+  }
+  to += '"';
+}
+
 }  // namespace
 
 PostgresValue::PostgresValue(double value)
@@ -28,18 +43,15 @@ PostgresValue::PostgresValue(std::string_view value) : text_(sanitize_utf8(value
 PostgresValue::PostgresValue(Timestamp value) : text_(to_iso8601(value)) {}
 
 PostgresValue::PostgresValue(const std::vector<PostgresValue>& values) : text_("{") {
+  std::size_t size = 2;
+  for (const PostgresValue& value : values) size += value.is_null() ? 5 : value.text().size() + 3;
+  text_->reserve(size);  // and some for what is escaped
   for (const PostgresValue& value : values) {
     if (text_->size() > 1) *text_ += ',';
-    if (value.is_null()) {
+    if (value.is_null())
       *text_ += "NULL";
-      continue;
-    }
-    *text_ += '"';
-    for (const char c : value.text()) {
-      if (c == '"' || c == '\\') *text_ += '\\';
-      *text_ += c;
-    }
-    *text_ += '"';
+    else
+      append_quoted(*text_, value.text());
   }
   *text_ += '}';
 }
