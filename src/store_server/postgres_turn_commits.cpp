@@ -247,9 +247,13 @@ Result<TurnNumber> PostgresTurnCommits::commit_alone(const TurnRecord& record, c
                        deadline);
   };
   auto committed = attempt();
-  if (committed || committed.error().code != ErrorCode::kConflict) return committed;
-  if (record.turn.number.value > 0)
+  const auto conflicts = [&] { return !committed && committed.error().code == ErrorCode::kConflict; };
+  if (!conflicts()) return committed;
+  if (record.turn.number.value > 0) {
+    committed = attempt();  // who came first may have saved this very turn: now it is seen
+    if (!conflicts()) return committed;
     return fail(ErrorCode::kConflict, fmt::format("turn {} is another one", record.turn.number.value));
+  }
   // Its number is one of ours: a counter is behind.
   log_warn("postgres.counters_behind", {{"why", committed.error().message}});
   Statements statements;
