@@ -236,6 +236,13 @@ bool is_stop_word(std::string_view lower_case_word) { return std::ranges::binary
 
 std::vector<Term> analyze(std::string_view text, StopWords stop_words) { return Tokeniser(text, stop_words).run(); }
 
+bool has_terms(std::string_view text, std::span<const std::string> terms) {
+  if (terms.empty()) return true;
+  const auto there = analyze(text);
+  return std::ranges::all_of(
+      terms, [&](const std::string& term) { return std::ranges::find(there, term, &Term::text) != there.end(); });
+}
+
 std::uint32_t term_id(std::string_view term) {
   std::uint32_t hash = 2'166'136'261u;
   for (const char c : term) hash = (hash ^ static_cast<unsigned char>(c)) * 16'777'619u;

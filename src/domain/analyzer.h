@@ -7,6 +7,7 @@
 // never mixed. Thread-safe.
 #pragma once
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -25,6 +26,8 @@ struct Term {
 // matters, as in comparing two statements ("I like tea" / "I do not like tea"); what is indexed is without them.
 enum class StopWords { kDropped, kKept };
 std::vector<Term> analyze(std::string_view text, StopWords stop_words = StopWords::kDropped);
+
+bool has_terms(std::string_view text, std::span<const std::string> terms);  // each of them, wherever it stands
 
 // The 32-bit id of a term in a sparse vector: the first bytes of its FNV-1a hash. Two terms rarely share one (1 % for
 // 9,000 terms); they then share their weight.

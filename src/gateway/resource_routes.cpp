@@ -74,7 +74,7 @@ std::span<const ResourceRoute> resource_routes() {
       {"GET",
        "/v1/turns",
        "turns.list",
-       {{"session"}, {"before", ParameterKind::kInteger}, {"since"}, {"until"}, kLimit}},
+       {{"session"}, {"topic"}, {"keywords"}, {"before", ParameterKind::kInteger}, {"since"}, {"until"}, kLimit}},
       {"POST", "/v1/turns/search", "turns.search", {}, kBody},
       {"GET", "/v1/turns/{number}", "turns.show", {kNumber}},
       {"DELETE", "/v1/turns/{number}", "turns.forget", {kNumber}, kNoBody, kWrites},

@@ -29,6 +29,8 @@ struct TurnQuery {
   std::optional<SessionId> session;  // none: all of the user's; with Access::kSystem the name counts, whosever it is
   std::optional<TurnNumber> before;  // only smaller numbers: the next page
   std::optional<Timestamp> since, until;  // created_at in [since, until)
+  std::vector<std::string> topic_terms;   // each is a term of the topic (domain/analyzer.h)
+  std::vector<std::string> keywords;      // each is one of its keywords
   bool include_rejected = true;
   bool include_archived = true;
   std::size_t limit = 50;  // at most kMaxPage

@@ -1,10 +1,12 @@
 #include <algorithm>
+#include <set>
 
 #include <fmt/format.h>
 
 #include "base/base64.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "domain/analyzer.h"
 #include "service/one_at_a_time.h"
 #include "service/search_items.h"
 #include "turns/archiver.h"
@@ -12,6 +14,8 @@
 
 namespace pandora {
 namespace {
+
+constexpr std::size_t kMaxTerms = 32;  // of a topic or of keywords that are looked for
 
 TurnNumber read_number(JsonReader& in) {
   const TurnNumber number{in.integer("number")};
@@ -26,12 +30,24 @@ void await_rows(OperationCall& call) {
   if (!there) log_warn("turns.behind", {{"why", there.error().to_line()}});
 }
 
+// The terms of what somebody looks for, each once.
+std::vector<std::string> read_terms(JsonReader& in, const char* name) {
+  if (!in.any(name)) return {};
+  std::set<std::string> terms;
+  for (auto& term : analyze(in.text(name))) terms.insert(std::move(term.text));
+  if (in.ok() && terms.empty()) in.fault(name, "there is no word in it to look for");
+  if (in.ok() && terms.size() > kMaxTerms) in.fault(name, fmt::format("more than {} words", kMaxTerms));
+  return {terms.begin(), terms.end()};
+}
+
 Result<Json> list(OperationCall& call) {
   TurnQuery query;
   query.session = call.in.optional_value("session", SessionId::parse);
   if (call.in.any("before")) query.before = TurnNumber{call.in.integer("before")};
   query.since = call.in.optional_value("since", parse_iso8601);
   query.until = call.in.optional_value("until", parse_iso8601);
+  query.topic_terms = read_terms(call.in, "topic");
+  query.keywords = read_terms(call.in, "keywords");
   PANDORA_TRY(limit, read_limit(call.in, 50, kMaxPage));
   query.limit = limit;
   PANDORA_CHECK(call.in.finish());
@@ -129,7 +145,8 @@ Result<Json> archive(OperationCall& call) {
 
 std::vector<Operation> turn_operations() {
   return {
-      {{"turns.list", "session?, before?, since?, until?, limit? = 50", "turns, newest first"}, list},
+      {{"turns.list", "session?, topic?, keywords?, before?, since?, until?, limit? = 50", "turns, newest first"},
+       list},
       {{"turns.show", "number", "one turn with its context document"}, show},
       {{"turns.object", "number, key", "an image or a fetched page of a turn"}, object},
       {{"turns.search", "query, session?, limit? = 10", "turns that mean the same"}, search},

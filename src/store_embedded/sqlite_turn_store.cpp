@@ -2,9 +2,12 @@
 
 #include <algorithm>
 #include <cstring>
+#include <limits>
+#include <set>
 
 #include <fmt/format.h>
 
+#include "domain/analyzer.h"
 #include "domain/sparse_weights.h"
 #include "ports/row_checks.h"
 #include "store_embedded/sqlite_rows.h"
@@ -229,15 +232,23 @@ Result<std::vector<Turn>> SqliteTurnStore::find_all(std::span<const Uuid> uids, 
 Result<std::vector<Turn>> SqliteTurnStore::list(const TurnQuery& query, const Principal& who,
                                                 const Deadline& deadline) {
   // A literal for each shape of the question, so that each is prepared once and uses its index.
-  std::string sql = "SELECT document FROM turns WHERE ";
+  std::string sql = "SELECT document, topic FROM turns WHERE ";
   if (sees_all(who))
     sql += query.session ? "session_id = ?1" : "?1 IS NOT NULL";
   else
     sql += query.session ? "user_id = ?2 AND session_id = ?1" : "user_id = ?2 AND ?1 IS NOT NULL";
+  if (!query.keywords.empty())
+    sql += fmt::format(
+        " AND turn_number IN (SELECT turn_number FROM turn_keywords WHERE {} keyword IN (SELECT value FROM "
+        "json_each(?8)) GROUP BY turn_number HAVING count(*) = json_array_length(?8))",
+        sees_all(who) ? "" : "user_id = ?2 AND");
   sql +=
       " AND turn_number < ?3 AND timestamp >= ?4 AND timestamp < ?5 AND rejected <= ?6 AND archived <= ?7 AND ?2 IS "
-      "NOT NULL"
-      " ORDER BY turn_number DESC LIMIT ?8";
+      "NOT NULL AND ?8 IS NOT NULL ORDER BY turn_number DESC LIMIT ?9";
+  const std::set<std::string> keywords(query.keywords.begin(), query.keywords.end());
+  const auto limit = static_cast<std::int64_t>(std::min(query.limit, kMaxPage));
+  // Topics are looked at here, until there are enough.
+  const std::int64_t most = query.topic_terms.empty() ? limit : std::numeric_limits<std::int64_t>::max();
   const auto text = [](const std::optional<Timestamp>& time, const char* fallback) {
     return time ? to_iso8601(*time) : std::string(fallback);
   };
@@ -246,8 +257,16 @@ Result<std::vector<Turn>> SqliteTurnStore::list(const TurnQuery& query, const Pr
         PANDORA_TRY(rows, connection.query(sql, query.session ? query.session->str() : std::string(), who.user.str(),
                                            query.before ? query.before->value : INT64_MAX, text(query.since, ""),
                                            text(query.until, "~"), query.include_rejected, query.include_archived,
-                                           std::min(query.limit, kMaxPage)));
-        return read_turns(rows);
+                                           dump_json(keywords), most));
+        std::vector<Turn> turns;
+        while (std::ssize(turns) < limit) {
+          PANDORA_TRY(more, rows.next());
+          if (!more) break;
+          if (!has_terms(rows.text(1), query.topic_terms)) continue;
+          PANDORA_TRY(turn, read_turn(rows, 0));
+          turns.push_back(std::move(turn));
+        }
+        return turns;
       },
       deadline);
 }

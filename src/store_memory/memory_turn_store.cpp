@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include "domain/analyzer.h"
 #include "domain/sparse_weights.h"
 #include "ports/row_checks.h"
 
@@ -23,6 +24,8 @@ std::string key_of(const EmbedderIdentity& embedder) { return embedder.model + "
 bool matches(const Turn& turn, const TurnQuery& query) {
   return (!query.session || turn.session == *query.session) && (!query.before || turn.number < *query.before) &&
          (!query.since || turn.created_at >= *query.since) && (!query.until || turn.created_at < *query.until) &&
+         has_terms(turn.topic, query.topic_terms) &&
+         std::ranges::all_of(query.keywords, [&](const auto& term) { return has_keyword(turn, term); }) &&
          (query.include_rejected || !turn.rejected) && (query.include_archived || !turn.archived);
 }
 

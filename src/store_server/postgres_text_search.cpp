@@ -22,6 +22,12 @@ std::string quoted(const std::string& term) {
 
 }  // namespace
 
+std::string postgres_rows::all_terms(std::span<const std::string> terms) {
+  std::string all;
+  for (const auto& term : terms) all += (all.empty() ? "" : " & ") + quoted(term);
+  return all;
+}
+
 std::string postgres_rows::word_terms(const Turn& turn) {
   std::string terms;
   std::unordered_set<std::string> seen;

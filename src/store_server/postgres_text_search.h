@@ -28,6 +28,7 @@ class PostgresTextSearch final : public TextSearch {
 
 namespace postgres_rows {
 
+std::string all_terms(std::span<const std::string> terms);  // a tsquery: each of them
 // As turn_words.terms holds them.
 std::string word_terms(const Turn& turn);
 // Of turns whose rows are locked, or may have gone: then nothing is written.

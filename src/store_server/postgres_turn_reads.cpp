@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "store_server/postgres_rows.h"
+#include "store_server/postgres_text_search.h"
 #include "store_server/postgres_turn_store.h"
 #include "wire/turn_json.h"
 
@@ -103,16 +104,19 @@ Result<std::vector<Turn>> PostgresTurnStore::find_all(std::span<const Uuid> uids
 Result<std::vector<Turn>> PostgresTurnStore::list(const TurnQuery& query, const Principal& who,
                                                   const Deadline& deadline) {
   // A text for each shape of the question, so that each is prepared once and uses its index.
-  std::string sql = "SELECT turn_number, document FROM pandora.turns WHERE turn_number < $1";
-  std::vector<PostgresValue> values = {query.before ? query.before->value : INT64_MAX};
+  std::string sql = "SELECT turn_number, document FROM pandora.turns WHERE TRUE";
+  std::vector<PostgresValue> values;
   const auto also = [&](std::string_view condition, PostgresValue value) {
     values.push_back(std::move(value));
     sql += fmt::format(" AND {} ${}", condition, values.size());
   };
+  if (query.before) also("turn_number <", query.before->value);
   if (!sees_all(who)) also("user_id =", who.user.str());
   if (query.session) also("session_id =", query.session->str());
   if (query.since) also("timestamp >=", *query.since);
   if (query.until) also("timestamp <", *query.until);
+  if (!query.topic_terms.empty()) also("topic_search @@", postgres_rows::all_terms(query.topic_terms));
+  if (!query.keywords.empty()) also("keywords @>", dump_json(query.keywords));
   if (!query.include_rejected) sql += " AND NOT rejected";
   if (!query.include_archived) sql += " AND NOT archived";
   values.push_back(std::min(query.limit, kMaxPage));

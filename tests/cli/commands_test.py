@@ -15,6 +15,9 @@ class Commands(PandoraCase):
         turns = self.json("turns", "list")["turns"]
         self.assertEqual([turn["number"] for turn in turns], [2, 1])
         self.assertIn("bicycle", self.out("turns", "list"))
+        for words, found in ((("--topic", "bicycles"), [1]), (("--keywords", "bicycle"), [1]), (("--topic", "bicycle", "--keywords", "kettle"), [])):
+            self.assertEqual([turn["number"] for turn in self.json("turns", "list", *words)["turns"]], found, words)
+        self.assertIn(b"there is no word in it to look for", self.run_pandora("turns", "list", "--topic", "of the", code=2).stderr)
         self.assertIn("## §0", self.out("turns", "show", "1"))
         self.assertEqual(self.json("turns", "search", "blue", "bicycle")["items"][0]["source"], "turn 1")
         self.assertTrue(self.json("turns", "reject", "1")["turn"]["rejected"])

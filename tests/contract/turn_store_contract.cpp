@@ -408,6 +408,35 @@ TEST_P(TurnStoreContract, AListIsNewestFirstAndHoldsWhatTheQueryTakes) {
   EXPECT_EQ(listed({.limit = 0}), Numbers{});
 }
 
+TEST_P(TurnStoreContract, AListOfATopicOrOfKeywordsHoldsThoseWithEachOfTheWords) {
+  const auto about = [&](const char* topic, std::vector<std::string> keywords, const Principal& who) {
+    TurnRecord made = record("s", topic, who);
+    made.turn.topic = topic;
+    made.turn.keywords = std::move(keywords);
+    ASSERT_TRUE(turns().commit_turn(made, who, kNever));
+  };
+  about("garden door", {"door", "garden", "o'neil"}, ana);
+  about("keys of the cellar door", {"cellar", "door", "key"}, ana);
+  about("garden door", {"door", "garden"}, bea);
+  about("", {}, ana);
+  const auto listed = [&](const TurnQuery& query, const Principal& who) {
+    return numbers_of(turns().list(query, who, kNever).value());
+  };
+  using Numbers = std::vector<std::int64_t>;
+  EXPECT_EQ(listed({.topic_terms = {"door"}}, ana), (Numbers{2, 1}));
+  EXPECT_EQ(listed({.topic_terms = {"key", "door"}}, ana), Numbers{2}) << "by terms: keys are a key";
+  EXPECT_EQ(listed({.topic_terms = {"door"}, .limit = 1}, ana), Numbers{2});
+  EXPECT_EQ(listed({.before = TurnNumber{2}, .topic_terms = {"door"}}, ana), Numbers{1});
+  EXPECT_EQ(listed({.topic_terms = {"garden"}}, everyone), (Numbers{3, 1}));
+  EXPECT_EQ(listed({.topic_terms = {"o'neil \\ & | ! :*"}}, ana), Numbers{}) << "nothing of it is a sign";
+  EXPECT_EQ(listed({.keywords = {"door"}}, ana), (Numbers{2, 1}));
+  EXPECT_EQ(listed({.keywords = {"door", "garden", "door"}}, ana), Numbers{1}) << "each of them";
+  EXPECT_EQ(listed({.keywords = {"o'neil"}}, ana), Numbers{1});
+  EXPECT_EQ(listed({.keywords = {"garden"}}, everyone), (Numbers{3, 1}));
+  EXPECT_EQ(listed({.keywords = {"doo"}}, ana), Numbers{}) << "whole words";
+  EXPECT_EQ(listed({.topic_terms = {"door"}, .keywords = {"cellar"}}, ana), Numbers{2});
+}
+
 TEST_P(TurnStoreContract, AScanWalksOverEverythingInOrder) {
   conversation("s", 4, ana);
   conversation("s", 1, bea);

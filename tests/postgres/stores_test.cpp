@@ -14,6 +14,7 @@
 #include "store_server/postgres_outbox.h"
 #include "store_server/postgres_stores.h"
 #include "store_server/postgres_turn_commits.h"
+#include "support/raw_tcp.h"
 
 namespace pandora::testing {
 namespace {
@@ -144,6 +145,31 @@ TEST_F(PostgresStoresCase, KeywordsOfBeforeTheyWereKeptByTurnsAreCounted) {
 }
 
 // As after a switch to a replica that has the rows and not the sequences, or a dump of data alone.
+TEST_F(PostgresStoresCase, TurnsOfATopicAndWithKeywordsAreFoundByTheirIndexes) {
+  TurnRecord one = turn_of(ids, clock, "s", "rare");
+  one.turn.topic = "the rarest of keys";
+  must(processes[0]->turns().commit_turn(one, ana, kNever));
+  server.sql(
+      "pandora",
+      "INSERT INTO pandora.turns (turn_number, turn_uid, user_id, session_id, timestamp, topic, topic_terms, intent,"
+      " keywords, quality, rejected, archived, content_sha256, document) SELECT n, gen_random_uuid(), 'ana', 's',"
+      " now(), 'door', 'door', 'other', '[\"word\"]', 0.5, false, false, '', '{}' FROM generate_series(2, 5000) AS n;"
+      " ANALYZE pandora.turns");
+  for (const TurnQuery& query :
+       {TurnQuery{.topic_terms = {"rarest", "key"}}, TurnQuery{.keywords = {"word", "rare"}}}) {
+    const auto found = must(processes[0]->turns().list(query, ana, kNever));
+    ASSERT_EQ(found.size(), 1u);
+    EXPECT_EQ(found[0].uid, one.turn.uid);
+  }
+  processes.clear();  // a session that ends tells what it has used
+  const auto connection = must(PostgresConnection::open(options, kNever));
+  for (const char* index : {"turns_by_topic", "turns_by_keywords"})
+    EXPECT_TRUE(eventually([&] {
+      return must(connection->query("SELECT idx_scan FROM pg_stat_user_indexes WHERE indexrelname = $1", index))
+                 .integer(0, 0) > 0;
+    })) << index;
+}
+
 TEST_F(PostgresStoresCase, CountersThatAreBehindTheirRowsAreSetOnAndNoTurnIsRefused) {
   TurnStore& store = processes[0]->turns();
   const auto observed = [&](const std::string& text) {

@@ -85,6 +85,8 @@ void add_turns(CLI::App& app, Invocation& to) {
   CLI::App* turns = app.add_subcommand("turns", "what was said")->require_subcommand(1);
   Command(*turns, to, "list", "turns, newest first", "turns.list")
       .text("--in", "session", kOfSession)
+      .text("--topic", "topic", "with each of these words in its topic")
+      .text("--keywords", "keywords", "with each of these words among its keywords")
       .number("--before", "before", "with smaller numbers only: the next page")
       .text("--since", "since", "not before this time")
       .text("--until", "until", "before this time")

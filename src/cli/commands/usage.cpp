@@ -53,7 +53,9 @@ const std::map<std::string, std::string>& examples() {
       {"vectors export",
        "Examples:\n  pandora vectors export > points.jsonl\n  pandora vectors export --collection notes | gzip > "
        "notes.jsonl.gz"},
-      {"turns list", "Examples:\n  pandora turns list --in trip -n 20\n  pandora turns list --since 2026-01-05 --json"},
+      {"turns list",
+       "Examples:\n  pandora turns list --in trip -n 20\n  pandora turns list --topic \"key door\"\n  pandora turns "
+       "list --since 2026-01-05 --json"},
       {"turns show", "Example:\n  pandora turns show 12"},
       {"turns object",
        "Example:\n  pandora turns object 12 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08 > "
