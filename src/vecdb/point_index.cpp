@@ -182,14 +182,15 @@ std::size_t PointIndex::drop_damaged() {
 }
 
 std::vector<Slot> PointIndex::worth_moving(std::size_t most) const {
-  most = std::min(most, room());
   std::vector<Slot> slots;
+  std::size_t left = room();
   for (const Held& held : held_) {
     if (slots.size() >= most) break;
     if (held.part == tail_) continue;
     const std::size_t all = held.part->slots();
     const std::size_t dead = all - held.live;
-    if (dead <= kLeastDead || dead * kDeadShare <= all) continue;
+    if (dead <= kLeastDead || dead * kDeadShare <= all || held.live > left) continue;
+    left -= held.live;
     for (Slot slot = held.part->first(); slot < held.part->first() + all && slots.size() < most; ++slot)
       if (live_.contains(slot)) slots.push_back(slot);
   }

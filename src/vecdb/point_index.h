@@ -74,8 +74,9 @@ class PointIndex final : public SlotIds {
   // Lets damaged parts go, and returns how many points with them; `applied` is 0 then.
   std::size_t drop_damaged();
   // Parts of which more than a quarter is dead keep memory and names for nothing: some of the slots whose points should
-  // move into the tail, so that the parts can go; none when all is well, and no more than there is room for. The owner
-  // moves them, with the payload that they were put with. `move` without a slot left: kResourceExhausted, as `put`.
+  // move into the tail, so that the parts can go; none when all is well, and none of a part whose points do not all
+  // find room: it would stay, and the last slots are for points that come. The owner moves them, with the payload that
+  // they were put with. `move` without a slot left: kResourceExhausted, as `put`.
   std::vector<Slot> worth_moving(std::size_t most) const;
   Status move(Slot slot, const Payload& payload);
 

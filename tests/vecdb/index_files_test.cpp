@@ -1,5 +1,6 @@
 #include "vecdb/index_files.h"
 
+#include <array>
 #include <cstdlib>
 #include <fstream>
 #include <set>
@@ -221,15 +222,45 @@ TEST(IndexFiles, slots_of_parts_that_have_gone_are_given_again) {
   one.expect_as_rebuilt();
 }
 
+// Of two parts, each with more dead than it should have and as many points, one fits, or both.
+TEST(IndexFiles, a_part_is_worth_moving_when_all_of_its_points_find_room) {
+  constexpr std::array<std::size_t, 2> kParts = {4'864, 2'560};  // neither is written again with the other
+  constexpr std::size_t kLive = 1'472, kTail = 1'000;
+  for (const std::size_t room : {kLive - 1, kLive, 2 * kLive - 1, 2 * kLive}) {
+    SCOPED_TRACE(room);
+    IndexCase one(26, small_shape(), kParts[0] + kParts[1] + kTail + room);
+    for (const auto& [first, slots] : {std::pair{std::size_t{0}, kParts[0]}, std::pair{kParts[0], kParts[1]}}) {
+      for (std::size_t number = first; number < first + slots; ++number) one.put(number);
+      ASSERT_TRUE(one.checkpoint());
+    }
+    ASSERT_EQ(one.list().size(), 3U);  // they, and the manifest
+    std::vector<std::size_t> live;
+    for (const auto& [first, slots] : {std::pair{std::size_t{0}, kParts[0]}, std::pair{kParts[0], kParts[1]}})
+      for (std::size_t i = 0; i < slots; ++i)
+        if (i < kLive)
+          live.push_back(first + i);
+        else
+          one.remove(first + i);
+    for (std::size_t i = 0; i < kTail; ++i) one.put(kParts[0] + kParts[1] + i);
+    ASSERT_EQ(one.index().room(), room);
+    const std::size_t fit = room / kLive * kLive;
+    EXPECT_EQ(one.index().worth_moving(2 * kLive).size(), fit);
+    EXPECT_EQ(one.index().worth_moving(10).size(), fit > 0 ? 10U : 0U);
+    for (std::size_t i = 0; i < fit; ++i) {
+      ASSERT_EQ(one.index().worth_moving(1).size(), 1U) << "given up after " << i;
+      one.move(live[i]);
+    }
+    EXPECT_TRUE(one.index().worth_moving(1).empty());
+    one.expect_as_rebuilt();
+  }
+}
+
 TEST(IndexFiles, without_a_slot_left_a_put_is_refused_and_nothing_is_worth_moving) {
   constexpr std::size_t kSlots = 4'096, kPoints = 3'008;
   IndexCase one(23, small_shape(), kSlots);
   for (std::size_t number = 0; number < kPoints; ++number) one.put(number);
   ASSERT_TRUE(one.checkpoint());
-  for (std::size_t number = 0; number < kSlots - kPoints - 1; ++number) one.put(number);  // in new slots
-  EXPECT_EQ(one.index().room(), 1U);
-  EXPECT_EQ(one.index().worth_moving(10).size(), 1U);
-  one.put(kSlots - kPoints - 1);
+  for (std::size_t number = 0; number < kSlots - kPoints; ++number) one.put(number);  // in new slots
   EXPECT_EQ(one.index().room(), 0U);
   EXPECT_TRUE(one.index().worth_moving(10).empty());  // or its owner would move the same ones for ever
   const Payload none;
