@@ -47,7 +47,8 @@ struct Manifest {
   std::vector<NamedPart> parts;
 };
 
-Result<Manifest> decode_manifest(std::string_view bytes, const IndexShape& shape, const Uuid& epoch) {
+Result<Manifest> decode_manifest(std::string_view bytes, const IndexShape& shape, std::size_t most_slots,
+                                 const Uuid& epoch) {
   const auto damage = [] { return fail(ErrorCode::kDataCorrupt, "the index's manifest is damaged"); };
   if (bytes.size() < kMagic.size() + 1 + sizeof(std::uint32_t) || !bytes.starts_with(kMagic)) return damage();
   std::uint32_t sum = 0;
@@ -81,7 +82,7 @@ Result<Manifest> decode_manifest(std::string_view bytes, const IndexShape& shape
         part.name.slots % CodeTable::kGroup != 0)
       return damage();
     behind = std::uint64_t{part.name.first} + part.name.slots;
-    if (behind > 2 * PointIndex::kMaxSlots) return damage();
+    if (behind > most_slots) return damage();
     for (Slot slot = part.name.first; slot < behind && in.ok(); slot += SlotSet::kWordBits) {
       const std::uint64_t word = in.take<std::uint64_t>();
       part.live.add_at(slot, {&word, 1});
@@ -135,7 +136,7 @@ Status IndexFiles::load_manifest(PointIndex& index, std::uint64_t last_seq, std:
                                  Loaded& loaded) {
   const auto bytes = files_.read_file(join_path(directory_, kManifest), kMaxManifestBytes);
   if (!bytes) return fail(bytes.error());
-  PANDORA_TRY(manifest, decode_manifest(*bytes, index.shape(), epoch_));
+  PANDORA_TRY(manifest, decode_manifest(*bytes, index.shape(), index.most_slots_, epoch_));
   if (std::max({manifest.applied, manifest.removals, manifest.highest}) > last_seq)
     return fail(ErrorCode::kIncompatible, "the index is of a later state of the database");
   if (manifest.removals < removals_since) return fail(ErrorCode::kIncompatible, "the index is too old");

@@ -276,6 +276,19 @@ TEST(IndexFiles, without_a_slot_left_a_put_is_refused_and_nothing_is_worth_movin
   EXPECT_GE(one.index().room(), kPoints);
 }
 
+TEST(IndexFiles, a_manifest_names_as_many_slots_as_there_may_be_and_no_more) {
+  constexpr std::size_t kSlots = 640;
+  IndexCase one(27, small_shape(), kSlots);
+  for (std::size_t number = 0; number < kSlots; ++number) one.put(number);
+  ASSERT_TRUE(one.checkpoint());
+  const auto loads = [&](std::size_t most) {
+    PointIndex index(small_shape(), {}, kIndexStretch, most);
+    return IndexFiles(one.files, "/index", kIndexEpoch).load(index, one.seq(), 0).whole;
+  };
+  EXPECT_TRUE(loads(kSlots));
+  EXPECT_FALSE(loads(kSlots - 1));
+}
+
 // So few points that a search reads the floats of all of them: what is found is exact.
 TEST(IndexFiles, slots_are_given_again_whatever_happens_between_and_during_checkpoints) {
   constexpr std::size_t kPoints = 120, kSteps = 40;
