@@ -1,5 +1,7 @@
 // TurnStore: change, rewrite, remove; vectors.
 #include <algorithm>
+#include <iterator>
+#include <map>
 
 #include "contract/rows_contract.h"
 
@@ -18,6 +20,67 @@ class TurnStoreChangesContract : public RowsContract {
   }
   const EmbedderIdentity words{"words", "1", 2};
 };
+
+// Beside a plain recount of what each row should say.
+TEST_P(TurnStoreChangesContract, WhateverComesChangesAndGoesTurnsAndTheirKeywordsAreCountedAsTheyAre) {
+  constexpr int kSteps = 400;
+  const std::vector<std::string> vocabulary = {"tea", "Tea", "cup", "caf\xC3\xA9", "\xE8\x8C\xB6", "a_b", "%", "x y"};
+  std::map<Uuid, Turn> there;
+  const auto some_words = [&] {
+    std::vector<std::string> some;
+    for (std::uint64_t n = random.below(4); n > 0; --n) some.push_back(vocabulary[random.below(vocabulary.size())]);
+    return some;
+  };
+  const auto any = [&]() -> Turn& {
+    return std::next(there.begin(), static_cast<std::ptrdiff_t>(random.below(there.size())))->second;
+  };
+  const auto expect_recounted = [&](const Principal& who) {
+    std::vector<std::int64_t> expected(vocabulary.size());
+    std::int64_t count = 0;
+    for (const auto& [uid, turn] : there) {
+      if (turn.user != who.user) continue;
+      ++count;
+      for (std::size_t i = 0; i < vocabulary.size(); ++i)
+        expected[i] += std::ranges::count(turn.keywords, vocabulary[i]) > 0;
+    }
+    ASSERT_EQ(turns().count(who, kNever).value(), count);
+    ASSERT_EQ(turns().keyword_counts(vocabulary, who, kNever).value(), expected);
+  };
+  for (int step = 0; step < kSteps; ++step) {
+    SCOPED_TRACE(step);
+    const std::uint64_t what = there.size() < 8 ? 0 : random.below(8);
+    const Principal& who = random.below(3) == 0 ? bea : ana;
+    if (what < 3) {
+      TurnRecord one = record("s" + std::to_string(random.below(3)), std::to_string(step), who);
+      one.turn.keywords = some_words();
+      if (random.below(4) == 0) one.memories = {memory("of " + std::to_string(step), who)};
+      const Turn turn = commit(one);
+      there[turn.uid] = turn;
+      if (random.below(4) == 0) {  // again, and by then it would say something else: the first counts
+        one.turn.keywords = some_words();
+        ASSERT_TRUE(turns().commit_turn(one, who, kNever));
+      }
+    } else if (what < 5) {
+      Turn& turn = any();
+      turn.keywords = some_words();
+      ASSERT_TRUE(turns().rewrite(turn, everyone, kNever));
+    } else if (what < 6) {
+      Turn& turn = any();
+      turn.rejected = !turn.rejected;
+      ASSERT_TRUE(turns().change(turn.number, {.rejected = turn.rejected}, everyone, kNever));
+    } else {
+      const Turn gone = any();
+      ASSERT_TRUE(turns().remove(gone.number, everyone, kNever));
+      there.erase(gone.uid);
+    }
+    if (step % 8 != 0) continue;
+    ASSERT_NO_FATAL_FAILURE(expect_recounted(ana));
+    ASSERT_NO_FATAL_FAILURE(expect_recounted(bea));
+  }
+  rows->reopen();
+  expect_recounted(ana);
+  expect_recounted(bea);
+}
 
 // ── change ──
 
