@@ -1,6 +1,7 @@
 // Research that gateways read through the cache which they share: never older than promised, never what was forgotten.
 #include "recall/cached_research.h"
 
+#include <atomic>
 #include <csignal>
 #include <future>
 
@@ -49,6 +50,22 @@ class WatchedRows final : public ResearchStore {
   ResearchStore& rows_;
 };
 
+// A clock that stands still, and counts how often it was asked how much time has passed.
+class WatchedClock final : public Clock {
+ public:
+  Timestamp now() const override { return time_.now(); }
+  SteadyTime steady() const override {
+    const SteadyTime at = time_.steady();
+    ++looks;
+    return at;
+  }
+  void advance(Duration by) { time_.advance(by); }
+  mutable std::atomic<int> looks = 0;
+
+ private:
+  ManualClock time_;
+};
+
 class World {
  public:
   World(Cache& a, Cache& b) : here(watched, a, clock), there(watched, b, clock) {}
@@ -72,7 +89,7 @@ class World {
     return must(at.list({topic, clock.now(), {}, 10}, ana, kNever));
   }
   const Principal ana = Principal::of(must(UserId::parse("ana"))), bea = Principal::of(must(UserId::parse("bea")));
-  ManualClock clock;
+  WatchedClock clock;
   SeededRandom random{7};
   UuidV7Generator ids{clock, random};
   std::unique_ptr<MemoryRows> rows = make_memory_rows(clock);
@@ -217,9 +234,11 @@ TEST_F(CachedOverRedis, WhileItIsAwayRowsAnswerAndARemovalWaitsUntilNoCopyCanBeL
   EXPECT_EQ(world_.of_topic(world_.here, "trains").size(), 2u);
   EXPECT_EQ(must(world_.there.find(one.id, world_.ana, kNever)), one);
   must(world_.here.change(one.id, [](Research& row) { ++row.uses; }, world_.ana, kNever));
+  const int looks = world_.clock.looks;
   auto removing =
       std::async(std::launch::async, [&] { return world_.here.remove(two.id, world_.ana, kNever).has_value(); });
-  ASSERT_TRUE(eventually([&] { return !world_.rows->research().find(two.id, world_.ana, kNever); }));
+  ASSERT_TRUE(eventually([&] { return world_.clock.looks > looks; })) << "it has begun to count";
+  EXPECT_FAILS(kNotFound, world_.rows->research().find(two.id, world_.ana, kNever));
   EXPECT_EQ(removing.wait_for(std::chrono::milliseconds(300)), std::future_status::timeout);
   world_.clock.advance(kResearchForgotten - std::chrono::milliseconds(1));
   EXPECT_EQ(removing.wait_for(std::chrono::milliseconds(300)), std::future_status::timeout);
