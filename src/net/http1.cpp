@@ -1,6 +1,7 @@
 #include "net/http1.h"
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <cstring>
 
@@ -63,6 +64,16 @@ bool is_chunk_extension(std::string_view rest) {
     skip_blanks();
   } while (take(';'));
   return false;
+}
+
+// What a trailer may hold is for its field's definition to say (RFC 9110, 6.5.1). These come too late there: they say
+// which fields follow (6.6.2), for whom the message is (7.2), what its connection does (7.6.1) and how it is framed
+// (RFC 9112, 6). A reader that merges a trailer into the head would take them for the head's.
+bool may_trail(std::string_view name) {
+  static constexpr std::array<std::string_view, 9> kHeadOnly = {"Connection", "Content-Length",    "Host",
+                                                                "Keep-Alive", "Proxy-Connection",  "TE",
+                                                                "Trailer",    "Transfer-Encoding", "Upgrade"};
+  return std::ranges::none_of(kHeadOnly, [&](std::string_view field) { return equal_ignoring_case(field, name); });
 }
 
 // Takes one line off, without its CRLF. The head is known to hold only lines that end so.
@@ -318,11 +329,11 @@ HttpParsed<void> BodyDecoder::control(char c) {
     case State::kExtension:
       if (c != '\r') {
         if (is_control(c)) return malformed();
-        extension_ += c;
+        held_ += c;
         return {};
       }
-      if (!is_chunk_extension(extension_)) return malformed();
-      extension_.clear();
+      if (!is_chunk_extension(held_)) return malformed();
+      held_.clear();
       state_ = State::kSizeLf;
       return {};
     case State::kSizeLf: {
@@ -337,16 +348,19 @@ HttpParsed<void> BodyDecoder::control(char c) {
     case State::kTrailer:
       if (c == '\r')
         state_ = State::kLastLf;
-      else if (is_http_token({&c, 1}))
-        state_ = State::kTrailerName;
-      else
-        return malformed();
-      return {};
-    case State::kTrailerName:
-      if (c == ':')
-        state_ = State::kTrailerValue;
       else if (!is_http_token({&c, 1}))
         return malformed();
+      else
+        held_ = c, state_ = State::kTrailerName;
+      return {};
+    case State::kTrailerName:
+      if (c != ':') {
+        if (!is_http_token({&c, 1})) return malformed();
+        held_ += c;
+        return {};
+      }
+      if (!may_trail(held_)) return refuse(fmt::format("the trailer holds {}, which belongs in the head", held_));
+      state_ = State::kTrailerValue;
       return {};
     case State::kTrailerValue:
       if (c == '\r')

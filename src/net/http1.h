@@ -2,7 +2,8 @@
 //
 // Two readers that disagree where a message ends are how requests are smuggled past a proxy. So whatever RFC 9112 calls
 // ambiguous or obsolete is refused, not repaired: a bare CR or LF, folded lines, space around a header's name, a second
-// Content-Length or Host, Content-Length beside Transfer-Encoding, any coding but "chunked", sizes that overflow.
+// Content-Length or Host, Content-Length beside Transfer-Encoding, any coding but "chunked", sizes that overflow, a
+// field of the framing, the routing or the connection in a trailer.
 #pragma once
 #include <cstddef>
 #include <cstdint>
@@ -27,7 +28,7 @@ struct HttpHeadLimits {
   std::size_t target_bytes = 8 * 1024;  // 414
 };
 inline constexpr std::size_t kMaxChunkLineBytes = 256;     // size and extensions of one chunk
-inline constexpr std::size_t kMaxTrailerBytes = 8 * 1024;  // read and dropped
+inline constexpr std::size_t kMaxTrailerBytes = 8 * 1024;  // checked and dropped
 inline constexpr std::size_t kMaxMethodBytes = 32;
 
 enum class BodyKind { kNone, kLength, kChunked, kUntilClose };
@@ -97,8 +98,8 @@ class BodyDecoder {
   State state_;
   std::uint64_t left_ = 0;  // of the body or of the chunk
   std::uint64_t max_bytes_, received_ = 0;
-  std::size_t line_ = 0;   // bytes of the control line
-  std::string extension_;  // what stands in it behind the chunk's size
+  std::size_t line_ = 0;  // bytes of the control line
+  std::string held_;      // of that line: a chunk's extension, or the name of a trailer's field
   std::size_t trailer_ = 0;
   bool digits_ = false;
 };

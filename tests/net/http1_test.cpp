@@ -1,5 +1,6 @@
 #include "net/http1.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include "net/origin_check.h"
@@ -106,7 +107,7 @@ TEST(Http1, ALateEndIsFoundWhereverTheHeadIsCut) {
 
 TEST(Http1, TakesTheFramingOffHoweverTheBodyIsCut) {
   const std::string chunked =
-      "5\r\nhello\r\n1;name=\"v\"; b = \"\\\"\" ;c\r\n \r\n0006\r\nworld!\r\n0\r\nTrailer: dropped\r\n\r\n";
+      "5\r\nhello\r\n1;name=\"v\"; b = \"\\\"\" ;c\r\n \r\n0006\r\nworld!\r\n0\r\nSum: dropped\r\n\r\n";
   for (std::size_t slice = 1; slice <= chunked.size(); ++slice) {
     const auto body = decode({BodyKind::kChunked, 0}, chunked, 12, slice);
     ASSERT_TRUE(body) << slice << body.error().error.message;
@@ -132,6 +133,18 @@ TEST(Http1, ATrailerAndTheLineOfAChunkAreBounded) {
   EXPECT_FALSE(decode_chunked("1;" + std::string(kMaxChunkLineBytes - 2, 'e') + "\r\nx\r\n0\r\n\r\n"));
   EXPECT_TRUE(decode_chunked("0\r\nT:" + std::string(kMaxTrailerBytes - 100, 't') + "\r\n\r\n"));
   EXPECT_FALSE(decode_chunked("0\r\nT:" + std::string(kMaxTrailerBytes, 't') + "\r\n\r\n"));
+}
+
+TEST(Http1, ATrailerHoldsNoFieldOfTheFramingTheRoutingOrTheConnection) {
+  for (const char* field : {"Connection", "Content-Length", "Host", "Keep-Alive", "Proxy-Connection", "TE", "Trailer",
+                            "Transfer-Encoding", "Upgrade", "trAnsfer-enCoding"}) {
+    const auto body = decode_chunked(fmt::format("1\r\nx\r\n0\r\nSum: 1\r\n{}: y\r\n\r\n", field));
+    ASSERT_FALSE(body) << field;
+    EXPECT_EQ(body.error().status, 400) << field;
+    EXPECT_NE(body.error().error.message.find(field), std::string::npos) << body.error().error.message;
+  }
+  // Only whole names count.
+  EXPECT_TRUE(decode_chunked("1\r\nx\r\n0\r\nHos: 1\r\nHosts: 1\r\nX-Content-Length: 2\r\nETag: \"a\"\r\n\r\n"));
 }
 
 TEST(Http1, KnowsHowAnAnswerEnds) {

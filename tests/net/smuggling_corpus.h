@@ -109,6 +109,9 @@ inline constexpr std::array kSmuggledChunks = {
     Smuggled{"bare LF after the last size", "5\r\nhello\r\n0\n\r\n"sv},
     Smuggled{"a folded trailer", "5\r\nhello\r\n0\r\n T: x\r\n\r\n"sv},
     Smuggled{"a trailer without a colon", "5\r\nhello\r\n0\r\nGET / HTTP/1.1\r\n\r\n"sv},
+    Smuggled{"a length in a trailer", "5\r\nhello\r\n0\r\nContent-Length: 5\r\n\r\n"sv},
+    Smuggled{"a coding in a trailer", "5\r\nhello\r\n0\r\nTransfer-Encoding: chunked\r\n\r\n"sv},
+    Smuggled{"a Host in a trailer", "5\r\nhello\r\n0\r\nHost: evil.example\r\n\r\n"sv},
     Smuggled{"bare LF in a trailer", "5\r\nhello\r\n0\r\nT: a\nb\r\n\r\n"sv},
 };
 
