@@ -6,6 +6,7 @@
 #include "contract/expect.h"
 #include "orchestrator/tool_routes.h"
 #include "support/http_routes.h"
+#include "support/raw_tcp.h"
 #include "tools/remote_tools.h"
 #include "tools/tool_wire.h"
 
@@ -68,11 +69,13 @@ class OverHttp : public ::testing::Test {
   std::string secret = "s3cret";
   const UserId ana = must(UserId::parse("ana")), bob = must(UserId::parse("bob"));
   const SystemClock clock;
+  ManualClock patience;  // of those who have not all the time of the world
+  static constexpr Duration kPatience = std::chrono::seconds(1);
   SystemRandom random;
   std::atomic<bool> waits = false;
   std::atomic<int> begun = 0, stopped = 0;
   static void wait_for(const std::atomic<int>& count, int value) {
-    while (count < value) std::this_thread::yield();
+    ASSERT_TRUE(testing::eventually([&] { return count >= value; })) << count << " of " << value;
   }
   ToolCaller seen;
   std::atomic<int> runs = 0;
@@ -145,7 +148,10 @@ TEST_F(OverHttp, ACallerThatLeavesAndADeadlineStopTheToolThere) {
   left = true;
   EXPECT_FAILS(kCancelled, leaves.get());
   wait_for(stopped, 1);
-  EXPECT_FAILS(kDeadlineExceeded, call({}, Deadline::after(clock, std::chrono::seconds(1))));
+  auto late = std::async(std::launch::async, [&] { return call({}, Deadline::after(patience, kPatience)); });
+  wait_for(begun, 2);
+  patience.advance(kPatience);
+  EXPECT_FAILS(kDeadlineExceeded, late.get());
   wait_for(stopped, 2);
 }
 
@@ -183,8 +189,10 @@ TEST_F(OverHttp, SoManyCallsWaitAndNoMore) {
   waits = true;
   auto first = std::async(std::launch::async, [&] { return call(); });
   wait_for(begun, 1);
-  const auto second = call({}, Deadline::after(clock, std::chrono::seconds(2)));
-  EXPECT_FAILS(kDeadlineExceeded, second) << "it waits for a thread";
+  auto second = std::async(std::launch::async, [&] { return call({}, Deadline::after(patience, kPatience)); });
+  EXPECT_TRUE(testing::eventually([&] { return orchestrator->stats().in_flight == 2; }));
+  patience.advance(kPatience);
+  EXPECT_FAILS(kDeadlineExceeded, second.get()) << "it waits for a thread";
   const auto third = ask("POST", "/tools/echo", "{}");
   EXPECT_EQ(third.status, 429);
   EXPECT_EQ(third.headers.get("Retry-After"), "1");
