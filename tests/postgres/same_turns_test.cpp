@@ -120,5 +120,44 @@ TEST_F(SameTurnsCase, TurnsThatTwoGatewaysCommitFromBothEndsAreThereOnceAndNobod
   EXPECT_EQ(sum("SELECT count(*) FROM pandora.outbox"), 2 * (numbers.size() + remembered));
 }
 
+// The number is looked at before the uid: each finds neither there, and then the other's number.
+TEST_F(SameTurnsCase, OfARowThatTwoGatewaysBringBackAtOnceTheNumberIsItsOwnForBoth) {
+  TurnStore& store = processes[0]->turns();
+  must(store.commit_turn(turn_of(ids, clock, "s", "first"), ana, kNever));
+  must(store.reserve_through({1'000}, ana, kNever));
+  const auto middle = must(PostgresConnection::open(options, kNever)),
+             watch = must(PostgresConnection::open(options, kNever));
+  for (const bool brings_a_memory : {false, true}) {
+    TurnRecord one = turn_number(brings_a_memory ? 7 : 0);
+    one.turn.number = {brings_a_memory ? 70 : 80};
+    middle->begin();
+    must(
+        middle->query("INSERT INTO pandora.turns (turn_number, turn_uid, user_id, session_id, timestamp, topic,"
+                      " topic_terms, intent, keywords, quality, rejected, archived, content_sha256, document)"
+                      " SELECT $1, $2, user_id, session_id, timestamp, topic, topic_terms, intent, keywords, quality,"
+                      " rejected, archived, content_sha256, document FROM pandora.turns ORDER BY turn_number LIMIT 1",
+                      one.turn.number.value, ids.next()));
+    std::array<std::optional<Result<TurnNumber>>, 2> given;
+    std::vector<std::thread> threads;
+    for (std::size_t i = 0; i < 2; ++i)
+      threads.emplace_back([&, i] { given[i] = processes[i]->turns().commit_turn(one, ana, kNever); });
+    const auto waits = "SELECT count(*) FROM pg_locks WHERE NOT granted AND locktype = 'transactionid'";
+    while (must(watch->query(waits)).integer(0, 0) < 2) std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    middle->rollback();
+    for (auto& thread : threads) thread.join();
+    for (const auto& number : given) {
+      ASSERT_TRUE(*number) << number->error().to_line();
+      EXPECT_EQ(**number, one.turn.number);
+    }
+    EXPECT_EQ(must(store.find(one.turn.number, ana, kNever)).uid, one.turn.uid);
+
+    TurnRecord another = turn_number(brings_a_memory ? 7 : 0);
+    another.turn.number = one.turn.number;
+    const auto refused = store.commit_turn(another, ana, kNever);
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error().code, ErrorCode::kConflict);
+  }
+}
+
 }  // namespace
 }  // namespace pandora::testing
