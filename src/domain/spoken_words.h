@@ -12,4 +12,9 @@ inline std::string spoken_words(const Turn& turn) {
   return text;
 }
 
+// What is made of the words of one, vector or points, is right for the other.
+inline bool same_words(const Turn& a, const Turn& b) {
+  return a.message == b.message && a.reply == b.reply && a.model == b.model;
+}
+
 }  // namespace pandora

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "base/text.h"
+#include "domain/spoken_words.h"
 #include "ports/cache_checks.h"
 #include "ports/observation_store.h"
 
@@ -38,6 +39,11 @@ Status check_number(TurnNumber number) {
 Status check_unchanged(const Turn& row, const Turn* was) {
   if (!was || row == *was) return {};
   return fail(ErrorCode::kConflict, fmt::format("turn {} was changed meanwhile", row.number.value));
+}
+
+Status check_words(const Turn& row, const Turn* of) {
+  if (!of || same_words(row, *of)) return {};
+  return fail(ErrorCode::kConflict, fmt::format("the words of turn {} were changed meanwhile", row.number.value));
 }
 
 Status check_row(const TurnObject& object) {

@@ -38,6 +38,8 @@ Status check_number(TurnNumber number);
 // Of a row that is to be replaced only while it says `was`: kConflict when it says something else. Null: whatever it
 // says.
 Status check_unchanged(const Turn& row, const Turn* was);
+// Likewise of what is made of its words alone (same_words).
+Status check_words(const Turn& row, const Turn* of);
 // See InstanceStore (observation_store.h).
 Status check_instance_name(std::string_view name);
 Status check_instance_value(std::string_view value);

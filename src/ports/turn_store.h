@@ -133,9 +133,10 @@ class TurnStore {
   virtual Result<RemovedTurn> remove(TurnNumber number, const Principal& who, const Deadline& deadline) = 0;
 
   // Own vectors, by embedder: kept beside the rows, removed with them. put replaces; kNotFound without the turn,
-  // kInvalidArgument when the vector is not of the embedder's dimension.
+  // kInvalidArgument when the vector is not of the embedder's dimension. With `of`: only while the row has the words of
+  // that turn; kConflict when they have been changed since, or a vector of words that are gone would stay.
   virtual Status put_vector(const Uuid& uid, const EmbedderIdentity& embedder, std::span<const float> vector,
-                            const Deadline& deadline) = 0;
+                            const Deadline& deadline, const Turn* of = nullptr) = 0;
   // Of the turn and its neighbours, in the order of `neighbours`; those that have none of this embedder are left out.
   // kNotFound without the turn.
   virtual Result<std::vector<TurnVector>> vectors_around(const Uuid& uid, int radius, const EmbedderIdentity& embedder,

@@ -431,17 +431,17 @@ Result<RemovedTurn> SqliteTurnStore::remove(TurnNumber number, const Principal& 
 }
 
 Status SqliteTurnStore::put_vector(const Uuid& uid, const EmbedderIdentity& embedder, std::span<const float> vector,
-                                   const Deadline& deadline) {
+                                   const Deadline& deadline, const Turn* of) {
   if (vector.size() != embedder.dimension)
     return fail(ErrorCode::kInvalidArgument,
                 fmt::format("a vector of {} values from an embedder of {}", vector.size(), embedder.dimension));
   const std::string_view bytes(reinterpret_cast<const char*>(vector.data()), vector.size_bytes());
   return database_.write(
       [&](Connection& connection) -> Status {
+        PANDORA_TRY(row, find_by_uid(connection, uid, Principal::system()));
+        PANDORA_CHECK(check_words(row, of));
         PANDORA_CHECK(
             connection.run("UPDATE turns SET embedding_id = ?2 WHERE turn_uid = ?1", uid, turn_point_id(uid)));
-        if (connection.changes() == 0)
-          return fail(ErrorCode::kNotFound, fmt::format("there is no turn {}", uid.to_string()));
         PANDORA_TRY(
             statement,
             connection.prepare(

@@ -34,7 +34,7 @@ class SqliteTurnStore final : public TurnStore {
   Status rewrite(const Turn& turn, const Principal& who, const Deadline& deadline, const Turn* was) override;
   Result<RemovedTurn> remove(TurnNumber number, const Principal& who, const Deadline& deadline) override;
   Status put_vector(const Uuid& uid, const EmbedderIdentity& embedder, std::span<const float> vector,
-                    const Deadline& deadline) override;
+                    const Deadline& deadline, const Turn* of) override;
   Result<std::vector<TurnVector>> vectors_around(const Uuid& uid, int radius, const EmbedderIdentity& embedder,
                                                  const Deadline& deadline) override;
   Result<std::optional<Uuid>> drop_other_vectors(const EmbedderIdentity& kept, const std::optional<Uuid>& after,

@@ -287,13 +287,15 @@ Result<RemovedTurn> MemoryTurnStore::remove(TurnNumber number, const Principal& 
 // ── vectors ──
 
 Status MemoryTurnStore::put_vector(const Uuid& uid, const EmbedderIdentity& embedder, std::span<const float> vector,
-                                   const Deadline& deadline) {
+                                   const Deadline& deadline, const Turn* of) {
   if (vector.size() != embedder.dimension)
     return fail(ErrorCode::kInvalidArgument,
                 fmt::format("a vector of {} values from an embedder of {}", vector.size(), embedder.dimension));
   PANDORA_CHECK(deadline.check("keeping a vector"));
   const std::lock_guard lock(state_.mutex);
-  if (!state_.find_turn(uid)) return no_turn(uid.to_string());
+  const Turn* row = state_.find_turn(uid);
+  if (!row) return no_turn(uid.to_string());
+  PANDORA_CHECK(check_words(*row, of));
   state_.vectors[{uid, key_of(embedder)}].assign(vector.begin(), vector.end());
   return {};
 }

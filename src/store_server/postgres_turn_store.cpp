@@ -194,7 +194,7 @@ Result<RemovedTurn> PostgresTurnStore::remove(TurnNumber number, const Principal
 }
 
 Status PostgresTurnStore::put_vector(const Uuid& uid, const EmbedderIdentity& embedder, std::span<const float> vector,
-                                     const Deadline& deadline) {
+                                     const Deadline& deadline, const Turn* of) {
   if (vector.size() != embedder.dimension)
     return fail(ErrorCode::kInvalidArgument,
                 fmt::format("a vector of {} values from an embedder of {}", vector.size(), embedder.dimension));
@@ -207,6 +207,7 @@ Status PostgresTurnStore::put_vector(const Uuid& uid, const EmbedderIdentity& em
                         "SELECT turn_number, document FROM pandora.turns WHERE turn_uid = $1 FOR NO KEY UPDATE", uid));
         if (row.empty()) return postgres_rows::no_turn(uid);
         PANDORA_TRY(turn, postgres_rows::read_turn(row, 0));
+        PANDORA_CHECK(check_words(turn, of));
         const Statements statements = {
             {"INSERT INTO pandora.turn_vectors VALUES ($1, $2, $3)"
              " ON CONFLICT (turn_uid, embedder) DO UPDATE SET vector = excluded.vector",

@@ -97,8 +97,9 @@ Status Indexer::embed_once(const PointSpace& space, std::span<const Turn> turns,
     std::vector<WindowVector> both;
     for (std::size_t part = 0; part < parts[i]; ++part) both.push_back({0, vectors[at++]});
     const auto own = windowed_vector(both);
-    const Status stored = stores_.turns.put_vector(turns[i].uid, space.origin.embedder, own, to_keep());
-    if (!stored && stored.error().code != ErrorCode::kNotFound) return stored;  // forgotten meanwhile: nothing to keep
+    const Status stored = stores_.turns.put_vector(turns[i].uid, space.origin.embedder, own, to_keep(), &turns[i]);
+    if (stored || stored.error().code == ErrorCode::kNotFound) continue;  // forgotten meanwhile: nothing to keep
+    if (stored.error().code != ErrorCode::kConflict) return stored;       // changed meanwhile: the caller looks
   }
   return {};
 }
@@ -125,14 +126,12 @@ Status Indexer::embed_turns(const PointSpace& space, std::vector<Turn> turns, co
       piece = turns_together(std::span(turns).subspan(at));
       PANDORA_CHECK(embed_once(space, std::span(turns).subspan(at, piece), deadline));
     }
-    // A text that was changed meanwhile lost its vector before this one of the old text came: again.
+    // A text that was changed meanwhile has no vector yet, or has lost it: again.
     std::vector<Uuid> uids;
     for (const auto& turn : turns) uids.push_back(turn.uid);
     PANDORA_TRY(now, stores_.turns.find_all(uids, Principal::system(), deadline));
-    std::erase_if(now, [&](const Turn& row) {
-      const auto& encoded = *std::ranges::find(turns, row.uid, &Turn::uid);
-      return row.message == encoded.message && row.reply == encoded.reply && row.model == encoded.model;
-    });
+    std::erase_if(now,
+                  [&](const Turn& row) { return same_words(row, *std::ranges::find(turns, row.uid, &Turn::uid)); });
     turns = std::move(now);
   }
   return {};

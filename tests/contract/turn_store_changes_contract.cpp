@@ -346,6 +346,29 @@ TEST_P(TurnStoreChangesContract, AVectorNeedsItsTurnAndItsEmbeddersDimension) {
   EXPECT_EQ(error_of(turns().vectors_around(unknown.uid, 2, words, kNever)), ErrorCode::kNotFound);
 }
 
+TEST_P(TurnStoreChangesContract, AVectorOfWordsThatWereChangedMeanwhileIsRefused) {
+  const Turn old = commit("s", "one");
+  const std::vector<float> vector = {1, 2};
+  const auto kept = [&](const Turn& of) { return turns().put_vector(of.uid, words, vector, kNever, &of); };
+  for (const auto& change : std::vector<std::function<void(Turn&)>>{
+           [](Turn& turn) { turn.message.text = "other"; }, [](Turn& turn) { turn.message.name = "Zoe"; },
+           [](Turn& turn) { turn.reply->text = "other"; }, [](Turn& turn) { turn.model = "another"; }}) {
+    Turn changed = old;
+    change(changed);
+    ASSERT_TRUE(turns().rewrite(changed, ana, kNever));
+    EXPECT_EQ(error_of(kept(old)), std::optional(ErrorCode::kConflict));
+    EXPECT_TRUE(vectors(old, 0, words).empty());
+    ASSERT_TRUE(kept(changed));
+    EXPECT_EQ(vectors(old, 0, words).size(), 1U);
+  }
+  Turn asked_otherwise = old;
+  asked_otherwise.question = "What else?";
+  asked_otherwise.rejected = true;
+  ASSERT_TRUE(turns().rewrite(asked_otherwise, ana, kNever));
+  ASSERT_TRUE(kept(old)) << "the words are the same";
+  EXPECT_EQ(vectors(old, 0, words).size(), 1U);
+}
+
 TEST_P(TurnStoreChangesContract, ARemovedTurnLeavesNoVectorForTheNextOneOfItsUid) {
   TurnRecord told = record("s", "one");
   const Turn turn = commit(told);

@@ -59,8 +59,8 @@ class ForwardingTurnStore : public TurnStore {
     return turns_.remove(number, who, deadline);
   }
   Status put_vector(const Uuid& uid, const EmbedderIdentity& embedder, std::span<const float> vector,
-                    const Deadline& deadline) override {
-    return turns_.put_vector(uid, embedder, vector, deadline);
+                    const Deadline& deadline, const Turn* of) override {
+    return turns_.put_vector(uid, embedder, vector, deadline, of);
   }
   Result<std::vector<TurnVector>> vectors_around(const Uuid& uid, int radius, const EmbedderIdentity& embedder,
                                                  const Deadline& deadline) override {
