@@ -12,7 +12,8 @@
 namespace pandora {
 
 // How many turns a user has, near enough for tf·idf. A count reads all of them (some 10 ms of 100,000), so they are
-// counted anew only when a sixteenth as many may have come since: who asks is taken to add one. Thread-safe.
+// counted anew only when a sixteenth as many may have come since: who asks is taken to add one. What other gateways
+// add, and what is forgotten, counts from then on. Thread-safe.
 class TurnCounts {
  public:
   // 0 when the store does not answer.
