@@ -1,5 +1,6 @@
 #include "net/http_client.h"
 
+#include <atomic>
 #include <future>
 #include <latch>
 #include <set>
@@ -193,8 +194,10 @@ TEST_F(HttpClientTest, AnIdleConnectionIsClosedInTime) {
 }
 
 TEST_F(HttpClientTest, EachLimitOfTimeNamesItself) {
-  RawServer server([](RawConnection& peer, int) {
+  std::atomic<int> asked = 0;
+  RawServer server([&](RawConnection& peer, int) {
     const std::string head = peer.receive_until("\r\n\r\n");
+    if (head.ends_with("\r\n\r\n")) ++asked;
     if (head.find("/half") != std::string::npos) peer.send("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf");
     peer.receive_all();
   });
@@ -210,7 +213,13 @@ TEST_F(HttpClientTest, EachLimitOfTimeNamesItself) {
         Case{server.url() + "/silent", "waiting for", 1s}}) {
     Recorder recorder;
     const auto call = client().start({"GET", url, {}, "", {}}, Deadline::after(clock_, total), recorder);
-    ASSERT_TRUE(eventually([&] { return !url.ends_with("/half") || recorder.body() == "half"; }));
+    // No other limit's time passes before.
+    if (url.ends_with("/silent")) {
+      ASSERT_TRUE(eventually([&] { return asked == 1; }));
+    } else if (url.ends_with("/half")) {
+      ASSERT_TRUE(eventually([&] { return recorder.body() == "half"; }));
+    }
+    asked = 0;
     const Status ended = passes(100ms, recorder);
     ASSERT_FALSE(ended);
     EXPECT_EQ(ended.error().code, ErrorCode::kDeadlineExceeded) << url;
