@@ -57,10 +57,13 @@ TEST_F(BrokenStreamTest, AServerThatHangsBeforeTheFirstByteIsReplacedByTheNext) 
     ModelSettings made = settings({hangs.url() + "/v1", second.url()});
     made.timeouts.first_byte = 10s;
     model(made);
-    const auto result = ask_and_wait(200ms);
+    Listener listener;
+    const auto handle = model_->start(asking(), Deadline::never(), listener);
+    const std::size_t asked = second.requests().size();
+    ASSERT_TRUE(passes_until(200ms, [&] { return second.requests().size() > asked; }));
+    const auto result = listener.wait();
     ASSERT_TRUE(result) << result.error().to_line();
-    EXPECT_EQ(said_, "second");
-    model_.reset();
+    EXPECT_EQ(listener.text(), "second");
   }
 }
 
@@ -88,14 +91,18 @@ TEST_F(BrokenStreamTest, WhatHangsOrBreaksOffInTheMiddleIsAnErrorAndNotTriedAgai
       peer.send(bytes);
       if (stays) peer.receive_all();
     });
-    model({server.url() + "/v1"});
-    const auto result = ask_and_wait(200ms);
+    ModelSettings made = settings({server.url() + "/v1"});
+    if (hangs) made.timeouts.idle = 60s;
+    model(made);
+    Listener listener;
+    const auto handle = model_->start(asking(), Deadline::never(), listener);
+    ASSERT_TRUE(eventually([&] { return listener.text() == "It is "; })) << name;
+    const auto result = passes(200ms, listener);
     ASSERT_FALSE(result) << name;
     EXPECT_EQ(result.error().code, code) << name << result.error().to_line();
     EXPECT_THAT(result.error().message, HasSubstr(says)) << name;
     EXPECT_EQ(said_, "It is ") << name;
     EXPECT_EQ(server.connections(), 1) << name;
-    model_.reset();
   }
 }
 
@@ -174,6 +181,7 @@ TEST_F(BrokenStreamTest, TheCallersDeadlineCounts) {
   model({upstream.url()});
   Listener listener;
   const auto handle = model_->start(asking(), Deadline::after(clock_, 2s), listener);
+  ASSERT_TRUE(eventually([&] { return upstream.requests().size() == 1; }));
   const auto result = passes(100ms, listener);
   ASSERT_FALSE(result);
   EXPECT_EQ(result.error().code, ErrorCode::kDeadlineExceeded);

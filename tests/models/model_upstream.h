@@ -12,6 +12,7 @@
 #include <gtest/gtest.h>
 
 #include "models/openai_chat_model.h"
+#include "net/event_loop.h"
 #include "support/http_routes.h"
 #include "support/raw_tcp.h"
 #include "wire/json_reader.h"
@@ -137,7 +138,8 @@ class Listener final : public ChatSink {
   std::promise<Result<ChatResult>> ended_;
 };
 
-// A model over upstreams of the test's; its time stands still until a test moves it.
+// A model over upstreams of the test's; its time stands still until a test moves it. It moves by far more than passes
+// for the other side, which may stand still meanwhile: no limit ends but that which a test sets.
 class ModelCase : public ::testing::Test {
  protected:
   ModelCase() {
@@ -149,6 +151,7 @@ class ModelCase : public ::testing::Test {
 
   ModelSettings settings(std::vector<std::string> urls) {
     ModelSettings made;
+    made.timeouts.connect = made.timeouts.first_byte = made.timeouts.idle = std::chrono::hours(1'000);
     for (auto& role : made.roles)
       for (const auto& url : urls) role.servers.push_back({url, "named-model", "key"});
     return made;
@@ -172,12 +175,19 @@ class ModelCase : public ::testing::Test {
   }
   // Lets time pass until the call has ended.
   Result<ChatResult> passes(Duration step, Listener& listener) {
-    EXPECT_TRUE(eventually([&] {
-      clock_.advance(step);
-      return listener.ends() > 0;
-    }));
+    EXPECT_TRUE(passes_until(step, [&] { return listener.ends() > 0; }));
     said_ = listener.text();
     return listener.wait();
+  }
+  // Time goes on when the loop, of the client and of every ModelUpstream, has taken up what had come by then.
+  bool passes_until(Duration step, const std::function<bool()>& holds) {
+    return eventually([&] {
+      clock_.advance(step);
+      std::promise<void> turned;
+      threads_.loop(0)->post([&] { turned.set_value(); });
+      turned.get_future().wait();
+      return holds();
+    });
   }
   Result<ChatResult> ask_and_wait(Duration step = std::chrono::milliseconds(50)) {
     Listener listener;
