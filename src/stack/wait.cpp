@@ -80,6 +80,7 @@ class Waiter {
     bool ready = false;
     Duration ready_after{};
     std::optional<int> restarts;    // when it was first looked at
+    std::optional<int> exit_code;   // when it was last seen between two lives: while it runs the Engine says 0
     std::optional<Duration> extra;  // for its data, once that was looked at
   };
 
@@ -147,8 +148,9 @@ class Waiter {
     };
     if (!look.state) return give_up(ErrorCode::kNotFound, "has been removed", see_log);
     if (!known.restarts) known.restarts = look.state->restarts;
-    if (look.state->restarts - *known.restarts >= kTooManyRestarts)
-      return give_up(ErrorCode::kUnavailable, fmt::format("keeps restarting (exit code {})", look.state->exit_code),
+    if (look.state->state == "restarting") known.exit_code = look.state->exit_code;
+    if (known.exit_code && look.state->restarts - *known.restarts >= kTooManyRestarts)
+      return give_up(ErrorCode::kUnavailable, fmt::format("keeps restarting (exit code {})", *known.exit_code),
                      see_log);
     if (look.state->state == "exited" || look.state->state == "dead")
       return give_up(ErrorCode::kUnavailable, fmt::format("has ended (exit code {})", look.state->exit_code), see_log);

@@ -52,8 +52,9 @@ bool check_state(const Look& look, const ServiceSight& service, bool others_run)
   if (keeps_restarting(service))
     return look.results.push_back(broken(
                "containers",
-               fmt::format("{} keeps restarting (code {}, {} restarts); {}", service.name, state.exit_code,
-                           state.restarts, last_words(look, container.id)),
+               fmt::format("{} keeps restarting ({}{} restarts); {}", service.name,
+                           state.state == "running" ? "" : fmt::format("code {}, ", state.exit_code), state.restarts,
+                           last_words(look, container.id)),
                "solve what it names, or what the other rows here name; when it is its settings, make it anew from "
                "files as this pandora writes them",
                made_anew(look.sight, service.name), ErrorCode::kUnavailable)),
