@@ -71,15 +71,16 @@ void TcpGate::accept() {
     threads_.emplace_back([this, near] {
       const int far = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
       const sockaddr_in address = on_loopback(server_);
-      if (::connect(far, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0) pass_on(near, far);
-      reset(near);
+      if (::connect(far, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0 || !pass_on(near, far))
+        reset(near);
       ::close(near);
       ::close(far);
     });
   }
 }
 
-void TcpGate::pass_on(int near, int far) {
+// Whether one of both has ended it in order: what was passed on before that still arrives.
+bool TcpGate::pass_on(int near, int far) {
   std::list<Pair>::iterator mine;
   {
     const std::lock_guard lock(mutex_);
@@ -89,6 +90,7 @@ void TcpGate::pass_on(int near, int far) {
   ::setsockopt(near, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
   ::setsockopt(far, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
   char bytes[65536];
+  bool in_order = false;
   for (bool open = true; open && !ends_;) {
     pollfd both[] = {{near, POLLIN, 0}, {far, POLLIN, 0}};
     if (holds_) {
@@ -103,6 +105,7 @@ void TcpGate::pass_on(int near, int far) {
       const std::size_t most = slow ? slow : sizeof bytes;
       ssize_t count = ::recv(both[from].fd, bytes, most, 0);
       open = count > 0;
+      in_order = count == 0;
       if (from == 0 && count > 0) {
         passed_ += count;
         if (left_ > 0 && (left_ -= count) <= 0) {
@@ -122,6 +125,7 @@ void TcpGate::pass_on(int near, int far) {
   }
   const std::lock_guard lock(mutex_);
   open_.erase(mine);
+  return in_order;
 }
 
 }  // namespace pandora::testing

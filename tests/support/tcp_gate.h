@@ -32,7 +32,7 @@ class TcpGate {
     int near, far;
   };
   void accept();
-  void pass_on(int near, int far);
+  bool pass_on(int near, int far);
   const std::uint16_t server_;
   int listener_;
   std::uint16_t port_ = 0;
