@@ -1,16 +1,20 @@
 // The SQL part of a save on PostgreSQL, beside one bare INSERT on the same server in the same run; and what many
-// writers get beside one; of both the processor's time of the server, which says the same on a busy machine. Starts a
-// server of its own, with syncs.
+// writers get beside one; of both the processor's time of the server, which says the same on a busy machine. Starts
+// servers of its own, with syncs: one on this machine's disk as it is, and one each of whose syncs takes as long as on
+// a slower disk (slow_sync.cpp). A virtual disk may say that it has synced and do nothing.
 //
-// server_bench [rounds (20)] [seconds (5) of each rate]
+// server_bench [rounds (20)] [seconds (5) of each rate] [microseconds (400) of a slower disk's sync, at least; 0: none]
 #include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <cstdlib>
+#include <filesystem>
 #include <fstream>
 #include <thread>
 
+#include <fcntl.h>
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include "postgres/postgres_schema.h"
 #include "steps.h"
@@ -61,17 +65,29 @@ TurnRecord record(UuidV7Generator& ids, const Clock& clock, const std::string& s
   return made;
 }
 
-double turns_a_second(PostgresStores& stores, int writers, int seconds, std::atomic<int>& count) {
+// Each a template: what one writer saves again and again differs in its ids only, and making it is none of the store's
+// work.
+void stamp(TurnRecord& record, UuidV7Generator& ids) {
+  record.turn.uid = ids.next();
+  for (Observation& one : record.observations) one.turn_uid = record.turn.uid;
+}
+
+double turns_a_second(PostgresStores& stores, int writers, int seconds) {
+  constexpr int kTemplates = 32;  // of a writer
   const SystemClock clock;
   SystemRandom random;
   UuidV7Generator ids(clock, random);
+  std::vector<TurnRecord> records;
+  for (int i = 0; i < writers * kTemplates; ++i)
+    records.push_back(record(ids, clock, fmt::format("writer-{}", i / kTemplates), i));
   const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(seconds);
   std::atomic<int> done = 0;
   std::vector<std::thread> threads;
   for (int writer = 0; writer < writers; ++writer)
     threads.emplace_back([&, writer] {
-      while (std::chrono::steady_clock::now() < end) {
-        const TurnRecord one = record(ids, clock, fmt::format("writer-{}", writer), ++count);
+      for (int n = 0; std::chrono::steady_clock::now() < end; ++n) {
+        TurnRecord& one = records[static_cast<std::size_t>(writer * kTemplates + n % kTemplates)];
+        stamp(one, ids);
         must(stores.turns().commit_turn(one, Principal::of(one.turn.user), kNever));
         ++done;
       }
@@ -80,8 +96,28 @@ double turns_a_second(PostgresStores& stores, int writers, int seconds, std::ato
   return static_cast<double>(done) / seconds;
 }
 
-int run(int rounds, int seconds) {
-  testing::PostgresServer server({.programs = {}, .settings = {"max_connections=100"}, .durable = true});
+// Of 8 KiB that are written where the servers have their files.
+double sync_of_this_disk() {
+  std::string path = (std::filesystem::temp_directory_path() / "pandora-sync-XXXXXX").string();
+  const int file = ::mkstemp(path.data());
+  const std::string page(8192, 'x');
+  std::vector<double> times;
+  for (int i = 0; i < 200; ++i) {
+    if (::pwrite(file, page.data(), page.size(), 0) < 0) std::abort();
+    times.push_back(micros_of([&] { (void)::fdatasync(file); }));
+  }
+  ::close(file);
+  ::unlink(path.c_str());
+  return at(times, 0.5);
+}
+
+void measure(int rounds, int seconds, const std::string& preload) {
+  // As a server looks after its tables by itself.
+  testing::PostgresServer server({.programs = {},
+                                  .settings = {"max_connections=100", "autovacuum_naptime=1min"},
+                                  .durable = true,
+                                  .password = {},
+                                  .preload = preload});
   PostgresOptions options;
   options.url = server.url();
   options.connections = kWriters;
@@ -94,7 +130,6 @@ int run(int rounds, int seconds) {
   UuidV7Generator ids(clock, random);
 
   std::vector<double> inserts, saves;
-  std::atomic<int> count = 0;
   const std::string text(1'000, 'x');
   std::int64_t of_bare = 0, of_saves = 0;
   double bare_began = 0, saves_began = 0;
@@ -102,7 +137,7 @@ int run(int rounds, int seconds) {
     std::vector<double> some_inserts, some_saves;
     for (int i = 0; i < kEach; ++i) {
       some_inserts.push_back(micros_of([&] { must(bare->query("INSERT INTO bare (text) VALUES ($1)", text)); }));
-      const TurnRecord one = record(ids, clock, fmt::format("session-{}", round), ++count);
+      const TurnRecord one = record(ids, clock, fmt::format("session-{}", round), round * kEach + i);
       some_saves.push_back(
           micros_of([&] { must(stores->turns().commit_turn(one, Principal::of(one.turn.user), kNever)); }));
     }
@@ -127,10 +162,18 @@ int run(int rounds, int seconds) {
              at(saves, 0.95), save / insert);
   fmt::print("of the server's processor  an INSERT {:.0f} µs, a save {:.0f} µs = {:.1f} ×\n", of_insert, of_save,
              of_save / of_insert);
-  const double one = turns_a_second(*stores, 1, seconds, count),
-               many = turns_a_second(*stores, kWriters, seconds, count);
+  const double one = turns_a_second(*stores, 1, seconds), many = turns_a_second(*stores, kWriters, seconds);
   fmt::print("1 writer {:.0f} turns/s, {} writers {:.0f} turns/s = {:.1f} × (wanted: at least 5)\n", one, kWriters,
              many, many / one);
+}
+
+int run(int rounds, int seconds, int slower) {
+  fmt::print("this disk: a sync takes {:.0f} µs\n", sync_of_this_disk());
+  measure(rounds, seconds, "");
+  if (slower <= 0) return 0;
+  fmt::print("\na disk whose sync takes {} µs at least\n", slower);
+  ::setenv("PANDORA_SYNC_MICROS", std::to_string(slower).c_str(), 1);
+  measure(rounds, seconds, PANDORA_SLOW_SYNC);
   return 0;
 }
 
@@ -138,5 +181,6 @@ int run(int rounds, int seconds) {
 }  // namespace pandora
 
 int main(int argc, char** argv) {
-  return pandora::run(argc > 1 ? std::atoi(argv[1]) : 20, argc > 2 ? std::atoi(argv[2]) : 5);
+  const auto given = [&](int place, int otherwise) { return argc > place ? std::atoi(argv[place]) : otherwise; };
+  return pandora::run(given(1, 20), given(2, 5), given(3, 400));
 }

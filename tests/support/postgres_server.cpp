@@ -85,6 +85,8 @@ PostgresServer::PostgresServer(PostgresServerOptions options) : options_(std::mo
     std::ofstream rules(folder_ + "/data/pg_hba.conf");
     rules << "local all owner trust\nlocal all all scram-sha-256\nhost all all 127.0.0.1/32 scram-sha-256\n";
   }
+  if (!options_.preload.empty())
+    fs::copy_file(options_.preload, folder_ + "/preload.so");  // where its user can read it
   port_ = free_port();
   start();
   sql("postgres",
@@ -126,6 +128,7 @@ void PostgresServer::run_as_server(const std::vector<std::string>& command, bool
     ::dup2(file, 1);
     ::dup2(file, 2);
     if (::chdir("/") != 0) ::_exit(121);
+    if (!wait && !options_.preload.empty()) ::setenv("LD_PRELOAD", (folder_ + "/preload.so").c_str(), 1);
     ::execv(words[0], words.data());
     ::_exit(127);
   }

@@ -14,6 +14,7 @@ struct PostgresServerOptions {
   std::vector<std::string> settings;  // "max_connections=5"
   bool durable = false;               // syncs, as a benchmark and a crash need
   std::string password;               // of user `pandora`; empty: everybody of this machine may come
+  std::string preload;                // a library that is loaded into the server before its own
 };
 
 class PostgresServer {
