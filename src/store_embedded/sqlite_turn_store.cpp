@@ -103,7 +103,7 @@ Result<std::vector<Uuid>> enqueue_neighbours(Connection& connection, const Turn&
 
 Status write_document(Connection& connection, const Turn& turn) {
   PANDORA_CHECK(connection.run("UPDATE turns SET document = ?2 WHERE turn_number = ?1", turn.number.value,
-                               dump_json(to_json(turn))));
+                               row_of_turn(turn, turn.number)));
   return {};
 }
 
@@ -116,7 +116,7 @@ Status write_keywords(Connection& connection, const Turn& turn) {
 
 Status insert_turn(Connection& connection, const Turn& turn) {
   PANDORA_CHECK(connection.run("INSERT INTO turns (turn_number, turn_uid, document) VALUES (?, ?, ?)",
-                               turn.number.value, turn.uid, dump_json(to_json(turn))));
+                               turn.number.value, turn.uid, row_of_turn(turn, turn.number)));
   return write_keywords(connection, turn);
 }
 

@@ -1,5 +1,6 @@
 #include "wire/json_tape.h"
 
+#include <algorithm>
 #include <array>
 #include <bit>
 #include <charconv>
@@ -473,30 +474,19 @@ void append_compact(std::string& out, JsonNode node) {
 }
 
 void append_json_text(std::string& out, std::string_view text) {
+  const auto must_be_escaped = [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == '"' || c == '\\'; };
   out += '"';
-  for (const char c : text) {
-    switch (c) {
-      case '"':
-        out += "\\\"";
-        break;
-      case '\\':
-        out += "\\\\";
-        break;
-      case '\n':
-        out += "\\n";
-        break;
-      case '\r':
-        out += "\\r";
-        break;
-      case '\t':
-        out += "\\t";
-        break;
-      default:
-        if (static_cast<unsigned char>(c) < 0x20)
-          fmt::format_to(std::back_inserter(out), "\\u{:04x}", static_cast<unsigned>(c));
-        else
-          out += c;
-    }
+  for (;;) {
+    const auto special = std::ranges::find_if(text, must_be_escaped);
+    const auto plain = static_cast<std::size_t>(special - text.begin());
+    out += text.substr(0, plain);
+    if (plain == text.size()) break;
+    constexpr std::string_view kShort = "\"\\\b\f\n\r\t", kLetter = "\"\\bfnrt";
+    if (const auto at = kShort.find(*special); at != kShort.npos)
+      (out += '\\') += kLetter[at];
+    else
+      fmt::format_to(std::back_inserter(out), "\\u{:04x}", static_cast<unsigned>(*special));
+    text.remove_prefix(plain + 1);
   }
   out += '"';
 }

@@ -4,6 +4,9 @@
 
 #include <fmt/format.h>
 
+#include "base/text.h"
+#include "wire/json_tape.h"
+
 namespace pandora {
 namespace {
 
@@ -151,6 +154,43 @@ int version_of(const TurnRecord& record) {
   return record.turn.objects.empty() ? kTurnFormatVersion : kTurnWithObjectsVersion;
 }
 
+// Members of an object, whose names come in their order.
+class ObjectText {
+ public:
+  explicit ObjectText(std::string& out) : out_(out) { out_ += '{'; }
+  std::string& member(std::string_view name) {
+    if (out_.back() != '{') out_ += ',';
+    ((out_ += '"') += name) += "\":";
+    return out_;
+  }
+  void text(std::string_view name, std::string_view text) { append_text(member(name), text); }
+  void boolean(std::string_view name, bool value) { member(name) += value ? "true" : "false"; }
+  void texts(std::string_view name, const std::vector<std::string>& texts) {
+    std::string& out = member(name) += '[';
+    for (const auto& text : texts) append_text(out += out.back() == '[' ? "" : ",", text);
+    out += ']';
+  }
+  void end() { out_ += '}'; }
+
+  static void append_text(std::string& out, std::string_view text) {
+    if (is_valid_utf8(text))
+      append_json_text(out, text);
+    else
+      out += dump_json(text);  // with what stands for that which cannot be written
+  }
+
+ private:
+  std::string& out_;
+};
+
+void append_utterance(std::string& out, const Utterance& utterance) {
+  ObjectText object(out);
+  object.text("name", utterance.name);
+  object.text("role", to_string(utterance.role));
+  object.text("text", utterance.text);
+  object.end();
+}
+
 std::string pretty(const Json& json) { return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n"; }
 
 Json metadata_json(const TurnRecord& record) {
@@ -286,6 +326,36 @@ Json to_json(const GatheredItem& item) {
 }
 
 Result<Turn> turn_from_json(const Json& json, const std::string& place) { return read_turn(json, place); }
+
+std::string row_of_turn(const Turn& turn, TurnNumber number) {
+  std::string out;
+  out.reserve(1024 + turn.message.text.size() + turn.question.size() + (turn.reply ? turn.reply->text.size() : 0));
+  ObjectText object(out);
+  object.boolean("archived", turn.archived);
+  object.text("content_sha256", turn.content_sha256);
+  object.text("created_at", to_iso8601(turn.created_at));
+  object.text("intent", to_string(turn.intent));
+  object.texts("keywords", turn.keywords);
+  append_utterance(object.member("message"), turn.message);
+  object.text("model", turn.model);
+  object.member("number") += std::to_string(number.value);
+  if (!turn.objects.empty()) object.member("objects") += dump_json(list(turn.objects));
+  object.member("quality") += dump_json(turn.quality);
+  object.text("question", turn.question);
+  object.boolean("rejected", turn.rejected);
+  if (turn.reply)
+    append_utterance(object.member("reply"), *turn.reply);
+  else
+    object.member("reply") += "null";
+  object.text("session", turn.session.str());
+  object.text("status", to_string(turn.status));
+  object.text("summary", turn.summary);
+  object.text("topic", turn.topic);
+  object.text("uid", turn.uid.to_string());
+  object.text("user", turn.user.str());
+  object.end();
+  return out;
+}
 
 Result<Turn> turn_of_row(std::string_view document) {
   constexpr const char* kWhat = "a row of turns";

@@ -30,7 +30,9 @@ Json to_json(const Source& source);
 Json to_json(const Observation& observation);
 Json to_json(const GatheredItem& item);
 Result<Turn> turn_from_json(const Json& json, const std::string& place);
-// As a row of turns holds it, without its format: many are read for one answer, so this is the quick way.
+// As a row of turns holds it, without its format: each save writes one and an answer reads many, so this is the quick
+// way. The text is that of `to_json`, under the number that the row says.
+std::string row_of_turn(const Turn& turn, TurnNumber number);
 Result<Turn> turn_of_row(std::string_view document);
 // Of many, in their order, by all of the pool's threads; the first that cannot be read is the error.
 Result<std::vector<Turn>> turns_of_rows(std::span<const std::string_view> documents, ThreadPool& pool);

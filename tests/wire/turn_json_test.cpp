@@ -2,6 +2,7 @@
 
 #include <fstream>
 #include <iterator>
+#include <random>
 
 #include <gtest/gtest.h>
 
@@ -221,6 +222,43 @@ TEST(TurnOfARow, HasTheFaultsOfTheDocument) {
     EXPECT_EQ(as_value.error().code, in_place.error().code);
   }
   EXPECT_GT(refused, 100u);
+}
+
+TEST(RowOfATurn, IsTheTextOfItsJson) {
+  std::mt19937 random(20261126);
+  const auto any = [&](std::size_t below) { return std::uniform_int_distribution<std::size_t>(0, below - 1)(random); };
+  // Every byte there is, also such as are no UTF-8, between characters of one to four bytes.
+  const auto text = [&] {
+    std::string made;
+    for (std::size_t n = any(40); n > 0; --n) {
+      static constexpr const char* kPieces[] = {"word", "é", "漢", "🐼", "\"", "\\", "/", "\x7f"};
+      if (const std::size_t piece = any(10); piece < std::size(kPieces))
+        made += kPieces[piece];
+      else
+        made += static_cast<char>(any(piece == 8 ? 32 : 256));
+    }
+    return made;
+  };
+  for (int round = 0; round < 2'000; ++round) {
+    Turn turn = full().turn;
+    turn.number = {static_cast<std::int64_t>(any(1'000'000'000'000))};
+    turn.message = {Role::kUser, text(), text()};
+    if (any(4) == 0)
+      turn.reply.reset();
+    else
+      turn.reply = {Role::kAssistant, text(), text()};
+    turn.question = text(), turn.summary = text(), turn.topic = text(), turn.model = text();
+    turn.keywords.resize(any(5));
+    for (auto& keyword : turn.keywords) keyword = text();
+    turn.quality = static_cast<double>(any(1'000'001)) / 1e6;
+    turn.rejected = any(2) == 0, turn.archived = any(2) == 0;
+    turn.created_at = {static_cast<std::int64_t>(any(4'000'000'000'000'000))};
+    if (any(3) == 0) turn.objects = {{ObjectOrigin::kPage, text(), any(1'000'000), text(), text()}};
+    ASSERT_EQ(row_of_turn(turn, turn.number), dump_json(to_json(turn))) << round;
+    Turn unnumbered = turn;
+    unnumbered.number = {};
+    ASSERT_EQ(row_of_turn(turn, {}), dump_json(to_json(unnumbered)));
+  }
 }
 
 TEST(TurnOfARow, WhatIsNoJsonIsRefusedWithItsPlace) {
