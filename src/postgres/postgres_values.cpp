@@ -1,8 +1,13 @@
 #include "postgres/postgres_values.h"
 
 #include <algorithm>
+#include <array>
+#include <bit>
 #include <charconv>
 #include <cmath>
+#include <limits>
+#include <type_traits>
+#include <utility>
 
 #include <fmt/format.h>
 #include <libpq-fe.h>
@@ -19,18 +24,67 @@ T parsed(std::string_view text) {
   return value;
 }
 
-void append_quoted(std::string& to, std::string_view text) {
-  to += '"';
-  for (;;) {
-    const auto special = std::ranges::find_if(text, [](char c) { return c == '"' || c == '\\'; });
-    const auto plain = static_cast<std::size_t>(special - text.begin());
-    to += text.substr(0, plain);
-    if (plain == text.size()) break;
-    to += '\\';
-    to += text[plain];
-    text.remove_prefix(plain + 1);
-  }
-  to += '"';
+bool holds_no_mistake(std::string_view text) { return is_valid_utf8(text) && text.find('\0') == text.npos; }
+
+// Types of elements, as every server numbers them (pg_type.dat).
+constexpr std::uint32_t kBool = 16, kBytea = 17, kInt8 = 20, kText = 25, kFloat8 = 701, kTimestamptz = 1184,
+                        kUuid = 2950;
+
+template <class T>
+void append_big_endian(std::string& to, T value) {
+  static_assert(std::is_unsigned_v<T>);
+  std::array<char, sizeof value> bytes;
+  for (std::size_t i = 0; i < bytes.size(); ++i) bytes[bytes.size() - 1 - i] = static_cast<char>(value >> 8 * i);
+  to.append(bytes.data(), bytes.size());
+}
+
+void append_sized(std::string& to, std::string_view bytes) {
+  append_big_endian(to, static_cast<std::uint32_t>(bytes.size()));
+  to += bytes;
+}
+void append_sized(std::string& to, std::uint64_t value) {
+  append_big_endian(to, static_cast<std::uint32_t>(sizeof value));
+  append_big_endian(to, value);
+}
+
+void append_element(std::string& to, bool value) { append_sized(to, std::string_view(value ? "\1" : "\0", 1)); }
+void append_element(std::string& to, std::int64_t value) { append_sized(to, static_cast<std::uint64_t>(value)); }
+void append_element(std::string& to, double value) { append_sized(to, std::bit_cast<std::uint64_t>(value)); }
+void append_element(std::string& to, const Uuid& value) {
+  append_sized(to, std::string_view(reinterpret_cast<const char*>(value.bytes.data()), value.bytes.size()));
+}
+void append_element(std::string& to, std::string_view value) {
+  if (holds_no_mistake(value))
+    append_sized(to, value);
+  else
+    append_sized(to, sanitize_utf8(value));
+}
+void append_element(std::string& to, PostgresBytes value) { append_sized(to, value.bytes); }
+// Microseconds since 2000; what is too early the server refuses. The least number would be minus infinity.
+void append_element(std::string& to, Timestamp value) {
+  constexpr std::int64_t kEpoch = 946'684'800'000'000;
+  append_element(to, std::max(value.micros, std::numeric_limits<std::int64_t>::min() + kEpoch + 1) - kEpoch);
+}
+void append_element(std::string& to, std::optional<double> value) {
+  if (value)
+    append_element(to, *value);
+  else
+    append_big_endian(to, ~std::uint32_t{0});
+}
+
+// As array_recv reads it: dimensions, whether one is null, the elements' type, the dimension's size and first index.
+template <class T>
+std::string binary_array(std::uint32_t type, const std::vector<T>& values, bool has_null = false) {
+  std::string array;
+  array.reserve(20 + values.size() * 12);
+  append_big_endian(array, std::uint32_t{values.empty() ? 0u : 1u});
+  append_big_endian(array, std::uint32_t{has_null});
+  append_big_endian(array, type);
+  if (values.empty()) return array;
+  append_big_endian(array, static_cast<std::uint32_t>(values.size()));
+  append_big_endian(array, std::uint32_t{1});
+  for (const T& value : values) append_element(array, value);
+  return array;
 }
 
 }  // namespace
@@ -40,21 +94,21 @@ PostgresValue::PostgresValue(double value)
             : std::isinf(value) ? (value > 0 ? "Infinity" : "-Infinity")
                                 : fmt::format("{}", value)) {}
 PostgresValue::PostgresValue(std::string_view value) : text_(sanitize_utf8(value)) {}
+PostgresValue::PostgresValue(std::string&& value)
+    : text_(holds_no_mistake(value) ? std::move(value) : sanitize_utf8(value)) {}
 PostgresValue::PostgresValue(Timestamp value) : text_(to_iso8601(value)) {}
 
-PostgresValue::PostgresValue(const std::vector<PostgresValue>& values) : text_("{") {
-  std::size_t size = 2;
-  for (const PostgresValue& value : values) size += value.is_null() ? 5 : value.text().size() + 3;
-  text_->reserve(size);  // and some for what is escaped
-  for (const PostgresValue& value : values) {
-    if (text_->size() > 1) *text_ += ',';
-    if (value.is_null())
-      *text_ += "NULL";
-    else
-      append_quoted(*text_, value.text());
-  }
-  *text_ += '}';
-}
+using Value = PostgresValue;
+Value::PostgresValue(const std::vector<std::int64_t>& values) : text_(binary_array(kInt8, values)), binary_(true) {}
+Value::PostgresValue(const std::vector<double>& values) : text_(binary_array(kFloat8, values)), binary_(true) {}
+Value::PostgresValue(const std::vector<std::optional<double>>& values)
+    : text_(binary_array(kFloat8, values, std::ranges::count(values, std::optional<double>()) > 0)), binary_(true) {}
+Value::PostgresValue(const std::vector<bool>& values) : text_(binary_array(kBool, values)), binary_(true) {}
+Value::PostgresValue(const std::vector<Timestamp>& values) : text_(binary_array(kTimestamptz, values)), binary_(true) {}
+Value::PostgresValue(const std::vector<Uuid>& values) : text_(binary_array(kUuid, values)), binary_(true) {}
+Value::PostgresValue(const std::vector<std::string>& values) : text_(binary_array(kText, values)), binary_(true) {}
+Value::PostgresValue(const std::vector<std::string_view>& values) : text_(binary_array(kText, values)), binary_(true) {}
+Value::PostgresValue(const std::vector<PostgresBytes>& values) : text_(binary_array(kBytea, values)), binary_(true) {}
 
 PostgresRows::PostgresRows(pg_result* result) : result_(result, &PQclear) {}
 int PostgresRows::size() const { return result_ ? PQntuples(result_.get()) : 0; }

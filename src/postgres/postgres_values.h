@@ -20,7 +20,8 @@ struct PostgresBytes {
   std::string_view bytes;
 };
 
-// One parameter. Text is made valid UTF-8 without NUL, which no text of PostgreSQL may hold (base/text.h).
+// One parameter. Text is made valid UTF-8 without NUL, which no text of PostgreSQL may hold (base/text.h). A value
+// goes as text, which the server reads as whatever type its place has; a bytea and an array go in binary form.
 class PostgresValue {
  public:
   PostgresValue(std::int64_t value) : text_(std::to_string(value)) {}
@@ -30,6 +31,7 @@ class PostgresValue {
   PostgresValue(double value);  // exact: the shortest text that gives it back
   PostgresValue(std::string_view value);
   PostgresValue(const std::string& value) : PostgresValue(std::string_view(value)) {}
+  PostgresValue(std::string&& value);
   PostgresValue(const char* value) : PostgresValue(std::string_view(value)) {}
   PostgresValue(const Uuid& value) : text_(value.to_string()) {}
   PostgresValue(Timestamp value);  // timestamptz
@@ -38,11 +40,17 @@ class PostgresValue {
   template <class T>
   PostgresValue(const std::optional<T>& value)
       : PostgresValue(value ? PostgresValue(*value) : PostgresValue(std::nullopt)) {}
-  // Arrays: a row's worth of values each, for unnest.
-  PostgresValue(const std::vector<PostgresValue>& values);
-  template <class T>
-  PostgresValue(const std::vector<T>& values)
-      : PostgresValue(std::vector<PostgresValue>(values.begin(), values.end())) {}
+  // Arrays, for unnest, ANY and columns of their type. Nothing in them is read as text, so their place must have
+  // exactly this type: bigint[], float8[] (twice), bool[], timestamptz[], uuid[], text[] (twice), bytea[].
+  PostgresValue(const std::vector<std::int64_t>& values);
+  PostgresValue(const std::vector<double>& values);
+  PostgresValue(const std::vector<std::optional<double>>& values);
+  PostgresValue(const std::vector<bool>& values);
+  PostgresValue(const std::vector<Timestamp>& values);
+  PostgresValue(const std::vector<Uuid>& values);
+  PostgresValue(const std::vector<std::string>& values);
+  PostgresValue(const std::vector<std::string_view>& values);
+  PostgresValue(const std::vector<PostgresBytes>& values);
 
   bool is_null() const { return !text_; }
   bool is_binary() const { return binary_; }

@@ -15,11 +15,13 @@ Result<std::vector<SourceAttempt>> PostgresAttemptLog::list(const Deadline& dead
 }
 
 Status PostgresAttemptLog::replace(const std::vector<SourceAttempt>& attempts, const Deadline& deadline) {
-  std::vector<PostgresValue> domains, times, results;
+  std::vector<std::string_view> domains;
+  std::vector<Timestamp> times;
+  std::vector<bool> results;
   for (const auto& one : attempts) {
     domains.emplace_back(one.domain);
-    times.emplace_back(one.at);
-    results.emplace_back(one.ok);
+    times.push_back(one.at);
+    results.push_back(one.ok);
   }
   auto replaced = pool_.write(
       [&](PostgresConnection& connection) -> Status {
@@ -27,7 +29,7 @@ Status PostgresAttemptLog::replace(const std::vector<SourceAttempt>& attempts, c
             {"DELETE FROM pandora.source_attempts", {}},
             {"INSERT INTO pandora.source_attempts (domain, at, success)"
              " SELECT * FROM unnest($1::text[], $2::timestamptz[], $3::bool[])",
-             {PostgresValue(domains), PostgresValue(times), PostgresValue(results)}}};
+             {domains, times, results}}};
         return connection.commit(statements).map([](auto&&) {});
       },
       deadline);

@@ -313,10 +313,10 @@ Status PostgresObservationStore::add(const std::vector<Observation>& observation
   // Each is its turn's user's, if the turn has a row.
   const PostgresStatement statement{
       "INSERT INTO pandora.observations (user_id, " PANDORA_OBSERVATION_COLUMNS
-      ") SELECT coalesce(t.user_id, ''), " PANDORA_OBSERVATION_ARRAYS
-      " FROM unnest($1::uuid[], $2::timestamptz[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[],"
-      "  $8::text[], $9::text[], $10::text[], $11::text[]) WITH ORDINALITY AS o (" PANDORA_OBSERVATION_COLUMNS
-      ", place) LEFT JOIN pandora.turns t ON t.turn_uid = o.turn_uid ORDER BY place",
+      ") SELECT coalesce(t.user_id, ''), " PANDORA_OBSERVATION_VALUES
+      " FROM unnest($1::uuid[], $2::timestamptz[], $3::bigint[], $4::bigint[]) WITH ORDINALITY"
+      "  AS o (turn_uid, last_at, first, last, place)"
+      " LEFT JOIN pandora.turns t ON t.turn_uid = o.turn_uid ORDER BY place",
       postgres_rows::columns_of(postgres_rows::runs_of(observations))};
   PANDORA_TRY(lease, pool_.take(deadline));
   return done(lease->run({&statement, 1}));

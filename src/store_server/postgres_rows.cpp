@@ -159,33 +159,63 @@ std::vector<ObservationRun> runs_of(std::span<const Observation> observations) {
   return runs;
 }
 
-std::vector<PostgresValue> columns_of(ObservationRun run) {
-  std::optional<Uuid> turn;
-  std::optional<Timestamp> last;
-  std::vector<PostgresValue> kinds, names, times, micros, tokens_in, tokens_out, ok, details, confidences;
-  for (const Observation& one : run) {
-    turn = one.turn_uid;
-    last = std::max(last.value_or(one.at), one.at);
-    kinds.emplace_back(to_string(one.kind));
-    names.emplace_back(one.name);
-    times.emplace_back(one.at);
-    micros.emplace_back(std::max<std::int64_t>(0, one.micros));
-    tokens_in.emplace_back(one.tokens_in);
-    tokens_out.emplace_back(one.tokens_out);
-    ok.emplace_back(one.ok);
-    details.emplace_back(one.detail);
-    confidences.emplace_back(one.confidence);
+namespace {
+// Values of observations, each in its array.
+struct ObservedValues {
+  std::vector<std::string_view> kinds, names, details;
+  std::vector<Timestamp> times;
+  std::vector<std::int64_t> micros, tokens_in, tokens_out;
+  std::vector<bool> ok;
+  std::vector<std::optional<double>> confidences;
+
+  // The last of their times.
+  Timestamp add(ObservationRun run) {
+    Timestamp last = run.front().at;
+    for (const Observation& one : run) {
+      last = std::max(last, one.at);
+      kinds.push_back(to_string(one.kind));
+      names.emplace_back(one.name);
+      times.push_back(one.at);
+      micros.push_back(std::max<std::int64_t>(0, one.micros));
+      tokens_in.push_back(one.tokens_in);
+      tokens_out.push_back(one.tokens_out);
+      ok.push_back(one.ok);
+      details.emplace_back(one.detail);
+      confidences.push_back(one.confidence);
+    }
+    return last;
   }
-  return {turn, last, kinds, names, times, micros, tokens_in, tokens_out, ok, details, confidences};
+  void append_to(std::vector<PostgresValue>& values) const {
+    for (PostgresValue value : {PostgresValue(kinds), PostgresValue(names), PostgresValue(times), PostgresValue(micros),
+                                PostgresValue(tokens_in), PostgresValue(tokens_out), PostgresValue(ok),
+                                PostgresValue(details), PostgresValue(confidences)})
+      values.push_back(std::move(value));
+  }
+};
+}  // namespace
+
+std::vector<PostgresValue> columns_of(ObservationRun run) {
+  ObservedValues observed;
+  std::vector<PostgresValue> columns = {std::nullopt, std::nullopt};
+  if (!run.empty()) columns = {run.front().turn_uid, observed.add(run)};
+  observed.append_to(columns);
+  return columns;
 }
 
 std::vector<PostgresValue> columns_of(std::span<const ObservationRun> runs) {
-  std::vector<std::vector<PostgresValue>> columns(columns_of(ObservationRun()).size());
+  ObservedValues observed;
+  std::vector<Uuid> turns;
+  std::vector<Timestamp> last_at;
+  std::vector<std::int64_t> first, last;  // counted from 1
   for (const ObservationRun run : runs) {
-    std::vector<PostgresValue> row = columns_of(run);
-    for (std::size_t i = 0; i < row.size(); ++i) columns[i].push_back(std::move(row[i]));
+    turns.push_back(run.front().turn_uid);
+    first.push_back(static_cast<std::int64_t>(observed.kinds.size()) + 1);
+    last_at.push_back(observed.add(run));
+    last.push_back(static_cast<std::int64_t>(observed.kinds.size()));
   }
-  return {columns.begin(), columns.end()};
+  std::vector<PostgresValue> columns = {turns, last_at, first, last};
+  observed.append_to(columns);
+  return columns;
 }
 
 std::vector<OutboxItem> items_of_turn(const Uuid& uid) {

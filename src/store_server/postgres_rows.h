@@ -48,15 +48,18 @@ void record_fetch(Statements& to, const FetchAttempt& attempt, Timestamp now);
 using ObservationRun = std::span<const Observation>;
 inline constexpr std::size_t kObservationsOfARow = 1000;  // the steps of its identity say the same
 std::vector<ObservationRun> runs_of(std::span<const Observation> observations);
-// A row of it, in the order of the columns below; of an empty run one that is not to be written.
+// A row of it, in the order of PANDORA_OBSERVATION_COLUMNS; of an empty run one that is not to be written.
 std::vector<PostgresValue> columns_of(ObservationRun run);
-// Of several an array for each column, in which the arrays of the rows stand as text.
+// Several, as parameters $1 to $13: of each its turn, its `last_at` and where its values begin and end in the arrays
+// that follow, which have the values of all. A statement reads the first four by unnest AS o (turn_uid, last_at, first,
+// last).
 std::vector<PostgresValue> columns_of(std::span<const ObservationRun> runs);
 #define PANDORA_OBSERVATION_COLUMNS \
   "turn_uid, last_at, kind, name, at, micros, tokens_in, tokens_out, ok, detail, confidence"
-#define PANDORA_OBSERVATION_ARRAYS                                                                             \
-  "o.turn_uid, last_at, kind::text[], name::text[], at::timestamptz[], micros::bigint[], tokens_in::bigint[]," \
-  " tokens_out::bigint[], ok::bool[], detail::text[], confidence::float8[]"
+#define PANDORA_OBSERVATION_VALUES                                                            \
+  "o.turn_uid, o.last_at, ($5::text[])[first:last], ($6::text[])[first:last],"                \
+  " ($7::timestamptz[])[first:last], ($8::bigint[])[first:last], ($9::bigint[])[first:last]," \
+  " ($10::bigint[])[first:last], ($11::bool[])[first:last], ($12::text[])[first:last], ($13::float8[])[first:last]"
 
 std::vector<OutboxItem> items_of_turn(const Uuid& uid);
 std::vector<OutboxItem> items_of_memory(const Uuid& id);

@@ -39,10 +39,11 @@ std::string postgres_rows::word_terms(const Turn& turn) {
 }
 
 Status postgres_rows::put_words(PostgresConnection& connection, std::span<const Turn> turns) {
-  std::vector<PostgresValue> uids, terms;
+  std::vector<Uuid> uids;
+  std::vector<std::string> terms;
   for (const auto& turn : turns) {
-    uids.emplace_back(turn.uid);
-    terms.emplace_back(word_terms(turn));
+    uids.push_back(turn.uid);
+    terms.push_back(word_terms(turn));
   }
   return connection
       .query(

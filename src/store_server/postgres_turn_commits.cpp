@@ -1,6 +1,7 @@
 #include "store_server/postgres_turn_commits.h"
 
 #include <algorithm>
+#include <iterator>
 #include <set>
 
 #include <fmt/format.h>
@@ -16,11 +17,6 @@
 namespace pandora {
 namespace postgres_rows {
 
-std::string document_of(Turn turn) {
-  turn.number = {};
-  return dump_json(to_json(turn));
-}
-
 std::string topic_terms(const Turn& turn) {
   std::string terms;
   for (const Term& term : analyze(turn.topic)) terms += (terms.empty() ? "" : " ") + term.text;
@@ -34,10 +30,10 @@ std::int64_t keyword_key(const UserId& user, std::string_view term) {
   return static_cast<std::int64_t>(key);
 }
 
-PostgresValue keyword_keys(const Turn& turn) {
+std::vector<std::int64_t> keyword_keys(const Turn& turn) {
   std::set<std::int64_t> keys;
   for (const std::string& keyword : turn.keywords) keys.insert(keyword_key(turn.user, keyword));
-  return std::vector<std::int64_t>(keys.begin(), keys.end());
+  return {keys.begin(), keys.end()};
 }
 
 }  // namespace postgres_rows
@@ -48,10 +44,14 @@ using postgres_rows::done;
 using postgres_rows::Statements;
 
 constexpr std::size_t kMostTogether = 64;                // turns of one transaction
-constexpr std::size_t kMostBytesTogether = 1024 * 1024;  // of their messages and replies
+constexpr std::size_t kMostBytesTogether = 1024 * 1024;  // of their documents
 constexpr std::size_t kMostBytesOfOne = 64 * 1024;       // a longer one goes alone
 
-using Values = std::vector<PostgresValue>;
+PostgresTurnRow row_of(const TurnRecord& record) {
+  const Turn& turn = record.turn;
+  return {&record, postgres_rows::topic_terms(turn), dump_json(turn.keywords), row_of_turn(turn, {}),
+          postgres_rows::keyword_keys(turn)};
+}
 
 // Whoever adds a turn to a session holds this until the commit, and whoever removes one has it alone: he sees each
 // neighbour whose point may hold the words that go.
@@ -59,86 +59,96 @@ using Values = std::vector<PostgresValue>;
 
 // The rows and what hangs on them, with their entries of the outbox, as one statement, once the counters are taken;
 // gives uid and number of each that was not there.
-void insert_turns(Statements& to, std::span<const TurnRecord* const> records) {
-  Values numbers, uids, users, sessions, times, topics, terms, intents, keywords, qualities, rejected, archived,
-      contents, documents, named, keys, of;
+void insert_turns(Statements& to, std::span<const PostgresTurnRow* const> rows) {
+  std::vector<std::int64_t> numbers, keys, first_key, last_key;
+  std::vector<Uuid> uids, observed_of;
+  std::vector<std::string_view> users, sessions, topics, terms, intents, keywords, contents, documents;
+  std::vector<Timestamp> times;
+  std::vector<double> qualities;
+  std::vector<bool> rejected, archived;
   std::vector<postgres_rows::ObservationRun> observations;
-  for (const TurnRecord* record : records) {
-    const Turn& turn = record->turn;
-    numbers.emplace_back(turn.number.value);
-    uids.emplace_back(turn.uid);
+  for (const PostgresTurnRow* row : rows) {
+    const Turn& turn = row->record->turn;
+    numbers.push_back(turn.number.value);
+    uids.push_back(turn.uid);
     users.emplace_back(turn.user.str());
     sessions.emplace_back(turn.session.str());
-    times.emplace_back(turn.created_at);
+    times.push_back(turn.created_at);
     topics.emplace_back(turn.topic);
-    terms.emplace_back(postgres_rows::topic_terms(turn));
-    intents.emplace_back(to_string(turn.intent));
-    keywords.emplace_back(dump_json(turn.keywords));
-    qualities.emplace_back(turn.quality);
-    rejected.emplace_back(turn.rejected);
-    archived.emplace_back(turn.archived);
+    terms.emplace_back(row->topic_terms);
+    intents.push_back(to_string(turn.intent));
+    keywords.emplace_back(row->keywords);
+    qualities.push_back(turn.quality);
+    rejected.push_back(turn.rejected);
+    archived.push_back(turn.archived);
     contents.emplace_back(turn.content_sha256);
-    documents.emplace_back(postgres_rows::document_of(turn));
-    if (!turn.keywords.empty()) {
-      named.emplace_back(turn.uid);
-      keys.push_back(postgres_rows::keyword_keys(turn));
-    }
-    for (const auto run : postgres_rows::runs_of(record->observations)) {
-      of.emplace_back(turn.uid);
+    documents.emplace_back(row->document);
+    first_key.push_back(static_cast<std::int64_t>(keys.size()) + 1);
+    keys.insert(keys.end(), row->keyword_keys.begin(), row->keyword_keys.end());
+    last_key.push_back(static_cast<std::int64_t>(keys.size()));
+    for (const auto run : postgres_rows::runs_of(row->record->observations)) {
       observations.push_back(run);
+      observed_of.push_back(turn.uid);
     }
   }
-  Values values = {numbers,   uids,     users,    sessions, times,     topics, terms, intents, keywords,
-                   qualities, rejected, archived, contents, documents, named,  keys,  of};
-  for (auto& column : postgres_rows::columns_of(observations)) values.push_back(std::move(column));
-  values.emplace_back(std::vector{to_string(OutboxKind::kTurnDirectory), to_string(OutboxKind::kTurnPoint)});
+  std::vector<PostgresValue> values = postgres_rows::columns_of(observations);
+  std::ranges::move(std::vector<PostgresValue>{numbers,
+                                               uids,
+                                               users,
+                                               sessions,
+                                               times,
+                                               topics,
+                                               terms,
+                                               intents,
+                                               keywords,
+                                               qualities,
+                                               rejected,
+                                               archived,
+                                               contents,
+                                               documents,
+                                               first_key,
+                                               last_key,
+                                               keys,
+                                               to_string(OutboxKind::kTurnDirectory),
+                                               to_string(OutboxKind::kTurnPoint),
+                                               observed_of},
+                    std::back_inserter(values));
   to.push_back(
       {"WITH made AS (INSERT INTO pandora.turns (turn_number, turn_uid, user_id, session_id, timestamp, topic, "
        "topic_terms, intent, keywords, quality, rejected, archived, content_sha256, document)"
        " SELECT CASE WHEN number = 0 THEN nextval('pandora.turn_numbers') ELSE number END, uid, whose, session, at,"
-       "  topic, terms, intent, keywords, quality, rejected, archived, content, document"
+       "  topic, terms, intent, keywords::jsonb, quality, rejected, archived, content, document"
        " FROM (SELECT *, " PANDORA_JOIN_SESSION
-       "  FROM unnest($1::bigint[], $2::uuid[], $3::text[], $4::text[], $5::timestamptz[], $6::text[], $7::text[], "
-       "$8::text[], $9::jsonb[], $10::float8[], $11::bool[], $12::bool[], $13::text[], $14::text[]) WITH ORDINALITY"
-       "  AS asked (number, uid, whose, session, at, topic, terms, intent, keywords, quality, rejected, archived, "
-       "content, document, place)"
+       "  FROM unnest($14::bigint[], $15::uuid[], $16::text[], $17::text[], $18::timestamptz[], $19::text[],"
+       "   $20::text[], $21::text[], $22::text[], $23::float8[], $24::bool[], $25::bool[], $26::text[], $27::text[])"
+       "  WITH ORDINALITY AS asked (number, uid, whose, session, at, topic, terms, intent, keywords, quality, rejected,"
+       "   archived, content, document, place)"
        "  WHERE NOT EXISTS (SELECT 1 FROM pandora.turns t WHERE t.turn_uid = asked.uid) ORDER BY place) AS absent"
        " ON CONFLICT (turn_uid) DO NOTHING RETURNING turn_number, turn_uid, user_id),"
-       " words AS (INSERT INTO pandora.turn_keywords SELECT made.turn_number, keys::bigint[]"
-       "  FROM unnest($15::uuid[], $16::text[]) AS given (turn_uid, keys) JOIN made USING (turn_uid)),"
+       " words AS (INSERT INTO pandora.turn_keywords SELECT made.turn_number, ($30::bigint[])[first:last]"
+       "  FROM unnest($15::uuid[], $28::bigint[], $29::bigint[]) AS given (turn_uid, first, last)"
+       "  JOIN made USING (turn_uid) WHERE first <= last),"
        " seen AS (INSERT INTO pandora.observations (user_id, " PANDORA_OBSERVATION_COLUMNS
-       ") SELECT made.user_id, " PANDORA_OBSERVATION_ARRAYS
-       "  FROM unnest($17::uuid[], $18::uuid[], $19::timestamptz[], $20::text[], $21::text[], $22::text[], $23::text[],"
-       "   $24::text[], $25::text[], $26::text[], $27::text[], $28::text[]) WITH ORDINALITY"
-       "  AS o (made_of, " PANDORA_OBSERVATION_COLUMNS ", place) JOIN made ON made.turn_uid = made_of ORDER BY place),"
+       ") SELECT made.user_id, " PANDORA_OBSERVATION_VALUES
+       "  FROM unnest($1::uuid[], $2::timestamptz[], $3::bigint[], $4::bigint[], $33::uuid[]) WITH ORDINALITY"
+       "  AS o (turn_uid, last_at, first, last, made_of, place) JOIN made ON made.turn_uid = made_of ORDER BY place),"
        " asks AS (INSERT INTO pandora.outbox (kind, key, version)"
-       "  SELECT kind, turn_uid, nextval('pandora.outbox_versions') FROM made, unnest($29::text[]) AS wanted (kind)"
-       "  ORDER BY turn_number" PANDORA_ENQUEUE ") SELECT turn_uid, turn_number FROM made",
+       "  SELECT kind, turn_uid, nextval('pandora.outbox_versions') FROM made, (VALUES ($31::text), ($32)) AS wanted "
+       "(kind) ORDER BY turn_number" PANDORA_ENQUEUE ") SELECT turn_uid, turn_number FROM made",
        std::move(values)});
 }
 
 // A turn that gets its number here: locks, its row, what hangs on it, and its entries of the outbox, as one statement
 // of plain values: its plan is made once. OFFSET 0, so that the locks are taken before the number. Gives it; nothing
 // when the turn was there.
-PostgresStatement insert_turn(const TurnRecord& record, Timestamp now) {
-  const Turn& turn = record.turn;
-  Values values = {
-      turn.uid,
-      turn.user.str(),
-      turn.session.str(),
-      turn.created_at,
-      turn.topic,
-      postgres_rows::topic_terms(turn),
-      to_string(turn.intent),
-      dump_json(turn.keywords),
-      turn.quality,
-      turn.rejected,
-      turn.archived,
-      turn.content_sha256,
-      postgres_rows::document_of(turn),
-      postgres_rows::keyword_keys(turn),
+PostgresStatement insert_turn(const PostgresTurnRow& row, Timestamp now) {
+  const Turn& turn = row.record->turn;
+  std::vector<PostgresValue> values = {
+      turn.uid,        turn.user.str(),        turn.session.str(), turn.created_at,  turn.topic,
+      row.topic_terms, to_string(turn.intent), row.keywords,       turn.quality,     turn.rejected,
+      turn.archived,   turn.content_sha256,    row.document,       row.keyword_keys,
   };
-  const postgres_rows::ObservationRun observations = record.observations;  // of one turn
+  const postgres_rows::ObservationRun observations = row.record->observations;  // of one turn
   for (auto& column : postgres_rows::columns_of(observations)) values.push_back(std::move(column));
   values.emplace_back(to_string(OutboxKind::kTurnDirectory));
   values.emplace_back(to_string(OutboxKind::kTurnPoint));
@@ -186,9 +196,10 @@ bool brings_nothing_else(const TurnRecord& record) {
 }
 
 // Whatever it brings, whether it was there or not.
-Result<TurnNumber> commit_one(PostgresConnection& connection, const TurnRecord& record, Timestamp now) {
+Result<TurnNumber> commit_one(PostgresConnection& connection, const PostgresTurnRow& row, Timestamp now) {
+  const TurnRecord& record = *row.record;
   const Turn* turn = &record.turn;
-  const TurnRecord* one = &record;
+  const PostgresTurnRow* one = &row;
   Statements statements;
   postgres_rows::take_counters(statements, now, turn->number);
   const std::size_t at = statements.size();
@@ -220,30 +231,31 @@ Result<TurnNumber> commit_one(PostgresConnection& connection, const TurnRecord& 
 }
 
 // Gives uid and number of each that was not there.
-Result<PostgresRows> commit_all(PostgresPool& pool, std::span<const TurnRecord* const> records, Timestamp now,
+Result<PostgresRows> commit_all(PostgresPool& pool, std::span<const PostgresTurnRow* const> rows, Timestamp now,
                                 const Deadline& deadline) {
   TurnNumber through;  // of the numbers that are given
-  for (const TurnRecord* record : records) through = std::max(through, record->turn.number);
+  for (const PostgresTurnRow* row : rows) through = std::max(through, row->record->turn.number);
   Statements statements;
   postgres_rows::take_counters(statements, now, through);
   if (through.value > 0) postgres_rows::take_numbers(statements, through);
-  insert_turns(statements, records);
+  insert_turns(statements, rows);
   PANDORA_TRY(answers, pool.write_at_once(statements, deadline));
   return answers.back();
 }
 
 }  // namespace
 
-Result<TurnNumber> PostgresTurnCommits::commit_alone(const TurnRecord& record, const Deadline& deadline) {
+Result<TurnNumber> PostgresTurnCommits::commit_alone(const PostgresTurnRow& row, const Deadline& deadline) {
+  const TurnRecord& record = *row.record;
   const auto attempt = [&]() -> Result<TurnNumber> {
     // Most turns bring nothing and are new: one statement.
     if (record.turn.number.value == 0 && brings_nothing_else(record) &&
         postgres_rows::runs_of(record.observations).size() <= 1) {
-      const PostgresStatement statement = insert_turn(record, clock_.now());
+      const PostgresStatement statement = insert_turn(row, clock_.now());
       PANDORA_TRY(answers, pool_.write_at_once({&statement, 1}, deadline));
       if (!answers.back().empty()) return TurnNumber{answers.back().integer(0, 0)};
     }
-    return pool_.write([&](PostgresConnection& connection) { return commit_one(connection, record, clock_.now()); },
+    return pool_.write([&](PostgresConnection& connection) { return commit_one(connection, row, clock_.now()); },
                        deadline);
   };
   auto committed = attempt();
@@ -281,27 +293,28 @@ void PostgresTurnCommits::wake_next() {
 }
 
 std::vector<std::optional<TurnNumber>> PostgresTurnCommits::commit_together(const Together& those) {
-  std::vector<const TurnRecord*> records;
+  std::vector<const PostgresTurnRow*> rows;
   const Deadline* first = &those.front()->deadline;
   std::set<Uuid> seen;  // the same turn by two threads is one turn, with what hangs on it once
   for (const Waiting* one : those) {
-    if (seen.insert(one->record->turn.uid).second) records.push_back(one->record);
+    if (seen.insert(one->row->record->turn.uid).second) rows.push_back(one->row);
     if (one->deadline.remaining() < first->remaining()) first = &one->deadline;
   }
-  const auto made = commit_all(pool_, records, clock_.now(), *first);
+  const auto made = commit_all(pool_, rows, clock_.now(), *first);
   std::vector<std::optional<TurnNumber>> numbers(those.size());
   for (int row = 0; made && row < made->size(); ++row) {
     const auto uid = made->uuid(row, 0);
     for (std::size_t i = 0; uid && i < those.size(); ++i)
-      if (those[i]->record->turn.uid == *uid) numbers[i] = TurnNumber{made->integer(row, 1)};
+      if (those[i]->row->record->turn.uid == *uid) numbers[i] = TurnNumber{made->integer(row, 1)};
   }
   return numbers;
 }
 
 Result<TurnNumber> PostgresTurnCommits::commit(const TurnRecord& record, const Deadline& deadline) {
-  const Turn& turn = record.turn;
-  Waiting mine{&record, deadline, turn.message.text.size() + (turn.reply ? turn.reply->text.size() : 0)};
-  if (!brings_nothing_else(record) || mine.bytes > kMostBytesOfOne) return commit_alone(record, deadline);
+  // By each writer for himself, so that whoever takes others along has only to gather it.
+  const PostgresTurnRow row = row_of(record);
+  Waiting mine{&row, deadline, row.document.size()};
+  if (!brings_nothing_else(record) || mine.bytes > kMostBytesOfOne) return commit_alone(row, deadline);
   std::unique_lock lock(mutex_);
   waiting_.push_back(&mine);
   while (!mine.over && (mine.taken || under_way_ == kMostAtOnce || waiting_.front() != &mine)) {
@@ -322,23 +335,23 @@ Result<TurnNumber> PostgresTurnCommits::commit(const TurnRecord& record, const D
     std::optional<Result<TurnNumber>> alone;
     std::vector<std::optional<TurnNumber>> numbers(1);
     if (together.size() == 1)
-      alone = commit_alone(record, deadline);
+      alone = commit_alone(row, deadline);
     else
       numbers = commit_together(together);
     lock.lock();
     --under_way_;
+    wake_next();
     for (std::size_t i = 0; i < together.size(); ++i) {
       together[i]->number = numbers[i];
       together[i]->over = true;
       together[i]->changed.notify_one();
     }
-    wake_next();
     if (alone) return *std::move(alone);
   }
   lock.unlock();
   // What is wrong with one must not be the others' fault: when they failed together, each tries for itself. So does one
   // that was there before, to learn its number.
-  return mine.number ? Result<TurnNumber>(*mine.number) : commit_alone(record, deadline);
+  return mine.number ? Result<TurnNumber>(*mine.number) : commit_alone(row, deadline);
 }
 
 }  // namespace pandora

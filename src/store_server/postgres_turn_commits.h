@@ -3,8 +3,10 @@
 // cost the server one commit, and each turn a share of the statements. Internal to store_server; thread-safe.
 #pragma once
 #include <condition_variable>
+#include <cstdint>
 #include <mutex>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "ports/turn_store.h"
@@ -15,6 +17,13 @@ namespace pandora {
 // One gathers and answers its writers while the server works on the other.
 inline constexpr int kMostAtOnce = 2;
 
+// A turn's row, as far as it must be made from the record first.
+struct PostgresTurnRow {
+  const TurnRecord* record;
+  std::string topic_terms, keywords, document;  // `keywords`: JSON
+  std::vector<std::int64_t> keyword_keys;
+};
+
 class PostgresTurnCommits {
  public:
   PostgresTurnCommits(PostgresPool& pool, const Clock& clock) : pool_(pool), clock_(clock) {}
@@ -23,7 +32,7 @@ class PostgresTurnCommits {
 
  private:
   struct Waiting {
-    const TurnRecord* record;
+    const PostgresTurnRow* row;
     Deadline deadline;
     std::size_t bytes;
     bool taken = false;                // it is in a transaction that is under way, or was
@@ -32,7 +41,7 @@ class PostgresTurnCommits {
     std::condition_variable changed;   // it is over, or may be the next
   };
   using Together = std::vector<Waiting*>;
-  Result<TurnNumber> commit_alone(const TurnRecord& record, const Deadline& deadline);
+  Result<TurnNumber> commit_alone(const PostgresTurnRow& row, const Deadline& deadline);
   Together take_together();  // under mutex_, as the next
   void wake_next();
   // The number of each that is committed now and was not before.

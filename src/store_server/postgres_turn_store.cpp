@@ -13,7 +13,6 @@
 namespace pandora {
 namespace {
 
-using postgres_rows::document_of;
 using postgres_rows::done;
 using postgres_rows::sees_all;
 using postgres_rows::Statements;
@@ -25,7 +24,8 @@ void update_turn(Statements& to, const Turn& turn) {
        "$7,"
        " rejected = $8, archived = $9, content_sha256 = $10, document = $11 WHERE turn_number = $1",
        {turn.number.value, turn.created_at, turn.topic, topic_terms(turn), to_string(turn.intent),
-        dump_json(turn.keywords), turn.quality, turn.rejected, turn.archived, turn.content_sha256, document_of(turn)}});
+        dump_json(turn.keywords), turn.quality, turn.rejected, turn.archived, turn.content_sha256,
+        row_of_turn(turn, {})}});
 }
 
 // The counters come first, as in a commit, so that nobody waits for somebody who waits for him. $1 which turn, $2 all

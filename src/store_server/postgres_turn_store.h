@@ -46,11 +46,10 @@ class PostgresTurnStore final : public TurnStore {
 
 namespace postgres_rows {
 
-// As they stand in its row: the document without the number, which the row gives it.
-std::string document_of(Turn turn);
+// As they stand in its row.
 std::string topic_terms(const Turn& turn);
 std::int64_t keyword_key(const UserId& user, std::string_view term);  // as 0009_keywords_of_a_turn.sql has it
-PostgresValue keyword_keys(const Turn& turn);                         // each once
+std::vector<std::int64_t> keyword_keys(const Turn& turn);             // each once
 
 // Of columns "turn_number, document".
 Result<Turn> read_turn(const PostgresRows& rows, int row, int column = 0);

@@ -5,21 +5,6 @@
 #include "store_server/postgres_turn_store.h"
 
 namespace pandora {
-namespace {
-
-std::string in_hexadecimal(std::string_view bytes) {
-  constexpr std::string_view kDigits = "0123456789abcdef";
-  std::string text;
-  text.reserve(2 * bytes.size());
-  for (const char c : bytes) {
-    text += kDigits[static_cast<unsigned char>(c) >> 4];
-    text += kDigits[static_cast<unsigned char>(c) & 0xF];
-  }
-  return text;
-}
-
-}  // namespace
-
 Result<std::vector<KeptVector>> PostgresTurnVectorLog::list(const std::optional<std::pair<Uuid, std::string>>& after,
                                                             std::size_t limit, const Deadline& deadline) {
   // The nil id is nobody's.
@@ -37,12 +22,14 @@ Result<std::vector<KeptVector>> PostgresTurnVectorLog::list(const std::optional<
 }
 
 Status PostgresTurnVectorLog::put(std::span<const KeptVector> vectors, const Deadline& deadline) {
-  std::vector<PostgresValue> turns, embedders, values, points;
+  std::vector<Uuid> turns, points;
+  std::vector<std::string_view> embedders;
+  std::vector<PostgresBytes> values;
   for (const auto& one : vectors) {
-    turns.emplace_back(one.turn);
+    turns.push_back(one.turn);
     embedders.emplace_back(one.embedder);
-    values.emplace_back(in_hexadecimal(one.values));
-    points.emplace_back(turn_point_id(one.turn));
+    values.push_back({one.values});
+    points.push_back(turn_point_id(one.turn));
   }
   return pool_.write(
       [&](PostgresConnection& connection) -> Status {
@@ -54,15 +41,15 @@ Status PostgresTurnVectorLog::put(std::span<const KeptVector> vectors, const Dea
         PANDORA_TRY(there, postgres_rows::read_turns(rows));
         PANDORA_CHECK(postgres_rows::put_words(connection, there));
         const std::vector<PostgresStatement> statements = {
-            {"INSERT INTO pandora.turn_vectors SELECT t.turn_uid, given.embedder, decode(given.hex, 'hex')"
-             " FROM unnest($1::uuid[], $2::text[], $3::text[]) AS given (uid, embedder, hex)"
+            {"INSERT INTO pandora.turn_vectors SELECT t.turn_uid, given.embedder, given.vector"
+             " FROM unnest($1::uuid[], $2::text[], $3::bytea[]) AS given (uid, embedder, vector)"
              " JOIN pandora.turns t ON t.turn_uid = given.uid"
              " ON CONFLICT (turn_uid, embedder) DO UPDATE SET vector = excluded.vector",
-             {PostgresValue(turns), PostgresValue(embedders), PostgresValue(values)}},
+             {turns, embedders, values}},
             {"UPDATE pandora.turns t SET embedding_id = given.point FROM unnest($1::uuid[], $2::uuid[]) AS given (uid, "
              "point)"
              " WHERE t.turn_uid = given.uid AND t.embedding_id IS DISTINCT FROM given.point",
-             {PostgresValue(turns), PostgresValue(points)}}};
+             {turns, points}}};
         return connection.commit(statements).map([](auto&&) {});
       },
       deadline);

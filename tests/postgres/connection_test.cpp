@@ -1,4 +1,5 @@
 #include <cmath>
+#include <limits>
 
 #include <gmock/gmock.h>
 
@@ -41,6 +42,51 @@ TEST_F(PostgresConnectionCase, ArraysBecomeRows) {
   ASSERT_EQ(rows.size(), static_cast<int>(texts.size()));
   for (int i = 0; i < rows.size(); ++i) EXPECT_EQ(rows.text(i, 0), texts[static_cast<std::size_t>(i)]);
   EXPECT_TRUE(must(connection->query("SELECT unnest($1::text[])", std::vector<std::string>{})).empty());
+}
+
+TEST_F(PostgresConnectionCase, ArraysOfEachTypeComeWhole) {
+  const auto connection = connect();
+  const Uuid id = Uuid::parse("01900000-0000-7000-8000-0000000000ff").value();
+  const std::string bytes("\0\xff{,}", 5);
+  const auto rows = must(connection->query(
+      "SELECT i, d, o IS NULL, o, b, (extract(epoch FROM t) * 1000000)::bigint, u, x, y FROM unnest($1::bigint[],"
+      " $2::float8[], $3::float8[], $4::bool[], $5::timestamptz[], $6::uuid[], $7::text[], $8::bytea[])"
+      " AS each (i, d, o, b, t, u, x, y)",
+      std::vector<std::int64_t>{std::numeric_limits<std::int64_t>::min(), -1, std::numeric_limits<std::int64_t>::max()},
+      std::vector<double>{0.1 + 0.2, -std::numeric_limits<double>::infinity(), 5e-324},
+      std::vector<std::optional<double>>{std::nullopt, 1.0 / 3, std::nullopt}, std::vector<bool>{true, false, true},
+      std::vector<Timestamp>{{-62'135'596'800'000'000}, {0}, {1'767'600'000'000'001}},
+      std::vector<Uuid>{id, Uuid(), id},
+      std::vector<std::string_view>{"Où \"est\"", "", std::string_view("a\0b\xff", 4)},
+      std::vector<PostgresBytes>{{bytes}, {""}, {bytes}}));
+  ASSERT_EQ(rows.size(), 3);
+  EXPECT_EQ(rows.integer(0, 0), std::numeric_limits<std::int64_t>::min());
+  EXPECT_EQ(rows.integer(1, 0), -1);
+  EXPECT_EQ(rows.integer(2, 0), std::numeric_limits<std::int64_t>::max());
+  EXPECT_EQ(rows.number(0, 1), 0.1 + 0.2);
+  EXPECT_EQ(rows.text(1, 1), "-Infinity");
+  EXPECT_EQ(rows.number(2, 1), 5e-324);
+  EXPECT_TRUE(rows.boolean(0, 2));
+  EXPECT_EQ(rows.number(1, 3), 1.0 / 3);
+  EXPECT_TRUE(rows.boolean(2, 2));
+  EXPECT_TRUE(rows.boolean(0, 4));
+  EXPECT_FALSE(rows.boolean(1, 4));
+  EXPECT_EQ(rows.integer(0, 5), -62'135'596'800'000'000) << "the first day of year 1";
+  EXPECT_EQ(rows.integer(1, 5), 0);
+  EXPECT_EQ(rows.integer(2, 5), 1'767'600'000'000'001);
+  EXPECT_EQ(must(rows.uuid(0, 6)), id);
+  EXPECT_EQ(must(rows.uuid(1, 6)), Uuid());
+  EXPECT_EQ(rows.text(0, 7), "Où \"est\"");
+  EXPECT_EQ(rows.text(1, 7), "");
+  EXPECT_EQ(rows.text(2, 7), "a\uFFFDb\uFFFD");
+  EXPECT_EQ(rows.bytes(0, 8), bytes);
+  EXPECT_EQ(rows.bytes(1, 8), "");
+  const auto empty = must(connection->query("SELECT cardinality($1::float8[]), cardinality($2::uuid[])",
+                                            std::vector<std::optional<double>>(), std::vector<Uuid>()));
+  EXPECT_EQ(empty.integer(0, 0), 0);
+  EXPECT_EQ(empty.integer(0, 1), 0);
+  EXPECT_FAILS(kInvalidArgument, connection->query("SELECT $1::timestamptz[]",
+                                                   std::vector<Timestamp>{{std::numeric_limits<std::int64_t>::min()}}));
 }
 
 TEST_F(PostgresConnectionCase, WhatNoTextOfPostgresMayHoldBecomesAMark) {
