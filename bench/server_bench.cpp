@@ -1,7 +1,7 @@
 // The SQL part of a save on PostgreSQL, beside one bare INSERT on the same server in the same run; and what many
-// writers get beside one; of both the processor's time of the server, which says the same on a busy machine. Starts
-// servers of its own, with syncs: one on this machine's disk as it is, and one each of whose syncs takes as long as on
-// a slower disk (slow_sync.cpp). A virtual disk may say that it has synced and do nothing.
+// writers get beside one, of saves and of bare INSERTs; of both the processor's time of the server, which says the same
+// on a busy machine. Starts servers of its own, with syncs: one on this machine's disk as it is, and one each of whose
+// syncs takes as long as on a slower disk (slow_sync.cpp). A virtual disk may say that it has synced and do nothing.
 //
 // server_bench [rounds (20)] [seconds (5) of each rate] [microseconds (400) of a slower disk's sync, at least; 0: none]
 #include <algorithm>
@@ -10,6 +10,8 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <memory>
+#include <string_view>
 #include <thread>
 
 #include <fcntl.h>
@@ -27,6 +29,7 @@ namespace {
 constexpr int kEach = 50;  // of one round
 constexpr int kWriters = 64;
 const Deadline kNever = Deadline::never();
+constexpr std::string_view kBareInsert = "INSERT INTO bare (text) VALUES ($1)";
 
 // What a server's process has had of the processor since it began.
 double processor_micros(std::int64_t process) {
@@ -72,6 +75,20 @@ void stamp(TurnRecord& record, UuidV7Generator& ids) {
   for (Observation& one : record.observations) one.turn_uid = record.turn.uid;
 }
 
+// What so many writers get done by `work` of writer and time.
+template <class Work>
+double a_second(int writers, int seconds, Work work) {
+  const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(seconds);
+  std::atomic<int> done = 0;
+  std::vector<std::thread> threads;
+  for (int writer = 0; writer < writers; ++writer)
+    threads.emplace_back([&, writer] {
+      for (int n = 0; std::chrono::steady_clock::now() < end; ++n, ++done) work(writer, n);
+    });
+  for (auto& thread : threads) thread.join();
+  return static_cast<double>(done) / seconds;
+}
+
 double turns_a_second(PostgresStores& stores, int writers, int seconds) {
   constexpr int kTemplates = 32;  // of a writer
   const SystemClock clock;
@@ -80,20 +97,20 @@ double turns_a_second(PostgresStores& stores, int writers, int seconds) {
   std::vector<TurnRecord> records;
   for (int i = 0; i < writers * kTemplates; ++i)
     records.push_back(record(ids, clock, fmt::format("writer-{}", i / kTemplates), i));
-  const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(seconds);
-  std::atomic<int> done = 0;
-  std::vector<std::thread> threads;
+  return a_second(writers, seconds, [&](int writer, int n) {
+    TurnRecord& one = records[static_cast<std::size_t>(writer * kTemplates + n % kTemplates)];
+    stamp(one, ids);
+    must(stores.turns().commit_turn(one, Principal::of(one.turn.user), kNever));
+  });
+}
+
+double inserts_a_second(const PostgresOptions& options, int writers, int seconds, const std::string& text) {
+  std::vector<std::unique_ptr<PostgresConnection>> connections;
   for (int writer = 0; writer < writers; ++writer)
-    threads.emplace_back([&, writer] {
-      for (int n = 0; std::chrono::steady_clock::now() < end; ++n) {
-        TurnRecord& one = records[static_cast<std::size_t>(writer * kTemplates + n % kTemplates)];
-        stamp(one, ids);
-        must(stores.turns().commit_turn(one, Principal::of(one.turn.user), kNever));
-        ++done;
-      }
-    });
-  for (auto& thread : threads) thread.join();
-  return static_cast<double>(done) / seconds;
+    connections.push_back(must(PostgresConnection::open(options, kNever)));
+  return a_second(writers, seconds, [&](int writer, int) {
+    must(connections[static_cast<std::size_t>(writer)]->query(kBareInsert, text));
+  });
 }
 
 // Of 8 KiB that are written where the servers have their files.
@@ -111,13 +128,15 @@ double sync_of_this_disk() {
   return at(times, 0.5);
 }
 
-void measure(int rounds, int seconds, const std::string& preload) {
+// `sync`: microseconds that each of the server's takes at least; 0: what the disk takes.
+void measure(int rounds, int seconds, int sync) {
+  ::setenv("PANDORA_SYNC_MICROS", std::to_string(sync).c_str(), 1);
   // As a server looks after its tables by itself.
   testing::PostgresServer server({.programs = {},
-                                  .settings = {"max_connections=100", "autovacuum_naptime=1min"},
+                                  .settings = {"max_connections=200", "autovacuum_naptime=1min"},
                                   .durable = true,
                                   .password = {},
-                                  .preload = preload});
+                                  .preload = sync > 0 ? PANDORA_SLOW_SYNC : ""});
   PostgresOptions options;
   options.url = server.url();
   options.connections = kWriters;
@@ -136,7 +155,7 @@ void measure(int rounds, int seconds, const std::string& preload) {
   for (int round = 0; round <= rounds; ++round) {
     std::vector<double> some_inserts, some_saves;
     for (int i = 0; i < kEach; ++i) {
-      some_inserts.push_back(micros_of([&] { must(bare->query("INSERT INTO bare (text) VALUES ($1)", text)); }));
+      some_inserts.push_back(micros_of([&] { must(bare->query(kBareInsert, text)); }));
       const TurnRecord one = record(ids, clock, fmt::format("session-{}", round), round * kEach + i);
       some_saves.push_back(
           micros_of([&] { must(stores->turns().commit_turn(one, Principal::of(one.turn.user), kNever)); }));
@@ -157,6 +176,10 @@ void measure(int rounds, int seconds, const std::string& preload) {
   const double rows = rounds * kEach, of_insert = (processor_micros(of_bare) - bare_began) / rows,
                of_save = (processor_micros(of_saves) - saves_began) / rows;
   const double insert = at(inserts, 0.5), save = at(saves, 0.5);
+  if (insert < sync) {
+    fmt::print(stderr, "the server did not load {}: its syncs are the disk's\n", PANDORA_SLOW_SYNC);
+    std::exit(1);
+  }
   fmt::print("one bare INSERT … COMMIT  p50 {:.0f} µs  p95 {:.0f} µs\n", insert, at(inserts, 0.95));
   fmt::print("the SQL part of a save    p50 {:.0f} µs  p95 {:.0f} µs  = {:.2f} × (wanted: at most 1.5)\n", save,
              at(saves, 0.95), save / insert);
@@ -165,15 +188,18 @@ void measure(int rounds, int seconds, const std::string& preload) {
   const double one = turns_a_second(*stores, 1, seconds), many = turns_a_second(*stores, kWriters, seconds);
   fmt::print("1 writer {:.0f} turns/s, {} writers {:.0f} turns/s = {:.1f} × (wanted: at least 5)\n", one, kWriters,
              many, many / one);
+  const double bare_one = inserts_a_second(options, 1, seconds, text),
+               bare_many = inserts_a_second(options, kWriters, seconds, text);
+  fmt::print("bare INSERTs: 1 writer {:.0f} a second, {} writers {:.0f} = {:.1f} ×\n", bare_one, kWriters, bare_many,
+             bare_many / bare_one);
 }
 
 int run(int rounds, int seconds, int slower) {
   fmt::print("this disk: a sync takes {:.0f} µs\n", sync_of_this_disk());
-  measure(rounds, seconds, "");
+  measure(rounds, seconds, 0);
   if (slower <= 0) return 0;
   fmt::print("\na disk whose sync takes {} µs at least\n", slower);
-  ::setenv("PANDORA_SYNC_MICROS", std::to_string(slower).c_str(), 1);
-  measure(rounds, seconds, PANDORA_SLOW_SYNC);
+  measure(rounds, seconds, slower);
   return 0;
 }
 

@@ -232,7 +232,8 @@ Result<std::vector<Turn>> SqliteTurnStore::find_all(std::span<const Uuid> uids, 
 Result<std::vector<Turn>> SqliteTurnStore::list(const TurnQuery& query, const Principal& who,
                                                 const Deadline& deadline) {
   // A literal for each shape of the question, so that each is prepared once and uses its index.
-  std::string sql = "SELECT document, topic FROM turns WHERE ";
+  const bool asks_topics = !query.topic_terms.empty();  // made from each document, so only then
+  std::string sql = fmt::format("SELECT document{} FROM turns WHERE ", asks_topics ? ", topic" : "");
   if (sees_all(who))
     sql += query.session ? "session_id = ?1" : "?1 IS NOT NULL";
   else
@@ -248,7 +249,7 @@ Result<std::vector<Turn>> SqliteTurnStore::list(const TurnQuery& query, const Pr
   const std::set<std::string> keywords(query.keywords.begin(), query.keywords.end());
   const auto limit = static_cast<std::int64_t>(std::min(query.limit, kMaxPage));
   // Topics are looked at here, until there are enough.
-  const std::int64_t most = query.topic_terms.empty() ? limit : std::numeric_limits<std::int64_t>::max();
+  const std::int64_t most = asks_topics ? std::numeric_limits<std::int64_t>::max() : limit;
   const auto text = [](const std::optional<Timestamp>& time, const char* fallback) {
     return time ? to_iso8601(*time) : std::string(fallback);
   };
@@ -262,7 +263,7 @@ Result<std::vector<Turn>> SqliteTurnStore::list(const TurnQuery& query, const Pr
         while (std::ssize(turns) < limit) {
           PANDORA_TRY(more, rows.next());
           if (!more) break;
-          if (!has_terms(rows.text(1), query.topic_terms)) continue;
+          if (asks_topics && !has_terms(rows.text(1), query.topic_terms)) continue;
           PANDORA_TRY(turn, read_turn(rows, 0));
           turns.push_back(std::move(turn));
         }
