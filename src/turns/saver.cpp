@@ -35,7 +35,6 @@ constexpr Duration kDrainPoll = std::chrono::milliseconds(2);
 constexpr Duration kMaxPause = std::chrono::seconds(1);
 // Who waits for a session's row waits no longer once rows have failed for so long: it would be in vain.
 constexpr Duration kHope = std::chrono::seconds(2);
-constexpr Duration kSeenByOthers = std::chrono::milliseconds(300);
 constexpr Duration kStatusPatience = std::chrono::seconds(2);
 constexpr Duration kPoll = std::chrono::milliseconds(200);  // for entries that become due, and for new ones of others
 
@@ -222,7 +221,7 @@ class JournalledTurnSaver final : public TurnSaver {
 
   void wait_row(const Uuid& uid) {
     std::unique_lock lock(mutex_);
-    (void)wait(lock, Deadline::after(clock_, kSeenByOthers), [&] {
+    (void)wait(lock, Deadline::after(clock_, options_.seen_by_others), [&] {
       const LiveTurn* live = live_.find(uid);
       return !live || live->number.value > 0 || rows_fail_since_ || stopping_;
     });

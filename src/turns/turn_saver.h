@@ -27,7 +27,8 @@ struct SaverOptions {
   std::size_t max_pending = 10'000;                        // turns not yet in rows; more: kResourceExhausted
   std::size_t max_held_bytes = 512u << 20;  // of turns without row or directory, in memory; more: kResourceExhausted
   Duration lease = std::chrono::seconds(60);
-  Duration stuck_after = std::chrono::seconds(5);  // without progress while something fails: a drain gives up
+  Duration stuck_after = std::chrono::seconds(5);            // without progress while something fails: a drain gives up
+  Duration seen_by_others = std::chrono::milliseconds(300);  // what a save waits for its row while others share them
   std::function<void(Duration)> on_sync;  // how long the journal took for a turn that is acknowledged; none: unasked
   std::string owner = "saver";            // of leases; of processes that share an outbox each has its own
   // Called before the first row is written, again until it succeeds: rows may be out of reach at the start.
@@ -57,8 +58,8 @@ class TurnSaver {
   virtual Status save(const TurnRecord& record, std::span<const Attachment> attachments, const Deadline& deadline) = 0;
   Status save(const TurnRecord& record, const Deadline& deadline) { return save(record, {}, deadline); }
 
-  // While others share the rows, `save` returns once the turn has its row, or 300 ms after it is acknowledged, or at
-  // once when rows fail: so who follows it at another gateway finds it there.
+  // While others share the rows, `save` returns once the turn has its row, or `seen_by_others` after it is
+  // acknowledged, or at once when rows fail: so who follows it at another gateway finds it there.
   virtual void set_shared(bool shared) = 0;
 
   // The turn's number, once it is findable; kDeadlineExceeded before that (the turn stays acknowledged).

@@ -65,6 +65,7 @@ class World {
     options.max_held_bytes = max_held_bytes;
     options.segment_bytes = segment_bytes;
     options.stuck_after = stuck_after;
+    options.seen_by_others = std::chrono::minutes(1);  // of a machine that has other things to do
     options.is_alone = is_alone;
     PANDORA_TRY(opened_saver, TurnSaver::open(options, stores(), *spaces, *journal_files, clock));
     saver = std::move(opened_saver);
