@@ -73,12 +73,13 @@ bench-stack:  ## `pandora up` beside `docker compose up -d --wait`, and `pandora
 	@$(NINJA) -C build pandora
 	@tests/stack/engine/with_engine --pandora build/pandora bench/stack_up.py $(ROUNDS)
 
-bench-server:  ## a turn's acknowledgement on either profile; the SQL part of a save beside a bare INSERT; 64 writers beside one
+bench-server:  ## a turn's acknowledgement on either profile; a save's SQL part beside a bare INSERT; 64 writers beside one; recall beside files
 	@scripts/bootstrap --tests </dev/null
 	@cmake --preset bench -DPANDORA_TESTS=OFF >/dev/null
-	@$(NINJA) -C build acknowledge_bench server_bench
+	@$(NINJA) -C build pandora acknowledge_bench server_bench recall_bench
 	@build/acknowledge_bench
 	@build/server_bench
+	@bench/recall_on_servers
 
 fuzz:  ## every fuzz target for SECONDS_EACH (600) seconds
 	@scripts/bootstrap --tests </dev/null
