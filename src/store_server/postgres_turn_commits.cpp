@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <iterator>
+#include <map>
 #include <set>
 
 #include <fmt/format.h>
@@ -295,17 +296,21 @@ void PostgresTurnCommits::wake_next() {
 std::vector<std::optional<TurnNumber>> PostgresTurnCommits::commit_together(const Together& those) {
   std::vector<const PostgresTurnRow*> rows;
   const Deadline* first = &those.front()->deadline;
-  std::set<Uuid> seen;  // the same turn by two threads is one turn, with what hangs on it once
+  std::map<Uuid, const Turn*> sent;  // the same turn by two threads is one turn, with what hangs on it once
   for (const Waiting* one : those) {
-    if (seen.insert(one->row->record->turn.uid).second) rows.push_back(one->row);
+    const Turn& turn = one->row->record->turn;
+    if (sent.try_emplace(turn.uid, &turn).second) rows.push_back(one->row);
     if (one->deadline.remaining() < first->remaining()) first = &one->deadline;
   }
   const auto made = commit_all(pool_, rows, clock_.now(), *first);
   std::vector<std::optional<TurnNumber>> numbers(those.size());
   for (int row = 0; made && row < made->size(); ++row) {
     const auto uid = made->uuid(row, 0);
-    for (std::size_t i = 0; uid && i < those.size(); ++i)
-      if (those[i]->row->record->turn.uid == *uid) numbers[i] = TurnNumber{made->integer(row, 1)};
+    for (std::size_t i = 0; uid && i < those.size(); ++i) {
+      const Turn& turn = those[i]->row->record->turn;
+      // One of another user learns by itself that it is refused.
+      if (turn.uid == *uid && turn.user == sent.at(*uid)->user) numbers[i] = TurnNumber{made->integer(row, 1)};
+    }
   }
   return numbers;
 }
