@@ -56,10 +56,11 @@ PostgresTurnRow row_of(const TurnRecord& record) {
 
 // Whoever adds a turn to a session holds this until the commit, and whoever removes one has it alone: he sees each
 // neighbour whose point may hold the words that go.
-#define PANDORA_JOIN_SESSION "pg_advisory_xact_lock_shared(hashtextextended(whose || '/' || session, 0))"
+#define PANDORA_SESSION_KEY "hashtextextended(whose || '/' || session, 0)"
 
 // The rows and what hangs on them, with their entries of the outbox, as one statement, once the counters are taken;
-// gives uid and number of each that was not there.
+// gives uid and number of each that was not there. The sessions are joined before the first number is taken, and in one
+// order by everybody: of two who hold one and want the other's, behind those who remove turns there, none would go on.
 void insert_turns(Statements& to, std::span<const PostgresTurnRow* const> rows) {
   std::vector<std::int64_t> numbers, keys, first_key, last_key;
   std::vector<Uuid> uids, observed_of;
@@ -119,12 +120,13 @@ void insert_turns(Statements& to, std::span<const PostgresTurnRow* const> rows) 
        "topic_terms, intent, keywords, quality, rejected, archived, content_sha256, document)"
        " SELECT CASE WHEN number = 0 THEN nextval('pandora.turn_numbers') ELSE number END, uid, whose, session, at,"
        "  topic, terms, intent, keywords::jsonb, quality, rejected, archived, content, document"
-       " FROM (SELECT *, " PANDORA_JOIN_SESSION
-       "  FROM unnest($14::bigint[], $15::uuid[], $16::text[], $17::text[], $18::timestamptz[], $19::text[],"
+       " FROM (SELECT count(pg_advisory_xact_lock_shared(key)) FROM (SELECT DISTINCT " PANDORA_SESSION_KEY
+       "  AS key FROM unnest($16::text[], $17::text[]) AS asked (whose, session) ORDER BY key) AS sessions) AS joined,"
+       "  unnest($14::bigint[], $15::uuid[], $16::text[], $17::text[], $18::timestamptz[], $19::text[],"
        "   $20::text[], $21::text[], $22::text[], $23::float8[], $24::bool[], $25::bool[], $26::text[], $27::text[])"
        "  WITH ORDINALITY AS asked (number, uid, whose, session, at, topic, terms, intent, keywords, quality, rejected,"
        "   archived, content, document, place)"
-       "  WHERE NOT EXISTS (SELECT 1 FROM pandora.turns t WHERE t.turn_uid = asked.uid) ORDER BY place) AS absent"
+       " WHERE NOT EXISTS (SELECT 1 FROM pandora.turns t WHERE t.turn_uid = asked.uid) ORDER BY place"
        " ON CONFLICT (turn_uid) DO NOTHING RETURNING turn_number, turn_uid, user_id),"
        " words AS (INSERT INTO pandora.turn_keywords SELECT made.turn_number, ($30::bigint[])[first:last]"
        "  FROM unnest($15::uuid[], $28::bigint[], $29::bigint[]) AS given (turn_uid, first, last)"
@@ -159,8 +161,8 @@ PostgresStatement insert_turn(const PostgresTurnRow& row, Timestamp now) {
       "topic_terms, intent, keywords, quality, rejected, archived, content_sha256, document)"
       " SELECT nextval('pandora.turn_numbers'), $1, $2, $3, $4, $5, $6, "
       "$7, $8, $9, $10, $11, $12, $13"
-      " FROM (SELECT " PANDORA_COUNTERS ", " PANDORA_JOIN_SESSION
-      "  FROM (VALUES ($28::bigint, $29::bigint, $30::integer, $31::integer, $32::bigint, $2::text, $3::text))"
+      " FROM (SELECT " PANDORA_COUNTERS ", pg_advisory_xact_lock_shared(" PANDORA_SESSION_KEY
+      ")  FROM (VALUES ($28::bigint, $29::bigint, $30::integer, $31::integer, $32::bigint, $2::text, $3::text))"
       "  AS given (now, ahead, locks, counters, through, whose, session) OFFSET 0) AS locked"
       " WHERE NOT EXISTS (SELECT 1 FROM pandora.turns WHERE turn_uid = $1::uuid)"
       " ON CONFLICT (turn_uid) DO NOTHING RETURNING turn_number),"

@@ -166,5 +166,36 @@ TEST_F(TurnsTogetherCase, OneUidOfTwoUsersIsThatOfTheFirstAndTheOtherIsRefused) 
   EXPECT_EQ(must(processes[0]->turns().count(ben, kNever)), 0);
 }
 
+// Each of two transactions would hold the session that the other needs next, behind somebody who waits to have it
+// alone.
+TEST_F(TurnsTogetherCase, TransactionsWithTheSameSessionsAndThoseWhoRemoveTurnsOfThemDoNotWaitInACircle) {
+  const std::vector<std::string> sessions = {"a", "b"};
+  std::vector<TurnNumber> gone;
+  for (const auto& session : sessions)
+    gone.push_back(must(processes[0]->turns().commit_turn(turn(session, "goes"), ana, kNever)));
+  const auto alone = must(PostgresConnection::open(options, kNever));
+  alone->begin();
+  for (const auto& session : sessions)
+    must(alone->query("SELECT pg_advisory_xact_lock(hashtextextended($1::text, 0))", "ana/" + session));
+  hold();
+  std::vector<std::deque<Writer*>> those = {gather(*processes[0], {turn("a", "one"), turn("b", "two")}),
+                                            gather(*processes[1], {turn("b", "three"), turn("a", "four")})};
+  let_go();
+  while (waiting() < 2) std::this_thread::yield();
+  std::vector<std::thread> removers;
+  for (const TurnNumber number : gone) {
+    const std::int64_t before = waiting();
+    removers.emplace_back([&, number] { must(processes[2]->turns().remove(number, ana, kNever)); });
+    while (waiting() == before) std::this_thread::yield();
+  }
+  must(alone->commit());
+  join();
+  for (auto& remover : removers) remover.join();
+  for (const auto& some : those) {
+    for (const Writer* one : some) EXPECT_TRUE(*one->given) << one->given->error().to_line();
+    EXPECT_EQ(transactions_of(some), 1);
+  }
+}
+
 }  // namespace
 }  // namespace pandora::testing
