@@ -1,5 +1,6 @@
 // fdatasync as it is on a disk that takes PANDORA_SYNC_MICROS for it, at least: the real one, then what is left of that
 // time. Loaded into a server before the C library (LD_PRELOAD).
+#include <cerrno>
 #include <cstdlib>
 #include <ctime>
 
@@ -17,6 +18,7 @@ extern "C" int fdatasync(int file) {
   end.tv_sec += end.tv_nsec / 1'000'000'000;
   end.tv_nsec %= 1'000'000'000;
   const int done = real(file);
-  ::clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &end, nullptr);
+  while (::clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &end, nullptr) == EINTR) {
+  }
   return done;
 }
