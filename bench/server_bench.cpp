@@ -195,9 +195,13 @@ void measure(int rounds, int seconds, int sync) {
 }
 
 int run(int rounds, int seconds, int slower) {
+  if (rounds < 1 || seconds < 1 || slower < 0) {
+    fmt::print(stderr, "usage: server_bench [rounds] [seconds] [microseconds of a slower disk's sync; 0: none]\n");
+    return 2;
+  }
   fmt::print("this disk: a sync takes {:.0f} µs\n", sync_of_this_disk());
   measure(rounds, seconds, 0);
-  if (slower <= 0) return 0;
+  if (slower == 0) return 0;
   fmt::print("\na disk whose sync takes {} µs at least\n", slower);
   measure(rounds, seconds, slower);
   return 0;
