@@ -57,10 +57,11 @@ class ClientShard final : public ConnectionHome, public std::enable_shared_from_
 
   // An idle connection that still lives, or null.
   std::shared_ptr<ClientConnection> take_idle(const std::string& server) {
-    auto& idle = servers_[server].idle;
-    while (!idle.empty()) {
-      auto connection = std::move(idle.back());
-      idle.pop_back();
+    // Looked up each time: the last of a server's connections to be closed takes its entry along.
+    for (auto found = servers_.find(server); found != servers_.end() && !found->second.idle.empty();
+         found = servers_.find(server)) {
+      auto connection = std::move(found->second.idle.back());
+      found->second.idle.pop_back();
       --core_->idle;
       if (connection->is_alive()) return connection;
       connection->close();

@@ -181,6 +181,36 @@ TEST_F(HttpClientTest, AConnectionThatItsServerClosedIsNotUsedAgain) {
   EXPECT_EQ(client().stats().retried, 0u);
 }
 
+// The next call finds it before the loop hears of its end. A sanitizer would see what was left of its server looked at.
+TEST_F(HttpClientTest, AConnectionThatItsServerClosedUnheardIsNotUsedAgain) {
+  std::latch held(1), close(1), closed(1), release(1);
+  RawServer server([&](RawConnection& peer, int which) {
+    peer.receive_until("\r\n\r\n");
+    peer.send(answer("x"));
+    if (which == 0) {
+      close.wait();
+      peer.end_sending();
+      closed.count_down();
+    }
+    peer.receive_all();
+  });
+  EXPECT_TRUE(get(server.url()));
+  EXPECT_EQ(client().stats().idle_connections, 1u);
+  threads_.loop(0)->post([&] {
+    held.count_down();
+    release.wait();
+  });
+  held.wait();
+  close.count_down();
+  closed.wait();
+  Recorder recorder;
+  const auto call = client().start({"POST", server.url(), {}, "body", {}}, Deadline::never(), recorder);
+  release.count_down();
+  EXPECT_TRUE(recorder.wait());
+  EXPECT_EQ(server.connections(), 2);
+  EXPECT_EQ(client().stats().connections, 1u);
+}
+
 TEST_F(HttpClientTest, AnIdleConnectionIsClosedInTime) {
   RawServer server([](RawConnection& peer, int) {
     peer.receive_until("\r\n\r\n");
