@@ -148,7 +148,7 @@ TEST_F(QdrantStoreTest, equal_scores_where_the_limit_cuts_are_asked_for_until_th
   // The worst server: equal scores with the highest id first.
   script = [](const Asked& one) {
     if (!one.target.ends_with("/query")) return HttpResponse{0, {}, {}};
-    Json points = {point_of(200, 0.9)};
+    Json points = Json::array({point_of(200, 0.9)});
     for (int n = 100; n > 0; --n) points.push_back(point_of(n, 0.5));
     points.push_back(point_of(201, 0.1));
     const std::size_t limit = one.json()["limit"];
