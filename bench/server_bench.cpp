@@ -1,14 +1,14 @@
 // The SQL part of a save on PostgreSQL, beside one bare INSERT on the same server in the same run; and what many
 // writers get beside one, of saves and of bare INSERTs; of both the processor's time of the server, which says the same
 // on a busy machine. Starts servers of its own, with syncs: one on this machine's disk as it is, and one each of whose
-// syncs takes as long as on a slower disk (slow_sync.cpp). A virtual disk may say that it has synced and do nothing.
+// syncs takes as long as on a slower disk (slow_sync.cpp).
 //
 // server_bench [rounds (20)] [seconds (5) of each rate] [microseconds (400) of a slower disk's sync, at least; 0: none]
 #include <algorithm>
 #include <atomic>
 #include <chrono>
+#include <cstdio>
 #include <cstdlib>
-#include <filesystem>
 #include <fstream>
 #include <memory>
 #include <string_view>
@@ -113,18 +113,19 @@ double inserts_a_second(const PostgresOptions& options, int writers, int seconds
   });
 }
 
-// Of 8 KiB that are written where the servers have their files.
-double sync_of_this_disk() {
-  std::string path = (std::filesystem::temp_directory_path() / "pandora-sync-XXXXXX").string();
-  const int file = ::mkstemp(path.data());
+// Of 8 KiB in that folder, written over again and again as a server's log is.
+double sync_of_disk(const std::string& folder) {
+  const int file = ::open((folder + "/sync").c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
   const std::string page(8192, 'x');
   std::vector<double> times;
-  for (int i = 0; i < 200; ++i) {
-    if (::pwrite(file, page.data(), page.size(), 0) < 0) std::abort();
-    times.push_back(micros_of([&] { (void)::fdatasync(file); }));
-  }
+  for (int i = 0; i < 200; ++i)
+    times.push_back(micros_of([&] {
+      if (::pwrite(file, page.data(), page.size(), 0) < 0 || ::fdatasync(file) != 0) {
+        std::perror(folder.c_str());
+        std::exit(1);
+      }
+    }));
   ::close(file);
-  ::unlink(path.c_str());
   return at(times, 0.5);
 }
 
@@ -137,6 +138,10 @@ void measure(int rounds, int seconds, int sync) {
                                   .durable = true,
                                   .password = {},
                                   .preload = sync > 0 ? PANDORA_SLOW_SYNC : ""});
+  if (sync > 0)
+    fmt::print("\na disk whose sync takes {} µs at least\n", sync);
+  else
+    fmt::print("this disk: a write and sync take {:.0f} µs\n", sync_of_disk(server.socket_folder()));
   PostgresOptions options;
   options.url = server.url();
   options.connections = kWriters;
@@ -199,11 +204,8 @@ int run(int rounds, int seconds, int slower) {
     fmt::print(stderr, "usage: server_bench [rounds] [seconds] [microseconds of a slower disk's sync; 0: none]\n");
     return 2;
   }
-  fmt::print("this disk: a sync takes {:.0f} µs\n", sync_of_this_disk());
   measure(rounds, seconds, 0);
-  if (slower == 0) return 0;
-  fmt::print("\na disk whose sync takes {} µs at least\n", slower);
-  measure(rounds, seconds, slower);
+  if (slower > 0) measure(rounds, seconds, slower);
   return 0;
 }
 
